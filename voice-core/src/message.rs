@@ -1,0 +1,179 @@
+//! What is said: roles, messages, the reply of a turn, and what it cost.
+
+use std::{fmt, time::Duration};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    audio::Pcm,
+    error::Error,
+    id::{MessageId, SessionId, TurnId},
+    time::Timestamp,
+};
+
+/// Who says something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// The person.
+    User,
+    /// The agent.
+    Assistant,
+    /// Instructions.
+    System,
+    /// The result of a tool.
+    Tool,
+}
+
+impl Role {
+    /// The role as it is stored and written in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Assistant => "assistant",
+            Self::System => "system",
+            Self::Tool => "tool",
+        }
+    }
+
+    /// The role that is stored under this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::User, Self::Assistant, Self::System, Self::Tool].into_iter().find(|r| r.as_str() == name)
+    }
+}
+
+/// One stored message. `Debug` leaves its content out.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Message {
+    /// Its id.
+    pub id: MessageId,
+    /// The session it belongs to.
+    pub session_id: SessionId,
+    /// The turn in which it was said.
+    pub turn_id: TurnId,
+    /// Who said it.
+    pub role: Role,
+    /// What was said.
+    pub content: String,
+    /// Where its sound is kept, if it is: a reference into a blob store.
+    pub audio_ref: Option<String>,
+    /// When it was said.
+    pub created_at: Timestamp,
+}
+
+impl Message {
+    /// A message with a fresh id and no sound kept.
+    #[must_use]
+    pub fn new(session_id: SessionId, turn_id: TurnId, role: Role, content: impl Into<String>, at: Timestamp) -> Self {
+        Self {
+            id: MessageId::new(),
+            session_id,
+            turn_id,
+            role,
+            content: content.into(),
+            audio_ref: None,
+            created_at: at,
+        }
+    }
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Message")
+            .field("id", &self.id)
+            .field("session_id", &self.session_id)
+            .field("role", &self.role)
+            .field("characters", &self.content.chars().count())
+            .field("created_at", &self.created_at)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How much was used, as far as the providers say. Counts that nobody reported stay 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Usage {
+    /// Tokens in the language model's prompt.
+    pub input_tokens: u64,
+    /// Of those, tokens that were served from a cache.
+    pub cached_tokens: u64,
+    /// Tokens that the language model wrote.
+    pub output_tokens: u64,
+    /// Seconds of speech that were transcribed.
+    pub stt_seconds: f64,
+    /// Characters that were spoken.
+    pub tts_characters: u64,
+    /// Seconds of speech that were produced.
+    pub tts_seconds: f64,
+}
+
+/// When the stages of a turn came through, each measured from the start of the turn. `None`: did not happen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Timings {
+    /// The audio was decoded.
+    pub audio_ready: Option<Duration>,
+    /// The transcript was final.
+    pub transcript: Option<Duration>,
+    /// The language model's first token came.
+    pub first_token: Option<Duration>,
+    /// The first sentence was complete and went to speech.
+    pub first_sentence: Option<Duration>,
+    /// The first chunk of sound came: time to first audio.
+    pub first_audio: Option<Duration>,
+    /// The text was complete.
+    pub text_done: Option<Duration>,
+    /// The last chunk of sound came.
+    pub audio_done: Option<Duration>,
+    /// Both messages were saved.
+    pub stored: Option<Duration>,
+    /// Everything was done.
+    pub total: Duration,
+}
+
+/// What a turn gives back. `Debug` leaves the words and the sound out.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Reply {
+    /// What the user said.
+    pub transcript: String,
+    /// What the agent answered.
+    pub text: String,
+    /// The answer's sound; empty when speech failed (see `audio_error`) or was not wanted.
+    pub audio: Pcm,
+    /// Why sound is missing or incomplete although there is text.
+    pub audio_error: Option<Error>,
+    /// The language of the user's words, when the recogniser told: a BCP 47 tag such as `en`.
+    pub language: Option<String>,
+    /// The session, new or continued.
+    pub session_id: SessionId,
+    /// This turn.
+    pub turn_id: TurnId,
+    /// The stored message of the user.
+    pub user_message_id: MessageId,
+    /// The stored message of the agent.
+    pub assistant_message_id: MessageId,
+    /// When each stage came through.
+    pub timings: Timings,
+    /// What was used.
+    pub usage: Usage,
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply")
+            .field("session_id", &self.session_id)
+            .field("turn_id", &self.turn_id)
+            .field("transcript_characters", &self.transcript.chars().count())
+            .field("text_characters", &self.text.chars().count())
+            .field("audio", &self.audio)
+            .field("audio_error", &self.audio_error)
+            .field("timings", &self.timings)
+            .field("usage", &self.usage)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,295 @@
+//! What a provider is: three traits, their requests, and the context of a call.
+//!
+//! Every call returns a stream of results. Dropping the stream (or the future) cancels the call: a provider stops its
+//! work then and leaves nothing behind. Work on other threads watches [`CallContext::cancel`].
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use futures_util::stream::BoxStream;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    audio::{Pcm, Utterance},
+    error::{Error, ErrorKind, Result},
+    event::Transcript,
+    id::{SessionId, TurnId},
+    message::{Role, Usage},
+};
+
+/// What comes back from a provider: items, or the error that ended them.
+pub type ResultStream<T> = BoxStream<'static, Result<T>>;
+
+/// Who calls, until when, and how the call is cancelled. Cheap to clone.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct CallContext {
+    /// The session of the turn.
+    pub session_id: SessionId,
+    /// The turn.
+    pub turn_id: TurnId,
+    /// When the whole turn must be over.
+    pub deadline: Option<Instant>,
+    /// Cancelled when nobody wants the result any more.
+    pub cancel: CancellationToken,
+}
+
+impl CallContext {
+    /// A context without a deadline, for calls outside a turn and for tests.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { session_id: SessionId::new(), turn_id: TurnId::new(), deadline: None, cancel: CancellationToken::new() }
+    }
+
+    /// The time that is left, if there is a deadline.
+    #[must_use]
+    pub fn remaining(&self) -> Option<Duration> {
+        self.deadline.map(|d| d.saturating_duration_since(Instant::now()))
+    }
+
+    /// Whether the call should go on.
+    ///
+    /// # Errors
+    /// `CANCELLED` when it was cancelled, `TIMEOUT` when the deadline has passed.
+    pub fn check(&self) -> Result<()> {
+        if self.cancel.is_cancelled() {
+            return Err(Error::new(ErrorKind::Cancelled, "the turn was cancelled"));
+        }
+        if self.deadline.is_some_and(|d| Instant::now() >= d) {
+            return Err(Error::new(ErrorKind::DeadlineExceeded, "the turn's deadline has passed"));
+        }
+        Ok(())
+    }
+}
+
+impl Default for CallContext {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What a speech recogniser can do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SttCapabilities {
+    /// It yields interim transcripts.
+    pub interim: bool,
+    /// It detects the language by itself.
+    pub detects_language: bool,
+    /// The languages it knows (BCP 47); empty: many, or not said.
+    pub languages: Vec<String>,
+}
+
+/// A request to transcribe one utterance.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct TranscribeRequest {
+    /// The utterance.
+    pub audio: Utterance,
+    /// The language to expect (BCP 47); `None`: detect it.
+    pub language: Option<String>,
+}
+
+impl TranscribeRequest {
+    /// A request that leaves the language open.
+    #[must_use]
+    pub fn new(audio: Utterance) -> Self {
+        Self { audio, language: None }
+    }
+
+    /// Names the language to expect (BCP 47).
+    #[must_use]
+    pub fn with_language(mut self, language: Option<String>) -> Self {
+        self.language = language;
+        self
+    }
+}
+
+/// Turns speech into text.
+#[async_trait]
+pub trait SpeechToText: Send + Sync {
+    /// `provider/model`, for errors, logs and metrics.
+    fn name(&self) -> &str;
+
+    /// What it can do.
+    fn capabilities(&self) -> SttCapabilities {
+        SttCapabilities::default()
+    }
+
+    /// Transcribes one utterance: interim transcripts if any, then exactly one final one. An utterance without speech
+    /// gives a final transcript with empty text, not an error.
+    ///
+    /// # Errors
+    /// Whatever the provider says, as a typed error; also inside the stream.
+    async fn transcribe(&self, request: TranscribeRequest, ctx: &CallContext) -> Result<ResultStream<Transcript>>;
+
+    /// Gets ready (opens a connection, loads a model), so that the first call is fast. Does nothing by default.
+    ///
+    /// # Errors
+    /// When it cannot get ready.
+    async fn warm_up(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// One message of a prompt.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PromptMessage {
+    /// Who says it.
+    pub role: Role,
+    /// What is said.
+    pub content: Arc<str>,
+}
+
+impl PromptMessage {
+    /// A message of a prompt.
+    #[must_use]
+    pub fn new(role: Role, content: impl Into<Arc<str>>) -> Self {
+        Self { role, content: content.into() }
+    }
+}
+
+impl fmt::Debug for PromptMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PromptMessage({}, {} characters)", self.role.as_str(), self.content.chars().count())
+    }
+}
+
+/// A request to write an answer.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct GenerateRequest {
+    /// The prompt: system first, then history, then what the user just said.
+    pub messages: Arc<[PromptMessage]>,
+    /// The most tokens to write.
+    pub max_tokens: u32,
+    /// The sampling temperature, 0–2.
+    pub temperature: f32,
+}
+
+impl GenerateRequest {
+    /// A request with the defaults: 500 tokens, temperature 0.7.
+    #[must_use]
+    pub fn new(messages: impl Into<Arc<[PromptMessage]>>) -> Self {
+        Self { messages: messages.into(), max_tokens: 500, temperature: 0.7 }
+    }
+}
+
+/// What a language model yields.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum LlmEvent {
+    /// The next piece of text; never empty.
+    Text(String),
+    /// What was used; at most once, near the end.
+    Usage(Usage),
+    /// The model stopped; the last event of a complete answer.
+    Finished(FinishReason),
+}
+
+/// Why a model stopped writing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FinishReason {
+    /// It was done.
+    Stop,
+    /// It reached the most tokens allowed.
+    Length,
+    /// The provider withheld (the rest of) the answer.
+    ContentFilter,
+    /// Something else.
+    Other,
+}
+
+/// Writes answers.
+#[async_trait]
+pub trait LanguageModel: Send + Sync {
+    /// `provider/model`, for errors, logs and metrics.
+    fn name(&self) -> &str;
+
+    /// Writes the answer to a prompt, piece by piece.
+    ///
+    /// # Errors
+    /// Whatever the provider says, as a typed error; also inside the stream.
+    async fn generate(&self, request: GenerateRequest, ctx: &CallContext) -> Result<ResultStream<LlmEvent>>;
+
+    /// Gets ready (opens a connection, loads a model, reads the system prompt), so that the first call is fast.
+    ///
+    /// # Errors
+    /// When it cannot get ready.
+    async fn warm_up(&self, system_prompt: &str) -> Result<()> {
+        let _ = system_prompt;
+        Ok(())
+    }
+}
+
+/// What a speech synthesiser can do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TtsCapabilities {
+    /// The most characters of one call; longer text is split at sentence ends before it is sent.
+    pub max_characters: usize,
+    /// Whether sound starts sooner when the first piece is cut at a clause instead of a sentence (slow local voices).
+    pub prefers_short_first_piece: bool,
+}
+
+impl Default for TtsCapabilities {
+    fn default() -> Self {
+        Self { max_characters: 4096, prefers_short_first_piece: false }
+    }
+}
+
+/// A request to speak a piece of text. `Debug` leaves the words out.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct SynthesisRequest {
+    /// What to say: one sentence or a few.
+    pub text: Arc<str>,
+    /// The language of the text (BCP 47), when it is known.
+    pub language: Option<String>,
+}
+
+impl SynthesisRequest {
+    /// A request with the provider's own voice and pace.
+    #[must_use]
+    pub fn new(text: impl Into<Arc<str>>) -> Self {
+        Self { text: text.into(), language: None }
+    }
+}
+
+impl fmt::Debug for SynthesisRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SynthesisRequest")
+            .field("characters", &self.text.chars().count())
+            .field("language", &self.language)
+            .finish()
+    }
+}
+
+/// Speaks.
+#[async_trait]
+pub trait TextToSpeech: Send + Sync {
+    /// `provider/model`, for errors, logs and metrics.
+    fn name(&self) -> &str;
+
+    /// What it can do.
+    fn capabilities(&self) -> TtsCapabilities {
+        TtsCapabilities::default()
+    }
+
+    /// Speaks a text: chunks of sound as they come, all of one rate.
+    ///
+    /// # Errors
+    /// Whatever the provider says, as a typed error; also inside the stream.
+    async fn synthesize(&self, request: SynthesisRequest, ctx: &CallContext) -> Result<ResultStream<Pcm>>;
+
+    /// Gets ready (opens a connection, loads a model), so that the first call is fast. Does nothing by default.
+    ///
+    /// # Errors
+    /// When it cannot get ready.
+    async fn warm_up(&self) -> Result<()> {
+        Ok(())
+    }
+}
