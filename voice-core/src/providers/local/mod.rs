@@ -6,8 +6,12 @@
 //! moonshine, …  the providers, each a thin async face over blocking work
 //! ```
 
+mod guard;
 pub mod models;
+mod moonshine;
 mod runtime;
+mod segment;
 
 pub use models::ModelDir;
+pub use moonshine::MoonshineStt;
 pub use runtime::ThreadBudget;
