@@ -10,6 +10,7 @@ pub mod id;
 pub mod layer;
 pub mod message;
 pub mod provider;
+pub mod providers;
 mod registry;
 pub mod secret;
 pub mod store;
