@@ -242,9 +242,10 @@ async fn sessions(agent: &VoiceAgent, method: &str, arguments: &Arguments) -> Ou
             query.before = arguments.text("before")?.map(str::parse).transpose()?;
             query.status = match arguments.text("status")? {
                 None => None,
-                Some(name) => Some(SessionStatus::from_name(name).ok_or_else(|| {
-                    ErrorRecord::invalid("status: expected active, ended or expired")
-                })?),
+                Some(name) => Some(
+                    SessionStatus::from_name(name)
+                        .ok_or_else(|| ErrorRecord::invalid("status: expected active, ended or expired"))?,
+                ),
             };
             let page = sessions.list(query).await?;
             json!({ "items": page.items, "has_more": page.has_more })

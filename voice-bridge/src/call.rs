@@ -58,7 +58,10 @@ impl<T: Send + 'static> Call<T> {
     }
 
     /// Starts work that watches `token` itself and ends in its own way.
-    pub(crate) fn spawn_with(token: CancellationToken, work: impl Future<Output = Outcome<T>> + Send + 'static) -> Self {
+    pub(crate) fn spawn_with(
+        token: CancellationToken,
+        work: impl Future<Output = Outcome<T>> + Send + 'static,
+    ) -> Self {
         Self::start(work, token, false)
     }
 

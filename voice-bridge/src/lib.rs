@@ -20,7 +20,7 @@ pub mod testing;
 
 pub use agent::{Agent, AudioInput, Hosts, Input, TurnOptions};
 pub use call::{Call, Cancel, guard};
-pub use error::{ErrorRecord, Outcome};
+pub use error::{ErrorRecord, Outcome, from_host};
 pub use record::{EventRecord, ReplyRecord};
 pub use stream::EventStream;
 

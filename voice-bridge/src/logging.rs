@@ -29,9 +29,9 @@ static SINK: RwLock<Option<(Level, Sink)>> = RwLock::new(None);
 /// # Errors
 /// `VALIDATION_ERROR` for another level; `INTERNAL_ERROR` when the process has another subscriber of `tracing` already.
 pub fn set_sink(level: &str, sink: Sink) -> Outcome<()> {
-    let level = level.parse::<Level>().map_err(|_| {
-        ErrorRecord::invalid("level: expected error, warn, info, debug or trace")
-    })?;
+    let level = level
+        .parse::<Level>()
+        .map_err(|_| ErrorRecord::invalid("level: expected error, warn, info, debug or trace"))?;
     static INSTALLED: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
     let installed =
         *INSTALLED.get_or_init(|| tracing::subscriber::set_global_default(Registry::default().with(ToSink)).is_ok());

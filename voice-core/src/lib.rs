@@ -24,5 +24,7 @@ pub use error::{Error, ErrorCode, ErrorKind, Result, Stage};
 pub use event::{CallMetrics, TextDelta, Transcript, TurnEvent};
 pub use id::{MessageId, SessionId, TurnId};
 pub use message::{Message, Reply, Role, Timings, Usage};
+pub use provider::{LanguageModel, SpeechToText, TextToSpeech};
 pub use secret::Secret;
+pub use store::{ConversationStore, Session};
 pub use turn::TurnInput;

@@ -144,7 +144,8 @@ impl Config {
     /// # Errors
     /// `INVALID_REQUEST` (kind `InvalidConfig`), naming the path of what is wrong.
     pub fn from_json(document: &str) -> Result<Self> {
-        let value = serde_json::from_str(document).map_err(|e| invalid(format!("the config is not valid JSON: {e}")))?;
+        let value =
+            serde_json::from_str(document).map_err(|e| invalid(format!("the config is not valid JSON: {e}")))?;
         Self::from_value(value)
     }
 
@@ -153,8 +154,8 @@ impl Config {
     /// # Errors
     /// `INVALID_REQUEST` (kind `InvalidConfig`), naming the path of what is wrong.
     pub fn from_toml(document: &str) -> Result<Self> {
-        let value = toml::from_str(document)
-            .map_err(|e| invalid(format!("the config is not valid TOML: {}", e.message())))?;
+        let value =
+            toml::from_str(document).map_err(|e| invalid(format!("the config is not valid TOML: {}", e.message())))?;
         Self::from_value(value)
     }
 
@@ -276,14 +277,19 @@ mod tests {
             message(r#"{"limits": {"max_audio_secs": 3}}"#),
             "limits.max_audio_secs: there is no such key; did you mean `max_audio_seconds`?"
         );
-        assert!(message(r#"{"tts": {"provider": "openai", "voise": "alloy"}}"#).starts_with("tts.voise"), "{}",
-            message(r#"{"tts": {"provider": "openai", "voise": "alloy"}}"#));
+        assert!(
+            message(r#"{"tts": {"provider": "openai", "voise": "alloy"}}"#).starts_with("tts.voise"),
+            "{}",
+            message(r#"{"tts": {"provider": "openai", "voise": "alloy"}}"#)
+        );
     }
 
     #[test]
     fn a_wrong_type_or_range_names_its_path() {
         assert!(message(r#"{"retry": {"attempts": "three"}}"#).starts_with("retry.attempts: "));
-        assert!(message(r#"{"assistant": {"temperature": 3}}"#).starts_with("assistant.temperature: 3 is out of range"));
+        assert!(
+            message(r#"{"assistant": {"temperature": 3}}"#).starts_with("assistant.temperature: 3 is out of range")
+        );
     }
 
     #[test]

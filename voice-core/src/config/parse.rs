@@ -36,9 +36,8 @@ fn explain(error: &serde_path_to_error::Error<serde_json::Error>) -> Error {
         } else {
             format!("{path}.{field}")
         };
-        let nearest = known.iter().max_by(|a, b| {
-            strsim::jaro_winkler(field, a).total_cmp(&strsim::jaro_winkler(field, b))
-        });
+        let nearest =
+            known.iter().max_by(|a, b| strsim::jaro_winkler(field, a).total_cmp(&strsim::jaro_winkler(field, b)));
         return invalid(match nearest {
             Some(nearest) => format!("{path}: there is no such key; did you mean `{nearest}`?"),
             None => format!("{path}: there is no such key"),

@@ -70,7 +70,10 @@ impl Breaker {
     pub(super) fn failed(&self, error: &Error) {
         let counts = matches!(
             error.code(),
-            ErrorCode::ProviderError | ErrorCode::Timeout | ErrorCode::InvalidProviderKey | ErrorCode::RateLimitExceeded
+            ErrorCode::ProviderError
+                | ErrorCode::Timeout
+                | ErrorCode::InvalidProviderKey
+                | ErrorCode::RateLimitExceeded
         ) && error.kind() != ErrorKind::DeadlineExceeded;
         if !counts || self.options.failures == 0 {
             return;

@@ -9,8 +9,8 @@ use crate::{
     error::{Result, Stage},
     event::Transcript,
     provider::{
-        CallContext, GenerateRequest, LanguageModel, LlmEvent, ResultStream, SpeechToText, SynthesisRequest, TextToSpeech,
-        TranscribeRequest,
+        CallContext, GenerateRequest, LanguageModel, LlmEvent, ResultStream, SpeechToText, SynthesisRequest,
+        TextToSpeech, TranscribeRequest,
     },
 };
 

@@ -9,12 +9,7 @@ use std::{
 use futures_util::Stream;
 use tokio::time::Instant;
 
-use super::{
-    LayerOptions, Service,
-    breaker::Breaker,
-    rate_limit::RateLimiter,
-    retry,
-};
+use super::{LayerOptions, Service, breaker::Breaker, rate_limit::RateLimiter, retry};
 use crate::{
     error::{Error, ErrorCode, ErrorKind, Result},
     event::CallMetrics,
@@ -52,12 +47,7 @@ impl<S: Service> Stack<S> {
     /// Opens a call at the first provider that yields an item (or a clean empty end).
     ///
     /// `failed` names the provider (by [`Call::slot`]) whose stream broke in the middle: it is tried last this time.
-    pub(crate) async fn open(
-        &self,
-        request: S::Request,
-        ctx: &CallContext,
-        failed: Option<usize>,
-    ) -> Result<Call<S>> {
+    pub(crate) async fn open(&self, request: S::Request, ctx: &CallContext, failed: Option<usize>) -> Result<Call<S>> {
         let started = Instant::now();
         let mut attempts = 0;
         let mut last_error = None;

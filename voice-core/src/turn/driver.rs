@@ -286,8 +286,11 @@ impl Run<'_> {
     /// From sound to words.
     async fn listen(&mut self, audio: Audio, language: Option<String>) -> Result<()> {
         let stt = self.engine.stt.as_ref().ok_or_else(|| {
-            Error::new(ErrorKind::InvalidConfig, "the agent has no speech-to-text provider: configure `stt` or send text")
-                .with_stage(Stage::Stt)
+            Error::new(
+                ErrorKind::InvalidConfig,
+                "the agent has no speech-to-text provider: configure `stt` or send text",
+            )
+            .with_stage(Stage::Stt)
         })?;
         let utterance = prepare(audio, self.engine.settings.limits).await?;
         self.machine.on_audio_ready(utterance.duration().as_secs_f64(), self.at());
@@ -322,12 +325,8 @@ impl Run<'_> {
     /// From words to an answer, written and spoken at the same time.
     async fn answer(&mut self, history: &[Message], tts: Option<&Arc<Stack<TtsService>>>) -> Result<()> {
         let settings = &self.engine.settings;
-        let prompt = context::prompt(
-            &settings.system_prompt,
-            history,
-            settings.context_messages,
-            self.machine.user_text()?,
-        );
+        let prompt =
+            context::prompt(&settings.system_prompt, history, settings.context_messages, self.machine.user_text()?);
         let mut speech =
             tts.map(|tts| Speech::new(Arc::clone(tts), self.ctx.clone(), self.machine.language().map(str::to_owned)));
 

@@ -148,7 +148,9 @@ impl TurnMachine {
         if self.text.trim().is_empty() {
             let why = match self.finish {
                 Some(FinishReason::ContentFilter) => "the language model's provider withheld the whole answer",
-                Some(FinishReason::Length) => "the language model used up its tokens before it wrote a word; raise max_tokens",
+                Some(FinishReason::Length) => {
+                    "the language model used up its tokens before it wrote a word; raise max_tokens"
+                }
                 _ => "the language model gave an empty answer",
             };
             return Err(Error::new(ErrorKind::ProviderFailed, why).with_stage(Stage::Llm));

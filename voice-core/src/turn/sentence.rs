@@ -13,8 +13,8 @@ const SHORTEST_CLAUSE: usize = 14;
 /// Words that end in a full stop in the middle of a sentence, in lower case, without their stop.
 const ABBREVIATIONS: &[&str] = &[
     "mr", "mrs", "ms", "dr", "prof", "st", "mt", "sr", "jr", "vs", "e.g", "i.e", "cf", "approx", "dept", "est", "fig",
-    "gen", "gov", "hon", "inc", "ltd", "lt", "no", "nr", "rev", "sen", "sgt", "vol", "bzw", "usw", "z.b", "sra", "srta",
-    "mme", "mlle",
+    "gen", "gov", "hon", "inc", "ltd", "lt", "no", "nr", "rev", "sen", "sgt", "vol", "bzw", "usw", "z.b", "sra",
+    "srta", "mme", "mlle",
 ];
 /// Abbreviations that may also end a sentence: the case of the next word decides.
 const ENDING_ABBREVIATIONS: &[&str] = &["etc", "a.m", "p.m", "u.s", "u.k", "co", "corp"];
@@ -74,7 +74,9 @@ impl Splitter {
             let verdict = match c {
                 '\n' => Verdict::End,
                 '.' => self.full_stop(at),
-                '!' | '?' | '…' | '؟' | '。' | '！' | '？' | '｡' | '।' | '॥' | '۔' => self.after_terminator(next),
+                '!' | '?' | '…' | '؟' | '。' | '！' | '？' | '｡' | '।' | '॥' | '۔' => {
+                    self.after_terminator(next)
+                }
                 ',' | ';' | ':' | '—' | '،' | '、' | '，' | '；' if self.clause_cut => self.clause(c, next),
                 _ => Verdict::Inside,
             };
@@ -139,7 +141,8 @@ impl Splitter {
             return Verdict::End;
         }
         // Nothing has come after the stop. A plain word is an end; a number, an address or a name with stops may go on.
-        let plain = !word.is_empty() && word.chars().all(|c| c.is_alphabetic() || matches!(c, '\'' | '’' | '-' | ')' | '"' | '”'));
+        let plain = !word.is_empty()
+            && word.chars().all(|c| c.is_alphabetic() || matches!(c, '\'' | '’' | '-' | ')' | '"' | '”'));
         if plain && !lower.starts_with("www") { Verdict::End } else { Verdict::Unknown }
     }
 
@@ -156,7 +159,8 @@ impl Splitter {
 
     /// Quotes and brackets that close right after a boundary belong to the sentence before it.
     fn past_closers(&self, end: usize) -> usize {
-        let closers = self.buffer[end..].chars().take_while(|c| matches!(c, '"' | '”' | '’' | '»' | ')' | ']' | '」' | '』'));
+        let closers =
+            self.buffer[end..].chars().take_while(|c| matches!(c, '"' | '”' | '’' | '»' | ')' | ']' | '」' | '』'));
         end + closers.map(char::len_utf8).sum::<usize>()
     }
 }
@@ -258,10 +262,10 @@ mod tests {
 
     #[test]
     fn stops_inside_numbers_abbreviations_and_addresses_do_not_cut() {
-        assert_eq!(whole("Dr. Smith paid 3.50 to J. Doe at www.example.com today. Fine, then."), [
-            "Dr. Smith paid 3.50 to J. Doe at www.example.com today.",
-            "Fine, then."
-        ]);
+        assert_eq!(
+            whole("Dr. Smith paid 3.50 to J. Doe at www.example.com today. Fine, then."),
+            ["Dr. Smith paid 3.50 to J. Doe at www.example.com today.", "Fine, then."]
+        );
         assert_eq!(whole("We meet at 5 p.m. on Monday."), ["We meet at 5 p.m. on Monday."]);
         assert_eq!(whole("We meet at 5 p.m. Bring food."), ["We meet at 5 p.m.", "Bring food."]);
         assert_eq!(whole("Wait... there is more."), ["Wait...", "there is more."]);
