@@ -9,6 +9,7 @@ pub mod event;
 pub mod id;
 pub mod layer;
 pub mod message;
+mod paths;
 pub mod provider;
 pub mod providers;
 mod registry;

@@ -1,1 +1,8 @@
-//! Voice.
+//! What voice-core's own tests are made of, for the tests of apps that embed it too: scripted providers, a virtual clock,
+//! conformance suites, and doubles that speak providers' real wire formats.
+
+mod clock;
+mod scripted;
+
+pub use clock::VirtualClock;
+pub use scripted::{ScriptedLlm, ScriptedStt, ScriptedTts, Step};

@@ -35,14 +35,7 @@ impl ModelDir {
         if let Some(path) = variable(MODELS_VARIABLE) {
             return Ok(Self(path));
         }
-        let data = if cfg!(windows) {
-            variable("LOCALAPPDATA")
-        } else if cfg!(target_vendor = "apple") {
-            variable("HOME").map(|home| home.join("Library/Application Support"))
-        } else {
-            variable("XDG_DATA_HOME").or_else(|| variable("HOME").map(|home| home.join(".local/share")))
-        };
-        data.map(|data| Self(data.join("voice-core").join("models"))).ok_or_else(|| {
+        crate::paths::data_folder_with(variable).map(|data| Self(data.join("models"))).ok_or_else(|| {
             Error::new(
                 ErrorKind::InvalidConfig,
                 format!("no model directory: set {MODELS_VARIABLE} or give a path, as there is no home directory"),

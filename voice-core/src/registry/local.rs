@@ -1,0 +1,28 @@
+//! Local models.
+
+use std::{
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use super::{Place, settings::Settings};
+use crate::{
+    config::{LocalConfig, ProviderConfig},
+    error::Result,
+    provider::{LanguageModel, SpeechToText, TextToSpeech},
+    providers::local::{ModelDir, MoonshineStt, ThreadBudget},
+};
+
+pub(super) const NAME: &str = "local";
+
+fn models(local: &LocalConfig) -> Result<ModelDir> {
+    match &local.models {
+        Some(path) => Ok(ModelDir::new(path)),
+        None => ModelDir::locate(),
+    }
+}
+
+fn threads(local: &LocalConfig) -> ThreadBudget {
+    local.threads.and_then(NonZeroUsize::new).map_or_else(ThreadBudget::default, ThreadBudget::new)
+}
