@@ -6,6 +6,7 @@ pub mod event;
 pub mod id;
 pub mod message;
 pub mod provider;
+pub mod providers;
 pub mod secret;
 pub mod store;
 pub mod time;
