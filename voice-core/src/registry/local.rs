@@ -26,3 +26,19 @@ fn models(local: &LocalConfig) -> Result<ModelDir> {
 fn threads(local: &LocalConfig) -> ThreadBudget {
     local.threads.and_then(NonZeroUsize::new).map_or_else(ThreadBudget::default, ThreadBudget::new)
 }
+
+pub(super) async fn stt(local: &LocalConfig, provider: &ProviderConfig, place: Place) -> Result<Arc<dyn SpeechToText>> {
+    Settings::new(provider, place).finish()?;
+    let models = models(local)?;
+    Ok(Arc::new(MoonshineStt::tiny_en(&models)?.with_threads(threads(local))))
+}
+
+pub(super) async fn llm(_: &LocalConfig, provider: &ProviderConfig, place: Place) -> Result<Arc<dyn LanguageModel>> {
+    Settings::new(provider, place).finish()?;
+    Err(super::unknown(place, provider))
+}
+
+pub(super) async fn tts(_: &LocalConfig, provider: &ProviderConfig, place: Place) -> Result<Arc<dyn TextToSpeech>> {
+    Settings::new(provider, place).finish()?;
+    Err(super::unknown(place, provider))
+}

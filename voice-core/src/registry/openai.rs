@@ -8,7 +8,7 @@ use crate::{
     error::{ErrorKind, Result},
     layer::TimeoutOptions,
     provider::{LanguageModel, SpeechToText, TextToSpeech},
-    providers::openai::{self, OpenAiConfig, OpenAiLlm, OpenAiRealtimeTts, OpenAiStt, OpenAiTts, PRESETS},
+    providers::openai::{self, OpenAiConfig, OpenAiLlm, OpenAiStt, PRESETS, SpeechOptions},
 };
 
 /// How to reach the provider; `None`: it is not of this kind.
@@ -25,12 +25,14 @@ pub(super) fn config(provider: &ProviderConfig, timeouts: &TimeoutOptions) -> Re
     let mut config = match (found, &provider.api_key) {
         (Ok(config), _) => config,
         (Err(error), Some(key)) if error.kind() == ErrorKind::MissingProviderKey => {
-            let preset = PRESETS.iter().find(|preset| preset.name == name);
             let config = OpenAiConfig::new(key.clone()).named(name);
-            preset.map_or_else(|| config.clone(), |p| config.clone().base_url(p.base_url).dialect(p.dialect))
+            match PRESETS.iter().find(|preset| preset.name == name) {
+                Some(preset) => config.base_url(preset.base_url).dialect(preset.dialect),
+                None => config,
+            }
         }
         // A server of the host's own may need no key.
-        (Err(_), _) if provider.base_url.is_some() => OpenAiConfig::local(name),
+        (Err(_), _) if provider.base_url.is_some() => OpenAiConfig::without_key(name),
         (Err(error), _) => return Err(error),
     };
     if let Some(key) = &provider.api_key {
@@ -72,26 +74,12 @@ pub(super) fn tts(config: OpenAiConfig, provider: &ProviderConfig, place: Place)
     let instructions = settings.text("instructions")?;
     let speed = settings.number("speed", 0.25, 4.0)?;
     settings.finish()?;
-    let model = provider.model.as_deref().unwrap_or(OpenAiRealtimeTts::DEFAULT_MODEL);
     #[allow(clippy::cast_possible_truncation)]
-    macro_rules! set {
-        ($tts:expr) => {{
-            let mut tts = $tts.model(model);
-            if let Some(voice) = &provider.voice {
-                tts = tts.voice(voice);
-            }
-            if let Some(instructions) = instructions {
-                tts = tts.instructions(instructions);
-            }
-            if let Some(speed) = speed {
-                tts = tts.speed(speed as f32);
-            }
-            Arc::new(tts)
-        }};
-    }
-    Ok(if openai::speaks_over_realtime(model) {
-        set!(OpenAiRealtimeTts::with_config(config))
-    } else {
-        set!(OpenAiTts::with_config(config))
-    })
+    let options = SpeechOptions {
+        model: provider.model.clone(),
+        voice: provider.voice.clone(),
+        instructions: instructions.map(str::to_owned),
+        speed: speed.map(|speed| speed as f32),
+    };
+    Ok(openai::text_to_speech(config, options))
 }

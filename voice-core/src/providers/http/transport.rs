@@ -1,0 +1,125 @@
+//! Failures below HTTP, told apart; and the TCP connection of a WebSocket.
+
+use std::{error::Error as StdError, io, time::Duration};
+
+use tokio::{
+    net::{TcpStream, lookup_host},
+    time::timeout,
+};
+use tokio_tungstenite::tungstenite;
+
+use super::peer::{Peer, Private, Refusal};
+use crate::error::{ErrorKind, Result};
+
+/// Reads what happened from the chain of causes of a client error.
+pub(super) fn classify(error: &reqwest::Error) -> (ErrorKind, String) {
+    if error.is_builder() {
+        return (ErrorKind::InvalidConfig, "the address is not a valid URL".into());
+    }
+    if error.is_connect() {
+        if error.is_timeout() {
+            return (ErrorKind::ConnectTimeout, String::new());
+        }
+        return (ErrorKind::Connect, causes(error).find_map(reason).unwrap_or_else(|| "no connection".into()));
+    }
+    if error.is_timeout() {
+        return (ErrorKind::IdleTimeout, String::new());
+    }
+    (ErrorKind::ConnectionLost, causes(error).find_map(reason).unwrap_or_else(|| "it closed early".into()))
+}
+
+/// The sentence for people.
+pub(super) fn sentence(kind: ErrorKind, host: &str, what: &str) -> String {
+    match kind {
+        ErrorKind::Connect => format!("cannot connect to {host}: {what}"),
+        ErrorKind::ConnectTimeout => format!("no connection to {host} within the connect time-out"),
+        ErrorKind::IdleTimeout => format!("{host} fell silent"),
+        ErrorKind::ConnectionLost => format!("the connection to {host} broke: {what}"),
+        _ => format!("{host}: {what}"),
+    }
+}
+
+fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    let next = |e: &&'a (dyn StdError + 'static)| -> Option<&'a (dyn StdError + 'static)> { (*e).source() };
+    std::iter::successors(Some(error), next)
+}
+
+/// What one cause means, if it says more than its wrapper.
+fn reason(cause: &(dyn StdError + 'static)) -> Option<String> {
+    if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
+        return Some(tls_reason(tls));
+    }
+    if let Some(io) = cause.downcast_ref::<io::Error>() {
+        return Some(io_reason(io));
+    }
+    cause.to_string().contains("dns error").then(|| "its name does not resolve (DNS)".into())
+}
+
+fn tls_reason(error: &rustls::Error) -> String {
+    let hint = match error {
+        rustls::Error::InvalidMessage(_) => "; does the server speak HTTPS on this port?",
+        rustls::Error::InvalidCertificate(_) => "; is the certificate's authority trusted on this machine?",
+        _ => "",
+    };
+    format!("the TLS handshake failed ({error}{hint})")
+}
+
+fn io_reason(error: &io::Error) -> String {
+    if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        return tls_reason(tls);
+    }
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => "connection refused".into(),
+        io::ErrorKind::ConnectionReset => "connection reset".into(),
+        io::ErrorKind::UnexpectedEof => "it closed early".into(),
+        kind => kind.to_string(),
+    }
+}
+
+/// A TCP connection with `TCP_NODELAY`, for a WebSocket.
+///
+/// # Errors
+/// `PROVIDER_ERROR` (kind `Connect`) saying whether the name or the connection failed; `TIMEOUT` (kind
+/// `ConnectTimeout`).
+pub(crate) async fn connect(peer: &Peer, host: &str, port: u16, limit: Duration) -> Result<TcpStream> {
+    let fail = |kind, what: &str| peer.error(kind, sentence(kind, &peer.host, what));
+    let attempt = async {
+        let addresses =
+            lookup_host((host, port)).await.map_err(|_| fail(ErrorKind::Connect, "its name does not resolve (DNS)"))?;
+        let mut last = fail(ErrorKind::Connect, "its name does not resolve (DNS)");
+        for address in addresses {
+            match TcpStream::connect(address).await {
+                Ok(stream) => {
+                    // Without it small frames wait for the acknowledgement of the one before; nothing breaks, though.
+                    let _ = stream.set_nodelay(true);
+                    return Ok(stream);
+                }
+                Err(error) => last = fail(ErrorKind::Connect, &io_reason(&error)),
+            }
+        }
+        Err(last)
+    };
+    timeout(limit, attempt).await.unwrap_or_else(|_| Err(fail(ErrorKind::ConnectTimeout, "")))
+}
+
+/// What a failed handshake or a broken WebSocket means. `handshake` tells whether the socket was still being opened.
+pub(crate) fn websocket_error(peer: &Peer, error: tungstenite::Error, handshake: bool, private: &Private) -> Refusal {
+    use tungstenite::Error as Ws;
+
+    let broken = if handshake { ErrorKind::Connect } else { ErrorKind::ConnectionLost };
+    let fail = |kind, what: &str| peer.error(kind, sentence(kind, &peer.host, what));
+    match error {
+        Ws::Http(response) => {
+            let (parts, body) = response.into_parts();
+            peer.refusal(parts.status, &parts.headers, &body.unwrap_or_default(), private)
+        }
+        Ws::Io(io) => fail(broken, &io_reason(&io)).into(),
+        Ws::Tls(tls) => fail(broken, &reason(&tls).unwrap_or_else(|| "the TLS handshake failed".into())).into(),
+        Ws::ConnectionClosed | Ws::AlreadyClosed => fail(ErrorKind::ConnectionLost, "it closed early").into(),
+        Ws::Protocol(tungstenite::error::ProtocolError::ResetWithoutClosingHandshake) => {
+            fail(ErrorKind::ConnectionLost, "it closed early").into()
+        }
+        Ws::Url(_) | Ws::HttpFormat(_) => fail(ErrorKind::InvalidConfig, "the address is not a valid URL").into(),
+        _ => peer.malformed("broke the WebSocket protocol").into(),
+    }
+}

@@ -1,0 +1,294 @@
+//! Reads chat completions, streamed or whole, from servers that each bend the format a little.
+
+use std::{collections::VecDeque, time::Duration};
+
+use futures_util::{StreamExt, stream};
+use serde_json::Value;
+use tokio::time::{Instant, timeout_at};
+
+use crate::{
+    error::Result,
+    message::Usage,
+    provider::{FinishReason, LlmEvent, ResultStream},
+    providers::http::{Peer, Private, SseReader},
+};
+
+/// How long the usage figures and the end mark may take after the answer itself is complete. A server that sends neither
+/// and keeps the connection open must not hold up the turn.
+const AFTER_FINISH: Duration = Duration::from_secs(1);
+
+/// The events of a streamed answer.
+pub(super) fn stream(events: SseReader, peer: Peer, private: Private) -> ResultStream<LlmEvent> {
+    let state =
+        Chat { events, peer, private, answer: Answer::default(), ready: VecDeque::new(), patience: None, ended: false };
+    stream::unfold(state, |mut chat| async move { chat.next().await.map(|item| (item, chat)) }).boxed()
+}
+
+/// The events of an answer that came whole, as from a server that does not stream.
+pub(super) fn whole(body: &[u8], peer: &Peer, private: &Private) -> Result<ResultStream<LlmEvent>> {
+    let value: Value = serde_json::from_slice(body).map_err(|_| peer.malformed("answered with broken JSON"))?;
+    if value.get("error").is_some_and(|e| !e.is_null()) {
+        return Err(peer.reported(&value, private));
+    }
+    if value.get("choices").is_none_or(|c| !c.is_array()) {
+        return Err(peer.malformed("answered with JSON that holds no choices"));
+    }
+    let mut answer = Answer::default();
+    let mut ready = VecDeque::new();
+    answer.read(&value, &mut ready);
+    answer.end(&mut ready);
+    Ok(stream::iter(ready.into_iter().map(Ok)).boxed())
+}
+
+struct Chat {
+    events: SseReader,
+    peer: Peer,
+    private: Private,
+    answer: Answer,
+    ready: VecDeque<LlmEvent>,
+    patience: Option<Instant>,
+    ended: bool,
+}
+
+impl Chat {
+    async fn next(&mut self) -> Option<Result<LlmEvent>> {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                return Some(Ok(event));
+            }
+            if self.ended {
+                return None;
+            }
+            let event = match self.patience {
+                // Silence, a reset, a cut: the answer is complete, so none of it matters any more.
+                Some(until) => timeout_at(until, self.events.next()).await.unwrap_or(None).filter(Result::is_ok),
+                None => self.events.next().await,
+            };
+            match event {
+                Some(Ok(event)) if event.data.trim() == "[DONE]" => self.end(),
+                Some(Ok(event)) if event.data.trim().is_empty() => {}
+                Some(Ok(event)) => match serde_json::from_str::<Value>(&event.data) {
+                    Ok(value) => {
+                        if let Some(error) = error_in(&value, &event.name) {
+                            self.ended = true;
+                            return Some(Err(self.peer.reported(error, &self.private)));
+                        }
+                        self.answer.read(&value, &mut self.ready);
+                        if self.answer.finish.is_some() && self.patience.is_none() {
+                            self.patience = Some(Instant::now() + AFTER_FINISH);
+                        }
+                    }
+                    Err(_) => {
+                        self.ended = true;
+                        return Some(Err(if event.complete {
+                            self.peer.malformed("sent a piece of answer that is not JSON")
+                        } else {
+                            self.peer.cut_short()
+                        }));
+                    }
+                },
+                Some(Err(error)) => {
+                    self.ended = true;
+                    return Some(Err(error));
+                }
+                None if self.answer.finish.is_some() => self.end(),
+                None => {
+                    self.ended = true;
+                    return Some(Err(self.peer.cut_short()));
+                }
+            }
+        }
+    }
+
+    fn end(&mut self) {
+        self.ended = true;
+        self.answer.end(&mut self.ready);
+    }
+}
+
+/// The error that a chunk carries instead of text, if any.
+fn error_in<'a>(chunk: &'a Value, event: &str) -> Option<&'a Value> {
+    if event == "error" || chunk.get("error").is_some_and(|e| !e.is_null()) {
+        return Some(chunk);
+    }
+    // Groq reports failures beside the (then empty) choices.
+    chunk.get("x_groq").filter(|g| g.get("error").is_some_and(|e| !e.is_null()))
+}
+
+/// What has been read of an answer.
+#[derive(Default)]
+struct Answer {
+    usage: Option<Usage>,
+    finish: Option<FinishReason>,
+    refused: bool,
+    thoughts: Thoughts,
+}
+
+impl Answer {
+    /// Reads one chunk, or a whole completion.
+    fn read(&mut self, chunk: &Value, out: &mut VecDeque<LlmEvent>) {
+        let usage = [chunk.get("usage"), chunk.pointer("/x_groq/usage")].into_iter().flatten().find_map(usage);
+        self.usage = usage.or(self.usage);
+        let choices = chunk.get("choices").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let first = choices.iter().find(|c| c.get("index").and_then(Value::as_u64).unwrap_or(0) == 0);
+        let Some(choice) = first else { return };
+        let delta = choice.get("delta").filter(|d| d.is_object()).or_else(|| choice.get("message"));
+        if let Some(delta) = delta {
+            self.text(delta.get("content").map(content).unwrap_or_default(), out);
+            if let Some(refusal) = delta.get("refusal").and_then(Value::as_str).filter(|r| !r.is_empty()) {
+                self.refused = true;
+                self.text(refusal.to_owned(), out);
+            }
+        } else if let Some(text) = choice.get("text").and_then(Value::as_str) {
+            self.text(text.to_owned(), out);
+        }
+        if let Some(reason) = choice.get("finish_reason").and_then(Value::as_str) {
+            self.finish = Some(match reason {
+                "stop" | "eos" | "eos_token" | "stop_sequence" => FinishReason::Stop,
+                "length" | "max_tokens" => FinishReason::Length,
+                "content_filter" => FinishReason::ContentFilter,
+                _ => FinishReason::Other,
+            });
+        }
+    }
+
+    fn text(&mut self, text: String, out: &mut VecDeque<LlmEvent>) {
+        let spoken = self.thoughts.strip(text);
+        if !spoken.is_empty() {
+            out.push_back(LlmEvent::Text(spoken));
+        }
+    }
+
+    fn end(&mut self, out: &mut VecDeque<LlmEvent>) {
+        let rest = self.thoughts.rest();
+        if !rest.is_empty() {
+            out.push_back(LlmEvent::Text(rest));
+        }
+        if let Some(usage) = self.usage.take() {
+            out.push_back(LlmEvent::Usage(usage));
+        }
+        let reason = self.finish.unwrap_or(FinishReason::Other);
+        out.push_back(LlmEvent::Finished(if self.refused { FinishReason::ContentFilter } else { reason }));
+    }
+}
+
+/// Text that is a string, or a list of parts of which some are text.
+fn content(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(parts) => parts.iter().filter_map(|p| p.get("text").and_then(Value::as_str)).collect(),
+        _ => String::new(),
+    }
+}
+
+fn usage(value: &Value) -> Option<Usage> {
+    let count = |path: &str| value.pointer(path).and_then(Value::as_u64);
+    let input = count("/prompt_tokens")?;
+    Some(Usage {
+        input_tokens: input,
+        cached_tokens: count("/prompt_tokens_details/cached_tokens").unwrap_or(0),
+        output_tokens: count("/completion_tokens").unwrap_or(0),
+        ..Usage::default()
+    })
+}
+
+/// Leaves out what a local model thinks aloud between `<think>` and `</think>` before it answers.
+#[derive(Default)]
+enum Thoughts {
+    /// Nothing but white space and perhaps a part of the opening tag has come.
+    #[default]
+    Undecided,
+    /// As above, and this is what has come.
+    Held(String),
+    /// Inside; this is a possible beginning of the closing tag.
+    Inside(String),
+    /// Thinking is over and the answer has not begun: the line feeds between are left out.
+    Between,
+    /// Everything is answer now.
+    Answering,
+}
+
+impl Thoughts {
+    const OPEN: &'static str = "<think>";
+    const CLOSE: &'static str = "</think>";
+
+    fn strip(&mut self, text: String) -> String {
+        match std::mem::take(self) {
+            Self::Answering => {
+                *self = Self::Answering;
+                text
+            }
+            Self::Undecided => self.decide(text),
+            Self::Held(held) => self.decide(held + &text),
+            Self::Inside(tail) => self.think(tail + &text),
+            Self::Between => self.begin(text),
+        }
+    }
+
+    fn decide(&mut self, text: String) -> String {
+        let trimmed = text.trim_start();
+        if let Some(thought) = trimmed.strip_prefix(Self::OPEN) {
+            return self.think(thought.to_owned());
+        }
+        if Self::OPEN.starts_with(trimmed) {
+            *self = Self::Held(text);
+            return String::new();
+        }
+        *self = Self::Answering;
+        text
+    }
+
+    fn think(&mut self, text: String) -> String {
+        if let Some((_, answer)) = text.split_once(Self::CLOSE) {
+            return self.begin(answer.to_owned());
+        }
+        let tail = (1..Self::CLOSE.len()).rev().find(|n| text.ends_with(&Self::CLOSE[..*n])).unwrap_or(0);
+        *self = Self::Inside(text[text.len() - tail..].to_owned());
+        String::new()
+    }
+
+    fn begin(&mut self, text: String) -> String {
+        let text = text.trim_start();
+        *self = if text.is_empty() { Self::Between } else { Self::Answering };
+        text.to_owned()
+    }
+
+    /// What was held back and turned out to be answer.
+    fn rest(&mut self) -> String {
+        match std::mem::take(self) {
+            Self::Held(text) if !text.trim().is_empty() => text,
+            _ => String::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spoken(pieces: &[&str]) -> String {
+        let mut thoughts = Thoughts::default();
+        let mut out: String = pieces.iter().map(|p| thoughts.strip((*p).to_owned())).collect();
+        out.push_str(&thoughts.rest());
+        out
+    }
+
+    #[test]
+    fn thoughts_are_left_out_however_they_are_cut() {
+        assert_eq!(spoken(&["<think>hm</think>\n\nHello."]), "Hello.");
+        assert_eq!(spoken(&["\n<th", "ink>", "a < b", "</", "thi", "nk>", "\n\n", "Hello", "."]), "Hello.");
+        assert_eq!(spoken(&["<think>never ends"]), "");
+    }
+
+    #[test]
+    fn an_answer_that_only_looks_like_a_thought_is_spoken() {
+        assert_eq!(spoken(&["<", "b>bold"]), "<b>bold");
+        assert_eq!(spoken(&["1 < 2 <think> no"]), "1 < 2 <think> no");
+        assert_eq!(spoken(&["<th"]), "<th");
+    }
+
+    #[test]
+    fn leading_white_space_stays_with_the_answer() {
+        assert_eq!(spoken(&[" ", "Hi"]), " Hi");
+    }
+}

@@ -1,0 +1,154 @@
+//! One WebSocket to the Realtime API: opening it, and what comes in, under its present and its beta names.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use reqwest::{Url, header::USER_AGENT};
+use serde_json::{Value, json};
+use tokio::{
+    net::TcpStream,
+    time::{Instant, timeout},
+};
+use tokio_tungstenite::{
+    Connector, MaybeTlsStream, WebSocketStream, client_async_tls_with_config,
+    tungstenite::{Message, client::IntoClientRequest, http::HeaderValue},
+};
+use uuid::Uuid;
+
+use super::super::call::Endpoint;
+use crate::{
+    error::{ErrorKind, Result},
+    providers::http::{Peer, Private, connect, tls, websocket_error},
+    time::{Clock, SystemClock},
+};
+
+/// The server ends a session after 60 minutes without a word; a connection is not used that long.
+const LIFE: Duration = Duration::from_secs(55 * 60);
+
+/// How long before its announced end a session is not used any more: a sentence must fit in.
+const MARGIN: Duration = Duration::from_secs(60);
+
+pub(super) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+pub(super) struct Connection {
+    pub(super) socket: Socket,
+    pub(super) peer: Peer,
+    /// Until when a new response may be begun.
+    pub(super) good_until: Instant,
+    /// The id of the event that set the session up.
+    pub(super) session_event: String,
+}
+
+/// What the server sends, as far as it matters for speech.
+pub(super) enum Incoming {
+    /// A response was taken on.
+    Created { response: String },
+    /// A piece of sound.
+    Sound { response: Option<String>, base64: String },
+    /// A response is over.
+    Done { response: Option<String>, outcome: Value },
+    /// Something failed; `answers` names the event of ours that it is about.
+    Error { answers: Option<String>, body: Value },
+    /// Anything else.
+    Other,
+}
+
+impl Connection {
+    pub(super) async fn open(endpoint: &Endpoint) -> Result<Self> {
+        let peer = endpoint.peer.clone();
+        let unusable =
+            || peer.error(ErrorKind::InvalidConfig, "the base URL must begin with http:// or https:// and name a host");
+        let mut url = Url::parse(&format!("{}/realtime", endpoint.config.base_url)).map_err(|_| unusable())?;
+        let scheme = match url.scheme() {
+            "https" | "wss" => "wss",
+            "http" | "ws" => "ws",
+            _ => return Err(unusable()),
+        };
+        url.set_scheme(scheme).map_err(|()| unusable())?;
+        url.query_pairs_mut().append_pair("model", &endpoint.model);
+        let host = url.host_str().ok_or_else(unusable)?.trim_matches(['[', ']']).to_owned();
+        let port = url.port_or_known_default().ok_or_else(unusable)?;
+
+        let mut request = url.as_str().into_client_request().map_err(|_| unusable())?;
+        request.headers_mut().extend(endpoint.headers()?);
+        request
+            .headers_mut()
+            .insert(USER_AGENT, HeaderValue::from_static(concat!("voice-core/", env!("CARGO_PKG_VERSION"))));
+
+        let limit = endpoint.config.connect_timeout;
+        let stream = connect(&peer, &host, port, limit).await?;
+        let handshake = client_async_tls_with_config(request, stream, None, Some(Connector::Rustls(tls()?)));
+        let (socket, _) = timeout(limit, handshake)
+            .await
+            .map_err(|_| {
+                peer.error(
+                    ErrorKind::ConnectTimeout,
+                    format!("no connection to {} within the connect time-out", peer.host),
+                )
+            })?
+            .map_err(|e| websocket_error(&peer, e, true, &Private::new()).error)?;
+        Ok(Self { socket, peer, good_until: Instant::now() + LIFE, session_event: Uuid::now_v7().to_string() })
+    }
+
+    /// Sets the session up. The answer is not waited for: events are worked off in order, and a refusal names the event.
+    pub(super) async fn update_session(&mut self, session: Value) -> Result<()> {
+        let event = json!({"type": "session.update", "event_id": self.session_event, "session": session});
+        self.send(&event).await
+    }
+
+    pub(super) async fn send(&mut self, event: &Value) -> Result<()> {
+        let sent = self.socket.send(Message::text(event.to_string())).await;
+        sent.map_err(|e| websocket_error(&self.peer, e, false, &Private::new()).error)
+    }
+
+    /// The next event. Dropping the future loses nothing.
+    pub(super) async fn receive(&mut self, private: &Private) -> Result<Incoming> {
+        loop {
+            match self.socket.next().await {
+                Some(Ok(Message::Text(text))) => {
+                    let event: Value = serde_json::from_str(&text)
+                        .map_err(|_| self.peer.malformed("sent an event that is not JSON"))?;
+                    return Ok(self.read(event));
+                }
+                Some(Ok(Message::Close(frame))) => {
+                    let reason = frame.map(|f| f.reason.to_string()).filter(|r| !r.is_empty());
+                    return Err(match reason {
+                        // Such as `invalid_request_error.invalid_api_key`.
+                        Some(reason) => self.peer.reported(&json!({"error": {"code": reason}}), private),
+                        None => self.peer.cut_short(),
+                    });
+                }
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return Err(websocket_error(&self.peer, error, false, private).error),
+                None => return Err(self.peer.cut_short()),
+            }
+        }
+    }
+
+    fn read(&mut self, event: Value) -> Incoming {
+        let text = |path: &str| event.pointer(path).and_then(Value::as_str).map(str::to_owned);
+        match event.get("type").and_then(Value::as_str).map(str::trim).unwrap_or_default() {
+            "session.created" | "session.updated" => {
+                if let Some(expires) = event.pointer("/session/expires_at").and_then(Value::as_i64) {
+                    let left = expires.saturating_sub(SystemClock.now().as_second());
+                    let left = Duration::from_secs(u64::try_from(left).unwrap_or(0)).saturating_sub(MARGIN);
+                    self.good_until = self.good_until.min(Instant::now() + left.min(LIFE));
+                }
+                Incoming::Other
+            }
+            "response.created" => {
+                text("/response/id").map_or(Incoming::Other, |response| Incoming::Created { response })
+            }
+            "response.output_audio.delta" | "response.audio.delta" => match text("/delta") {
+                Some(base64) => Incoming::Sound { response: text("/response_id"), base64 },
+                None => Incoming::Other,
+            },
+            "response.done" => Incoming::Done {
+                response: text("/response/id"),
+                outcome: event.get("response").cloned().unwrap_or_default(),
+            },
+            "error" => Incoming::Error { answers: text("/error/event_id"), body: event },
+            _ => Incoming::Other,
+        }
+    }
+}
