@@ -10,7 +10,7 @@ pub mod secret;
 pub mod store;
 pub mod time;
 
-pub use audio::{Audio, AudioInfo, AudioLimits, Pcm, Utterance};
+pub use audio::{Audio, AudioFormat, AudioInfo, AudioLimits, Pcm, Utterance};
 pub use error::{Error, ErrorCode, ErrorKind, Result, Stage};
 pub use event::{CallMetrics, Transcript, TurnEvent};
 pub use id::{MessageId, SessionId, TurnId};
