@@ -18,9 +18,7 @@ pub mod store;
 pub mod time;
 mod turn;
 
-pub use agent::{AgentBuilder, Providers, Turn, TurnStream, VoiceAgent};
-pub use audio::{Audio, AudioInfo, AudioLimits, Pcm, Utterance};
-pub use config::Config;
+pub use audio::{Audio, AudioFormat, AudioInfo, AudioLimits, Pcm, Utterance};
 pub use error::{Error, ErrorCode, ErrorKind, Result, Stage};
 pub use event::{CallMetrics, TextDelta, Transcript, TurnEvent};
 pub use id::{MessageId, SessionId, TurnId};

@@ -5,10 +5,25 @@
 //! Pcm (mono, any rate) ──encode──► WAV, Ogg Opus, G.711, raw
 //! ```
 
+mod container;
+mod encode;
+mod g711;
+mod matroska;
+mod mp4;
+mod opus;
 mod pcm;
+mod prepare;
+mod resample;
+mod sample;
+mod sink;
+mod sniff;
 mod source;
+mod wav;
 
+pub use encode::AudioFormat;
 pub use pcm::Pcm;
+pub use prepare::prepare;
+pub use sample::SampleEncoding;
 pub use source::Audio;
 
 use std::{sync::Arc, time::Duration};

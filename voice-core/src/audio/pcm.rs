@@ -1,6 +1,16 @@
 //! Decoded sound.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, path::Path, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+
+use super::{
+    encode::{self, AudioFormat},
+    resample::Resampler,
+    sample::from_i16,
+    sink::{check_shape, to_i16},
+};
+use crate::error::{Result, Stage};
 
 /// Mono 16-bit sound at a known rate. Cheap to clone.
 #[derive(Clone, PartialEq, Eq)]
@@ -20,6 +30,12 @@ impl Pcm {
     #[must_use]
     pub fn samples(&self) -> &[i16] {
         &self.samples
+    }
+
+    /// The samples, given away without a copy.
+    #[must_use]
+    pub fn into_samples(self) -> Arc<[i16]> {
+        self.samples
     }
 
     /// Samples a second.
@@ -44,6 +60,61 @@ impl Pcm {
             return Duration::ZERO;
         }
         Duration::from_secs_f64(self.samples.len() as f64 / f64::from(self.sample_rate))
+    }
+
+    /// The same sound at another rate of 4,000–384,000 samples a second.
+    ///
+    /// # Errors
+    /// `VALIDATION_ERROR` (kind `UnsupportedAudio`) when either rate is outside that range.
+    pub fn resampled(&self, sample_rate: u32) -> Result<Self> {
+        if sample_rate == self.sample_rate {
+            return Ok(self.clone());
+        }
+        for rate in [self.sample_rate, sample_rate] {
+            check_shape(rate, 1).map_err(|error| error.with_stage(Stage::Audio))?;
+        }
+        let mut resampler = Resampler::new(self.sample_rate, sample_rate);
+        let mut out = Vec::new();
+        let mut floats = Vec::new();
+        for piece in self.samples.chunks(4_096) {
+            floats.clear();
+            floats.extend(piece.iter().map(|&s| from_i16(s)));
+            resampler.push(&floats, |block| out.extend(block.iter().map(|&s| to_i16(s))));
+        }
+        resampler.finish(|block| out.extend(block.iter().map(|&s| to_i16(s))));
+        Ok(Self::new(out, sample_rate))
+    }
+
+    /// The pieces one after another, at the rate of the first; pieces of another rate are converted. Nothing when there
+    /// are no pieces.
+    ///
+    /// # Errors
+    /// As [`Pcm::resampled`].
+    pub fn concat<'a>(pieces: impl IntoIterator<Item = &'a Self>) -> Result<Option<Self>> {
+        let mut pieces = pieces.into_iter();
+        let Some(first) = pieces.next() else { return Ok(None) };
+        let mut samples = first.samples.to_vec();
+        for piece in pieces {
+            samples.extend_from_slice(piece.resampled(first.sample_rate)?.samples());
+        }
+        Ok(Some(Self::new(samples, first.sample_rate)))
+    }
+
+    /// The bytes of a file or stream in `format`.
+    ///
+    /// # Errors
+    /// `VALIDATION_ERROR` (kind `UnsupportedAudio`) when the sound's rate is outside 4,000–384,000 and the format needs
+    /// another.
+    pub fn encode(&self, format: AudioFormat) -> Result<Bytes> {
+        encode::encode(self, format)
+    }
+
+    /// Writes a file in the format that its name asks for: `.wav`, `.ogg` or `.opus`, `.ulaw`, `.alaw`, `.pcm`.
+    ///
+    /// # Errors
+    /// `INVALID_REQUEST` (kind `File`) when the name asks for no known format or the file cannot be written.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        encode::save(self, path.as_ref())
     }
 }
 

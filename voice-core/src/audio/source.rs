@@ -1,9 +1,15 @@
 //! What a caller can hand in.
 
-use std::{fmt, io::Read, path::Path, sync::Arc};
+use std::{
+    fmt,
+    io::Read,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 
+use super::{Pcm, sample::SampleEncoding};
 use crate::error::{Error, ErrorKind, Result, Stage};
 
 /// A recording on its way in: an encoded file's bytes, or plain samples. Cheap to clone.
@@ -15,6 +21,8 @@ pub struct Audio(pub(crate) Source);
 #[derive(Clone)]
 pub(crate) enum Source {
     Encoded(Bytes),
+    File(PathBuf),
+    Raw { bytes: Bytes, encoding: SampleEncoding, sample_rate: u32, channels: u32 },
     Pcm { samples: Arc<[i16]>, sample_rate: u32, channels: u32 },
     PcmF32 { samples: Arc<[f32]>, sample_rate: u32, channels: u32 },
 }
@@ -26,17 +34,21 @@ impl Audio {
         Self(Source::Encoded(bytes.into()))
     }
 
-    /// An encoded recording in a file, read whole.
+    /// An encoded recording in a file. It is read when the turn runs, and never beyond the limit of bytes.
     ///
     /// # Errors
-    /// `INVALID_REQUEST` (kind `File`) when the file cannot be read.
+    /// `INVALID_REQUEST` (kind `File`) when there is no such file.
     pub fn from_path(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        std::fs::read(path).map(Self::from_bytes).map_err(|e| {
-            Error::new(ErrorKind::File, format!("cannot read the audio file {}: {e}", path.display()))
+        let failed = |why: String| {
+            Error::new(ErrorKind::File, format!("cannot read the audio file {}: {why}", path.display()))
                 .with_stage(Stage::Audio)
-                .with_source(e)
-        })
+        };
+        match std::fs::metadata(path) {
+            Ok(found) if found.is_dir() => Err(failed("it is a folder".into())),
+            Ok(_) => Ok(Self(Source::File(path.to_owned()))),
+            Err(e) => Err(failed(e.to_string()).with_source(e)),
+        }
     }
 
     /// An encoded recording from a reader, read to its end or to `max_bytes`, whichever comes first.
@@ -58,9 +70,24 @@ impl Audio {
         Ok(Self::from_bytes(bytes))
     }
 
-    pub(crate) fn is_ready(&self) -> bool {
-        false
+    /// Interleaved samples without a header, written as `encoding` says, at a rate of 4,000–384,000 samples a second.
+    #[must_use]
+    pub fn from_raw(bytes: impl Into<Bytes>, encoding: SampleEncoding, sample_rate: u32, channels: u32) -> Self {
+        Self(Source::Raw { bytes: bytes.into(), encoding, sample_rate, channels })
     }
+
+    /// Mono G.711 µ-law without a header, as telephone media streams carry it (8,000 samples a second there).
+    #[must_use]
+    pub fn from_mulaw(bytes: impl Into<Bytes>, sample_rate: u32) -> Self {
+        Self::from_raw(bytes, SampleEncoding::MuLaw, sample_rate, 1)
+    }
+
+    /// Mono G.711 A-law without a header, as telephone media streams carry it (8,000 samples a second there).
+    #[must_use]
+    pub fn from_alaw(bytes: impl Into<Bytes>, sample_rate: u32) -> Self {
+        Self::from_raw(bytes, SampleEncoding::ALaw, sample_rate, 1)
+    }
+
     /// Interleaved 16-bit samples at a rate of 4,000–384,000 samples a second.
     #[must_use]
     pub fn from_pcm(samples: impl Into<Arc<[i16]>>, sample_rate: u32, channels: u32) -> Self {
@@ -80,6 +107,20 @@ impl From<Bytes> for Audio {
     }
 }
 
+impl From<&[u8]> for Audio {
+    /// Copies the bytes; `Audio::from_bytes` takes owned ones without.
+    fn from(bytes: &[u8]) -> Self {
+        Self::from_bytes(Bytes::copy_from_slice(bytes))
+    }
+}
+
+impl From<Pcm> for Audio {
+    fn from(pcm: Pcm) -> Self {
+        let sample_rate = pcm.sample_rate();
+        Self(Source::Pcm { samples: pcm.into_samples(), sample_rate, channels: 1 })
+    }
+}
+
 impl From<Vec<u8>> for Audio {
     fn from(bytes: Vec<u8>) -> Self {
         Self::from_bytes(bytes)
@@ -91,6 +132,15 @@ impl fmt::Debug for Audio {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Source::Encoded(bytes) => write!(f, "Audio({} encoded bytes)", bytes.len()),
+            Source::File(path) => write!(f, "Audio({})", path.display()),
+            Source::Raw { bytes, encoding, sample_rate, channels } => {
+                write!(
+                    f,
+                    "Audio({} bytes of {} at {sample_rate} Hz, {channels} channels)",
+                    bytes.len(),
+                    encoding.name()
+                )
+            }
             Source::Pcm { samples, sample_rate, channels } => {
                 write!(f, "Audio({} samples at {sample_rate} Hz, {channels} channels)", samples.len())
             }

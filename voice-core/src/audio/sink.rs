@@ -1,0 +1,234 @@
+//! Where every decoder pours its sound: counts it against the limit, brings it to 16 kHz, keeps it.
+
+use std::sync::Arc;
+
+use super::{AudioLimits, SPEECH_RATE, resample::Resampler};
+use crate::error::{Error, ErrorKind, Result};
+
+/// Sample rates that are accepted: below is no speech, above is a damaged header.
+pub(crate) const RATES: std::ops::RangeInclusive<u32> = 4_000..=384_000;
+/// The most channels that are accepted.
+pub(crate) const MAX_CHANNELS: usize = 32;
+/// Samples in one block of the result.
+const BLOCK: usize = 64 * 1024;
+/// A stretch of 30 ms: shorter than any syllable, long enough that a lone click does not count as sound.
+const SILENCE_WINDOW: usize = 480;
+/// The level under which a stretch is silence: −66 dB of full scale, 16 steps of 16-bit sound, measured without its
+/// constant part. Dither and a muted microphone stay below; the quietest speech worth recognising is 20 dB above.
+const SILENCE_RMS: f64 = 16.4;
+
+/// Checks the shape that a header declares before anything is allocated for it.
+pub(crate) fn check_shape(rate: u32, channels: usize) -> Result<()> {
+    if !RATES.contains(&rate) {
+        return Err(Error::new(
+            ErrorKind::UnsupportedAudio,
+            format!("the audio has {rate} samples a second; {} to {} are accepted", RATES.start(), RATES.end()),
+        ));
+    }
+    if channels == 0 || channels > MAX_CHANNELS {
+        return Err(Error::new(
+            ErrorKind::UnsupportedAudio,
+            format!("the audio has {channels} channels; 1 to {MAX_CHANNELS} are accepted"),
+        ));
+    }
+    Ok(())
+}
+
+/// Collects mono sound of any rate as 16 kHz, 16-bit samples.
+///
+/// Blocks are kept instead of one growing vector, so the peak of memory is the result itself and not twice that.
+pub(crate) struct SpeechSink {
+    max_seconds: f64,
+    rate: u32,
+    resampler: Option<Resampler>,
+    /// Input at the current rate, and seconds of input at rates before it.
+    frames: u64,
+    earlier_seconds: f64,
+    blocks: Blocks,
+}
+
+impl SpeechSink {
+    pub(crate) fn new(limits: &AudioLimits) -> Self {
+        Self {
+            max_seconds: limits.max_seconds,
+            rate: 0,
+            resampler: None,
+            frames: 0,
+            earlier_seconds: 0.0,
+            blocks: Blocks::default(),
+        }
+    }
+
+    /// Seconds taken so far, before conversion.
+    pub(crate) fn seconds(&self) -> f64 {
+        self.earlier_seconds + if self.rate == 0 { 0.0 } else { self.frames as f64 / f64::from(self.rate) }
+    }
+
+    /// Whether nothing was taken so far.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.frames == 0 && self.earlier_seconds == 0.0
+    }
+
+    /// Takes mono samples, full scale ±1, at `rate`, which may change between calls.
+    pub(crate) fn push(&mut self, samples: &[f32], rate: u32) -> Result<()> {
+        if rate != self.rate {
+            check_shape(rate, 1)?;
+            self.flush();
+            self.earlier_seconds = self.seconds();
+            self.frames = 0;
+            self.rate = rate;
+            self.resampler = (rate != SPEECH_RATE).then(|| Resampler::new(rate, SPEECH_RATE));
+        }
+        self.frames += samples.len() as u64;
+        if self.seconds() > self.max_seconds {
+            return Err(too_long(self.max_seconds));
+        }
+        let blocks = &mut self.blocks;
+        match &mut self.resampler {
+            Some(resampler) => resampler.push(samples, |out| blocks.extend(out)),
+            None => blocks.extend(samples),
+        }
+        Ok(())
+    }
+
+    /// The whole result; an error when it holds no sound.
+    pub(crate) fn finish(mut self) -> Result<Arc<[i16]>> {
+        self.flush();
+        if self.blocks.0.is_empty() {
+            return Err(Error::new(
+                ErrorKind::EmptyAudio,
+                "the audio holds no samples; a recording of speech is expected",
+            ));
+        }
+        if self.blocks.0.iter().all(|block| is_silent(block)) {
+            return Err(Error::new(
+                ErrorKind::SilentAudio,
+                format!(
+                    "the audio is silent: {:.1} s without anything above -66 dB of full scale; is the microphone muted?",
+                    self.seconds()
+                ),
+            ));
+        }
+        Ok(self.blocks.join())
+    }
+
+    fn flush(&mut self) {
+        let blocks = &mut self.blocks;
+        if let Some(resampler) = self.resampler.take() {
+            resampler.finish(|out| blocks.extend(out));
+        }
+    }
+}
+
+/// The error for a recording beyond the time limit.
+pub(crate) fn too_long(max_seconds: f64) -> Error {
+    Error::new(
+        ErrorKind::AudioTooLong,
+        format!("the audio lasts longer than {max_seconds} s, the longest that is accepted"),
+    )
+}
+
+fn is_silent(samples: &[i16]) -> bool {
+    samples.chunks(SILENCE_WINDOW).all(|window| {
+        let (mut sum, mut squares) = (0i64, 0i64);
+        for &sample in window {
+            sum += i64::from(sample);
+            squares += i64::from(sample) * i64::from(sample);
+        }
+        let count = window.len() as f64;
+        let mean = sum as f64 / count;
+        squares as f64 / count - mean * mean < SILENCE_RMS * SILENCE_RMS
+    })
+}
+
+#[derive(Default)]
+struct Blocks(Vec<Vec<i16>>);
+
+impl Blocks {
+    fn extend(&mut self, mut samples: &[f32]) {
+        while !samples.is_empty() {
+            if self.0.last().is_none_or(|block| block.len() == BLOCK) {
+                self.0.push(Vec::with_capacity(BLOCK));
+            }
+            let Some(block) = self.0.last_mut() else { return };
+            let (now, later) = samples.split_at(samples.len().min(BLOCK - block.len()));
+            block.extend(now.iter().map(|&sample| to_i16(sample)));
+            samples = later;
+        }
+    }
+
+    /// One piece of memory, written while the blocks are given back one by one.
+    fn join(self) -> Arc<[i16]> {
+        let length = self.0.iter().map(Vec::len).sum::<usize>();
+        let mut blocks = self.0.into_iter();
+        let mut block = Vec::new().into_iter();
+        // A mapped range tells its exact length, so the memory is allocated once and in place.
+        (0..length)
+            .map(|_| {
+                block.next().unwrap_or_else(|| {
+                    block = blocks.next().unwrap_or_default().into_iter();
+                    block.next().unwrap_or_default()
+                })
+            })
+            .collect()
+    }
+}
+
+/// Rounds to the nearest 16-bit sample; what is beyond full scale is cut off there.
+pub(crate) fn to_i16(sample: f32) -> i16 {
+    let scaled = sample * 32_768.0;
+    (scaled + 0.5_f32.copysign(scaled)) as i16
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_are_rounded_and_cut_at_full_scale() {
+        assert_eq!(
+            [0.0, 0.5, -1.0, 1.0, 7.0, -7.0, f32::NAN].map(to_i16),
+            [0, 16_384, -32_768, 32_767, 32_767, -32_768, 0]
+        );
+        assert_eq!(to_i16(1.6 / 32_768.0), 2);
+        assert_eq!(to_i16(-1.6 / 32_768.0), -2);
+    }
+
+    #[test]
+    fn joining_keeps_every_sample_in_order() {
+        let mut blocks = Blocks::default();
+        let count = BLOCK * 2 + 77;
+        blocks.extend(&(0..count).map(|i| (i % 30_000) as f32 / 32_768.0).collect::<Vec<_>>());
+        let joined = blocks.join();
+        assert_eq!(joined.len(), count);
+        assert!(joined.iter().enumerate().all(|(i, &s)| s as usize == i % 30_000));
+    }
+
+    #[test]
+    fn the_limit_counts_decoded_samples() {
+        let limits = AudioLimits { max_seconds: 1.0, ..AudioLimits::default() };
+        let mut sink = SpeechSink::new(&limits);
+        sink.push(&[0.1; 8_000], 8_000).expect("exactly the limit");
+        assert_eq!(sink.push(&[0.1], 8_000).expect_err("beyond").kind(), ErrorKind::AudioTooLong);
+    }
+
+    #[test]
+    fn a_change_of_rate_in_mid_stream_keeps_the_clock() {
+        let mut sink = SpeechSink::new(&AudioLimits::default());
+        let wave = |rate: u32| (0..rate).map(|i| (i as f32 * 0.05).sin()).collect::<Vec<_>>();
+        for rate in [8_000, 16_000, 48_000] {
+            sink.push(&wave(rate), rate).expect("accepted");
+        }
+        assert!((sink.seconds() - 3.0).abs() < 1e-9);
+        assert_eq!(sink.finish().expect("sound").len(), 48_000);
+    }
+
+    #[test]
+    fn dither_offset_and_lone_clicks_are_silence_and_quiet_speech_is_not() {
+        let dither: Vec<i16> = (0..16_000).map(|i| (i * 7 % 5) - 2).collect();
+        let offset = vec![2_000; 16_000];
+        let quiet: Vec<i16> = (0..16_000).map(|i| ((f64::from(i) * 0.1).sin() * 60.0) as i16).collect();
+        assert!(is_silent(&dither) && is_silent(&offset));
+        assert!(!is_silent(&quiet));
+    }
+}
