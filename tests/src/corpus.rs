@@ -26,6 +26,12 @@ pub fn folder() -> PathBuf {
     let wanted = std::fs::read(&script).expect("the script is part of the project");
     let marker = folder.join(".made-by");
     if std::fs::read(&marker).ok().as_ref() != Some(&wanted) {
+        // What an older script made has no place in the table any more.
+        for old in std::fs::read_dir(&folder).expect("the corpus can be listed").flatten() {
+            if old.file_name() != ".lock" {
+                std::fs::remove_file(old.path()).expect("an old recording can be removed");
+            }
+        }
         let made = Command::new("python3").arg(&script).arg(&folder).output();
         match made {
             Ok(done) if done.status.success() => std::fs::write(&marker, wanted).expect("the marker can be written"),
