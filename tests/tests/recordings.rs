@@ -133,7 +133,7 @@ fn the_original_is_kept_with_its_real_media_type() {
 fn plain_samples_go_in_without_a_header() {
     let limits = AudioLimits::default();
     let reference = hear("reference.wav").expect("heard").samples;
-    let mono = voice_core::audio::prepare(&Audio::from_pcm(reference.clone(), 16_000, 1), &limits).expect("heard");
+    let mono = voice_core::audio::prepare(&Audio::from_pcm(reference.to_vec(), 16_000, 1), &limits).expect("heard");
     assert_eq!(mono.samples, reference);
     let stereo: Vec<f32> = reference.iter().flat_map(|&s| [f32::from(s) / 32_768.0; 2]).collect();
     let mixed = voice_core::audio::prepare(&Audio::from_pcm_f32(stereo, 16_000, 2), &limits).expect("heard");
