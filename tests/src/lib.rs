@@ -1,1 +1,4 @@
-//! Voice.
+//! What the tests that cross crates share.
+
+pub mod corpus;
+pub mod mutate;

@@ -18,6 +18,7 @@ use symphonia::{
         formats::{FormatOptions, FormatReader, Track, TrackType},
         io::{MediaSource, MediaSourceStream, MediaSourceStreamOptions},
         packet::Packet,
+        units::Timestamp,
     },
     default::formats::{
         AdtsReader, AiffReader, CafReader, FlacReader, IsoMp4Reader, MkvReader, MpaReader, OggReader, WavReader,
@@ -75,7 +76,7 @@ pub(crate) enum End {
 }
 
 fn decode_view(container: Container, view: View, sink: &mut SpeechSink, found: &mut Found) -> Result<()> {
-    let mut pass = Pass { container, found, damaged: 0, last_timestamp: i64::MIN };
+    let mut pass = Pass::new(container, found);
     let end = pass.run(view, sink)?;
     pass.conclude(end, sink)
 }
@@ -88,13 +89,19 @@ pub(crate) struct Pass<'a> {
     pub(crate) damaged: usize,
     /// The time of the last packet read, in the track's own units.
     pub(crate) last_timestamp: i64,
+    /// Seconds that the packets' times leap over.
+    missing: f64,
 }
 
-impl Pass<'_> {
+impl<'a> Pass<'a> {
+    pub(crate) fn new(container: Container, found: &'a mut Found) -> Self {
+        Self { container, found, damaged: 0, last_timestamp: i64::MIN, missing: 0.0 }
+    }
     pub(crate) fn run(&mut self, view: View, sink: &mut SpeechSink) -> Result<End> {
         let name = self.container.name();
         let mut reader = open(self.container, view).map_err(|fault| refuse(name, &fault))?;
         let (mut track, mut stream) = self.choose(reader.as_ref())?;
+        let mut expected = None;
         let mut mono = Vec::new();
         loop {
             let packet = match reader.next_packet() {
@@ -103,6 +110,7 @@ impl Pass<'_> {
                 // A second recording follows in the same file (chained Ogg).
                 Err(Fault::ResetRequired) => {
                     (track, stream) = self.choose(reader.as_ref())?;
+                    expected = None;
                     continue;
                 }
                 Err(Fault::IoError(e)) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(End::Cut),
@@ -110,6 +118,16 @@ impl Pass<'_> {
             };
             if packet.track_id != track {
                 continue;
+            }
+            // These two number their packets by samples, so a leap is sound that was lost with a damaged page or frame.
+            if matches!(self.container, Container::Ogg | Container::Flac) {
+                let start = packet.pts.get();
+                let leap = start.saturating_sub(expected.unwrap_or(start));
+                let base = reader.tracks().iter().find(|t| t.id == track).and_then(|t| t.time_base);
+                if let (true, Some(base)) = (leap > 0, base) {
+                    self.missing += base.calc_time_saturating(Timestamp::new(leap)).as_secs_f64();
+                }
+                expected = Some(start.saturating_add_unsigned(packet.block_dur().get()));
             }
             self.last_timestamp = self.last_timestamp.max(packet.pts.get());
             self.decode_packet(&mut stream, &packet, &mut mono, sink)?;
@@ -181,6 +199,9 @@ impl Pass<'_> {
                 self.found.warnings.push(format!("the file is damaged after {at:.1} s; the rest could not be read"))
             }
             End::Whole => {}
+        }
+        if self.missing > 0.01 {
+            self.found.warnings.push(format!("{:.2} s of sound are missing between damaged parts", self.missing));
         }
         if self.damaged > 0 {
             self.found.warnings.push(format!("{} damaged packets were skipped", self.damaged));

@@ -83,6 +83,20 @@ impl fmt::Display for AudioFormat {
     }
 }
 
+impl std::str::FromStr for AudioFormat {
+    type Err = Error;
+
+    /// Reads the name that `Display` writes.
+    fn from_str(name: &str) -> Result<Self> {
+        Self::ALL.into_iter().find(|format| format.to_string() == name).ok_or_else(|| {
+            Error::new(
+                ErrorKind::InvalidField,
+                format!("there is no audio format {name:?}; wav, ogg_opus, mu_law, a_law and pcm are known"),
+            )
+        })
+    }
+}
+
 /// The rate of telephony.
 const PHONE_RATE: u32 = 8_000;
 

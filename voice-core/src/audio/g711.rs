@@ -83,7 +83,7 @@ mod tests {
     fn companding_error_stays_within_half_a_step() {
         for sample in i16::MIN..=i16::MAX {
             let (value, magnitude) = (i32::from(sample), i32::from(sample).abs());
-            let bound = (magnitude / 32).max(8) + 1;
+            let bound = (magnitude + 0x84) / 32 + 8;
             let clipped = magnitude > 32_256;
             let ulaw = (i32::from(ULAW[to_ulaw(sample) as usize]) - value).abs();
             let alaw = (i32::from(ALAW[to_alaw(sample) as usize]) - value).abs();

@@ -10,6 +10,7 @@ use super::{
 use crate::error::Result;
 
 const EBML: [u8; 4] = [0x1a, 0x45, 0xdf, 0xa3];
+const SEGMENT: [u8; 4] = [0x18, 0x53, 0x80, 0x67];
 const CLUSTER: [u8; 4] = [0x1f, 0x43, 0xb6, 0x75];
 /// How often reading is taken up again behind a hole, so that noise cannot keep us busy.
 const MAX_RESUMES: usize = 64;
@@ -31,16 +32,13 @@ pub(crate) fn recordings(bytes: &Bytes) -> Vec<Bytes> {
 pub(crate) fn decode(bytes: Bytes, sink: &mut SpeechSink, found: &mut Found) -> Result<()> {
     // A reader that can seek refuses a file that is shorter than declared.
     let mut view = View::forward(bytes.clone());
-    let mut pass = Pass { container: Container::Matroska, found, damaged: 0, last_timestamp: i64::MIN };
+    let mut pass = Pass::new(Container::Matroska, found);
     let header_end = find_all(&bytes, CLUSTER, 0).next().unwrap_or(bytes.len());
     let mut resumed = 0;
     let end = loop {
         let end = pass.run(view, sink)?;
-        let next = match end {
-            // An end before the last byte is a hole that looked like an end.
-            End::Whole | End::Cut | End::Damaged => cluster_after(&bytes, header_end, pass.last_timestamp),
-        };
-        match next {
+        // Damage may look like the end, so the next cluster is looked for in any case.
+        match cluster_after(&bytes, header_end, pass.last_timestamp) {
             Some(at) if resumed < MAX_RESUMES => {
                 resumed += 1;
                 view = View::forward(bytes.slice(..header_end)).followed_by(bytes.slice(at..));
@@ -48,10 +46,24 @@ pub(crate) fn decode(bytes: Bytes, sink: &mut SpeechSink, found: &mut Found) -> 
             _ => break end,
         }
     };
+    // A recording that was streamed just stops; only one that knows its size can be too short.
+    let end = if end == End::Cut && !sink.is_empty() && !is_short(&bytes) { End::Whole } else { end };
     if resumed > 0 {
         pass.found.warnings.push(format!("the file is damaged in {resumed} places; reading went on behind each"));
     }
     pass.conclude(end, sink)
+}
+
+/// Whether the file declares more bytes than there are.
+fn is_short(bytes: &[u8]) -> bool {
+    let segment = find_all(&bytes[..bytes.len().min(4_096)], SEGMENT, 0).next().map(|at| &bytes[at + 4..]);
+    let Some((rest, &first)) = segment.and_then(|rest| Some((rest, rest.first()?))) else { return false };
+    let length = first.leading_zeros() as usize + 1;
+    let Some(field) = rest.get(..length) else { return false };
+    let size = field.iter().fold(0u64, |size, &byte| size << 8 | u64::from(byte));
+    // The length's own marker bit is no part of the size, and a size of all ones means "unknown".
+    let mask = (1u64 << (7 * length.min(8))) - 1;
+    size & mask != mask && size & mask > (rest.len() - length) as u64
 }
 
 /// The first cluster that starts later than `timestamp`.
@@ -87,6 +99,13 @@ mod tests {
         let joined = Bytes::from([&one[..], &one].concat());
         assert_eq!(recordings(&joined), [one.clone(), one]);
         assert_eq!(recordings(&Bytes::from_static(b"\x1a\x45\xdf\xa3 and \x1a\x45\xdf\xa3 by chance")).len(), 1);
+    }
+
+    #[test]
+    fn only_a_known_size_can_be_too_short() {
+        assert!(is_short(b"\x1a\x45\xdf\xa3\x18\x53\x80\x67\x88abc"));
+        assert!(!is_short(b"\x1a\x45\xdf\xa3\x18\x53\x80\x67\x83abc"));
+        assert!(!is_short(b"\x1a\x45\xdf\xa3\x18\x53\x80\x67\x01\xff\xff\xff\xff\xff\xff\xffabc"));
     }
 
     #[test]

@@ -77,8 +77,8 @@ pub struct AudioInfo {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Utterance {
-    /// 16 kHz mono samples.
-    pub samples: Arc<[i16]>,
+    /// 16 kHz mono samples. The vector is shared as it was decoded: a shared slice would need a copy.
+    pub samples: Arc<Vec<i16>>,
     /// What was found in the recording.
     pub info: Arc<AudioInfo>,
     /// The recording as it came, with its media type by content (`audio/webm`, …), when it came encoded: a provider that
@@ -89,8 +89,8 @@ pub struct Utterance {
 impl Utterance {
     /// An utterance from 16 kHz mono samples.
     #[must_use]
-    pub fn from_samples(samples: impl Into<Arc<[i16]>>) -> Self {
-        let samples = samples.into();
+    pub fn from_samples(samples: impl Into<Vec<i16>>) -> Self {
+        let samples = Arc::new(samples.into());
         let info = AudioInfo {
             format: "pcm".into(),
             codec: "pcm_s16le".into(),

@@ -111,7 +111,7 @@ fn prepare_encoded(bytes: &Bytes, limits: &AudioLimits) -> Result<Utterance> {
             ),
         ));
     };
-    let mut sink = SpeechSink::new(limits);
+    let mut sink = SpeechSink::for_bytes(bytes.len(), limits);
     // The decoders are other people's code, some with arithmetic that is checked only in development builds.
     let decoded = catch_unwind(AssertUnwindSafe(|| decode(container, bytes.slice(start..), &mut sink, limits)));
     let found = decoded.unwrap_or_else(|_| Err(container::corrupt(container.name(), "its decoder gave up on it")))?;

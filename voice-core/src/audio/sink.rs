@@ -9,8 +9,11 @@ use crate::error::{Error, ErrorKind, Result};
 pub(crate) const RATES: std::ops::RangeInclusive<u32> = 4_000..=384_000;
 /// The most channels that are accepted.
 pub(crate) const MAX_CHANNELS: usize = 32;
-/// Samples in one block of the result.
-const BLOCK: usize = 64 * 1024;
+/// Bytes a second of compressed speech at 16 kbit/s, and the most seconds that room is made for in advance.
+const SLOWEST_BYTES: f64 = 2_000.0;
+const MOST_ROOM: f64 = 600.0;
+/// The least growth of the result, in samples.
+const LEAST_GROWTH: usize = 16 * 1024;
 /// A stretch of 30 ms: shorter than any syllable, long enough that a lone click does not count as sound.
 const SILENCE_WINDOW: usize = 480;
 /// The level under which a stretch is silence: −66 dB of full scale, 16 steps of 16-bit sound, measured without its
@@ -36,7 +39,7 @@ pub(crate) fn check_shape(rate: u32, channels: usize) -> Result<()> {
 
 /// Collects mono sound of any rate as 16 kHz, 16-bit samples.
 ///
-/// Blocks are kept instead of one growing vector, so the peak of memory is the result itself and not twice that.
+/// The vector that grows is the one given out: a copy at the end would hold the result twice.
 pub(crate) struct SpeechSink {
     max_seconds: f64,
     rate: u32,
@@ -44,10 +47,19 @@ pub(crate) struct SpeechSink {
     /// Input at the current rate, and seconds of input at rates before it.
     frames: u64,
     earlier_seconds: f64,
-    blocks: Blocks,
+    speech: Speech,
 }
 
 impl SpeechSink {
+    /// A sink for a recording of so many bytes. Room is made at once for as long as it can last at a telephone's bit rate;
+    /// memory that is never written costs nothing.
+    pub(crate) fn for_bytes(bytes: usize, limits: &AudioLimits) -> Self {
+        let mut sink = Self::new(limits);
+        let seconds = (bytes as f64 / SLOWEST_BYTES + 1.0).min(limits.max_seconds).clamp(0.0, MOST_ROOM);
+        sink.speech.0.reserve_exact((seconds * f64::from(SPEECH_RATE)) as usize);
+        sink
+    }
+
     pub(crate) fn new(limits: &AudioLimits) -> Self {
         Self {
             max_seconds: limits.max_seconds,
@@ -55,7 +67,7 @@ impl SpeechSink {
             resampler: None,
             frames: 0,
             earlier_seconds: 0.0,
-            blocks: Blocks::default(),
+            speech: Speech::default(),
         }
     }
 
@@ -83,24 +95,24 @@ impl SpeechSink {
         if self.seconds() > self.max_seconds {
             return Err(too_long(self.max_seconds));
         }
-        let blocks = &mut self.blocks;
+        let speech = &mut self.speech;
         match &mut self.resampler {
-            Some(resampler) => resampler.push(samples, |out| blocks.extend(out)),
-            None => blocks.extend(samples),
+            Some(resampler) => resampler.push(samples, |out| speech.extend(out)),
+            None => speech.extend(samples),
         }
         Ok(())
     }
 
     /// The whole result; an error when it holds no sound.
-    pub(crate) fn finish(mut self) -> Result<Arc<[i16]>> {
+    pub(crate) fn finish(mut self) -> Result<Arc<Vec<i16>>> {
         self.flush();
-        if self.blocks.0.is_empty() {
+        if self.speech.0.is_empty() {
             return Err(Error::new(
                 ErrorKind::EmptyAudio,
                 "the audio holds no samples; a recording of speech is expected",
             ));
         }
-        if self.blocks.0.iter().all(|block| is_silent(block)) {
+        if is_silent(&self.speech.0) {
             return Err(Error::new(
                 ErrorKind::SilentAudio,
                 format!(
@@ -109,13 +121,14 @@ impl SpeechSink {
                 ),
             ));
         }
-        Ok(self.blocks.join())
+        self.speech.0.shrink_to_fit();
+        Ok(Arc::new(self.speech.0))
     }
 
     fn flush(&mut self) {
-        let blocks = &mut self.blocks;
+        let speech = &mut self.speech;
         if let Some(resampler) = self.resampler.take() {
-            resampler.finish(|out| blocks.extend(out));
+            resampler.finish(|out| speech.extend(out));
         }
     }
 }
@@ -141,36 +154,16 @@ fn is_silent(samples: &[i16]) -> bool {
     })
 }
 
+/// The result as it grows: by an eighth at a time, so that little is held that is not used.
 #[derive(Default)]
-struct Blocks(Vec<Vec<i16>>);
+struct Speech(Vec<i16>);
 
-impl Blocks {
-    fn extend(&mut self, mut samples: &[f32]) {
-        while !samples.is_empty() {
-            if self.0.last().is_none_or(|block| block.len() == BLOCK) {
-                self.0.push(Vec::with_capacity(BLOCK));
-            }
-            let Some(block) = self.0.last_mut() else { return };
-            let (now, later) = samples.split_at(samples.len().min(BLOCK - block.len()));
-            block.extend(now.iter().map(|&sample| to_i16(sample)));
-            samples = later;
+impl Speech {
+    fn extend(&mut self, samples: &[f32]) {
+        if self.0.capacity() - self.0.len() < samples.len() {
+            self.0.reserve_exact(samples.len().max(self.0.len() / 8).max(LEAST_GROWTH));
         }
-    }
-
-    /// One piece of memory, written while the blocks are given back one by one.
-    fn join(self) -> Arc<[i16]> {
-        let length = self.0.iter().map(Vec::len).sum::<usize>();
-        let mut blocks = self.0.into_iter();
-        let mut block = Vec::new().into_iter();
-        // A mapped range tells its exact length, so the memory is allocated once and in place.
-        (0..length)
-            .map(|_| {
-                block.next().unwrap_or_else(|| {
-                    block = blocks.next().unwrap_or_default().into_iter();
-                    block.next().unwrap_or_default()
-                })
-            })
-            .collect()
+        self.0.extend(samples.iter().map(|&sample| to_i16(sample)));
     }
 }
 
@@ -195,16 +188,6 @@ mod tests {
     }
 
     #[test]
-    fn joining_keeps_every_sample_in_order() {
-        let mut blocks = Blocks::default();
-        let count = BLOCK * 2 + 77;
-        blocks.extend(&(0..count).map(|i| (i % 30_000) as f32 / 32_768.0).collect::<Vec<_>>());
-        let joined = blocks.join();
-        assert_eq!(joined.len(), count);
-        assert!(joined.iter().enumerate().all(|(i, &s)| s as usize == i % 30_000));
-    }
-
-    #[test]
     fn the_limit_counts_decoded_samples() {
         let limits = AudioLimits { max_seconds: 1.0, ..AudioLimits::default() };
         let mut sink = SpeechSink::new(&limits);
@@ -225,7 +208,7 @@ mod tests {
 
     #[test]
     fn dither_offset_and_lone_clicks_are_silence_and_quiet_speech_is_not() {
-        let dither: Vec<i16> = (0..16_000).map(|i| (i * 7 % 5) - 2).collect();
+        let dither: Vec<i16> = (0..16_000).map(|i| (i % 5) - 2).collect();
         let offset = vec![2_000; 16_000];
         let quiet: Vec<i16> = (0..16_000).map(|i| ((f64::from(i) * 0.1).sin() * 60.0) as i16).collect();
         assert!(is_silent(&dither) && is_silent(&offset));

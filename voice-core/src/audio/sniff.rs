@@ -17,7 +17,7 @@ pub(crate) enum Container {
     Matroska,
     /// MP4, M4A, MOV, 3GP, whole or fragmented.
     Mp4,
-    /// Layer I–III MPEG audio.
+    /// MP3: layer III of MPEG audio.
     Mpeg,
     /// AAC in ADTS frames.
     Adts,
@@ -94,6 +94,7 @@ pub(crate) fn describe_unknown(bytes: &[u8]) -> &'static str {
         [b'F', b'L', b'V', ..] => "Flash video",
         [0x30, 0x26, 0xb2, 0x75, ..] => "Windows Media",
         [b'w', b'v', b'p', b'k', ..] => "WavPack audio",
+        [0xff, second, ..] if second & 0xe4 == 0xe4 => "MPEG audio of layer I or II",
         _ if bytes.len() > 188 && bytes[0] == 0x47 && bytes[188] == 0x47 => "an MPEG transport stream",
         _ if looks_like_text(bytes) => "text",
         _ => "nothing known",
@@ -162,33 +163,22 @@ pub(crate) fn adts_frame(bytes: &[u8]) -> Option<usize> {
     (sync && rate < 13 && length >= 8).then_some(length)
 }
 
-/// The length of the MPEG audio frame that starts here.
+/// The length of the layer III frame that starts here.
 fn mpeg_frame(bytes: &[u8]) -> Option<usize> {
     let h = bytes.get(..4)?;
-    if h[0] != 0xff || h[1] & 0xe0 != 0xe0 {
-        return None;
-    }
     let (version, layer) = ((h[1] >> 3) & 3, (h[1] >> 1) & 3);
     let (bitrate, rate) = (usize::from(h[2] >> 4), usize::from((h[2] >> 2) & 3));
     let padding = usize::from((h[2] >> 1) & 1);
-    if version == 1 || layer == 0 || bitrate == 0 || bitrate == 15 || rate == 3 {
+    if h[0] != 0xff || h[1] & 0xe0 != 0xe0 || version == 1 || layer != 1 || bitrate == 0 || bitrate == 15 || rate == 3 {
         return None;
     }
-    let mpeg1 = version == 3;
-    let kbps = match (mpeg1, layer) {
-        (true, 3) => [32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448],
-        (true, 2) => [32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384],
-        (true, _) => [32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320],
-        (false, 3) => [32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256],
-        (false, _) => [8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160],
-    }[bitrate - 1]
-        * 1_000;
     let hz = [44_100, 48_000, 32_000][rate] >> [2, 0, 1, 0][usize::from(version)];
-    Some(match layer {
-        3 => (12 * kbps / hz + padding) * 4,
-        1 if !mpeg1 => 72 * kbps / hz + padding,
-        _ => 144 * kbps / hz + padding,
-    })
+    let (slots, kbps) = if version == 3 {
+        (144, [32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320])
+    } else {
+        (72, [8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160])
+    };
+    Some(slots * 1_000 * kbps[bitrate - 1] / hz + padding)
 }
 
 #[cfg(test)]
