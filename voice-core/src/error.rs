@@ -4,11 +4,9 @@
 //! [`Error::kind`]. The message is for people: it says what was found and what would be accepted, and never holds a
 //! secret, audio, or what anybody said.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{any::Any, fmt, sync::Arc, time::Duration};
 
 use serde::Serialize;
-
-use crate::message::Reply;
 
 /// The result of everything in this library that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -289,7 +287,7 @@ struct Inner {
     retryable: Option<bool>,
     retry_after: Option<Duration>,
     provider_status: Option<u16>,
-    reply: Option<Arc<Reply>>,
+    attachment: Option<Arc<dyn Any + Send + Sync>>,
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -305,7 +303,7 @@ impl Error {
             retryable: None,
             retry_after: None,
             provider_status: None,
-            reply: None,
+            attachment: None,
             source: None,
         }))
     }
@@ -354,11 +352,15 @@ impl Error {
         self
     }
 
-    /// Keeps the reply that was already produced when the error came, as when saving it failed after it was spoken.
+    /// Keeps a value of a lower room with the error; that room offers the typed way to read it.
     #[must_use]
-    pub fn with_reply(mut self, reply: Reply) -> Self {
-        self.0.reply = Some(Arc::new(reply));
+    pub(crate) fn with_attachment(mut self, value: Arc<dyn Any + Send + Sync>) -> Self {
+        self.0.attachment = Some(value);
         self
+    }
+
+    pub(crate) fn attachment(&self) -> Option<&(dyn Any + Send + Sync)> {
+        self.0.attachment.as_deref()
     }
 
     /// A defect in this library; `message` says where.
@@ -419,12 +421,6 @@ impl Error {
     #[must_use]
     pub fn http_status(&self) -> u16 {
         self.code().http_status()
-    }
-
-    /// The reply that had been produced before the failure: present when saving failed after speech.
-    #[must_use]
-    pub fn reply(&self) -> Option<&Reply> {
-        self.0.reply.as_deref()
     }
 }
 

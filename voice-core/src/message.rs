@@ -1,6 +1,6 @@
 //! What is said: roles, messages, the reply of a turn, and what it cost.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -112,7 +112,9 @@ pub struct Usage {
 }
 
 /// When the stages of a turn came through, each measured from the start of the turn. `None`: did not happen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+///
+/// Written in JSON, every field is a number of milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Timings {
     /// The audio was decoded.
@@ -133,6 +135,24 @@ pub struct Timings {
     pub stored: Option<Duration>,
     /// Everything was done.
     pub total: Duration,
+}
+
+impl Serialize for Timings {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let ms = |d: Duration| (d.as_secs_f64() * 1e4).round() / 10.0;
+        let stages = [
+            ("audio_ready", self.audio_ready),
+            ("transcript", self.transcript),
+            ("first_token", self.first_token),
+            ("first_sentence", self.first_sentence),
+            ("first_audio", self.first_audio),
+            ("text_done", self.text_done),
+            ("audio_done", self.audio_done),
+            ("stored", self.stored),
+            ("total", Some(self.total)),
+        ];
+        serializer.collect_map(stages.into_iter().map(|(name, at)| (name, at.map(ms))))
+    }
 }
 
 /// What a turn gives back. `Debug` leaves the words and the sound out.
@@ -175,5 +195,19 @@ impl fmt::Debug for Reply {
             .field("timings", &self.timings)
             .field("usage", &self.usage)
             .finish_non_exhaustive()
+    }
+}
+
+impl Error {
+    /// Keeps the reply that was already produced when the error came, as when saving it failed after it was spoken.
+    #[must_use]
+    pub fn with_reply(self, reply: Reply) -> Self {
+        self.with_attachment(Arc::new(reply))
+    }
+
+    /// The reply that had been produced before the failure: present when saving failed after speech.
+    #[must_use]
+    pub fn reply(&self) -> Option<&Reply> {
+        self.attachment()?.downcast_ref()
     }
 }

@@ -1,3 +1,9 @@
-//! Scripted stand-ins for what a voice agent talks to, for the tests of this library and of the apps that embed it.
+//! What voice-core's own tests are made of, for the tests of apps that embed it too: scripted providers, a virtual clock,
+//! conformance suites, and doubles that speak providers' real wire formats.
 
+mod clock;
 pub mod openai;
+mod scripted;
+
+pub use clock::VirtualClock;
+pub use scripted::{ScriptedLlm, ScriptedStt, ScriptedTts, Step};

@@ -104,3 +104,8 @@ impl std::fmt::Debug for Utterance {
             .finish_non_exhaustive()
     }
 }
+
+/// STUB.
+pub fn prepare(_a: &Audio, _l: &AudioLimits) -> crate::error::Result<Utterance> {
+    Err(crate::error::Error::internal("stub"))
+}

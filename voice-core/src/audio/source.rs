@@ -58,6 +58,9 @@ impl Audio {
         Ok(Self::from_bytes(bytes))
     }
 
+    pub(crate) fn is_ready(&self) -> bool {
+        false
+    }
     /// Interleaved 16-bit samples at a rate of 4,000–384,000 samples a second.
     #[must_use]
     pub fn from_pcm(samples: impl Into<Arc<[i16]>>, sample_rate: u32, channels: u32) -> Self {

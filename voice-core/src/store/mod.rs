@@ -1,5 +1,9 @@
 //! What is kept: small traits by subject. Every implementation passes the suite in `voice_testkit::conformance`.
 
+mod memory;
+
+pub use memory::MemoryStore;
+
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 

@@ -154,6 +154,12 @@ impl OpenAiConfig {
         Self { key: Some(Secret::new(key.expose().trim())), ..Self::keyless("openai", OFFICIAL) }
     }
 
+    /// A server that needs no key; set its [`base_url`](Self::base_url). `provider` leads its name in errors and metrics.
+    #[must_use]
+    pub fn without_key(provider: impl Into<String>) -> Self {
+        Self::keyless("openai", OFFICIAL).named(provider)
+    }
+
     fn keyless(provider: &'static str, base_url: &str) -> Self {
         Self {
             provider: Cow::Borrowed(provider),

@@ -44,15 +44,44 @@ pub use tts::OpenAiTts;
 
 use crate::provider::TextToSpeech;
 
-/// The speech synthesiser that `model` means: over the Realtime API for `gpt-realtime…`, over `/audio/speech` for every
-/// other. `voice`: a voice's name, or the `voice_…` id of a custom one; `None` is the default of the way taken.
+/// How an OpenAI voice speaks; what is `None` is the default of the way taken.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SpeechOptions {
+    /// The model: `gpt-realtime…` speaks over the Realtime API, every other over `/audio/speech`. Default
+    /// `gpt-realtime-2.1-mini` at OpenAI, else the server's own choice of `/audio/speech`.
+    pub model: Option<String>,
+    /// A voice's name, or the `voice_…` id of a custom one.
+    pub voice: Option<String>,
+    /// How to speak, in words.
+    pub instructions: Option<String>,
+    /// The pace, 0.25–4 (over the Realtime API 0.25–1.5); 1 is normal.
+    pub speed: Option<f32>,
+}
+
+/// The speech synthesiser that `options` mean.
 #[must_use]
-pub fn text_to_speech(config: OpenAiConfig, model: &str, voice: Option<&str>) -> Arc<dyn TextToSpeech> {
-    if realtime::speaks(model) {
-        let tts = OpenAiRealtimeTts::with_config(config).model(model);
-        Arc::new(if let Some(voice) = voice { tts.voice(voice) } else { tts })
+pub fn text_to_speech(config: OpenAiConfig, options: SpeechOptions) -> Arc<dyn TextToSpeech> {
+    macro_rules! build {
+        ($tts:ident) => {{
+            let mut tts = $tts::with_config(config);
+            if let Some(model) = options.model {
+                tts = tts.model(model);
+            }
+            if let Some(voice) = options.voice {
+                tts = tts.voice(voice);
+            }
+            if let Some(instructions) = options.instructions {
+                tts = tts.instructions(instructions);
+            }
+            if let Some(speed) = options.speed {
+                tts = tts.speed(speed);
+            }
+            Arc::new(tts)
+        }};
+    }
+    if options.model.as_deref().map_or(config.is_official(), realtime::speaks) {
+        build!(OpenAiRealtimeTts)
     } else {
-        let tts = OpenAiTts::with_config(config).model(model);
-        Arc::new(if let Some(voice) = voice { tts.voice(voice) } else { tts })
+        build!(OpenAiTts)
     }
 }

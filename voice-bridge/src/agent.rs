@@ -1,0 +1,270 @@
+//! The agent as every language sees it.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use serde_json::{Map, Value, json};
+use tokio_util::sync::CancellationToken;
+use voice_core::{
+    Audio, Config, LanguageModel, MessageId, SessionId, SpeechToText, TextToSpeech, Turn, TurnInput, VoiceAgent,
+    store::{ConversationStore, MessageQuery, SessionQuery, SessionStatus},
+};
+
+use crate::{Call, ErrorRecord, EventStream, Outcome, ReplyRecord};
+
+/// Host objects that take part; what is `None` comes from the config.
+#[derive(Default)]
+pub struct Hosts {
+    /// Speech to text.
+    pub stt: Option<Arc<dyn SpeechToText>>,
+    /// The language model.
+    pub llm: Option<Arc<dyn LanguageModel>>,
+    /// Text to speech.
+    pub tts: Option<Arc<dyn TextToSpeech>>,
+    /// Where conversations are kept.
+    pub store: Option<Arc<dyn ConversationStore>>,
+}
+
+/// Audio as a host hands it in.
+pub enum AudioInput {
+    /// An encoded file's bytes.
+    Bytes(Vec<u8>),
+    /// An encoded file.
+    Path(PathBuf),
+    /// Interleaved 16-bit samples.
+    Pcm {
+        /// The samples.
+        samples: Vec<i16>,
+        /// Samples a second.
+        sample_rate: u32,
+        /// Channels.
+        channels: u32,
+    },
+    /// Interleaved float samples, full scale ±1.
+    PcmF32 {
+        /// The samples.
+        samples: Vec<f32>,
+        /// Samples a second.
+        sample_rate: u32,
+        /// Channels.
+        channels: u32,
+    },
+}
+
+/// What a turn is about.
+pub enum Input {
+    /// Something said.
+    Audio(AudioInput),
+    /// Something typed.
+    Text(String),
+}
+
+impl Input {
+    fn into_core(self) -> Outcome<TurnInput> {
+        Ok(match self {
+            Self::Text(text) => text.into(),
+            Self::Audio(AudioInput::Bytes(bytes)) => Audio::from_bytes(bytes).into(),
+            Self::Audio(AudioInput::Path(path)) => Audio::from_path(path)?.into(),
+            Self::Audio(AudioInput::Pcm { samples, sample_rate, channels }) => {
+                Audio::from_pcm(samples, sample_rate, channels).into()
+            }
+            Self::Audio(AudioInput::PcmF32 { samples, sample_rate, channels }) => {
+                Audio::from_pcm_f32(samples, sample_rate, channels).into()
+            }
+        })
+    }
+}
+
+/// How a turn is to be run.
+#[derive(Clone, Debug, Default)]
+pub struct TurnOptions {
+    /// The session to continue. One that is unknown, or no id at all, starts a fresh session.
+    pub session: Option<String>,
+    /// Whose turn it is.
+    pub user: Option<String>,
+    /// The language that is spoken (BCP 47).
+    pub language: Option<String>,
+    /// The deadline in milliseconds.
+    pub deadline_ms: Option<u64>,
+    /// Whether the answer is spoken; `None`: yes.
+    pub speak: Option<bool>,
+}
+
+/// An agent. Cheap to clone; closing it twice is fine, using it afterwards is a clear error.
+#[derive(Clone)]
+pub struct Agent {
+    agent: VoiceAgent,
+}
+
+impl Agent {
+    /// Builds an agent from a config document (JSON) and the host's own objects.
+    pub fn build(config_json: &str, hosts: Hosts) -> Call<Self> {
+        let config = Config::from_json(config_json);
+        Call::spawn(async move {
+            let mut builder = VoiceAgent::builder().config(config?);
+            if let Some(stt) = hosts.stt {
+                builder = builder.stt(stt);
+            }
+            if let Some(llm) = hosts.llm {
+                builder = builder.llm(llm);
+            }
+            if let Some(tts) = hosts.tts {
+                builder = builder.tts(tts);
+            }
+            if let Some(store) = hosts.store {
+                builder = builder.store(store);
+            }
+            Ok(Self { agent: builder.build().await? })
+        })
+    }
+
+    fn prepared(&self, input: Input, options: TurnOptions) -> Outcome<Turn> {
+        let mut turn = self.agent.turn(input.into_core()?);
+        // A word that is no id is an unknown session like any other.
+        turn = turn.session(options.session.and_then(|id| id.parse::<SessionId>().ok()));
+        if let Some(user) = options.user {
+            turn = turn.user(user);
+        }
+        if let Some(language) = options.language {
+            turn = turn.language(language);
+        }
+        if let Some(ms) = options.deadline_ms {
+            turn = turn.deadline(Duration::from_millis(ms));
+        }
+        Ok(turn.speak(options.speak.unwrap_or(true)))
+    }
+
+    /// Runs one turn. Cancelling the call ends it with `CANCELLED`, and nothing is stored.
+    pub fn turn(&self, input: Input, options: TurnOptions) -> Call<ReplyRecord> {
+        let token = CancellationToken::new();
+        let (agent, watched) = (self.clone(), token.clone());
+        Call::spawn_with(token, async move {
+            // Reading a file is done here, off the host's thread.
+            let turn = agent.prepared(input, options)?.cancel_on(&watched);
+            Ok(ReplyRecord::new(turn.await?))
+        })
+    }
+
+    /// Runs one turn as a stream of events. It begins with the first pull.
+    ///
+    /// # Errors
+    /// `INVALID_REQUEST` when a file cannot be read.
+    pub fn stream(&self, input: Input, options: TurnOptions) -> Outcome<EventStream> {
+        Ok(EventStream::new(self.prepared(input, options)?))
+    }
+
+    /// Makes every provider ready.
+    pub fn warm_up(&self) -> Call<()> {
+        let agent = self.agent.clone();
+        Call::spawn(async move { Ok(agent.warm_up().await?) })
+    }
+
+    /// Closes the agent: cancels what runs, finishes what is being saved.
+    pub fn close(&self) -> Call<()> {
+        let agent = self.agent.clone();
+        Call::spawn(async move { Ok(agent.close().await?) })
+    }
+
+    /// Sessions and history, by method name, JSON in and out, so that every language offers the same calls:
+    ///
+    /// | method | arguments | gives |
+    /// |---|---|---|
+    /// | `create` | `user?`, `metadata?` | session |
+    /// | `get` | `id`, `user?` | session |
+    /// | `list` | `user?`, `status?`, `limit?`, `before?` | `{items, has_more}` |
+    /// | `history` | `id`, `user?`, `limit?`, `before?` | `{items, has_more}` |
+    /// | `set_metadata` | `id`, `user?`, `metadata` | null |
+    /// | `end`, `delete` | `id`, `user?` | null |
+    /// | `expire_idle` | | number |
+    /// | `delete_over` | `age_seconds` | number |
+    pub fn sessions(&self, method: &str, arguments_json: &str) -> Call<String> {
+        let (agent, method) = (self.agent.clone(), method.to_owned());
+        let arguments = serde_json::from_str::<Value>(arguments_json);
+        Call::spawn(async move {
+            let Ok(Value::Object(arguments)) = arguments else {
+                return Err(ErrorRecord::invalid("the arguments must be a JSON object"));
+            };
+            Ok(sessions(&agent, &method, &Arguments(arguments)).await?.to_string())
+        })
+    }
+}
+
+struct Arguments(Map<String, Value>);
+
+impl Arguments {
+    fn given(&self, name: &str) -> Option<&Value> {
+        self.0.get(name).filter(|v| !v.is_null())
+    }
+
+    fn text(&self, name: &str) -> Outcome<Option<&str>> {
+        self.given(name)
+            .map(|v| v.as_str().ok_or_else(|| ErrorRecord::invalid(format!("{name}: expected a string"))))
+            .transpose()
+    }
+
+    fn id(&self, name: &str) -> Outcome<SessionId> {
+        let text = self.text(name)?.ok_or_else(|| ErrorRecord::invalid(format!("{name}: missing")))?;
+        // What is no id names no session.
+        text.parse().map_err(|_| {
+            voice_core::Error::new(voice_core::ErrorKind::SessionNotFound, "there is no such session").into()
+        })
+    }
+
+    fn limit(&self) -> Outcome<usize> {
+        match self.given("limit") {
+            None => Ok(20),
+            Some(v) => v
+                .as_u64()
+                .and_then(|n| usize::try_from(n).ok())
+                .ok_or_else(|| ErrorRecord::invalid("limit: expected a whole number from 1 to 100")),
+        }
+    }
+
+    fn metadata(&self) -> Outcome<Map<String, Value>> {
+        match self.given("metadata") {
+            None => Ok(Map::new()),
+            Some(Value::Object(map)) => Ok(map.clone()),
+            Some(_) => Err(ErrorRecord::invalid("metadata: expected an object")),
+        }
+    }
+}
+
+async fn sessions(agent: &VoiceAgent, method: &str, arguments: &Arguments) -> Outcome<Value> {
+    let mut sessions = agent.sessions();
+    if let Some(user) = arguments.text("user")? {
+        sessions = sessions.for_user(user);
+    }
+    Ok(match method {
+        "create" => json!(sessions.create().metadata(arguments.metadata()?).await?),
+        "get" => json!(sessions.get(arguments.id("id")?).await?),
+        "list" => {
+            let mut query = SessionQuery::default();
+            query.limit = arguments.limit()?;
+            query.before = arguments.text("before")?.map(str::parse).transpose()?;
+            query.status = match arguments.text("status")? {
+                None => None,
+                Some(name) => Some(
+                    SessionStatus::from_name(name)
+                        .ok_or_else(|| ErrorRecord::invalid("status: expected active, ended or expired"))?,
+                ),
+            };
+            let page = sessions.list(query).await?;
+            json!({ "items": page.items, "has_more": page.has_more })
+        }
+        "history" => {
+            let mut query = MessageQuery::latest(arguments.limit()?);
+            query.before = arguments.text("before")?.map(str::parse::<MessageId>).transpose()?;
+            let page = sessions.history(arguments.id("id")?, query).await?;
+            json!({ "items": page.items, "has_more": page.has_more })
+        }
+        "set_metadata" => json!(sessions.set_metadata(arguments.id("id")?, arguments.metadata()?).await?),
+        "end" => json!(sessions.end(arguments.id("id")?).await?),
+        "delete" => json!(sessions.delete(arguments.id("id")?).await?),
+        "expire_idle" => json!(sessions.expire_idle().await?),
+        "delete_over" => {
+            let seconds = arguments.given("age_seconds").and_then(Value::as_f64).filter(|s| s.is_finite() && *s >= 0.0);
+            let seconds = seconds.ok_or_else(|| ErrorRecord::invalid("age_seconds: expected a number from 0"))?;
+            json!(sessions.delete_over(Duration::from_secs_f64(seconds)).await?)
+        }
+        other => return Err(ErrorRecord::invalid(format!("there is no method {other:?} of sessions"))),
+    })
+}

@@ -1,0 +1,131 @@
+//! A piece of work: wait for it, await it, or cancel it.
+
+use std::{
+    future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use futures_util::FutureExt;
+use tokio::{sync::oneshot, task::AbortHandle};
+use tokio_util::sync::CancellationToken;
+
+use crate::{ErrorRecord, Outcome, runtime};
+
+/// Runs a synchronous entry point so that a panic becomes an error.
+///
+/// # Errors
+/// What `work` returns, or `INTERNAL_ERROR` when it panicked.
+pub fn guard<T>(work: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(panicked()))
+}
+
+pub(crate) fn panicked() -> ErrorRecord {
+    ErrorRecord::internal("the library panicked; this is a defect, and the call had no effect that can be relied on")
+}
+
+/// Work that runs on the library's runtime. Dropping it without [`Call::detach`] cancels it.
+#[must_use = "dropping a call cancels it"]
+pub struct Call<T> {
+    /// `None` once the outcome was taken.
+    result: Option<oneshot::Receiver<Outcome<T>>>,
+    cancel: Cancel,
+}
+
+/// Cancels a [`Call`] from anywhere, any number of times.
+#[derive(Clone, Debug)]
+pub struct Cancel {
+    token: CancellationToken,
+    abort: Option<AbortHandle>,
+}
+
+impl Cancel {
+    /// Asks the work to stop. A turn then ends with `CANCELLED`; other work is dropped where it stands.
+    pub fn cancel(&self) {
+        self.token.cancel();
+        if let Some(abort) = &self.abort {
+            abort.abort();
+        }
+    }
+}
+
+impl<T: Send + 'static> Call<T> {
+    /// Starts work that is simply dropped when it is cancelled.
+    pub(crate) fn spawn(work: impl Future<Output = Outcome<T>> + Send + 'static) -> Self {
+        let token = CancellationToken::new();
+        Self::start(work, token, true)
+    }
+
+    /// Starts work that watches `token` itself and ends in its own way.
+    pub(crate) fn spawn_with(
+        token: CancellationToken,
+        work: impl Future<Output = Outcome<T>> + Send + 'static,
+    ) -> Self {
+        Self::start(work, token, false)
+    }
+
+    fn start(work: impl Future<Output = Outcome<T>> + Send + 'static, token: CancellationToken, abort: bool) -> Self {
+        let (sender, result) = oneshot::channel();
+        let handle = match runtime::handle() {
+            Ok(handle) => handle,
+            Err(error) => {
+                // The receiver is right here, so this cannot fail.
+                let _received = sender.send(Err(error));
+                return Self { result: Some(result), cancel: Cancel { token, abort: None } };
+            }
+        };
+        let task = handle.spawn(async move {
+            let outcome = AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| Err(panicked()));
+            let _nobody_waits = sender.send(outcome);
+        });
+        Self { result: Some(result), cancel: Cancel { token, abort: abort.then(|| task.abort_handle()) } }
+    }
+
+    /// A handle that cancels this call.
+    #[must_use]
+    pub fn canceller(&self) -> Cancel {
+        self.cancel.clone()
+    }
+
+    /// Lets the work go on without anybody waiting for it.
+    pub fn detach(mut self) {
+        self.result = None;
+    }
+
+    /// Blocks this thread until the work is done. Never call it on a thread of the runtime.
+    ///
+    /// # Errors
+    /// The work's own error; `CANCELLED` when it was cancelled.
+    pub fn wait(mut self) -> Outcome<T> {
+        if tokio::runtime::Handle::try_current().is_ok() {
+            return Err(ErrorRecord::internal("a blocking call was made on a thread of the runtime"));
+        }
+        let result = self.result.take().map(oneshot::Receiver::blocking_recv);
+        result.and_then(Result::ok).unwrap_or_else(|| Err(cancelled()))
+    }
+}
+
+fn cancelled() -> ErrorRecord {
+    voice_core::Error::new(voice_core::ErrorKind::Cancelled, "the call was cancelled").into()
+}
+
+impl<T> Future for Call<T> {
+    type Output = Outcome<T>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome<T>> {
+        let Some(result) = self.result.as_mut() else { return Poll::Ready(Err(cancelled())) };
+        let outcome = std::task::ready!(Pin::new(result).poll(cx));
+        self.result = None;
+        Poll::Ready(outcome.unwrap_or_else(|_| Err(cancelled())))
+    }
+}
+
+impl<T> Drop for Call<T> {
+    fn drop(&mut self) {
+        // An outcome that nobody took: nobody wants the work any more.
+        if self.result.is_some() {
+            self.cancel.cancel();
+        }
+    }
+}

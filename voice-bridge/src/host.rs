@@ -1,0 +1,258 @@
+//! Host objects as providers and stores.
+//!
+//! A binding implements one small trait: take a request, answer through a [`Responder`], on any thread, in any number of
+//! pieces, now or later. Time-outs, retries and fallback are the core's: a host that never answers is cut off like any
+//! provider.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_util::StreamExt;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use voice_core::{
+    Error, ErrorKind, LanguageModel, Message, Pcm, Result, SessionId, SpeechToText, TextToSpeech, Transcript,
+    provider::{
+        CallContext, FinishReason, GenerateRequest, LlmEvent, ResultStream, SttCapabilities, SynthesisRequest,
+        TranscribeRequest, TtsCapabilities,
+    },
+    store::{ConversationStore, MessageQuery, Page, Saved, Session, SessionQuery, TurnRecord},
+    time::Timestamp,
+};
+
+/// Where a host's answer goes: items, then [`finish`](Responder::finish) or [`fail`](Responder::fail). Dropping it without
+/// either is a failure ("the host gave no answer").
+pub struct Responder<T> {
+    items: Option<mpsc::UnboundedSender<Result<T>>>,
+    cancelled: CancellationToken,
+}
+
+impl<T: Send + 'static> Responder<T> {
+    fn new() -> (Self, ResultStream<T>) {
+        let (sender, mut receiver) = mpsc::unbounded_channel();
+        let cancelled = CancellationToken::new();
+        let stop = cancelled.clone().drop_guard();
+        let stream = futures_util::stream::poll_fn(move |cx| {
+            // Dropping the stream tells the host that nobody wants the rest.
+            let _held = &stop;
+            receiver.poll_recv(cx)
+        });
+        (Self { items: Some(sender), cancelled }, stream.boxed())
+    }
+
+    /// Hands over one item. `false`: nobody wants it any more, so the host should stop.
+    pub fn send(&self, item: T) -> bool {
+        self.items.as_ref().is_some_and(|items| items.send(Ok(item)).is_ok())
+    }
+
+    /// The answer is complete.
+    pub fn finish(mut self) {
+        self.items = None;
+    }
+
+    /// The answer failed.
+    pub fn fail(mut self, error: Error) {
+        if let Some(items) = self.items.take() {
+            let _nobody_waits = items.send(Err(error));
+        }
+    }
+
+    /// Whether nobody wants the answer any more.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled.is_cancelled()
+    }
+
+    /// Cancelled when nobody wants the answer any more.
+    #[must_use]
+    pub fn cancellation(&self) -> CancellationToken {
+        self.cancelled.clone()
+    }
+}
+
+impl<T> Drop for Responder<T> {
+    fn drop(&mut self) {
+        if let Some(items) = self.items.take() {
+            let error = Error::new(ErrorKind::ProviderFailed, "the host's object gave no answer").with_retryable(false);
+            let _nobody_waits = items.send(Err(error));
+        }
+    }
+}
+
+/// A recogniser in the host's language.
+pub trait HostStt: Send + Sync + 'static {
+    /// Transcribes 16 kHz mono samples: interim transcripts if any, then one final.
+    fn transcribe(&self, samples: Arc<[i16]>, language: Option<String>, answer: Responder<Transcript>);
+}
+
+/// A language model in the host's language.
+pub trait HostLlm: Send + Sync + 'static {
+    /// Writes the answer to a prompt: `request_json` is `{messages: [{role, content}], max_tokens, temperature}`.
+    fn generate(&self, request_json: String, answer: Responder<String>);
+}
+
+/// A voice in the host's language.
+pub trait HostTts: Send + Sync + 'static {
+    /// Speaks a text: chunks of mono sound.
+    fn synthesize(&self, text: String, language: Option<String>, answer: Responder<Pcm>);
+}
+
+/// A conversation store in the host's language: one function, JSON in and out.
+///
+/// Methods and arguments are those of [`ConversationStore`], by their names; a session, a message and a turn are the JSON
+/// objects that the library itself writes; times are RFC 3339. The answer is one JSON value.
+pub trait HostStore: Send + Sync + 'static {
+    /// Runs one method.
+    fn call(&self, method: &'static str, arguments_json: String, answer: Responder<String>);
+}
+
+/// A host's recogniser as a provider.
+pub struct SttAdaptor<H>(pub String, pub H);
+/// A host's language model as a provider.
+pub struct LlmAdaptor<H>(pub String, pub H);
+/// A host's voice as a provider.
+pub struct TtsAdaptor<H>(pub String, pub H);
+/// A host's store as a conversation store.
+pub struct StoreAdaptor<H>(pub String, pub H);
+
+#[async_trait]
+impl<H: HostStt> SpeechToText for SttAdaptor<H> {
+    fn name(&self) -> &str {
+        &self.0
+    }
+
+    fn capabilities(&self) -> SttCapabilities {
+        SttCapabilities::default()
+    }
+
+    async fn transcribe(&self, request: TranscribeRequest, _: &CallContext) -> Result<ResultStream<Transcript>> {
+        let (answer, stream) = Responder::new();
+        self.1.transcribe(request.audio.samples, request.language, answer);
+        Ok(stream)
+    }
+}
+
+#[async_trait]
+impl<H: HostLlm> LanguageModel for LlmAdaptor<H> {
+    fn name(&self) -> &str {
+        &self.0
+    }
+
+    async fn generate(&self, request: GenerateRequest, _: &CallContext) -> Result<ResultStream<LlmEvent>> {
+        let messages: Vec<Value> =
+            request.messages.iter().map(|m| json!({ "role": m.role, "content": &*m.content })).collect();
+        let request =
+            json!({ "messages": messages, "max_tokens": request.max_tokens, "temperature": request.temperature });
+        let (answer, stream) = Responder::<String>::new();
+        self.1.generate(request.to_string(), answer);
+        let events = stream.map(|item| item.map(LlmEvent::Text));
+        let end = futures_util::stream::once(async { Ok(LlmEvent::Finished(FinishReason::Stop)) });
+        Ok(events.chain(end).boxed())
+    }
+}
+
+#[async_trait]
+impl<H: HostTts> TextToSpeech for TtsAdaptor<H> {
+    fn name(&self) -> &str {
+        &self.0
+    }
+
+    fn capabilities(&self) -> TtsCapabilities {
+        TtsCapabilities::default()
+    }
+
+    async fn synthesize(&self, request: SynthesisRequest, _: &CallContext) -> Result<ResultStream<Pcm>> {
+        let (answer, stream) = Responder::new();
+        self.1.synthesize(request.text.to_string(), request.language, answer);
+        Ok(stream)
+    }
+}
+
+impl<H: HostStore> StoreAdaptor<H> {
+    async fn ask<T: DeserializeOwned>(&self, method: &'static str, arguments: Value) -> Result<T> {
+        let (answer, mut stream) = Responder::new();
+        self.1.call(method, arguments.to_string(), answer);
+        let text = stream.next().await.unwrap_or_else(|| Ok("null".into())).map_err(|e| self.failed(method, &e))?;
+        serde_json::from_str(&text).map_err(|_| {
+            Error::new(
+                ErrorKind::Storage,
+                format!("the store {:?} answered {method} with something that is not what it should be", self.0),
+            )
+        })
+    }
+
+    async fn page<T: DeserializeOwned>(&self, method: &'static str, arguments: Value) -> Result<Page<T>> {
+        #[derive(serde::Deserialize)]
+        struct Answer<T> {
+            items: Vec<T>,
+            #[serde(default)]
+            has_more: bool,
+        }
+        let answer: Answer<T> = self.ask(method, arguments).await?;
+        Ok(Page::new(answer.items, answer.has_more))
+    }
+
+    /// Whatever a store's failure is called in the host's language, here it is a storage error.
+    fn failed(&self, method: &str, error: &Error) -> Error {
+        Error::new(ErrorKind::Storage, format!("the store {:?} failed in {method}: {}", self.0, error.message()))
+            .with_retryable(error.retryable() && error.kind() != ErrorKind::ProviderFailed)
+    }
+}
+
+#[async_trait]
+impl<H: HostStore> ConversationStore for StoreAdaptor<H> {
+    fn name(&self) -> &str {
+        &self.0
+    }
+
+    async fn create_session(&self, session: &Session) -> Result<()> {
+        self.ask::<Value>("create_session", json!({ "session": session })).await.map(drop)
+    }
+
+    async fn session(&self, id: SessionId) -> Result<Option<Session>> {
+        self.ask("session", json!({ "id": id })).await
+    }
+
+    async fn list_sessions(&self, query: &SessionQuery) -> Result<Page<Session>> {
+        let arguments =
+            json!({ "user": query.user, "status": query.status, "limit": query.limit, "before": query.before });
+        self.page("list_sessions", arguments).await
+    }
+
+    async fn set_metadata(&self, id: SessionId, metadata: &serde_json::Map<String, Value>) -> Result<bool> {
+        self.ask("set_metadata", json!({ "id": id, "metadata": metadata })).await
+    }
+
+    async fn end_session(&self, id: SessionId, at: Timestamp) -> Result<bool> {
+        self.ask("end_session", json!({ "id": id, "at": at })).await
+    }
+
+    async fn delete_session(&self, id: SessionId) -> Result<bool> {
+        self.ask("delete_session", json!({ "id": id })).await
+    }
+
+    async fn save_turn(&self, turn: &TurnRecord) -> Result<Saved> {
+        let arguments = json!({ "turn_id": turn.turn_id, "session": turn.session, "messages": turn.messages });
+        let new: bool = self.ask("save_turn", arguments).await?;
+        Ok(if new { Saved::New } else { Saved::AlreadyThere })
+    }
+
+    async fn messages(&self, session: SessionId, query: MessageQuery) -> Result<Page<Message>> {
+        let arguments = json!({ "session_id": session, "limit": query.limit, "before": query.before });
+        self.page("messages", arguments).await
+    }
+
+    async fn expire_idle(&self, idle_since: Timestamp, at: Timestamp) -> Result<u64> {
+        self.ask("expire_idle", json!({ "idle_since": idle_since, "at": at })).await
+    }
+
+    async fn delete_over(&self, ended_before: Timestamp) -> Result<u64> {
+        self.ask("delete_over", json!({ "ended_before": ended_before })).await
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.ask::<Value>("close", json!({})).await.map(drop)
+    }
+}

@@ -1,0 +1,28 @@
+//! The one FFI-shaped facade that every binding shares. A binding converts types and nothing else; logic lives here.
+//!
+//! * owned, `'static` types only: [`ReplyRecord`], [`EventRecord`], [`ErrorRecord`]; config and stored records as JSON text;
+//! * every piece of work is a [`Call`]: wait for it, await it, or cancel it;
+//! * streams are pulled in batches: [`EventStream::next_batch`]; items that are there come before the error that ends them;
+//! * a panic anywhere comes back as an [`ErrorRecord`] with code `INTERNAL_ERROR`;
+//! * the [`runtime`] starts with the first call, survives `fork`, and shuts down with the process;
+//! * host objects become providers and stores through [`host`]; the host's logger gets records through [`logging`].
+
+mod agent;
+mod call;
+mod error;
+pub mod host;
+pub mod logging;
+mod record;
+pub mod runtime;
+mod stream;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use agent::{Agent, AudioInput, Hosts, Input, TurnOptions};
+pub use call::{Call, Cancel, guard};
+pub use error::{ErrorRecord, Outcome, from_host};
+pub use record::{EventRecord, ReplyRecord};
+pub use stream::EventStream;
+
+/// The version of the library, the same in every language.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,0 +1,45 @@
+//! Functions that fail on purpose, so that every binding can be shown to turn each failure into its language's error.
+
+use crate::{Call, ErrorRecord, Outcome, guard};
+
+/// Panics behind the guard of a synchronous entry point.
+///
+/// # Errors
+/// Always `INTERNAL_ERROR`.
+pub fn panic_in_call() -> Outcome<()> {
+    guard(|| {
+        #[allow(clippy::panic)]
+        {
+            panic!("on purpose")
+        }
+    })
+}
+
+/// Panics inside work on the runtime.
+pub fn panic_in_work() -> Call<()> {
+    Call::spawn(async {
+        #[allow(clippy::panic)]
+        {
+            panic!("on purpose")
+        }
+    })
+}
+
+/// Fails with any code of the list.
+///
+/// # Errors
+/// Always; an unknown code is itself a `VALIDATION_ERROR`.
+pub fn fail_with(code: &str) -> Outcome<()> {
+    let known = voice_core::ErrorCode::ALL.into_iter().find(|c| c.as_str() == code);
+    let known = known.ok_or_else(|| ErrorRecord::invalid(format!("code: there is no {code:?}")))?;
+    Err(ErrorRecord {
+        code: known.as_str().to_owned(),
+        kind: "internal".to_owned(),
+        stage: Some("llm".to_owned()),
+        detail: "failed on purpose".to_owned(),
+        retryable: true,
+        retry_after_ms: Some(1_500),
+        provider: Some("test/test".to_owned()),
+        http_status: known.http_status(),
+    })
+}

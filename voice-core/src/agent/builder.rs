@@ -1,0 +1,239 @@
+//! Putting an agent together.
+
+use std::{sync::Arc, time::Duration};
+
+use super::VoiceAgent;
+use crate::{
+    config::{AssistantConfig, Config, ProviderConfig, ProviderList},
+    error::Result,
+    layer::{LayerOptions, LlmService, Stack, SttService, TtsService},
+    provider::{LanguageModel, SpeechToText, TextToSpeech},
+    registry::Registry,
+    store::ConversationStore,
+    time::{Clock, system_clock},
+    turn::{Engine, TurnSettings},
+};
+
+/// One or more providers of a stage, in the order in which they are tried: made from `"provider/model"`, a list of such names, a
+/// provider from the config, a provider value, or a shared one.
+pub struct Providers<P: ?Sized>(Vec<Choice<P>>);
+
+enum Choice<P: ?Sized> {
+    Configured(ProviderConfig),
+    Given(Arc<P>),
+}
+
+impl<P: ?Sized> Providers<P> {
+    /// Adds providers to be tried after these.
+    #[must_use]
+    pub fn then(mut self, next: impl Into<Self>) -> Self {
+        self.0.extend(next.into().0);
+        self
+    }
+}
+
+impl<P: ?Sized> From<&str> for Providers<P> {
+    fn from(name: &str) -> Self {
+        Self(vec![Choice::Configured(ProviderConfig::named(name))])
+    }
+}
+
+impl<P: ?Sized> From<String> for Providers<P> {
+    fn from(name: String) -> Self {
+        name.as_str().into()
+    }
+}
+
+impl<P: ?Sized, const N: usize> From<[&str; N]> for Providers<P> {
+    fn from(names: [&str; N]) -> Self {
+        Self(names.into_iter().map(|name| Choice::Configured(ProviderConfig::named(name))).collect())
+    }
+}
+
+impl<P: ?Sized> From<ProviderConfig> for Providers<P> {
+    fn from(config: ProviderConfig) -> Self {
+        Self(vec![Choice::Configured(config)])
+    }
+}
+
+impl<P: ?Sized> From<ProviderList> for Providers<P> {
+    fn from(list: ProviderList) -> Self {
+        Self(list.0.into_iter().map(Choice::Configured).collect())
+    }
+}
+
+impl<P: ?Sized> From<Arc<P>> for Providers<P> {
+    fn from(provider: Arc<P>) -> Self {
+        Self(vec![Choice::Given(provider)])
+    }
+}
+
+macro_rules! from_values {
+    ($($provider:ident)*) => {$(
+        impl<T: $provider + 'static> From<T> for Providers<dyn $provider> {
+            fn from(provider: T) -> Self {
+                Self(vec![Choice::Given(Arc::new(provider))])
+            }
+        }
+    )*};
+}
+
+from_values!(SpeechToText LanguageModel TextToSpeech);
+
+/// Puts an agent together; made by [`VoiceAgent::builder`].
+///
+/// What is not set comes from the config, then from the environment, then from the defaults: local models, an SQLite file in
+/// the user's data folder.
+#[derive(Default)]
+#[must_use = "nothing is built until `build` is called"]
+pub struct AgentBuilder {
+    config: Option<Config>,
+    stt: Option<Providers<dyn SpeechToText>>,
+    llm: Option<Providers<dyn LanguageModel>>,
+    tts: Option<Providers<dyn TextToSpeech>>,
+    store: Option<Arc<dyn ConversationStore>>,
+    storage: Option<String>,
+    assistant: Option<AssistantConfig>,
+    system_prompt: Option<String>,
+    clock: Option<Arc<dyn Clock>>,
+    warm_up: Option<bool>,
+}
+
+impl AgentBuilder {
+    /// Starts from a config; what is set on the builder stands above it.
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = Some(config);
+        self
+    }
+
+    /// Speech to text.
+    pub fn stt(mut self, providers: impl Into<Providers<dyn SpeechToText>>) -> Self {
+        self.stt = Some(providers.into());
+        self
+    }
+
+    /// The language model.
+    pub fn llm(mut self, providers: impl Into<Providers<dyn LanguageModel>>) -> Self {
+        self.llm = Some(providers.into());
+        self
+    }
+
+    /// Text to speech.
+    pub fn tts(mut self, providers: impl Into<Providers<dyn TextToSpeech>>) -> Self {
+        self.tts = Some(providers.into());
+        self
+    }
+
+    /// Where conversations are kept: `sqlite:PATH`, `memory`.
+    pub fn storage(mut self, storage: impl Into<String>) -> Self {
+        self.storage = Some(storage.into());
+        self
+    }
+
+    /// A store of the host's own, or one that is shared with another agent.
+    pub fn store(mut self, store: Arc<dyn ConversationStore>) -> Self {
+        self.store = Some(store);
+        self
+    }
+
+    /// Who the agent is and how it answers.
+    pub fn assistant(mut self, assistant: AssistantConfig) -> Self {
+        self.assistant = Some(assistant);
+        self
+    }
+
+    /// The instructions of the language model.
+    pub fn system_prompt(mut self, prompt: impl Into<String>) -> Self {
+        self.system_prompt = Some(prompt.into());
+        self
+    }
+
+    /// The clock that stamps what is stored. Default: the machine's.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// Whether every provider is made ready before `build` returns. Default: the config's, false.
+    pub fn warm_up(mut self, warm_up: bool) -> Self {
+        self.warm_up = Some(warm_up);
+        self
+    }
+
+    /// Builds the agent: opens the store, loads local models off the async threads.
+    ///
+    /// # Errors
+    /// `INVALID_REQUEST` for a wrong config (unknown provider, missing model, a feature that is not compiled in);
+    /// `INVALID_PROVIDER_KEY` (kind `MissingProviderKey`) naming the variable that would supply it; `STORAGE_ERROR`.
+    pub async fn build(self) -> Result<VoiceAgent> {
+        let config = match self.config {
+            Some(config) => config,
+            None => Config::from_env()?,
+        };
+        config.validate()?;
+        let registry = Registry::new(&config);
+
+        let mut stt = Vec::new();
+        for choice in chosen(self.stt, config.stt.as_ref()) {
+            stt.push(SttService(match choice {
+                Choice::Given(provider) => provider,
+                Choice::Configured(provider) => registry.stt(&provider).await?,
+            }));
+        }
+        let mut llm = Vec::new();
+        for choice in chosen(self.llm, config.llm.as_ref()) {
+            llm.push(LlmService(match choice {
+                Choice::Given(provider) => provider,
+                Choice::Configured(provider) => registry.llm(&provider).await?,
+            }));
+        }
+        let mut tts = Vec::new();
+        for choice in chosen(self.tts, config.tts.as_ref()) {
+            tts.push(TtsService(match choice {
+                Choice::Given(provider) => provider,
+                Choice::Configured(provider) => registry.tts(&provider).await?,
+            }));
+        }
+        let store = match self.store {
+            Some(store) => store,
+            None => registry.store(self.storage.as_deref().or(config.storage.as_deref())).await?,
+        };
+
+        let layers = LayerOptions {
+            retry: config.retry,
+            timeouts: config.timeouts,
+            circuit_breaker: config.circuit_breaker,
+            rate_limit: config.rate_limit,
+        };
+        let (limits, audio_limits) = (config.limits, config.audio_limits());
+        let assistant = self.assistant.unwrap_or(config.assistant);
+        let engine = Engine {
+            stt: Some(Stack::new(stt, &layers)),
+            llm: Stack::new(llm, &layers),
+            tts: Some(Arc::new(Stack::new(tts, &layers))),
+            store,
+            clock: self.clock.unwrap_or_else(system_clock),
+            settings: TurnSettings {
+                system_prompt: self.system_prompt.unwrap_or(assistant.system_prompt).into(),
+                context_messages: assistant.context_messages,
+                max_tokens: assistant.max_tokens,
+                temperature: assistant.temperature,
+                language: Some(assistant.language).filter(|l| l != "auto" && !l.is_empty()),
+                limits: audio_limits,
+                max_text_characters: limits.max_text_characters,
+                session_idle: Duration::from_secs_f64(limits.session_idle_minutes * 60.0),
+                deadline: Duration::from_secs_f64(limits.turn_seconds),
+            },
+            locks: crate::turn::SessionLocks::default(),
+        };
+        let agent = VoiceAgent::from_engine(engine);
+        if self.warm_up.unwrap_or(config.warm_up) {
+            agent.warm_up().await?;
+        }
+        Ok(agent)
+    }
+}
+
+fn chosen<P: ?Sized>(set: Option<Providers<P>>, configured: Option<&ProviderList>) -> Vec<Choice<P>> {
+    set.or_else(|| configured.cloned().map(Into::into)).unwrap_or_else(|| "local".into()).0
+}

@@ -1,0 +1,114 @@
+//! How a provider is named in the config.
+
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
+};
+
+use crate::secret::Secret;
+
+/// One provider: `"provider/model"`, or an object that says more.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct ProviderConfig {
+    /// Whose: `openai`, `local`, `groq`, …
+    pub provider: String,
+    /// Which of its models; left out: its default. For `local`, a name in the model folder or a path.
+    #[serde(default)]
+    pub model: Option<String>,
+    /// Which voice, by the provider's own name or id.
+    #[serde(default)]
+    pub voice: Option<String>,
+    /// The key. Default: the provider's environment variable.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub api_key: Option<Secret>,
+    /// Where the server is, for servers that speak OpenAI's wire format.
+    #[serde(default)]
+    pub base_url: Option<String>,
+    /// What only this provider knows, such as `speed` or `instructions`.
+    #[serde(default)]
+    pub settings: serde_json::Map<String, serde_json::Value>,
+}
+
+impl ProviderConfig {
+    /// From `provider` or `provider/model`.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        let (provider, model) = match name.split_once('/') {
+            Some((provider, model)) => (provider, Some(model.to_owned())),
+            None => (name, None),
+        };
+        Self {
+            provider: provider.trim().to_lowercase(),
+            model: model.filter(|m| !m.is_empty()),
+            voice: None,
+            api_key: None,
+            base_url: None,
+            settings: serde_json::Map::new(),
+        }
+    }
+}
+
+/// One provider, or several in the order in which they are tried.
+#[derive(Clone, Debug)]
+pub struct ProviderList(pub Vec<ProviderConfig>);
+
+struct OneOrMore;
+
+impl<'de> Visitor<'de> for OneOrMore {
+    type Value = ProviderList;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("\"provider/model\", an object with a `provider`, or a list of these")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<ProviderList, E> {
+        if name.trim().is_empty() {
+            return Err(E::custom("expected the name of a provider, as in \"openai/gpt-transcribe\""));
+        }
+        Ok(ProviderList(vec![ProviderConfig::named(name)]))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ProviderList, A::Error> {
+        ProviderConfig::deserialize(MapAccessDeserializer::new(map)).map(|one| ProviderList(vec![one]))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<ProviderList, A::Error> {
+        let mut all = Vec::new();
+        while let Some(ProviderList(some)) = seq.next_element()? {
+            all.extend(some);
+        }
+        if all.is_empty() {
+            return Err(serde::de::Error::custom("expected at least one provider"));
+        }
+        Ok(ProviderList(all))
+    }
+}
+
+impl<'de> Deserialize<'de> for ProviderList {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(OneOrMore)
+    }
+}
+
+impl JsonSchema for ProviderList {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ProviderList".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let one = generator.subschema_for::<ProviderConfig>();
+        json_schema!({
+            "anyOf": [
+                { "type": "string", "description": "provider/model" },
+                one,
+                { "type": "array", "minItems": 1, "items": { "anyOf": [{ "type": "string" }, one] } }
+            ]
+        })
+    }
+}

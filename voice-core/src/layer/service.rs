@@ -1,0 +1,55 @@
+//! The three provider traits as one shape.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::{
+    audio::Pcm,
+    error::{Result, Stage},
+    event::Transcript,
+    provider::{
+        CallContext, GenerateRequest, LanguageModel, LlmEvent, ResultStream, SpeechToText, SynthesisRequest,
+        TextToSpeech, TranscribeRequest,
+    },
+};
+
+/// A provider, as the layers see it: a request opens a stream of items.
+#[async_trait]
+pub(crate) trait Service: Send + Sync + 'static {
+    type Request: Clone + Send + Sync;
+    type Item: Send + 'static;
+    const STAGE: Stage;
+
+    fn name(&self) -> &str;
+
+    async fn open(&self, request: Self::Request, ctx: &CallContext) -> Result<ResultStream<Self::Item>>;
+}
+
+macro_rules! services {
+    ($($name:ident: $provider:ident, $stage:ident, $request:ident -> $item:ident by $method:ident;)*) => {$(
+        #[derive(Clone)]
+        pub(crate) struct $name(pub(crate) Arc<dyn $provider>);
+
+        #[async_trait]
+        impl Service for $name {
+            type Request = $request;
+            type Item = $item;
+            const STAGE: Stage = Stage::$stage;
+
+            fn name(&self) -> &str {
+                self.0.name()
+            }
+
+            async fn open(&self, request: $request, ctx: &CallContext) -> Result<ResultStream<$item>> {
+                self.0.$method(request, ctx).await
+            }
+        }
+    )*};
+}
+
+services! {
+    SttService: SpeechToText, Stt, TranscribeRequest -> Transcript by transcribe;
+    LlmService: LanguageModel, Llm, GenerateRequest -> LlmEvent by generate;
+    TtsService: TextToSpeech, Tts, SynthesisRequest -> Pcm by synthesize;
+}

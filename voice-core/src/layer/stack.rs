@@ -1,0 +1,160 @@
+//! The ordered list of providers of one stage, with every layer around each.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use futures_util::Stream;
+use tokio::time::Instant;
+
+use super::{LayerOptions, Service, breaker::Breaker, rate_limit::RateLimiter, retry};
+use crate::{
+    error::{Error, ErrorCode, ErrorKind, Result},
+    event::CallMetrics,
+    provider::{CallContext, ResultStream},
+};
+
+/// The providers of one stage in the order in which they are tried.
+pub(crate) struct Stack<S: Service> {
+    slots: Vec<Arc<Slot<S>>>,
+    options: LayerOptions,
+}
+
+struct Slot<S> {
+    service: S,
+    limiter: Option<RateLimiter>,
+    breaker: Breaker,
+}
+
+impl<S: Service> Stack<S> {
+    pub(crate) fn new(services: impl IntoIterator<Item = S>, options: &LayerOptions) -> Self {
+        let slots = services
+            .into_iter()
+            .map(|service| {
+                let limiter = options.rate_limit.map(RateLimiter::new);
+                Arc::new(Slot { service, limiter, breaker: Breaker::new(options.circuit_breaker) })
+            })
+            .collect();
+        Self { slots, options: options.clone() }
+    }
+
+    pub(crate) fn services(&self) -> impl Iterator<Item = &S> {
+        self.slots.iter().map(|slot| &slot.service)
+    }
+
+    /// Opens a call at the first provider that yields an item (or a clean empty end).
+    ///
+    /// `failed` names the provider (by [`Call::slot`]) whose stream broke in the middle: it is tried last this time.
+    pub(crate) async fn open(&self, request: S::Request, ctx: &CallContext, failed: Option<usize>) -> Result<Call<S>> {
+        let started = Instant::now();
+        let mut attempts = 0;
+        let mut last_error = None;
+        let order = (0..self.slots.len()).filter(|i| Some(*i) != failed).chain(failed);
+        for index in order {
+            ctx.check()?;
+            let slot = &self.slots[index];
+            if !slot.breaker.admits() {
+                continue;
+            }
+            let opened = retry::open(
+                &slot.service,
+                slot.limiter.as_ref(),
+                &request,
+                ctx,
+                self.options.retry,
+                self.options.timeouts,
+                &mut attempts,
+            )
+            .await;
+            match opened {
+                Ok(opened) => {
+                    return Ok(Call {
+                        stream: opened.stream,
+                        slot: Arc::clone(slot),
+                        index,
+                        started,
+                        first_result: opened.first_result,
+                        attempts,
+                    });
+                }
+                Err(error) => {
+                    slot.breaker.failed(&error);
+                    tracing::warn!(
+                        stage = S::STAGE.as_str(), provider = slot.service.name(), code = error.code().as_str(),
+                        kind = ?error.kind(), provider_status = error.provider_status(), attempts, "provider failed"
+                    );
+                    if !falls_back(&error) {
+                        return Err(error);
+                    }
+                    last_error = Some(error);
+                }
+            }
+        }
+        Err(last_error.unwrap_or_else(|| {
+            Error::new(
+                ErrorKind::CircuitOpen,
+                format!("every provider of the {} stage is resting after repeated failures", S::STAGE),
+            )
+            .with_stage(S::STAGE)
+        }))
+    }
+}
+
+/// Whether another provider might do better with the same request.
+fn falls_back(error: &Error) -> bool {
+    !matches!(
+        error.code(),
+        ErrorCode::Cancelled | ErrorCode::ValidationError | ErrorCode::StorageError | ErrorCode::InternalError
+    ) && error.kind() != ErrorKind::DeadlineExceeded
+}
+
+/// A call under way: the stream of its items, and what is known about it.
+pub(crate) struct Call<S: Service> {
+    stream: ResultStream<S::Item>,
+    slot: Arc<Slot<S>>,
+    index: usize,
+    started: Instant,
+    first_result: Instant,
+    attempts: u32,
+}
+
+impl<S: Service> Call<S> {
+    /// Which provider of the stack serves it.
+    pub(crate) fn slot(&self) -> usize {
+        self.index
+    }
+
+    /// Its figures as of now; final when the stream has ended.
+    pub(crate) fn metrics(&self) -> CallMetrics {
+        CallMetrics {
+            stage: S::STAGE,
+            provider: self.slot.service.name().to_owned(),
+            first_result: Some(self.first_result - self.started),
+            total: self.started.elapsed(),
+            attempts: self.attempts,
+        }
+    }
+}
+
+impl<S: Service> Stream for Call<S> {
+    type Item = Result<S::Item>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        let item = std::task::ready!(this.stream.as_mut().poll_next(cx));
+        Poll::Ready(match item {
+            Some(Err(error)) => {
+                let error = error.with_stage(S::STAGE).with_provider(this.slot.service.name());
+                this.slot.breaker.failed(&error);
+                Some(Err(error))
+            }
+            None => {
+                this.slot.breaker.succeeded();
+                None
+            }
+            item => item,
+        })
+    }
+}

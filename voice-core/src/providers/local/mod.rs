@@ -1,0 +1,17 @@
+//! Speech to text, language model and text to speech on this machine's CPU, in pure Rust.
+//!
+//! ```text
+//! models   a plain directory of model files; fetch, verify, list
+//! runtime  the thread budget, one copy of each model per process, work off the async threads
+//! moonshine, …  the providers, each a thin async face over blocking work
+//! ```
+
+mod guard;
+pub mod models;
+mod moonshine;
+mod runtime;
+mod segment;
+
+pub use models::ModelDir;
+pub use moonshine::MoonshineStt;
+pub use runtime::ThreadBudget;

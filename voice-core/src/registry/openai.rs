@@ -1,0 +1,85 @@
+//! OpenAI and servers that speak its wire format.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{Place, settings::Settings};
+use crate::{
+    config::{ProviderConfig, invalid},
+    error::{ErrorKind, Result},
+    layer::TimeoutOptions,
+    provider::{LanguageModel, SpeechToText, TextToSpeech},
+    providers::openai::{self, OpenAiConfig, OpenAiLlm, OpenAiStt, PRESETS, SpeechOptions},
+};
+
+/// How to reach the provider; `None`: it is not of this kind.
+pub(super) fn config(provider: &ProviderConfig, timeouts: &TimeoutOptions) -> Result<Option<OpenAiConfig>> {
+    let name = provider.provider.as_str();
+    let known = PRESETS.iter().any(|preset| preset.name == name);
+    if !known && provider.base_url.is_none() {
+        return Ok(None);
+    }
+    let found = match name {
+        "openai" => OpenAiConfig::from_env(),
+        _ => OpenAiConfig::preset(name),
+    };
+    let mut config = match (found, &provider.api_key) {
+        (Ok(config), _) => config,
+        (Err(error), Some(key)) if error.kind() == ErrorKind::MissingProviderKey => {
+            let config = OpenAiConfig::new(key.clone()).named(name);
+            match PRESETS.iter().find(|preset| preset.name == name) {
+                Some(preset) => config.base_url(preset.base_url).dialect(preset.dialect),
+                None => config,
+            }
+        }
+        // A server of the host's own may need no key.
+        (Err(_), _) if provider.base_url.is_some() => OpenAiConfig::without_key(name),
+        (Err(error), _) => return Err(error),
+    };
+    if let Some(key) = &provider.api_key {
+        config = config.key(key.clone());
+    }
+    if let Some(url) = &provider.base_url {
+        if !url.starts_with("http://") && !url.starts_with("https://") {
+            return Err(invalid("base_url: expected an address that begins with http:// or https://".into()));
+        }
+        config = config.base_url(url);
+    }
+    Ok(Some(config.connect_timeout(Duration::from_millis(timeouts.connect_ms))))
+}
+
+pub(super) fn stt(config: OpenAiConfig, provider: &ProviderConfig, place: Place) -> Result<Arc<dyn SpeechToText>> {
+    let mut stt = OpenAiStt::with_config(config);
+    if let Some(model) = &provider.model {
+        stt = stt.model(model);
+    }
+    let mut settings = Settings::new(provider, place);
+    if let Some(prompt) = settings.text("prompt")? {
+        stt = stt.prompt(prompt);
+    }
+    settings.finish()?;
+    Ok(Arc::new(stt))
+}
+
+pub(super) fn llm(config: OpenAiConfig, provider: &ProviderConfig, place: Place) -> Result<Arc<dyn LanguageModel>> {
+    let mut llm = OpenAiLlm::with_config(config);
+    if let Some(model) = &provider.model {
+        llm = llm.model(model);
+    }
+    Settings::new(provider, place).finish()?;
+    Ok(Arc::new(llm))
+}
+
+pub(super) fn tts(config: OpenAiConfig, provider: &ProviderConfig, place: Place) -> Result<Arc<dyn TextToSpeech>> {
+    let mut settings = Settings::new(provider, place);
+    let instructions = settings.text("instructions")?;
+    let speed = settings.number("speed", 0.25, 4.0)?;
+    settings.finish()?;
+    #[allow(clippy::cast_possible_truncation)]
+    let options = SpeechOptions {
+        model: provider.model.clone(),
+        voice: provider.voice.clone(),
+        instructions: instructions.map(str::to_owned),
+        speed: speed.map(|speed| speed as f32),
+    };
+    Ok(openai::text_to_speech(config, options))
+}

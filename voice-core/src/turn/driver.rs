@@ -1,0 +1,482 @@
+//! Runs a turn against the providers and the store.
+
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use futures_util::{FutureExt, StreamExt};
+use tokio::{sync::mpsc, time::Instant};
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use super::{
+    locks::{SessionGuard, SessionLocks},
+    machine::{TurnMachine, TurnSettings},
+    speech::{Speech, Spoken},
+};
+use crate::{
+    audio::{self, Audio, Utterance},
+    context,
+    error::{Error, ErrorCode, ErrorKind, Result, Stage},
+    event::{CallMetrics, Transcript, TurnEvent},
+    id::{SessionId, TurnId},
+    layer::{Call, LlmService, Stack, SttService, TtsService},
+    message::{Message, Reply},
+    provider::{CallContext, GenerateRequest, LlmEvent, PromptMessage, TranscribeRequest, TtsCapabilities},
+    store::{ConversationStore, MessageQuery, Saved, Session, SessionStatus, TurnRecord},
+    time::Clock,
+};
+
+/// How often a stream that broke in the middle is taken up again within one turn.
+const RESUMPTIONS: u32 = 2;
+/// A continuation is held back until it has this many bytes, so that words it repeats can be cut off.
+const OVERLAP_WINDOW: usize = 160;
+/// How often a turn is offered to a store that fails for a passing reason, and the first wait between.
+const SAVE_ATTEMPTS: u32 = 3;
+const SAVE_DELAY: Duration = Duration::from_millis(100);
+
+/// Everything that turns share.
+pub(crate) struct Engine {
+    pub(crate) stt: Option<Stack<SttService>>,
+    pub(crate) llm: Stack<LlmService>,
+    pub(crate) tts: Option<Arc<Stack<TtsService>>>,
+    pub(crate) store: Arc<dyn ConversationStore>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) settings: TurnSettings,
+    pub(crate) locks: SessionLocks,
+}
+
+/// What a turn is about.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum TurnInput {
+    /// Something said.
+    Audio(Audio),
+    /// Something typed.
+    Text(String),
+}
+
+/// One call of a turn, as its caller set it up.
+#[derive(Clone, Debug)]
+pub(crate) struct TurnCall {
+    pub(crate) input: TurnInput,
+    pub(crate) session: Option<SessionId>,
+    pub(crate) turn_id: TurnId,
+    pub(crate) user: Option<String>,
+    pub(crate) language: Option<String>,
+    pub(crate) deadline: Option<Duration>,
+    pub(crate) speak: bool,
+    pub(crate) cancel: CancellationToken,
+}
+
+/// Where a turn's events go.
+pub(crate) enum Sink {
+    /// Nobody watches: only the reply is wanted.
+    Reply,
+    /// A stream; when its reader is gone the turn is cancelled.
+    Stream(mpsc::Sender<Result<TurnEvent>>),
+}
+
+impl Sink {
+    async fn emit(&self, event: TurnEvent) -> Result<()> {
+        match self {
+            Self::Reply => Ok(()),
+            Self::Stream(sender) => sender.send(Ok(event)).await.map_err(|_| cancelled()),
+        }
+    }
+
+    async fn emit_some(&self, event: Option<TurnEvent>) -> Result<()> {
+        match event {
+            Some(event) => self.emit(event).await,
+            None => Ok(()),
+        }
+    }
+}
+
+fn cancelled() -> Error {
+    Error::new(ErrorKind::Cancelled, "the turn was cancelled; nothing of it was stored")
+}
+
+/// A turn that has been produced but not yet saved.
+struct Produced {
+    machine: TurnMachine,
+    session: Session,
+    _guard: SessionGuard,
+}
+
+impl Engine {
+    /// Runs one turn to its end. Dropping the future cancels it: nothing is then stored, unless saving had begun.
+    ///
+    /// A panic anywhere in it, a host's provider included, comes back as `INTERNAL_ERROR`.
+    pub(crate) async fn run(&self, call: TurnCall, sink: &Sink) -> Result<Reply> {
+        let span = tracing::info_span!(
+            "turn", turn_id = %call.turn_id, session_id = tracing::field::Empty, user = call.user.as_deref()
+        );
+        let result = AssertUnwindSafe(self.run_inner(call, sink))
+            .catch_unwind()
+            .instrument(span.clone())
+            .await
+            .unwrap_or_else(|panic| Err(panic_error(panic.as_ref())));
+        let _entered = span.enter();
+        match &result {
+            Ok(reply) => log_done(reply),
+            Err(error) => log_failed(error),
+        }
+        result
+    }
+
+    async fn run_inner(&self, call: TurnCall, sink: &Sink) -> Result<Reply> {
+        let started = Instant::now();
+        let started_at = self.clock.now();
+        let limit = call.deadline.unwrap_or(self.settings.deadline);
+        let deadline = started + limit;
+        let turn_id = call.turn_id;
+        let cancel = call.cancel.clone();
+        let work = call.cancel.child_token();
+        let _stop_work = work.clone().drop_guard();
+
+        let produced = tokio::select! {
+            biased;
+            () = cancel.cancelled() => Err(cancelled()),
+            () = tokio::time::sleep_until(deadline) => Err(Error::new(
+                ErrorKind::DeadlineExceeded,
+                format!("the turn took longer than its deadline of {limit:?}; nothing of it was stored"),
+            )),
+            produced = self.produce(call, started, deadline, work, sink) => produced,
+        }?;
+
+        // From here on the turn is saved whatever the caller does: it was heard.
+        let Produced { machine, session, _guard } = produced;
+        let (record, mut reply) = machine.finish(turn_id, session, started_at, self.clock.now());
+        if let Err(error) = self.save(&record).await {
+            reply.timings.total = started.elapsed();
+            return Err(error.with_stage(Stage::Store).with_reply(reply));
+        }
+        reply.timings.stored = Some(started.elapsed());
+        reply.timings.total = started.elapsed();
+        Ok(reply)
+    }
+
+    /// Saves a turn, again if the store says that may help: saving is idempotent by turn id.
+    async fn save(&self, record: &TurnRecord) -> Result<Saved> {
+        let mut delay = SAVE_DELAY;
+        for _ in 1..SAVE_ATTEMPTS {
+            match self.store.save_turn(record).await {
+                Err(error) if error.retryable() => tokio::time::sleep(delay).await,
+                saved => return saved,
+            }
+            delay *= 4;
+        }
+        self.store.save_turn(record).await
+    }
+
+    async fn produce(
+        &self,
+        call: TurnCall,
+        started: Instant,
+        deadline: Instant,
+        cancel: CancellationToken,
+        sink: &Sink,
+    ) -> Result<Produced> {
+        let (session, guard, is_new) = self.admit(call.session, call.user).await?;
+        tracing::Span::current().record("session_id", tracing::field::display(session.id));
+        let mut ctx = CallContext::new();
+        ctx.session_id = session.id;
+        ctx.turn_id = call.turn_id;
+        ctx.deadline = Some(deadline);
+        ctx.cancel = cancel;
+        sink.emit(TurnEvent::Started { session_id: session.id, turn_id: call.turn_id }).await?;
+
+        let tts = self.tts.as_ref().filter(|_| call.speak);
+        let capabilities = tts.map(|tts| narrowest(tts));
+        let mut run = Run { engine: self, machine: TurnMachine::new(capabilities.as_ref()), ctx, started, sink };
+        let language = call.language.or_else(|| self.settings.language.clone());
+        let listen = async {
+            match call.input {
+                TurnInput::Text(text) => {
+                    check_text(&text, self.settings.max_text_characters)?;
+                    run.machine.on_typed(text, language);
+                    Ok(())
+                }
+                TurnInput::Audio(audio) => run.listen(audio, language).await,
+            }
+        };
+        let ((), history) = tokio::try_join!(listen, self.history(session.id, is_new))?;
+        run.answer(&history, tts).await?;
+        Ok(Produced { machine: run.machine, session, _guard: guard })
+    }
+
+    /// The session of a turn: the one that was named if it is there, is this user's and can take turns; else a fresh one.
+    async fn admit(&self, named: Option<SessionId>, user: Option<String>) -> Result<(Session, SessionGuard, bool)> {
+        if let Some(id) = named {
+            let guard = self.locks.lock(id).await;
+            let found = self.store.session(id).await.map_err(|e| e.with_stage(Stage::Admit))?;
+            if let Some(session) = found
+                && session.user == user
+                && session.status == SessionStatus::Active
+                && self.clock.now().duration_since(session.last_activity_at).unsigned_abs() < self.settings.session_idle
+            {
+                return Ok((session, guard, false));
+            }
+        }
+        let session = Session::new(SessionId::new(), user, self.clock.now());
+        let guard = self.locks.lock(session.id).await;
+        Ok((session, guard, true))
+    }
+
+    async fn history(&self, session: SessionId, is_new: bool) -> Result<Vec<Message>> {
+        if is_new || self.settings.context_messages == 0 {
+            return Ok(Vec::new());
+        }
+        let query = MessageQuery::latest(self.settings.context_messages);
+        let page = self.store.messages(session, query).await.map_err(|e| e.with_stage(Stage::Store))?;
+        Ok(page.items)
+    }
+}
+
+/// The limits that hold for every provider of the stage, so that a piece fits whichever speaks it.
+fn narrowest(tts: &Stack<TtsService>) -> TtsCapabilities {
+    let mut all = tts.services().map(|service| service.0.capabilities());
+    let first = all.next().unwrap_or_default();
+    all.fold(first, |mut narrow, other| {
+        narrow.max_characters = narrow.max_characters.min(other.max_characters);
+        narrow
+    })
+}
+
+fn check_text(text: &str, most: usize) -> Result<()> {
+    if text.trim().is_empty() {
+        return Err(Error::new(ErrorKind::InvalidText, "the message is empty").with_stage(Stage::Admit));
+    }
+    let characters = text.chars().count();
+    if characters > most {
+        return Err(Error::new(
+            ErrorKind::InvalidText,
+            format!("the message has {characters} characters; at most {most} are accepted"),
+        )
+        .with_stage(Stage::Admit));
+    }
+    Ok(())
+}
+
+/// One turn under way.
+struct Run<'a> {
+    engine: &'a Engine,
+    machine: TurnMachine,
+    ctx: CallContext,
+    started: Instant,
+    sink: &'a Sink,
+}
+
+impl Run<'_> {
+    fn at(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    async fn measured(&self, metrics: CallMetrics) -> Result<()> {
+        tracing::debug!(
+            stage = metrics.stage.as_str(),
+            provider = metrics.provider,
+            first_result_ms = metrics.first_result.map(millis),
+            total_ms = millis(metrics.total),
+            attempts = metrics.attempts,
+            "provider call"
+        );
+        self.sink.emit(TurnEvent::Metrics(metrics)).await
+    }
+
+    /// From sound to words.
+    async fn listen(&mut self, audio: Audio, language: Option<String>) -> Result<()> {
+        let stt = self.engine.stt.as_ref().ok_or_else(|| {
+            Error::new(
+                ErrorKind::InvalidConfig,
+                "the agent has no speech-to-text provider: configure `stt` or send text",
+            )
+            .with_stage(Stage::Stt)
+        })?;
+        let utterance = prepare(audio, self.engine.settings.limits).await?;
+        self.machine.on_audio_ready(utterance.duration().as_secs_f64(), self.at());
+        let request = TranscribeRequest::new(utterance).with_language(language);
+
+        let mut failed = None;
+        for resumption in 0.. {
+            let mut call = stt.open(request.clone(), &self.ctx, failed).await?;
+            match self.transcripts(&mut call).await {
+                Ok(()) => break,
+                // Nothing final was heard from it, so the utterance is simply recognised again.
+                Err(error) if resumption < RESUMPTIONS && error.retryable() => failed = Some(call.slot()),
+                Err(error) => return Err(error),
+            }
+        }
+        self.machine.user_text().map(|_| ())
+    }
+
+    async fn transcripts(&mut self, call: &mut Call<SttService>) -> Result<()> {
+        while let Some(transcript) = call.next().await {
+            let transcript: Transcript = transcript?;
+            let event = self.machine.on_transcript(transcript, self.at());
+            self.sink.emit(event).await?;
+        }
+        self.machine.user_text().map(|_| ()).or_else(|error| match error.code() {
+            ErrorCode::ValidationError => Ok(()),
+            _ => Err(error),
+        })?;
+        self.measured(call.metrics()).await
+    }
+
+    /// From words to an answer, written and spoken at the same time.
+    async fn answer(&mut self, history: &[Message], tts: Option<&Arc<Stack<TtsService>>>) -> Result<()> {
+        let settings = &self.engine.settings;
+        let prompt =
+            context::prompt(&settings.system_prompt, history, settings.context_messages, self.machine.user_text()?);
+        let mut speech =
+            tts.map(|tts| Speech::new(Arc::clone(tts), self.ctx.clone(), self.machine.language().map(str::to_owned)));
+
+        let mut call = self.engine.llm.open(self.request(&prompt), &self.ctx, None).await?;
+        let mut resumptions = 0;
+        loop {
+            self.feed(speech.as_mut());
+            let event = tokio::select! {
+                biased;
+                spoken = heard(speech.as_mut()) => {
+                    self.on_spoken(spoken, speech.as_mut()).await?;
+                    continue;
+                }
+                event = call.next() => event,
+            };
+            match event {
+                Some(Ok(event)) => {
+                    let event = self.machine.on_llm(event, self.at());
+                    self.sink.emit_some(event).await?;
+                }
+                None => break,
+                Some(Err(error)) if resumptions < RESUMPTIONS && error.retryable() => {
+                    resumptions += 1;
+                    tracing::warn!(kind = ?error.kind(), provider = error.provider(), "the answer broke off, asking for its rest");
+                    call = self.resume(&prompt, call.slot()).await?;
+                }
+                Some(Err(error)) => return Err(error),
+            }
+        }
+        self.machine.on_llm_end(self.at())?;
+        self.measured(call.metrics()).await?;
+
+        self.feed(speech.as_mut());
+        while let Some(talking) = speech.as_mut().filter(|s| !s.is_idle()) {
+            let spoken = talking.next().await;
+            self.on_spoken(spoken, speech.as_mut()).await?;
+            self.feed(speech.as_mut());
+        }
+        Ok(())
+    }
+
+    fn request(&self, prompt: &[PromptMessage]) -> GenerateRequest {
+        let mut request = GenerateRequest::new(prompt);
+        request.max_tokens = self.engine.settings.max_tokens;
+        request.temperature = self.engine.settings.temperature;
+        request
+    }
+
+    /// Asks another provider (or the same again) for the rest of an answer that broke off. What was written stays; words
+    /// that the new provider repeats are cut.
+    async fn resume(&mut self, prompt: &[PromptMessage], failed: usize) -> Result<Call<LlmService>> {
+        let messages = context::continuation(prompt, self.machine.text());
+        let mut call = self.engine.llm.open(self.request(&messages), &self.ctx, Some(failed)).await?;
+        let (mut rest, mut others) = (String::new(), Vec::new());
+        while rest.len() < OVERLAP_WINDOW {
+            match call.next().await.transpose()? {
+                Some(LlmEvent::Text(delta)) => rest.push_str(&delta),
+                Some(event) => others.push(event),
+                None => break,
+            }
+        }
+        let fresh = context::without_overlap(self.machine.text(), &rest).to_owned();
+        for event in std::iter::once(LlmEvent::Text(fresh)).chain(others) {
+            let event = self.machine.on_llm(event, self.at());
+            self.sink.emit_some(event).await?;
+        }
+        Ok(call)
+    }
+
+    /// Hands finished pieces to speech while it has room.
+    fn feed(&mut self, speech: Option<&mut Speech>) {
+        let Some(speech) = speech else { return };
+        while speech.wants_piece()
+            && let Some(piece) = self.machine.next_piece()
+        {
+            speech.push(piece);
+        }
+    }
+
+    async fn on_spoken(&mut self, spoken: Spoken, speech: Option<&mut Speech>) -> Result<()> {
+        match spoken {
+            Spoken::Audio(pcm) => {
+                let event = self.machine.on_audio(pcm, self.at());
+                self.sink.emit_some(event).await
+            }
+            Spoken::Piece(metrics) => self.measured(metrics).await,
+            Spoken::BrokeOff(error) => {
+                let event = self.machine.on_piece_lost(error);
+                self.sink.emit(event).await
+            }
+            Spoken::Failed(error) => {
+                if let Some(speech) = speech {
+                    speech.stop();
+                }
+                let event = self.machine.on_audio_failed(error);
+                self.sink.emit(event).await
+            }
+        }
+    }
+}
+
+async fn heard(speech: Option<&mut Speech>) -> Spoken {
+    match speech {
+        Some(speech) => speech.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Decodes off the async threads; what needs no decoding is taken as it is.
+async fn prepare(audio: Audio, limits: audio::AudioLimits) -> Result<Utterance> {
+    if audio.is_ready() {
+        return audio::prepare(&audio, &limits);
+    }
+    tokio::task::spawn_blocking(move || audio::prepare(&audio, &limits))
+        .await
+        .unwrap_or_else(|e| Err(Error::internal(format!("preparing the audio stopped: {e}")).with_stage(Stage::Audio)))
+}
+
+fn panic_error(panic: &(dyn std::any::Any + Send)) -> Error {
+    // The payload may hold anything a host's code put there, so it is not shown.
+    let _ = panic;
+    Error::internal("a provider, a store or this library panicked during the turn; nothing of it was stored")
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn log_done(reply: &Reply) {
+    let t = &reply.timings;
+    tracing::info!(
+        stt_ms = t.transcript.map(millis),
+        first_token_ms = t.first_token.map(millis),
+        first_audio_ms = t.first_audio.map(millis),
+        stored_ms = t.stored.map(millis),
+        total_ms = millis(t.total),
+        input_tokens = reply.usage.input_tokens,
+        output_tokens = reply.usage.output_tokens,
+        characters = reply.usage.tts_characters,
+        spoken = reply.audio_error.is_none(),
+        "turn done"
+    );
+}
+
+fn log_failed(error: &Error) {
+    let (code, kind, stage) = (error.code().as_str(), error.kind(), error.stage().map(Stage::as_str));
+    match error.code() {
+        ErrorCode::InternalError | ErrorCode::StorageError => {
+            tracing::error!(code, ?kind, stage, "turn lost");
+        }
+        _ => tracing::info!(code, ?kind, stage, provider = error.provider(), "turn failed"),
+    }
+}

@@ -1,0 +1,240 @@
+//! The turn as a state machine: no I/O, no clock. Times are handed in, measured from the turn's start.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use crate::{
+    audio::Pcm,
+    error::{Error, ErrorKind, Result, Stage},
+    event::{TextDelta, Transcript, TurnEvent},
+    id::TurnId,
+    message::{Message, Reply, Role, Timings, Usage},
+    provider::{FinishReason, LlmEvent, TtsCapabilities},
+    store::{Session, TurnRecord},
+    time::Timestamp,
+};
+
+use super::sentence::Splitter;
+
+/// What a turn is run with; shared by every turn of an agent.
+#[derive(Clone, Debug)]
+pub(crate) struct TurnSettings {
+    pub(crate) system_prompt: Arc<str>,
+    pub(crate) context_messages: usize,
+    pub(crate) max_tokens: u32,
+    pub(crate) temperature: f32,
+    pub(crate) language: Option<String>,
+    pub(crate) limits: crate::audio::AudioLimits,
+    pub(crate) max_text_characters: usize,
+    pub(crate) session_idle: Duration,
+    pub(crate) deadline: Duration,
+}
+
+/// A turn between its admission and its end.
+pub(crate) struct TurnMachine {
+    user_text: Option<String>,
+    language: Option<String>,
+    text: String,
+    finish: Option<FinishReason>,
+    splitter: Splitter,
+    pieces: VecDeque<Arc<str>>,
+    samples: Vec<i16>,
+    sample_rate: Option<u32>,
+    audio_error: Option<Error>,
+    /// Speech has failed for good in this turn.
+    silenced: bool,
+    wants_audio: bool,
+    timings: Timings,
+    usage: Usage,
+}
+
+impl TurnMachine {
+    pub(crate) fn new(tts: Option<&TtsCapabilities>) -> Self {
+        let default = TtsCapabilities::default();
+        let capabilities = tts.unwrap_or(&default);
+        Self {
+            user_text: None,
+            language: None,
+            text: String::new(),
+            finish: None,
+            splitter: Splitter::new(capabilities.max_characters, capabilities.prefers_short_first_piece),
+            pieces: VecDeque::new(),
+            samples: Vec::new(),
+            sample_rate: None,
+            audio_error: None,
+            silenced: false,
+            wants_audio: tts.is_some(),
+            timings: Timings::default(),
+            usage: Usage::default(),
+        }
+    }
+
+    /// The user typed.
+    pub(crate) fn on_typed(&mut self, text: String, language: Option<String>) {
+        self.user_text = Some(text);
+        self.language = language;
+    }
+
+    /// The audio is decoded; `seconds` of it go to the recogniser.
+    pub(crate) fn on_audio_ready(&mut self, seconds: f64, at: Duration) {
+        self.timings.audio_ready = Some(at);
+        self.usage.stt_seconds += seconds;
+    }
+
+    /// The recogniser said something.
+    pub(crate) fn on_transcript(&mut self, mut transcript: Transcript, at: Duration) -> TurnEvent {
+        if transcript.is_final {
+            transcript.text.truncate(transcript.text.trim_end().len());
+            let leading = transcript.text.len() - transcript.text.trim_start().len();
+            transcript.text.drain(..leading);
+            self.timings.transcript = Some(at);
+            self.language.clone_from(&transcript.language);
+            self.user_text = Some(transcript.text.clone());
+        }
+        TurnEvent::Transcript(transcript)
+    }
+
+    /// What the user said, once nothing more will be recognised.
+    pub(crate) fn user_text(&self) -> Result<&str> {
+        match self.user_text.as_deref() {
+            Some(text) if text.chars().any(char::is_alphanumeric) => Ok(text),
+            Some(_) => Err(Error::new(
+                ErrorKind::NoSpeech,
+                "no speech was detected in the audio; speak closer to the microphone or check that it records",
+            )
+            .with_stage(Stage::Stt)),
+            None => Err(Error::new(ErrorKind::MalformedResponse, "the recogniser ended without a final transcript")
+                .with_stage(Stage::Stt)),
+        }
+    }
+
+    /// The language of the turn, for speech.
+    pub(crate) fn language(&self) -> Option<&str> {
+        self.language.as_deref()
+    }
+
+    /// The model wrote something.
+    pub(crate) fn on_llm(&mut self, event: LlmEvent, at: Duration) -> Option<TurnEvent> {
+        match event {
+            LlmEvent::Text(delta) => {
+                self.timings.first_token.get_or_insert(at);
+                if delta.is_empty() {
+                    return None;
+                }
+                self.text.push_str(&delta);
+                if self.wants_audio {
+                    let pieces = &mut self.pieces;
+                    self.splitter.push(&delta, |piece| pieces.push_back(piece.into()));
+                    if !self.pieces.is_empty() {
+                        self.timings.first_sentence.get_or_insert(at);
+                    }
+                }
+                Some(TurnEvent::Text(TextDelta(delta)))
+            }
+            LlmEvent::Usage(usage) => {
+                self.usage.input_tokens += usage.input_tokens;
+                self.usage.cached_tokens += usage.cached_tokens;
+                self.usage.output_tokens += usage.output_tokens;
+                None
+            }
+            LlmEvent::Finished(reason) => {
+                self.finish = Some(reason);
+                None
+            }
+        }
+    }
+
+    /// The model will write nothing more.
+    pub(crate) fn on_llm_end(&mut self, at: Duration) -> Result<()> {
+        if self.text.trim().is_empty() {
+            let why = match self.finish {
+                Some(FinishReason::ContentFilter) => "the language model's provider withheld the whole answer",
+                Some(FinishReason::Length) => {
+                    "the language model used up its tokens before it wrote a word; raise max_tokens"
+                }
+                _ => "the language model gave an empty answer",
+            };
+            return Err(Error::new(ErrorKind::ProviderFailed, why).with_stage(Stage::Llm));
+        }
+        self.timings.text_done = Some(at);
+        if self.wants_audio {
+            let pieces = &mut self.pieces;
+            self.splitter.finish(|piece| pieces.push_back(piece.into()));
+            if !self.pieces.is_empty() {
+                self.timings.first_sentence.get_or_insert(at);
+            }
+        }
+        Ok(())
+    }
+
+    /// What has been written so far.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The next piece to speak.
+    pub(crate) fn next_piece(&mut self) -> Option<Arc<str>> {
+        if self.silenced {
+            return None;
+        }
+        let piece = self.pieces.pop_front()?;
+        self.usage.tts_characters += piece.chars().count() as u64;
+        Some(piece)
+    }
+
+    /// Sound came. All sound of a turn has the rate of its first chunk.
+    pub(crate) fn on_audio(&mut self, pcm: Pcm, at: Duration) -> Option<TurnEvent> {
+        if pcm.is_empty() {
+            return None;
+        }
+        let rate = *self.sample_rate.get_or_insert(pcm.sample_rate());
+        let pcm = if pcm.sample_rate() == rate { pcm } else { pcm.resampled(rate) };
+        self.timings.first_audio.get_or_insert(at);
+        self.timings.audio_done = Some(at);
+        self.samples.extend_from_slice(pcm.samples());
+        Some(TurnEvent::Audio(pcm))
+    }
+
+    /// Speech cannot go on; what was written stays.
+    pub(crate) fn on_audio_failed(&mut self, error: Error) -> TurnEvent {
+        self.silenced = true;
+        self.on_piece_lost(error)
+    }
+
+    /// A piece broke off after part of it was heard. It is not begun again, so that nothing is heard twice; the next piece
+    /// goes on.
+    pub(crate) fn on_piece_lost(&mut self, error: Error) -> TurnEvent {
+        self.audio_error.get_or_insert_with(|| error.clone());
+        TurnEvent::AudioFailed(error)
+    }
+
+    /// The turn as it is to be saved, and the reply that is given when it is.
+    pub(crate) fn finish(
+        mut self,
+        turn_id: TurnId,
+        mut session: Session,
+        started_at: Timestamp,
+        now: Timestamp,
+    ) -> (TurnRecord, Reply) {
+        session.last_activity_at = now;
+        let transcript = self.user_text.unwrap_or_default();
+        let text = self.text.trim().to_owned();
+        let user = Message::new(session.id, turn_id, Role::User, transcript.as_str(), started_at);
+        let assistant = Message::new(session.id, turn_id, Role::Assistant, text.as_str(), now);
+        let audio = Pcm::new(self.samples, self.sample_rate.unwrap_or(crate::audio::SPEECH_RATE));
+        self.usage.tts_seconds = audio.duration().as_secs_f64();
+        let reply = Reply {
+            transcript,
+            text,
+            audio,
+            audio_error: self.audio_error,
+            language: self.language,
+            session_id: session.id,
+            turn_id,
+            user_message_id: user.id,
+            assistant_message_id: assistant.id,
+            timings: self.timings,
+            usage: self.usage,
+        };
+        (TurnRecord::new(turn_id, session, vec![user, assistant]), reply)
+    }
+}

@@ -1,0 +1,117 @@
+//! Pieces of text into sound, in order, without gaps: while one piece is heard the next is already asked for.
+
+use std::{
+    collections::VecDeque,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use futures_util::Stream;
+
+use crate::{
+    audio::Pcm,
+    error::{Error, Result},
+    event::CallMetrics,
+    layer::{Call, Stack, TtsService},
+    provider::{CallContext, SynthesisRequest},
+};
+
+/// How many pieces are asked for at once: the one that is heard and the one after it.
+const LANES: usize = 2;
+
+type Opening = Pin<Box<dyn Future<Output = Result<Call<TtsService>>> + Send>>;
+
+enum Lane {
+    Opening(Opening),
+    Open(Call<TtsService>),
+    Failed(Error),
+}
+
+impl Lane {
+    fn advance(&mut self, cx: &mut Context<'_>) {
+        if let Self::Opening(opening) = self
+            && let Poll::Ready(opened) = opening.as_mut().poll(cx)
+        {
+            *self = opened.map_or_else(Self::Failed, Self::Open);
+        }
+    }
+}
+
+/// What came of speaking.
+pub(crate) enum Spoken {
+    Audio(Pcm),
+    /// A piece is complete.
+    Piece(CallMetrics),
+    /// A piece failed before any of it was heard, at every provider.
+    Failed(Error),
+    /// A piece broke off after part of it was heard.
+    BrokeOff(Error),
+}
+
+/// The pieces that are being spoken.
+pub(crate) struct Speech {
+    stack: Arc<Stack<TtsService>>,
+    ctx: CallContext,
+    language: Option<String>,
+    lanes: VecDeque<Lane>,
+    heard: bool,
+    /// The provider whose stream broke last; the next pieces go to the others first.
+    failed: Option<usize>,
+}
+
+impl Speech {
+    pub(crate) fn new(stack: Arc<Stack<TtsService>>, ctx: CallContext, language: Option<String>) -> Self {
+        Self { stack, ctx, language, lanes: VecDeque::new(), heard: false, failed: None }
+    }
+
+    pub(crate) fn wants_piece(&self) -> bool {
+        self.lanes.len() < LANES
+    }
+
+    pub(crate) fn is_idle(&self) -> bool {
+        self.lanes.is_empty()
+    }
+
+    pub(crate) fn push(&mut self, text: Arc<str>) {
+        let mut request = SynthesisRequest::new(text);
+        request.language.clone_from(&self.language);
+        let (stack, ctx, failed) = (Arc::clone(&self.stack), self.ctx.clone(), self.failed);
+        self.lanes.push_back(Lane::Opening(Box::pin(async move { stack.open(request, &ctx, failed).await })));
+    }
+
+    /// Drops every piece that is not finished.
+    pub(crate) fn stop(&mut self) {
+        self.lanes.clear();
+    }
+
+    /// The next thing that comes of speaking. Pending while there is nothing to speak.
+    pub(crate) async fn next(&mut self) -> Spoken {
+        std::future::poll_fn(|cx| self.poll(cx)).await
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Spoken> {
+        // Later lanes are only helped along: their sound waits inside them until it is their turn.
+        for lane in &mut self.lanes {
+            lane.advance(cx);
+        }
+        let (spoken, over) = match self.lanes.front_mut() {
+            None | Some(Lane::Opening(_)) => return Poll::Pending,
+            Some(Lane::Failed(error)) => (Spoken::Failed(error.clone()), true),
+            Some(Lane::Open(call)) => match std::task::ready!(Pin::new(&mut *call).poll_next(cx)) {
+                Some(Ok(pcm)) => (Spoken::Audio(pcm), false),
+                None => (Spoken::Piece(call.metrics()), true),
+                Some(Err(error)) => {
+                    self.failed = Some(call.slot());
+                    (if self.heard { Spoken::BrokeOff(error) } else { Spoken::Failed(error) }, true)
+                }
+            },
+        };
+        self.heard = !over;
+        if over {
+            self.lanes.pop_front();
+        }
+        Poll::Ready(spoken)
+    }
+}
