@@ -2,6 +2,7 @@
 
 use std::{error::Error as StdError, io, time::Duration};
 
+use reqwest::header::TRANSFER_ENCODING;
 use tokio::{
     net::{TcpStream, lookup_host},
     time::timeout,
@@ -76,6 +77,23 @@ fn io_reason(error: &io::Error) -> String {
     }
 }
 
+/// As much of a chunked body as came: a WebSocket client hands it over as it was on the wire.
+fn without_chunk_marks(mut wire: &[u8]) -> Vec<u8> {
+    let mut body = Vec::with_capacity(wire.len());
+    while let Some(end) = wire.windows(2).position(|w| w == b"\r\n") {
+        let size = std::str::from_utf8(&wire[..end]).unwrap_or_default();
+        let size = size.split(';').next().and_then(|s| usize::from_str_radix(s.trim(), 16).ok()).unwrap_or(0);
+        let chunk = &wire[end + 2..];
+        let size = size.min(chunk.len());
+        if size == 0 {
+            break;
+        }
+        body.extend_from_slice(&chunk[..size]);
+        wire = chunk[size..].strip_prefix(b"\r\n").unwrap_or_default();
+    }
+    body
+}
+
 /// A TCP connection with `TCP_NODELAY`, for a WebSocket.
 ///
 /// # Errors
@@ -111,7 +129,11 @@ pub(crate) fn websocket_error(peer: &Peer, error: tungstenite::Error, handshake:
     match error {
         Ws::Http(response) => {
             let (parts, body) = response.into_parts();
-            peer.refusal(parts.status, &parts.headers, &body.unwrap_or_default(), private)
+            let mut body = body.unwrap_or_default();
+            if parts.headers.contains_key(TRANSFER_ENCODING) {
+                body = without_chunk_marks(&body);
+            }
+            peer.refusal(parts.status, &parts.headers, &body, private)
         }
         Ws::Io(io) => fail(broken, &io_reason(&io)).into(),
         Ws::Tls(tls) => fail(broken, &reason(&tls).unwrap_or_else(|| "the TLS handshake failed".into())).into(),
