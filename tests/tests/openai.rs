@@ -213,15 +213,17 @@ async fn beta_names_and_missing_announcements_are_understood() {
 }
 
 #[tokio::test]
-async fn calls_share_one_connection_that_warming_up_opens() {
+async fn calls_share_warm_connections() {
     let double = double().await;
     let (stt, llm) = (OpenAiStt::with_config(config(&double)), OpenAiLlm::with_config(config(&double)));
     llm.warm_up("").await.unwrap();
-    for _ in 0..3 {
+    for _ in 0..10 {
         transcribe(&stt).await.unwrap();
         generate(&llm).await.unwrap();
     }
-    assert_eq!((double.count(Route::Models), double.count(Route::Chat), double.connections()), (1, 3, 1));
+    assert_eq!((double.count(Route::Models), double.count(Route::Chat)), (1, 10));
+    // One, and one more when a call begins before the end of the answer before it has arrived.
+    assert!(double.connections() <= 2, "{} connections for 21 calls", double.connections());
 }
 
 #[tokio::test]

@@ -66,8 +66,9 @@ fn tls_reason(error: &rustls::Error) -> String {
 }
 
 fn io_reason(error: &io::Error) -> String {
-    if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-        return tls_reason(tls);
+    // TLS failures come wrapped in I/O errors, sometimes twice.
+    if let Some(inner) = error.get_ref().and_then(|inner| causes(inner).find_map(reason)) {
+        return inner;
     }
     match error.kind() {
         io::ErrorKind::ConnectionRefused => "connection refused".into(),
