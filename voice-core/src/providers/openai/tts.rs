@@ -156,7 +156,7 @@ impl TextToSpeech for OpenAiTts {
         }
         let sound = SoundReader::new(peer.clone(), rate(&kind).unwrap_or(RATE));
         let source = if kind.starts_with("text/event-stream") {
-            Source::Events(SseReader::new(response, peer.clone()))
+            Source::Events(Box::new(SseReader::new(response, peer.clone())))
         } else {
             Source::Bytes(Box::new(response))
         };
@@ -178,7 +178,7 @@ fn rate(media_type: &str) -> Option<u32> {
 
 enum Source {
     Bytes(Box<Response>),
-    Events(SseReader),
+    Events(Box<SseReader>),
 }
 
 struct Speech {
