@@ -1,5 +1,8 @@
 //! The OpenAI providers against a double that speaks the real wire format.
 
+// Helpers of tests may fail loudly too; clippy only knows it of the tests themselves.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
 use std::{
     fs,
     io::Write,
