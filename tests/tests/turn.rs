@@ -7,8 +7,8 @@ use std::{
 
 use tokio::time::Instant;
 use voice_core::{
-    Audio, Config, ConversationStore, Error, ErrorCode, ErrorKind, Reply, Role, SessionId, Stage, Transcript, TurnEvent,
-    VoiceAgent,
+    Audio, Config, ConversationStore, Error, ErrorCode, ErrorKind, Reply, Role, SessionId, Stage, Transcript,
+    TurnEvent, VoiceAgent,
     provider::TtsCapabilities,
     store::{MemoryStore, MessageQuery, SessionQuery},
 };
@@ -108,7 +108,8 @@ async fn the_stream_tells_everything_in_order_and_ends_with_the_same_reply() {
     let events = events(&Set::new().agent().await).await;
     assert!(matches!(events[0], TurnEvent::Started { .. }));
     assert!(matches!(&events[1], TurnEvent::Transcript(t) if t.is_final));
-    let text: String = events.iter().filter_map(|e| if let TurnEvent::Text(t) = e { Some(&**t) } else { None }).collect();
+    let text: String =
+        events.iter().filter_map(|e| if let TurnEvent::Text(t) = e { Some(&**t) } else { None }).collect();
     let samples: usize =
         events.iter().filter_map(|e| if let TurnEvent::Audio(p) = e { Some(p.samples().len()) } else { None }).sum();
     let Some(TurnEvent::Done(reply)) = events.last() else { panic!("the last event is the reply") };
@@ -255,7 +256,10 @@ async fn the_next_provider_takes_over_and_a_resting_one_is_not_asked() {
     let set = Set::new();
     let bad = ScriptedLlm::saying("never").named("bad/llm").every_call(Step::fail(provider_down()));
     let agent = VoiceAgent::builder()
-        .config(Config::from_json(r#"{"retry": {"attempts": 1}, "circuit_breaker": {"failures": 2, "rest_ms": 60000}}"#).unwrap())
+        .config(
+            Config::from_json(r#"{"retry": {"attempts": 1}, "circuit_breaker": {"failures": 2, "rest_ms": 60000}}"#)
+                .unwrap(),
+        )
         .stt(set.stt.clone())
         .llm(voice_core::Providers::from(bad.clone()).then(set.llm.clone()))
         .tts(set.tts.clone())
@@ -424,8 +428,7 @@ async fn turns_of_one_session_run_one_after_the_other_and_others_side_by_side() 
     let agent = set.agent().await;
     let session = agent.turn("first").await.unwrap().session_id;
     let start = Instant::now();
-    let (a, b, c) =
-        tokio::join!(agent.turn("a").session(session), agent.turn("b").session(session), agent.turn("c"));
+    let (a, b, c) = tokio::join!(agent.turn("a").session(session), agent.turn("b").session(session), agent.turn("c"));
     assert_eq!((a.unwrap().session_id, b.unwrap().session_id), (session, session));
     c.unwrap();
     assert!((ms(2_000)..ms(2_100)).contains(&start.elapsed()), "{:?}", start.elapsed());
@@ -536,7 +539,8 @@ async fn what_was_said_is_in_no_log_error_or_debug_output() {
     }
     let log = Log::default();
     let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone()).finish();
+    let subscriber =
+        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone()).finish();
     let _installed = tracing::subscriber::set_default(subscriber);
 
     let mut set = Set::new();

@@ -35,9 +35,9 @@ impl<'a> Settings<'a> {
         let place = self.place;
         self.take(key)
             .map(|v| {
-                v.as_f64().filter(|n| (least..=most).contains(n)).ok_or_else(|| {
-                    invalid(format!("{place}.settings.{key}: expected a number from {least} to {most}"))
-                })
+                v.as_f64()
+                    .filter(|n| (least..=most).contains(n))
+                    .ok_or_else(|| invalid(format!("{place}.settings.{key}: expected a number from {least} to {most}")))
             })
             .transpose()
     }

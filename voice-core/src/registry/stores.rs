@@ -35,7 +35,9 @@ async fn sqlite(address: &str) -> Result<Arc<dyn ConversationStore>> {
 #[cfg(not(feature = "sqlite"))]
 async fn sqlite(address: &str) -> Result<Arc<dyn ConversationStore>> {
     if address.starts_with("sqlite:") {
-        return Err(invalid("storage: SQLite is not compiled in; build voice-core with the feature `sqlite`, or use memory".into()));
+        return Err(invalid(
+            "storage: SQLite is not compiled in; build voice-core with the feature `sqlite`, or use memory".into(),
+        ));
     }
     Err(unknown(address))
 }
@@ -43,8 +45,9 @@ async fn sqlite(address: &str) -> Result<Arc<dyn ConversationStore>> {
 /// `voice-core/voice.db` in the user's data folder, which is made if it is not there.
 #[cfg(feature = "sqlite")]
 fn default_path() -> Result<std::path::PathBuf> {
-    let folder = crate::paths::data_folder()
-        .ok_or_else(|| invalid("storage: this system has no data folder for the user; name a file, as in sqlite:voice.db".into()))?;
+    let folder = crate::paths::data_folder().ok_or_else(|| {
+        invalid("storage: this system has no data folder for the user; name a file, as in sqlite:voice.db".into())
+    })?;
     std::fs::create_dir_all(&folder).map_err(|e| {
         crate::error::Error::new(
             crate::error::ErrorKind::Storage,

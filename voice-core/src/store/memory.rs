@@ -133,9 +133,10 @@ impl ConversationStore for MemoryStore {
 
     async fn expire_idle(&self, idle_since: Timestamp, at: Timestamp) -> Result<u64> {
         self.with(|t| {
-            let idle = t.sessions.values_mut().filter(|s| {
-                s.status == SessionStatus::Active && s.last_activity_at < idle_since
-            });
+            let idle = t
+                .sessions
+                .values_mut()
+                .filter(|s| s.status == SessionStatus::Active && s.last_activity_at < idle_since);
             idle.map(|session| {
                 session.status = SessionStatus::Expired;
                 session.ended_at = Some(at);

@@ -4,15 +4,19 @@
 //! its blank line when the stream ends is handed over instead of dropped, because some servers end on `data: [DONE]`
 //! without one; whoever reads it must expect that it may be cut.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Duration};
 
 use reqwest::Response;
+use tokio::time::timeout;
 
 use super::peer::Peer;
 use crate::error::Result;
 
 /// The most bytes of one event: ten seconds of base64 sound and then some.
 const MOST_EVENT_BYTES: usize = 4 * 1024 * 1024;
+
+/// How long the end of an answer may follow its last event.
+const MOST_DRAIN: Duration = Duration::from_secs(1);
 
 /// One event.
 #[derive(Debug, PartialEq, Eq)]
@@ -120,6 +124,14 @@ pub(crate) struct SseReader {
 impl SseReader {
     pub(crate) fn new(response: Response, peer: Peer) -> Self {
         Self { response: Some(response), parser: SseParser::default(), peer }
+    }
+
+    /// Lets go of an answer whose last event has come. What little is still on its way is read in the background, because
+    /// a connection of HTTP/1.1 can only be used again after the end of the answer.
+    pub(crate) fn release(&mut self) {
+        let Some(mut response) = self.response.take() else { return };
+        let drain = async move { while let Ok(Some(_)) = response.chunk().await {} };
+        tokio::spawn(timeout(MOST_DRAIN, drain));
     }
 
     /// The next event; `None` at the end of the stream. Events that came before a failure are handed over before it.

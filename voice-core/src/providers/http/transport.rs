@@ -2,6 +2,7 @@
 
 use std::{error::Error as StdError, io, time::Duration};
 
+use reqwest::header::TRANSFER_ENCODING;
 use tokio::{
     net::{TcpStream, lookup_host},
     time::timeout,
@@ -65,8 +66,9 @@ fn tls_reason(error: &rustls::Error) -> String {
 }
 
 fn io_reason(error: &io::Error) -> String {
-    if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-        return tls_reason(tls);
+    // TLS failures come wrapped in I/O errors, sometimes twice.
+    if let Some(inner) = error.get_ref().and_then(|inner| causes(inner).find_map(reason)) {
+        return inner;
     }
     match error.kind() {
         io::ErrorKind::ConnectionRefused => "connection refused".into(),
@@ -74,6 +76,23 @@ fn io_reason(error: &io::Error) -> String {
         io::ErrorKind::UnexpectedEof => "it closed early".into(),
         kind => kind.to_string(),
     }
+}
+
+/// As much of a chunked body as came: a WebSocket client hands it over as it was on the wire.
+fn without_chunk_marks(mut wire: &[u8]) -> Vec<u8> {
+    let mut body = Vec::with_capacity(wire.len());
+    while let Some(end) = wire.windows(2).position(|w| w == b"\r\n") {
+        let size = std::str::from_utf8(&wire[..end]).unwrap_or_default();
+        let size = size.split(';').next().and_then(|s| usize::from_str_radix(s.trim(), 16).ok()).unwrap_or(0);
+        let chunk = &wire[end + 2..];
+        let size = size.min(chunk.len());
+        if size == 0 {
+            break;
+        }
+        body.extend_from_slice(&chunk[..size]);
+        wire = chunk[size..].strip_prefix(b"\r\n").unwrap_or_default();
+    }
+    body
 }
 
 /// A TCP connection with `TCP_NODELAY`, for a WebSocket.
@@ -111,7 +130,11 @@ pub(crate) fn websocket_error(peer: &Peer, error: tungstenite::Error, handshake:
     match error {
         Ws::Http(response) => {
             let (parts, body) = response.into_parts();
-            peer.refusal(parts.status, &parts.headers, &body.unwrap_or_default(), private)
+            let mut body = body.unwrap_or_default();
+            if parts.headers.contains_key(TRANSFER_ENCODING) {
+                body = without_chunk_marks(&body);
+            }
+            peer.refusal(parts.status, &parts.headers, &body, private)
         }
         Ws::Io(io) => fail(broken, &io_reason(&io)).into(),
         Ws::Tls(tls) => fail(broken, &reason(&tls).unwrap_or_else(|| "the TLS handshake failed".into())).into(),

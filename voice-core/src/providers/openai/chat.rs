@@ -102,6 +102,7 @@ impl Chat {
 
     fn end(&mut self) {
         self.ended = true;
+        self.events.release();
         self.answer.end(&mut self.ready);
     }
 }

@@ -59,7 +59,10 @@ impl Pieces {
                     }
                     Ok(value) => {
                         if let Some(transcript) = self.read(&value) {
-                            self.ended = transcript.is_final;
+                            if transcript.is_final {
+                                self.ended = true;
+                                self.events.release();
+                            }
                             return Some(Ok(transcript));
                         }
                         continue;
@@ -85,6 +88,7 @@ impl Pieces {
             }
             if self.finished {
                 self.ended = true;
+                self.events.release();
                 return Some(Ok(Transcript::last(self.so_far.trim())));
             }
         }

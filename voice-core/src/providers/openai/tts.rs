@@ -156,7 +156,7 @@ impl TextToSpeech for OpenAiTts {
         }
         let sound = SoundReader::new(peer.clone(), rate(&kind).unwrap_or(RATE));
         let source = if kind.starts_with("text/event-stream") {
-            Source::Events(SseReader::new(response, peer.clone()))
+            Source::Events(Box::new(SseReader::new(response, peer.clone())))
         } else {
             Source::Bytes(Box::new(response))
         };
@@ -178,7 +178,7 @@ fn rate(media_type: &str) -> Option<u32> {
 
 enum Source {
     Bytes(Box<Response>),
-    Events(SseReader),
+    Events(Box<SseReader>),
 }
 
 struct Speech {
@@ -224,6 +224,7 @@ impl Speech {
         loop {
             let Some(event) = events.next().await.transpose()? else { return Err(self.peer.cut_short()) };
             if event.data.trim() == "[DONE]" {
+                events.release();
                 return Ok(None);
             }
             if event.data.trim().is_empty() {
@@ -240,6 +241,7 @@ impl Speech {
                 return Err(self.peer.reported(&value, &self.private));
             }
             if value.get("type").and_then(Value::as_str) == Some("speech.audio.done") {
+                events.release();
                 return Ok(None);
             }
             let piece = ["audio", "delta", "b64"].into_iter().find_map(|f| value.get(f).and_then(Value::as_str));

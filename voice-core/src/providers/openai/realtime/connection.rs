@@ -54,7 +54,7 @@ pub(super) enum Incoming {
 }
 
 impl Connection {
-    pub(super) async fn open(endpoint: &Endpoint) -> Result<Self> {
+    pub(super) async fn open(endpoint: &Endpoint, private: &Private) -> Result<Self> {
         let peer = endpoint.peer.clone();
         let unusable =
             || peer.error(ErrorKind::InvalidConfig, "the base URL must begin with http:// or https:// and name a host");
@@ -86,7 +86,7 @@ impl Connection {
                     format!("no connection to {} within the connect time-out", peer.host),
                 )
             })?
-            .map_err(|e| websocket_error(&peer, e, true, &Private::new()).error)?;
+            .map_err(|e| websocket_error(&peer, e, true, private).error)?;
         Ok(Self { socket, peer, good_until: Instant::now() + LIFE, session_event: Uuid::now_v7().to_string() })
     }
 

@@ -132,8 +132,8 @@ impl OpenAiRealtimeTts {
         session
     }
 
-    async fn open(&self) -> Result<Connection> {
-        let mut connection = Connection::open(&self.endpoint).await?;
+    async fn open(&self, private: &Private) -> Result<Connection> {
+        let mut connection = Connection::open(&self.endpoint, private).await?;
         connection.update_session(self.session()).await?;
         Ok(connection)
     }
@@ -209,13 +209,13 @@ impl TextToSpeech for OpenAiRealtimeTts {
         }
         let speech = match speech {
             Some(speech) => speech,
-            None => self.begin(self.open().await?, &request).await?,
+            None => self.begin(self.open(&vec![request.text.clone()]).await?, &request).await?,
         };
         Ok(stream::unfold(speech, |mut s| async move { s.next().await.map(|item| (item, s)) }).boxed())
     }
 
     async fn warm_up(&self) -> Result<()> {
-        match self.open().await {
+        match self.open(&Private::new()).await {
             Ok(connection) => self.pool.put(connection),
             Err(error) => tracing::debug!(provider = self.name(), %error, "warming up failed"),
         }

@@ -1,0 +1,178 @@
+//! What every fault of a provider does to a turn: the code, how often it is tried, what is stored, what is heard.
+
+// Helpers of tests may fail loudly too; clippy only knows it of the tests themselves.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::json;
+use voice_core::{
+    Audio, Config, ConversationStore, ErrorKind, Stage, VoiceAgent,
+    providers::openai::{OpenAiConfig, OpenAiLlm, OpenAiStt, OpenAiTts},
+    store::{MemoryStore, MessageQuery, SessionQuery},
+};
+use voice_testkit::openai::{HangingAddress, OpenAiDouble, Reply, Route, refused_address};
+
+const STAGES: [(Stage, Route); 3] =
+    [(Stage::Stt, Route::Transcription), (Stage::Llm, Route::Chat), (Stage::Tts, Route::Speech)];
+
+/// Where the calls of the stage at fault go.
+enum Address {
+    Double(Box<dyn Fn(Stage) -> Reply>),
+    Elsewhere(String),
+    OverTls,
+}
+
+struct Fault {
+    name: &'static str,
+    at: Address,
+    kind: ErrorKind,
+    /// How often a stage asks before it gives up.
+    calls: usize,
+}
+
+fn answers(name: &'static str, kind: ErrorKind, calls: usize, reply: impl Fn(Stage) -> Reply + 'static) -> Fault {
+    Fault { name, at: Address::Double(Box::new(reply)), kind, calls }
+}
+
+fn status(name: &'static str, kind: ErrorKind, calls: usize, reply: Reply) -> Fault {
+    answers(name, kind, calls, move |_| reply.clone())
+}
+
+/// A good answer of a stage in several pieces, to be broken in the middle before anything of it can be used.
+fn sound_answer(stage: Stage) -> Reply {
+    match stage {
+        Stage::Stt => Reply::raw(200, "application/json", [r#"{"text": "#, r#""what time is it"}"#]),
+        Stage::Llm => Reply::sse([
+            json!({"choices": []}).to_string(),
+            json!({"choices": [{"delta": {"content": "Noon."}}]}).to_string(),
+        ]),
+        // A WAV header without a sample behind it.
+        _ => Reply::raw(200, "audio/wav", [&b"RIFF\xFF\xFF\xFF\xFFWAVEfmt \x10\0\0\0"[..], b"\x01\0\x01\0"]),
+    }
+}
+
+async fn faults(hanging: &HangingAddress) -> Vec<Fault> {
+    use ErrorKind as K;
+    let limited = || Reply::error(429, "rate_limit_exceeded", "slow down");
+    let elsewhere = |name, url: String, kind| Fault { name, at: Address::Elsewhere(url), kind, calls: 0 };
+    vec![
+        elsewhere("refused", refused_address().await.unwrap(), K::Connect),
+        elsewhere("DNS", "http://voice-core.invalid/v1".into(), K::Connect),
+        Fault { name: "TLS", at: Address::OverTls, kind: K::Connect, calls: 0 },
+        elsewhere("connect time-out", hanging.base_url().unwrap(), K::ConnectTimeout),
+        status("first-byte time-out", K::FirstByteTimeout, 3, Reply::never()),
+        answers("idle stream", K::FirstByteTimeout, 3, |s| sound_answer(s).hang_after(1)),
+        answers("reset in mid-stream", K::ConnectionLost, 3, |s| sound_answer(s).reset_after(1)),
+        status("400", K::RejectedByProvider, 1, Reply::error(400, "bad_request", "no")),
+        status("401", K::InvalidProviderKey, 1, Reply::error(401, "invalid_api_key", "no")),
+        status("403", K::InvalidProviderKey, 1, Reply::error(403, "unsupported_country", "no")),
+        status("404", K::RejectedByProvider, 1, Reply::error(404, "model_not_found", "no")),
+        status("408", K::ProviderFailed, 3, Reply::error(408, "timeout", "slow")),
+        status("409", K::ProviderFailed, 3, Reply::error(409, "conflict", "again")),
+        status("413", K::RejectedByProvider, 1, Reply::error(413, "too_large", "no")),
+        status("422", K::RejectedByProvider, 1, Reply::error(422, "unprocessable", "no")),
+        status("429 with Retry-After", K::RateLimited, 3, limited().header("retry-after-ms", "20")),
+        status("429 with a long Retry-After", K::RateLimited, 1, limited().header("retry-after", "3600")),
+        status("429 without Retry-After", K::RateLimited, 3, limited()),
+        status("429 for the quota", K::QuotaExhausted, 1, Reply::error(429, "insufficient_quota", "no credit")),
+        status("500", K::ProviderFailed, 3, Reply::error(500, "server_error", "sorry")),
+        status("502 with HTML", K::ProviderFailed, 3, Reply::raw(502, "text/html", ["<html>Bad gateway</html>"])),
+        status("503", K::ProviderFailed, 3, Reply::error(503, "server_is_overloaded", "later")),
+        answers("malformed JSON", K::MalformedResponse, 3, |s| match s {
+            Stage::Stt => Reply::raw(200, "application/json", ["{nonsense"]),
+            Stage::Llm => Reply::sse(["{nonsense"]),
+            _ => Reply::raw(200, "application/json", ["{nonsense"]),
+        }),
+        answers("truncated SSE", K::ConnectionLost, 3, |s| match s {
+            Stage::Stt => Reply::raw(200, "text/event-stream", ["data: {\"type\":\"transcript"]),
+            Stage::Llm => Reply::raw(200, "text/event-stream", ["data: {\"choices\":[{\"del"]),
+            _ => Reply::raw(200, "text/event-stream", ["data: {\"type\":\"speech.aud"]),
+        }),
+        status(
+            "error after 200",
+            K::ProviderFailed,
+            3,
+            Reply::sse([json!({"error": {"type": "server_error"}}).to_string()]),
+        ),
+    ]
+}
+
+/// A second of a tone, 16 kHz mono.
+fn question() -> Audio {
+    Audio::from_pcm([3_000_i16, -3_000].repeat(8_000), 16_000, 1)
+}
+
+#[tokio::test]
+async fn every_fault_of_every_stage_has_its_documented_outcome() {
+    let hanging = HangingAddress::open().await.unwrap();
+    for (stage, route) in STAGES {
+        for fault in faults(&hanging).await {
+            let what = format!("{stage} × {}", fault.name);
+            let double = OpenAiDouble::start().await.unwrap();
+            let good = OpenAiConfig::new("sk-test").base_url(double.base_url());
+            let mut bad = good.clone().connect_timeout(Duration::from_millis(100));
+            match &fault.at {
+                Address::Double(reply) => {
+                    double.always(route, reply(stage));
+                }
+                Address::Elsewhere(url) => bad = bad.base_url(url),
+                Address::OverTls => bad = bad.base_url(double.tls_base_url()),
+            }
+            let config = |of: Stage| if of == stage { bad.clone() } else { good.clone() };
+            let store = Arc::new(MemoryStore::new());
+            let layers = r#"{"retry": {"attempts": 3, "first_delay_ms": 5, "jitter": false}, "timeouts": {"first_byte_ms": 150, "idle_ms": 150}}"#;
+            let agent = VoiceAgent::builder()
+                .config(Config::from_json(layers).unwrap())
+                .stt(OpenAiStt::with_config(config(Stage::Stt)).model("whisper-1"))
+                .llm(OpenAiLlm::with_config(config(Stage::Llm)))
+                .tts(OpenAiTts::with_config(config(Stage::Tts)))
+                .store(store.clone())
+                .build()
+                .await
+                .unwrap();
+
+            let started = std::time::Instant::now();
+            let outcome = agent.converse(question()).await;
+            let took = started.elapsed();
+            let mut stored = 0;
+            for session in store.list_sessions(&SessionQuery::default()).await.unwrap().items {
+                stored += store.messages(session.id, MessageQuery::latest(10)).await.unwrap().items.len();
+            }
+            let error = match outcome {
+                Err(error) => {
+                    assert_ne!(stage, Stage::Tts, "{what}: speech that fails does not fail the turn");
+                    assert_eq!(stored, 0, "{what}: nothing of a failed turn is kept");
+                    error
+                }
+                Ok(reply) => {
+                    assert_eq!((stage, stored, reply.text.as_str()), (Stage::Tts, 2, "It is noon."), "{what}");
+                    assert!(reply.audio.is_empty(), "{what}: nothing was heard");
+                    reply.audio_error.unwrap_or_else(|| panic!("{what}: the reply says why sound is missing"))
+                }
+            };
+            assert_eq!((error.kind(), error.stage()), (fault.kind, Some(stage)), "{what}: {error:?}");
+            assert_eq!(double.count(route), fault.calls, "{what}: {error:?}");
+            println!("{what}: {}, {} calls, {} ms, {stored} stored", error.code(), fault.calls, took.as_millis());
+        }
+    }
+}
+
+#[tokio::test]
+async fn speech_that_breaks_off_after_sound_was_heard_is_not_spoken_twice() {
+    let double = OpenAiDouble::start().await.unwrap();
+    double.always(Route::Speech, Reply::silence(1.0).reset_after(3));
+    let config = OpenAiConfig::new("sk-test").base_url(double.base_url());
+    let agent = VoiceAgent::builder()
+        .stt(OpenAiStt::with_config(config.clone()))
+        .llm(OpenAiLlm::with_config(config.clone()))
+        .tts(OpenAiTts::with_config(config))
+        .store(Arc::new(MemoryStore::new()))
+        .build()
+        .await
+        .unwrap();
+    let reply = agent.turn("what time is it").await.unwrap();
+    assert_eq!(double.count(Route::Speech), 1);
+    assert!(reply.audio.duration() < Duration::from_millis(400), "{:?}", reply.audio);
+    assert_eq!(reply.audio_error.unwrap().kind(), ErrorKind::ConnectionLost);
+}

@@ -1,0 +1,337 @@
+//! What the double answers: content, pace, and how it ends.
+
+use std::time::Duration;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use super::{Recorded, RecordedBody, Route};
+
+/// The rate of speech, in samples a second.
+const SPEECH_RATE: u32 = 24_000;
+
+/// The bytes of one piece of speech. Odd, as TCP cuts anywhere.
+const SPEECH_PIECE: usize = 4801;
+
+/// Stands in a Realtime frame for the id of the response, and for the id of the event that asked for it.
+pub(super) const RESPONSE_ID: &str = "{response}";
+pub(super) const EVENT_ID: &str = "{event}";
+
+/// One scripted answer. Build it with a constructor, then change pace and end.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    pub(super) status: u16,
+    pub(super) headers: Vec<(String, String)>,
+    content: Content,
+    pub(super) first_byte: Option<Duration>,
+    pub(super) gap: Duration,
+    pub(super) end: End,
+}
+
+#[derive(Clone, Debug)]
+enum Content {
+    /// These bytes, piece by piece.
+    Pieces(Vec<Bytes>),
+    /// A transcript, in the form that the request asks for.
+    Transcript { text: String, language: String },
+    /// An answer, streamed or whole as the request asks.
+    Chat(Vec<String>),
+    /// Samples at 24 kHz, in the format that the request asks for.
+    Speech(Vec<i16>),
+}
+
+/// How an answer ends. Counts are pieces that still go out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Complete,
+    /// Proper in HTTP, too early in content.
+    Stop(usize),
+    /// The connection closes in the middle.
+    Cut(usize),
+    /// The connection is reset in the middle.
+    Reset(usize),
+    /// Nothing more comes, and the connection stays.
+    Hang(usize),
+}
+
+impl Reply {
+    fn new(status: u16, content_type: &str, content: Content) -> Self {
+        Self {
+            status,
+            headers: vec![("content-type".into(), content_type.into()), ("x-request-id".into(), "req_double".into())],
+            content,
+            first_byte: Some(Duration::ZERO),
+            gap: Duration::ZERO,
+            end: End::Complete,
+        }
+    }
+
+    pub(super) fn standard(route: Route) -> Self {
+        match route {
+            Route::Transcription => Self::transcription("What time is it?"),
+            Route::Chat => Self::chat(["It ", "is ", "noon."]),
+            Route::Speech => Self::silence(0.25),
+            Route::Models => Self::json(
+                200,
+                json!({"object": "list", "data": [{"id": "gpt-6-luna", "object": "model", "created": 1, "owned_by": "openai", "shutdown_date": null}]}),
+            ),
+            Route::RealtimeConnect => Self::raw(101, "text/plain", [""; 0]),
+            Route::Realtime => Self::realtime(&vec![0; 6000]),
+            Route::Unknown => Self::error(404, "not_found", "no such path"),
+        }
+    }
+
+    /// A transcript in English, in whatever form is asked for: events, JSON, verbose JSON.
+    #[must_use]
+    pub fn transcription(text: impl Into<String>) -> Self {
+        Self::transcription_in("en", text)
+    }
+
+    /// A transcript in a language given by its code.
+    #[must_use]
+    pub fn transcription_in(language: impl Into<String>, text: impl Into<String>) -> Self {
+        let content = Content::Transcript { text: text.into(), language: language.into() };
+        Self::new(200, "application/json", content)
+    }
+
+    /// A model's answer, one chunk for each piece, streamed when that is asked for.
+    #[must_use]
+    pub fn chat<S: Into<String>>(pieces: impl IntoIterator<Item = S>) -> Self {
+        Self::new(200, "application/json", Content::Chat(pieces.into_iter().map(Into::into).collect()))
+    }
+
+    /// Speech: samples at 24 kHz, as PCM or WAV as asked for, in pieces of a tenth of a second.
+    #[must_use]
+    pub fn speech(samples: impl Into<Vec<i16>>) -> Self {
+        Self::new(200, "audio/pcm", Content::Speech(samples.into()))
+    }
+
+    /// So many seconds of speech in which nothing is to be heard.
+    #[must_use]
+    pub fn silence(seconds: f64) -> Self {
+        Self::speech(vec![0; (seconds * f64::from(SPEECH_RATE)).round() as usize])
+    }
+
+    /// Speech as Realtime events: samples at 24 kHz, in pieces of a tenth of a second, among the other events of a response.
+    #[must_use]
+    pub fn realtime(samples: &[i16]) -> Self {
+        let created = json!({"type": "response.created", "event_id": "e1", "response": {"object": "realtime.response", "id": RESPONSE_ID, "status": "in_progress", "output": []}});
+        let item = json!({"type": "response.output_item.added", "event_id": "e2", "response_id": RESPONSE_ID, "output_index": 0, "item": {"id": "item_1", "type": "message", "role": "assistant", "content": []}});
+        let deltas = pcm_bytes(samples).chunks(SPEECH_PIECE - 1).map(|piece| {
+            json!({"type": "response.output_audio.delta", "event_id": "e3", "response_id": RESPONSE_ID, "item_id": "item_1", "output_index": 0, "content_index": 0, "delta": STANDARD.encode(piece)})
+        }).collect::<Vec<_>>();
+        let limits = json!({"type": "rate_limits.updated", "event_id": "e4", "rate_limits": []});
+        let done = json!({"type": "response.done", "event_id": "e5", "response": {"object": "realtime.response", "id": RESPONSE_ID, "status": "completed", "status_details": null, "output": []}});
+        Self::frames([created, item].into_iter().chain(deltas).chain([limits, done]))
+    }
+
+    /// Realtime events as they stand. `{response}` in them becomes the id of the response, `{event}` that of the client's
+    /// `response.create`.
+    #[must_use]
+    pub fn frames(events: impl IntoIterator<Item = Value>) -> Self {
+        Self::raw(200, "application/json", events.into_iter().map(|e| e.to_string()))
+    }
+
+    /// A Realtime `error` event about the client's `response.create`.
+    #[must_use]
+    pub fn realtime_error(class: &str, code: &str, message: &str) -> Self {
+        Self::frames([
+            json!({"type": "error", "event_id": "e1", "error": {"type": class, "code": code, "message": message, "param": null, "event_id": EVENT_ID}}),
+        ])
+    }
+
+    /// A JSON body.
+    #[must_use]
+    pub fn json(status: u16, body: Value) -> Self {
+        Self::raw(status, "application/json", [body.to_string()])
+    }
+
+    /// An error body as OpenAI writes it.
+    #[must_use]
+    pub fn error(status: u16, code: &str, message: &str) -> Self {
+        let class = match status {
+            429 => "requests",
+            500.. => "server_error",
+            _ => "invalid_request_error",
+        };
+        Self::json(status, json!({"error": {"message": message, "type": class, "param": null, "code": code}}))
+    }
+
+    /// A refusal of one field, as OpenAI writes it.
+    #[must_use]
+    pub fn refused_field(code: &str, field: &str, message: &str) -> Self {
+        let error = json!({"message": message, "type": "invalid_request_error", "param": field, "code": code});
+        Self::json(400, json!({"error": error}))
+    }
+
+    /// Server-sent events, one `data:` line each; no `[DONE]` is added.
+    #[must_use]
+    pub fn sse<S: AsRef<str>>(data: impl IntoIterator<Item = S>) -> Self {
+        let events = data.into_iter().map(|d| format!("data: {}\n\n", d.as_ref()));
+        Self::raw(200, "text/event-stream", events)
+    }
+
+    /// The bytes of an answer, piece by piece, as they stand.
+    #[must_use]
+    pub fn raw<B: Into<Bytes>>(status: u16, content_type: &str, pieces: impl IntoIterator<Item = B>) -> Self {
+        Self::new(status, content_type, Content::Pieces(pieces.into_iter().map(Into::into).collect()))
+    }
+
+    /// No answer at all: the request is taken and nothing comes back.
+    #[must_use]
+    pub fn never() -> Self {
+        Self { first_byte: None, ..Self::raw(200, "text/plain", [""; 0]) }
+    }
+
+    /// Sets a header, replacing one of the same name.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
+        self.headers.push((name.to_ascii_lowercase(), value.into()));
+        self
+    }
+
+    /// Waits before the status line goes out.
+    #[must_use]
+    pub fn first_byte(mut self, delay: Duration) -> Self {
+        self.first_byte = Some(delay);
+        self
+    }
+
+    /// Waits before each piece but the first.
+    #[must_use]
+    pub fn every(mut self, delay: Duration) -> Self {
+        self.gap = delay;
+        self
+    }
+
+    /// Ends properly after so many pieces, although the content is not complete.
+    #[must_use]
+    pub fn stop_after(mut self, pieces: usize) -> Self {
+        self.end = End::Stop(pieces);
+        self
+    }
+
+    /// Closes the connection after so many pieces, in the middle of the body.
+    #[must_use]
+    pub fn cut_after(mut self, pieces: usize) -> Self {
+        self.end = End::Cut(pieces);
+        self
+    }
+
+    /// Resets the connection (TCP RST) after so many pieces.
+    #[must_use]
+    pub fn reset_after(mut self, pieces: usize) -> Self {
+        self.end = End::Reset(pieces);
+        self
+    }
+
+    /// Falls silent after so many pieces, the connection staying open.
+    #[must_use]
+    pub fn hang_after(mut self, pieces: usize) -> Self {
+        self.end = End::Hang(pieces);
+        self
+    }
+
+    /// The pieces for this request, and the content type that goes with them.
+    pub(super) fn render(&self, request: &Recorded) -> (Vec<Bytes>, Option<&'static str>) {
+        match &self.content {
+            Content::Pieces(pieces) => (pieces.clone(), None),
+            Content::Transcript { text, language } => transcript(text, language, request),
+            Content::Chat(pieces) => chat(pieces, request),
+            Content::Speech(samples) => {
+                let as_wav = request.json().and_then(|j| j.get("response_format")).is_some_and(|f| f == "wav");
+                let (bytes, kind) =
+                    if as_wav { (wav_bytes(samples), "audio/wav") } else { (pcm_bytes(samples), "audio/pcm") };
+                (bytes.chunks(SPEECH_PIECE).map(Bytes::copy_from_slice).collect(), Some(kind))
+            }
+        }
+    }
+}
+
+fn sse(events: impl IntoIterator<Item = String>) -> (Vec<Bytes>, Option<&'static str>) {
+    (events.into_iter().map(|e| format!("data: {e}\n\n").into()).collect(), Some("text/event-stream"))
+}
+
+fn transcript(text: &str, language: &str, request: &Recorded) -> (Vec<Bytes>, Option<&'static str>) {
+    let field = |name: &str| request.field(name).unwrap_or_default();
+    let languages = json!([{"code": language}]);
+    if field("stream") == "true" && !field("model").contains("whisper") {
+        let words = text.split_inclusive(' ').map(|w| json!({"type": "transcript.text.delta", "delta": w}).to_string());
+        let done = json!({"type": "transcript.text.done", "text": text, "languages": languages});
+        return sse(words.chain([done.to_string()]));
+    }
+    let body = if field("response_format") == "verbose_json" {
+        json!({"task": "transcribe", "language": language, "duration": 1.0, "text": text, "segments": []})
+    } else {
+        json!({"text": text, "languages": languages, "usage": {"type": "duration", "seconds": 1}})
+    };
+    (vec![body.to_string().into()], Some("application/json"))
+}
+
+fn chat(pieces: &[String], request: &Recorded) -> (Vec<Bytes>, Option<&'static str>) {
+    let asked = request.json().cloned().unwrap_or_default();
+    let usage = json!({"prompt_tokens": 12, "completion_tokens": pieces.len(), "total_tokens": 12 + pieces.len(), "prompt_tokens_details": {"cached_tokens": 4}});
+    if asked.get("stream") != Some(&Value::Bool(true)) {
+        let message = json!({"role": "assistant", "content": pieces.concat(), "refusal": null});
+        let choice = json!({"index": 0, "message": message, "logprobs": null, "finish_reason": "stop"});
+        let body = json!({"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": asked["model"], "choices": [choice], "usage": usage});
+        return (vec![body.to_string().into()], Some("application/json"));
+    }
+    let with_usage = asked.pointer("/stream_options/include_usage") == Some(&Value::Bool(true));
+    let chunk = |choices: Value, usage: Value| {
+        let mut chunk = json!({"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": asked["model"], "choices": choices});
+        if with_usage {
+            chunk["usage"] = usage;
+        }
+        chunk.to_string()
+    };
+    let delta = |delta: Value, reason: Value| {
+        chunk(json!([{"index": 0, "delta": delta, "logprobs": null, "finish_reason": reason}]), Value::Null)
+    };
+    let mut events = vec![delta(json!({"role": "assistant", "content": "", "refusal": null}), Value::Null)];
+    events.extend(pieces.iter().map(|p| delta(json!({"content": p}), Value::Null)));
+    events.push(delta(json!({}), json!("stop")));
+    if with_usage {
+        events.push(chunk(json!([]), usage));
+    }
+    events.push("[DONE]".into());
+    sse(events)
+}
+
+fn pcm_bytes(samples: &[i16]) -> Vec<u8> {
+    samples.iter().flat_map(|s| s.to_le_bytes()).collect()
+}
+
+/// A WAV file as servers stream it: with a length that was not known yet.
+fn wav_bytes(samples: &[i16]) -> Vec<u8> {
+    let mut out = b"RIFF\xFF\xFF\xFF\xFFWAVEfmt \x10\0\0\0\x01\0\x01\0".to_vec();
+    out.extend_from_slice(&SPEECH_RATE.to_le_bytes());
+    out.extend_from_slice(&(SPEECH_RATE * 2).to_le_bytes());
+    out.extend_from_slice(b"\x02\0\x10\0data\xFF\xFF\xFF\xFF");
+    out.extend(pcm_bytes(samples));
+    out
+}
+
+impl Recorded {
+    /// A text field of a multipart body.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<String> {
+        match &self.body {
+            RecordedBody::Multipart(parts) => {
+                parts.iter().find(|p| p.name == name).map(|p| String::from_utf8_lossy(&p.bytes).into_owned())
+            }
+            _ => None,
+        }
+    }
+
+    /// A JSON body.
+    #[must_use]
+    pub fn json(&self) -> Option<&Value> {
+        match &self.body {
+            RecordedBody::Json(value) => Some(value),
+            _ => None,
+        }
+    }
+}
