@@ -121,7 +121,7 @@ mod tests {
     /// Four syllables a second that swell and fade, every other one hissing.
     fn speech(seconds: f32) -> Vec<i16> {
         let syllable = |i: usize| 0.55 - 0.45 * (i as f32 / SECOND as f32 * 8.0 * PI).cos();
-        let pitch = |i: usize| if i / (SECOND / 4) % 2 == 0 { 0.1 } else { 1.7 };
+        let pitch = |i: usize| if (i / (SECOND / 4)).is_multiple_of(2) { 0.1 } else { 1.7 };
         let sample = |i| ((i as f32 * pitch(i)).sin() * syllable(i) * 8000.0) as i16;
         (0..(seconds * SECOND as f32) as usize).map(sample).collect()
     }
@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn a_ringing_tone_is_not_speech_though_it_comes_and_goes() {
         let ring: Vec<i16> = (0..10 * SECOND)
-            .map(|i| if i / SECOND % 2 == 0 { ((i as f32 * 0.17).sin() * 9_000.0) as i16 } else { 0 })
+            .map(|i| if (i / SECOND).is_multiple_of(2) { ((i as f32 * 0.17).sin() * 9_000.0) as i16 } else { 0 })
             .collect();
         assert!(speech_segments(&ring, 25 * SECOND).is_empty());
     }
