@@ -1,5 +1,7 @@
 //! The real models, from the directory that `VOICE_CORE_MODELS` names (`cargo xtask test` fetches them first).
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a failed expectation is a failed test")]
+
 use std::{
     path::Path,
     time::{Duration, Instant},

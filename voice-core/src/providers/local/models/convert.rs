@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use rten_onnx::onnx::ModelProto;
+use rten_onnx::{onnx::ModelProto, protobuf};
 
 use super::{catalogue::Conversion, files::describe, gguf, onnx, ort};
 use crate::error::{Error, ErrorKind, Result};
@@ -36,7 +36,10 @@ pub(super) fn convert(conversion: Conversion, source: &Path, target: &Path) -> R
 fn unfuse(mut model: ModelProto, target: &Path) -> Result<()> {
     onnx::unfuse(&mut model)?;
     let file = File::create(target).map_err(|e| describe("write", target, e))?;
-    model.write_file(file).map_err(|e| Error::new(ErrorKind::File, format!("cannot write {}: {e}", target.display())))
+    model.write_file(file).map_err(|e| match e.kind() {
+        protobuf::ErrorKind::IoError(io) => describe("write", target, io.kind().into()),
+        _ => Error::internal(format!("the model cannot be written as ONNX: {e}")),
+    })
 }
 
 /// Writes what `parts` yields, one after the other, into one file.

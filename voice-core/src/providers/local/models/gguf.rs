@@ -14,6 +14,7 @@ use candle_core::{
     },
 };
 
+use super::files::describe;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Writes the GGUF file `source` to `target` with its 4-bit blocks (Q4_0, Q4_1) as 8-bit ones (Q8_0): half as dense and,
@@ -45,11 +46,12 @@ pub(super) fn requantise(source: &Path, target: &Path) -> Result<()> {
     let mut metadata: Vec<_> = content.metadata.iter().map(|(name, value)| (name.as_str(), value)).collect();
     metadata.sort_by_key(|(name, _)| *name);
 
-    let cannot_write =
-        |e: &dyn std::fmt::Display| Error::new(ErrorKind::File, format!("cannot write {}: {e}", target.display()));
-    let mut writer = BufWriter::new(File::create(target).map_err(|e| cannot_write(&e))?);
-    gguf_file::write(&mut writer, &metadata, &tensors).map_err(|e| cannot_write(&e))?;
-    writer.flush().map_err(|e| cannot_write(&e))
+    let mut writer = BufWriter::new(File::create(target).map_err(|e| describe("write", target, e))?);
+    gguf_file::write(&mut writer, &metadata, &tensors).map_err(|e| match e {
+        candle_core::Error::Io(e) => describe("write", target, e),
+        e => Error::internal(format!("the model cannot be written as GGUF: {e}")),
+    })?;
+    writer.flush().map_err(|e| describe("write", target, e))
 }
 
 fn damaged(e: &dyn std::fmt::Display) -> Error {

@@ -251,3 +251,145 @@ fn rank_of(value: &ValueInfoProto) -> Option<(String, usize)> {
 fn unknown(what: &str) -> Error {
     Error::new(ErrorKind::ModelMissing, format!("the model to convert has {what}, which is not known here"))
 }
+
+#[cfg(test)]
+mod tests {
+    use rten::{ModelOptions, Value};
+    use rten_onnx::onnx::{Dimension, OperatorSetIdProto, TensorShapeProto, TypeProto, TypeProtoTensor};
+    use rten_tensor::{NdTensor, Tensor, prelude::*};
+
+    use super::*;
+
+    fn value(name: &str, element: DataType, shape: &[i64]) -> ValueInfoProto {
+        let dim = shape.iter().map(|n| Dimension { dim_value: Some(*n), ..Dimension::default() }).collect();
+        let tensor_type = TypeProtoTensor { elem_type: Some(element), shape: Some(TensorShapeProto { dim }) };
+        ValueInfoProto {
+            name: Some(name.into()),
+            r#type: Some(TypeProto { tensor_type: Some(tensor_type), ..TypeProto::default() }),
+        }
+    }
+
+    fn bytes(name: &str, data_type: DataType, dims: &[i64], raw: Vec<u8>) -> TensorProto {
+        TensorProto {
+            name: Some(name.into()),
+            dims: dims.to_vec(),
+            data_type: Some(data_type),
+            raw_data: Some(RefCell::new(raw)),
+            ..TensorProto::default()
+        }
+    }
+
+    fn floats(name: &str, dims: &[i64], values: &[f32]) -> TensorProto {
+        bytes(name, DataType::FLOAT, dims, values.iter().flat_map(|v| v.to_le_bytes()).collect())
+    }
+
+    fn fused(operator: &str, inputs: &[&str], attribute: Vec<AttributeProto>) -> NodeProto {
+        NodeProto {
+            domain: Some(DOMAIN.into()),
+            op_type: Some(operator.into()),
+            input: inputs.iter().map(ToString::to_string).collect(),
+            output: vec!["y".into()],
+            attribute,
+            ..NodeProto::default()
+        }
+    }
+
+    fn float(name: &str, value: f32) -> AttributeProto {
+        AttributeProto {
+            name: Some(name.into()),
+            f: Some(value),
+            r#type: Some(AttributeType::FLOAT),
+            ..AttributeProto::default()
+        }
+    }
+
+    fn model(node: NodeProto, x: &[i64], initializer: Vec<TensorProto>) -> ModelProto {
+        let opset = |domain: &str, version| OperatorSetIdProto { domain: Some(domain.into()), version: Some(version) };
+        let graph = GraphProto {
+            node: vec![node],
+            initializer,
+            input: vec![value("x", DataType::FLOAT, x)],
+            output: vec![value("y", DataType::FLOAT, &[])],
+            ..GraphProto::default()
+        };
+        ModelProto {
+            ir_version: Some(9),
+            graph: Some(graph),
+            opset_import: vec![opset("", 18), opset(DOMAIN, 1)],
+            ..ModelProto::default()
+        }
+    }
+
+    /// Rewrites the model, writes it down, and runs what is read back.
+    fn run(mut model: ModelProto, x: impl Into<Value>) -> Vec<f32> {
+        unfuse(&mut model).unwrap();
+        let model = ModelOptions::with_all_ops().load(model.write_buf().unwrap()).unwrap();
+        let input = (model.node_id("x").unwrap(), x.into().into());
+        let [y] = model.run_n(vec![input], [model.node_id("y").unwrap()], None).unwrap();
+        Tensor::<f32>::try_from(y).unwrap().to_vec()
+    }
+
+    #[test]
+    fn a_fused_product_transposes_its_sides_and_scales_the_result() {
+        let node = fused("FusedMatMul", &["x", "b"], vec![int("transA", 1), int("transB", 1), float("alpha", 0.5)]);
+        let b = floats("b", &[1, 2, 2], &[1.0, 2.0, 3.0, 4.0]);
+        // xᵀ = [1 3; 2 4], bᵀ = [1 3; 2 4].
+        let x = NdTensor::from_data([1, 2, 2], vec![1.0_f32, 2.0, 3.0, 4.0]);
+        assert_eq!(run(model(node, &[1, 2, 2], vec![b]), x), [3.5, 7.5, 5.0, 11.0]);
+    }
+
+    #[test]
+    fn a_quantized_product_comes_near_the_product_of_floats() {
+        let node = fused("DynamicQuantizeMatMul", &["x", "b", "scale", "zero", "bias"], vec![]);
+        let constants = vec![
+            bytes("b", DataType::INT8, &[2, 2], vec![10, 20, 30, 40]),
+            floats("scale", &[], &[0.1]),
+            bytes("zero", DataType::INT8, &[], vec![0]),
+            floats("bias", &[2], &[100.0, 200.0]),
+        ];
+        let y = run(model(node, &[1, 2], constants), NdTensor::from_data([1, 2], vec![1.0_f32, -1.0]));
+        for (found, expected) in y.iter().zip([98.0, 198.0]) {
+            assert!((found - expected).abs() < 0.1, "{y:?}");
+        }
+    }
+
+    #[test]
+    fn a_fused_convolution_keeps_its_activation() {
+        let activation = AttributeProto {
+            name: Some("activation".into()),
+            s: Some("Relu".into()),
+            r#type: Some(AttributeType::STRING),
+            ..AttributeProto::default()
+        };
+        let node = fused("FusedConv", &["x", "w"], vec![activation, ints("kernel_shape", vec![1])]);
+        let w = floats("w", &[1, 1, 1], &[2.0]);
+        let x = NdTensor::from_data([1, 1, 3], vec![1.0_f32, -1.0, 3.0]);
+        assert_eq!(run(model(node, &[1, 1, 3], vec![w]), x), [2.0, 0.0, 6.0]);
+    }
+
+    #[test]
+    fn what_is_inside_a_branch_is_rewritten_too() {
+        let mut choice = NodeProto { op_type: Some("If".into()), ..NodeProto::default() };
+        let inner = fused("FusedMatMul", &["x", "x"], vec![]);
+        let branch = GraphProto { node: vec![inner], ..GraphProto::default() };
+        choice.attribute.push(AttributeProto { g: Some(branch), ..AttributeProto::default() });
+        let mut model = model(choice, &[2, 2], vec![]);
+        unfuse(&mut model).unwrap();
+        let graph = model.graph.unwrap();
+        let branch = graph.node[0].attribute[0].g.as_ref().unwrap();
+        assert_eq!(branch.node[0].op_type.as_deref(), Some("MatMul"));
+    }
+
+    #[test]
+    fn a_form_that_is_not_known_is_an_error_not_a_wrong_model() {
+        let forms = [
+            fused("FusedMatMul", &["x", "b"], vec![int("transBatchA", 1)]),
+            fused("FusedMatMul", &["unknown shape", "b"], vec![int("transA", 1)]),
+            fused("FusedConv", &["x", "w"], vec![]),
+        ];
+        for form in forms {
+            let error = unfuse(&mut model(form, &[1, 2], vec![])).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::ModelMissing);
+        }
+    }
+}

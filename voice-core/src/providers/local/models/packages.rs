@@ -28,7 +28,12 @@ impl Package {
     /// As people write it: `pip moonshine-voice 0.0.48`.
     pub(super) fn title(&self) -> String {
         let client = if self.registry == Registry::Npm { "npm" } else { "pip" };
-        format!("{client} {} {}", self.name, self.version)
+        format!("{client} {}", self.release())
+    }
+
+    /// Without its client: `moonshine-voice 0.0.48`.
+    pub(super) fn release(&self) -> String {
+        format!("{} {}", self.name, self.version)
     }
 }
 
