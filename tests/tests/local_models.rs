@@ -1,5 +1,7 @@
 //! The real models, from the directory that `VOICE_CORE_MODELS` names (`cargo xtask test` fetches them first).
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a failed expectation is a failed test")]
+
 use std::{
     path::Path,
     time::{Duration, Instant},
@@ -124,6 +126,9 @@ async fn silence_and_noise_give_an_empty_transcript() {
     let hum: Vec<i16> = (0..5 * 16_000).map(|i| ((i as f32 * 0.0196).sin() * 6000.0) as i16).collect();
     let mut clicks = vec![0_i16; 5 * 16_000];
     clicks.iter_mut().step_by(8_000).for_each(|s| *s = 25_000);
+    let swell = |i: usize| 0.55 + 0.45 * (i as f32 / 2_600.0).sin();
+    let swelling = noise(5, 8_000).iter().enumerate().map(|(i, &s)| (f32::from(s) * swell(i)) as i16).collect();
+    let ring = (0..5 * 16_000).map(|i| ((i as f32 * 0.173).sin() * swell(i) * 6000.0) as i16).collect();
     for (name, samples) in [
         ("silence", vec![0; 3 * 16_000]),
         ("nothing at all", Vec::new()),
@@ -132,6 +137,8 @@ async fn silence_and_noise_give_an_empty_transcript() {
         ("loud noise", noise(5, 8_000)),
         ("mains hum", hum),
         ("clicks", clicks),
+        ("noise that swells", swelling),
+        ("a ringing tone", ring),
     ] {
         let heard = text(&stt, samples).await;
         assert_eq!(heard, "", "{name}");

@@ -16,6 +16,7 @@ use rten::ThreadPool;
 
 use self::model::Network;
 use super::{
+    guard::is_phantom,
     models::ModelDir,
     runtime::{LoadOnce, ThreadBudget, Work, off_thread, rten_pool, run_blocking},
     segment::speech_segments,
@@ -32,9 +33,6 @@ const TINY_EN: &str = "moonshine-tiny-en";
 
 /// The network was trained on pieces up to about half a minute, and its words get worse before that.
 const LONGEST_SEGMENT: usize = 25 * SPEECH_RATE as usize;
-
-/// Words that the model itself holds for less likely than this are noise written down.
-const LEAST_CONFIDENCE: f32 = -1.6;
 
 static NETWORKS: LoadOnce<Network> = LoadOnce::new();
 
@@ -155,7 +153,7 @@ impl Engine {
             for (i, segment) in segments.into_iter().enumerate() {
                 let samples = audio.samples[segment].iter().map(|&s| f32::from(s) / 32_768.0).collect();
                 let heard = network.hear(samples, pool, || work.check())?;
-                if heard.confidence < LEAST_CONFIDENCE || heard.text.is_empty() {
+                if is_phantom(&heard.text, heard.confidence) {
                     continue;
                 }
                 if !text.is_empty() {
