@@ -7,11 +7,13 @@
 //! ```
 
 mod guard;
+mod llm;
 pub mod models;
 mod moonshine;
 mod runtime;
 mod segment;
 
+pub use llm::{LlmWork, LocalLlm, LocalLlmOptions, Sampling};
 pub use models::ModelDir;
 pub use moonshine::MoonshineStt;
 pub use runtime::ThreadBudget;
