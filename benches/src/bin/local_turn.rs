@@ -1,4 +1,4 @@
-//! The offline turn, stage by stage: `local_turn MODEL_DIR GGUF [THREADS]`. Prints figures; plays nothing.
+//! The offline turn, stage by stage: `local_turn MODEL_DIR GGUF [THREADS [TEMPERATURE]]`. Prints figures; plays nothing.
 
 use std::{num::NonZeroUsize, time::Instant};
 
@@ -19,17 +19,19 @@ const SYSTEM: &str = "You are a helpful voice assistant. Answer in one or two sh
 async fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [models, gguf, ..] = arguments.as_slice() else {
-        println!("usage: local_turn MODEL_DIR GGUF [THREADS]");
+        println!("usage: local_turn MODEL_DIR GGUF [THREADS [TEMPERATURE]]");
         return Ok(());
     };
     let models = ModelDir::new(models);
     let threads =
         arguments.get(2).and_then(|t| t.parse::<NonZeroUsize>().ok()).map(ThreadBudget::new).unwrap_or_default();
+    let mut llm_options = LocalLlmOptions::default();
+    llm_options.sampling.temperature = arguments.get(3).and_then(|t| t.parse().ok());
     let start = Instant::now();
     let stt = MoonshineStt::tiny_en(&models)?.with_threads(threads);
     stt.warm_up().await?;
     println!("recogniser loaded     {:>7.0?}  peak {} MB", start.elapsed(), peak());
-    let llm = LocalLlm::open(gguf, LocalLlmOptions::default())?;
+    let llm = LocalLlm::open(gguf, llm_options)?;
     println!("language model loaded {:>7.0?}  peak {} MB", start.elapsed(), peak());
     let mut options = KokoroOptions::default();
     options.threads = threads;

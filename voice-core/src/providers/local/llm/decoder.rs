@@ -446,3 +446,114 @@ fn mask(count: usize, start: usize, window: Option<usize>) -> candle_core::Resul
 pub(super) fn failed(error: candle_core::Error) -> Error {
     Error::internal(format!("the local language model failed: {error}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use candle_core::quantized::{GgmlDType, QTensor, gguf_file};
+    use candle_transformers::models::{quantized_llama, quantized_qwen2, quantized_qwen3};
+
+    use super::*;
+
+    const PROMPT: [u32; 7] = [3, 1, 4, 1, 5, 9, 2];
+
+    /// A tiny model with weights that look random but are always the same.
+    fn tiny(architecture: &str, path: &std::path::Path) {
+        let integer = |n: u32| gguf_file::Value::U32(n);
+        let key = |name: &str| format!("{architecture}.{name}");
+        let metadata = [
+            ("general.architecture".to_owned(), gguf_file::Value::String(architecture.to_owned())),
+            (key("block_count"), integer(2)),
+            (key("context_length"), integer(512)),
+            (key("embedding_length"), integer(32)),
+            (key("attention.head_count"), integer(4)),
+            (key("attention.head_count_kv"), integer(2)),
+            (key("attention.key_length"), integer(8)),
+            (key("rope.dimension_count"), integer(8)),
+            (key("rope.freq_base"), gguf_file::Value::F32(10_000.0)),
+            (key("attention.layer_norm_rms_epsilon"), gguf_file::Value::F32(1e-5)),
+        ];
+        let mut seed = 1_u32;
+        let mut tensor = |rows: usize, columns: Option<usize>| {
+            let count = rows * columns.unwrap_or(1);
+            let numbers: Vec<f32> = (0..count)
+                .map(|_| {
+                    seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    (seed >> 8) as f32 / (1 << 24) as f32 - 0.5
+                })
+                .collect();
+            let dims = columns.map_or_else(|| vec![rows], |c| vec![rows, c]);
+            QTensor::quantize(&Tensor::from_vec(numbers, dims, &Device::Cpu).unwrap(), GgmlDType::F32).unwrap()
+        };
+        let mut tensors = vec![
+            ("token_embd.weight".to_owned(), tensor(16, Some(32))),
+            ("output_norm.weight".to_owned(), tensor(32, None)),
+            ("output.weight".to_owned(), tensor(16, Some(32))),
+        ];
+        for layer in 0..2 {
+            let mut add =
+                |name: &str, rows, columns| tensors.push((format!("blk.{layer}.{name}"), tensor(rows, columns)));
+            add("attn_norm.weight", 32, None);
+            add("ffn_norm.weight", 32, None);
+            for (name, rows) in [("attn_q", 32), ("attn_k", 16), ("attn_v", 16)] {
+                add(&format!("{name}.weight"), rows, Some(32));
+                if architecture == "qwen2" {
+                    add(&format!("{name}.bias"), rows, None);
+                }
+            }
+            if architecture == "qwen3" {
+                add("attn_q_norm.weight", 8, None);
+                add("attn_k_norm.weight", 8, None);
+            }
+            add("attn_output.weight", 32, Some(32));
+            add("ffn_gate.weight", 64, Some(32));
+            add("ffn_up.weight", 64, Some(32));
+            add("ffn_down.weight", 32, Some(64));
+        }
+        let metadata: Vec<_> = metadata.iter().map(|(k, v)| (k.as_str(), v)).collect();
+        let tensors: Vec<_> = tensors.iter().map(|(k, v)| (k.as_str(), v)).collect();
+        gguf_file::write(&mut std::fs::File::create(path).unwrap(), &metadata, &tensors).unwrap();
+    }
+
+    fn reference(architecture: &str, path: &std::path::Path) -> Vec<f32> {
+        let mut file = std::fs::File::open(path).unwrap();
+        let content = gguf_file::Content::read(&mut file).unwrap();
+        let prompt = Tensor::new(&PROMPT, &Device::Cpu).unwrap().unsqueeze(0).unwrap();
+        let cpu = &Device::Cpu;
+        let scores = match architecture {
+            "llama" => quantized_llama::ModelWeights::from_gguf(content, &mut file, cpu).unwrap().forward(&prompt, 0),
+            "qwen2" => quantized_qwen2::ModelWeights::from_gguf(content, &mut file, cpu).unwrap().forward(&prompt, 0),
+            _ => quantized_qwen3::ModelWeights::from_gguf(content, &mut file, cpu).unwrap().forward(&prompt, 0),
+        };
+        scores.unwrap().flatten_all().unwrap().to_vec1().unwrap()
+    }
+
+    #[test]
+    fn the_scores_are_those_of_the_reference_whole_and_in_parts() {
+        let dir = tempfile::tempdir().unwrap();
+        for architecture in ["llama", "qwen2", "qwen3"] {
+            let path = dir.path().join(architecture);
+            tiny(architecture, &path);
+            let expected = reference(architecture, &path);
+            let decoder = Decoder::read(&mut Gguf::open(&path).unwrap(), 512).unwrap();
+            for cut in [7, 1, 3, 6] {
+                let mut state = KvState::empty();
+                let mut scores = Vec::new();
+                for part in PROMPT.chunks(cut) {
+                    scores = decoder.forward(part, &mut state).unwrap();
+                }
+                let off = scores.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+                assert!(off < 1e-3, "{architecture} in parts of {cut}: {off} off\n{scores:?}\n{expected:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_architecture_that_is_not_supported_is_named_together_with_those_that_are() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("mamba.gguf");
+        tiny("mamba", &path);
+        let error = Decoder::read(&mut Gguf::open(&path).unwrap(), 512).err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::InvalidConfig);
+        assert!(error.message().contains("mamba") && error.message().contains("qwen3"), "{error}");
+    }
+}

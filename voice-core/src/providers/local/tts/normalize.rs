@@ -60,7 +60,11 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
 pub(super) fn for_speech(text: &str) -> String {
     let mut text = text.replace(['“', '”'], "\"").replace('\u{a0}', " ").replace("...", "…");
     for Rule(pattern, to) in RULES.iter() {
-        if pattern.is_match(&text) {
+        // Twice: in "2+2=4" and "1-2-3" a number belongs to the sign before it and to the one after it.
+        for _ in 0..2 {
+            if !pattern.is_match(&text) {
+                break;
+            }
             text = pattern.replace_all(&text, |c: &Captures<'_>| to(c)).into_owned();
         }
     }
@@ -98,7 +102,7 @@ fn date(c: &Captures<'_>) -> String {
     let month = c[2].parse::<usize>().ok().and_then(|m| MONTHS.get(m.checked_sub(1)?));
     match (month, c[3].parse::<u32>()) {
         (Some(month), Ok(day @ 1..=31)) => format!("{month} {day}{}, {}", ordinal_ending(day), &c[1]),
-        _ => c[0].to_owned(),
+        _ => c[0].replace('-', " "),
     }
 }
 
@@ -179,7 +183,7 @@ mod tests {
             ("at 3:00 p.m. today", "at 3 P M today"),
             ("at 07:00 or 15:30", "at 7 o'clock or 15 30"),
             ("on 2026-11-21", "on November 21st, 2026"),
-            ("on 2026-99-21", "on 2026-99-21"),
+            ("part 2026-99-21", "part 2026 99 21"),
             ("$3.5 million", "3.5 million dollars"),
             ("call 555-1234", "call 5 5 5, 1 2 3 4"),
             ("pages 10-20 and 3–5", "pages 10 to 20 and 3 to 5"),
