@@ -73,6 +73,10 @@ pub struct LlmWork {
 /// Architectures: those of `llama` (SmolLM2, Llama 2 and 3, Mistral), `qwen2`, `qwen3`, `gemma3` and `phi3`. Builds are
 /// portable and choose most instructions at run time; `RUSTFLAGS="-C target-cpu=x86-64-v3"` gains a third more speed on
 /// machines since about 2015.
+///
+/// The arithmetic runs on a pool of the whole process, as large as the machine has physical cores; its threads wait for
+/// each other actively. Where other work keeps the cores busy (a voice that speaks while the model writes on two cores),
+/// start the process with the environment variable `CANDLE_NUM_THREADS=1`.
 pub struct LocalLlm {
     name: String,
     engine: Arc<Engine>,

@@ -53,7 +53,7 @@ type Bpe = TokenizerImpl<ModelWrapper, NormalizerWrapper, PreTokenizerWrapper, P
 
 enum Encoder {
     BytePair(Box<Bpe>),
-    SentencePiece(SentencePiece),
+    SentencePiece(Box<SentencePiece>),
 }
 
 /// A vocabulary.
@@ -112,7 +112,8 @@ impl Tokenizer {
                     Some(byte) => Box::from([byte]),
                     None => token.replace(SPACE, " ").into_bytes().into_boxed_slice(),
                 };
-                let encoder = Encoder::SentencePiece(SentencePiece::new(scored, of_byte, unknown, space_first));
+                let encoder =
+                    Encoder::SentencePiece(Box::new(SentencePiece::new(scored, of_byte, unknown, space_first)));
                 (encoder, tokens.iter().enumerate().map(spell).collect())
             }
             other => {

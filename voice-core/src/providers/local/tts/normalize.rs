@@ -6,11 +6,14 @@ use std::sync::LazyLock;
 use regex::{Captures, Regex};
 
 /// A pattern and what replaces it.
-struct Rule(Regex, fn(&Captures<'_>) -> String);
+struct Rule(Regex, Spoken);
+
+/// What is said instead of a match.
+type Spoken = fn(&Captures<'_>) -> String;
 
 /// In order: markup first, then patterns of numbers from the most to the least particular, then single signs.
 static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
-    let rules: [(&str, fn(&Captures<'_>) -> String); 22] = [
+    let rules: [(&str, Spoken); 22] = [
         (r"!?\[([^\]]*)\]\([^)]*\)", |c| c[1].to_owned()),
         (r"(?m)^\s*(?:#{1,6}|[-*•>]|\d{1,2}[.)])\s+", |_| String::new()),
         (r"[*_`~]{1,3}", |_| String::new()),
