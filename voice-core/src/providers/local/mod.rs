@@ -7,11 +7,15 @@
 //! ```
 
 mod guard;
+mod llm;
 pub mod models;
 mod moonshine;
 mod runtime;
 mod segment;
+mod tts;
 
+pub use llm::{LlmWork, LocalLlm, LocalLlmOptions, Sampling};
 pub use models::ModelDir;
 pub use moonshine::MoonshineStt;
 pub use runtime::ThreadBudget;
+pub use tts::{KokoroOptions, KokoroTts, PiperOptions, PiperTts};

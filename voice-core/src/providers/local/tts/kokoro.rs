@@ -1,0 +1,219 @@
+//! Speech with Kokoro, 82 million parameters, at 24 kHz.
+//!
+//! Source: <https://huggingface.co/hexgrad/Kokoro-82M> (Apache-2.0).
+
+use std::{collections::HashMap, path::Path, sync::Arc};
+
+use async_trait::async_trait;
+use rten::{Model, NodeId, RunOptions, ThreadPool};
+use rten_tensor::{NdTensor, Tensor, prelude::*};
+
+use super::{
+    Voice,
+    phonemes::Phonemizer,
+    speak, to_pcm,
+    trim::{pause_after, trim},
+};
+use crate::{
+    audio::Pcm,
+    error::{Error, ErrorKind, Result, Stage},
+    provider::{CallContext, ResultStream, SynthesisRequest, TextToSpeech, TtsCapabilities},
+    providers::local::{
+        models::ModelDir,
+        runtime::{LoadOnce, ThreadBudget, load_onnx, off_thread, rten_pool},
+    },
+};
+
+/// Samples a second.
+const RATE: u32 = 24_000;
+
+/// The numbers in one style of a voice.
+const STYLE: usize = 256;
+
+/// The most phonemes of one run; the network reads 512 symbols, two of which mark the ends.
+const MOST_PHONEMES: usize = 500;
+
+static NETWORKS: LoadOnce<Network> = LoadOnce::new();
+
+/// How a [`KokoroTts`] speaks.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct KokoroOptions {
+    /// The voice: the name of a file in `voices` (`af_heart`), or the path of any voice file. Names that start with `b`
+    /// speak British English. Default `af_heart`.
+    pub voice: String,
+    /// The pace, 0.5–2; 1 is the voice's own.
+    pub speed: f32,
+    /// How many threads it may keep busy.
+    pub threads: ThreadBudget,
+}
+
+impl Default for KokoroOptions {
+    fn default() -> Self {
+        Self { voice: "af_heart".into(), speed: 1.0, threads: ThreadBudget::default() }
+    }
+}
+
+/// English text to speech with Kokoro-82M on this machine's CPU.
+///
+/// Yields a chunk per clause or sentence, without the silence around it. One copy of the network serves the process;
+/// pieces of all sessions are spoken in the order in which they came.
+pub struct KokoroTts {
+    speaker: Arc<Speaker>,
+}
+
+struct Network {
+    model: Model,
+    tokens: NodeId,
+    style: NodeId,
+    speed: NodeId,
+    sound: NodeId,
+    symbols: HashMap<char, i32>,
+}
+
+struct Speaker {
+    network: Arc<Network>,
+    phonemizer: Arc<Phonemizer>,
+    /// One style for each number of phonemes.
+    styles: Vec<f32>,
+    speed: f32,
+    pool: Arc<ThreadPool>,
+}
+
+impl KokoroTts {
+    /// Loads the network and a voice from a folder with `kokoro.onnx`, `vocab.json` and `voices/*.bin`. Blocks.
+    ///
+    /// # Errors
+    /// `INVALID_REQUEST`: kind `ModelMissing` when a file is missing or damaged, `InvalidConfig` when there is no such
+    /// voice or the speed is out of range.
+    pub fn open(folder: impl AsRef<Path>, options: KokoroOptions) -> Result<Self> {
+        Self::load(folder.as_ref(), options).map_err(|e| e.with_stage(Stage::Tts).with_provider(NAME))
+    }
+
+    fn load(folder: &Path, options: KokoroOptions) -> Result<Self> {
+        if !(0.5..=2.0).contains(&options.speed) {
+            let message = format!("the speed of Kokoro is {}; it can be 0.5 to 2", options.speed);
+            return Err(Error::new(ErrorKind::InvalidConfig, message));
+        }
+        let files = ModelDir::new(folder);
+        let model = files.file("kokoro.onnx")?;
+        let network = NETWORKS.get_or_load(&model, || Network::load(&files))?;
+        let speaker = Speaker {
+            network,
+            phonemizer: Phonemizer::shared(options.voice.starts_with('b'))?,
+            styles: read_voice(&files, &options.voice)?,
+            speed: options.speed,
+            pool: rten_pool(options.threads),
+        };
+        Ok(Self { speaker: Arc::new(speaker) })
+    }
+
+    /// Whether both use the same copy of the network.
+    #[must_use]
+    pub fn shares_model_with(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.speaker.network, &other.speaker.network)
+    }
+}
+
+const NAME: &str = "local/kokoro-82m";
+
+impl std::fmt::Debug for KokoroTts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KokoroTts").field("speed", &self.speaker.speed).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl TextToSpeech for KokoroTts {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    fn capabilities(&self) -> TtsCapabilities {
+        TtsCapabilities { prefers_short_first_piece: true, ..TtsCapabilities::default() }
+    }
+
+    async fn synthesize(&self, request: SynthesisRequest, ctx: &CallContext) -> Result<ResultStream<Pcm>> {
+        speak(self.speaker.clone(), NAME, &request, ctx)
+    }
+
+    async fn warm_up(&self) -> Result<()> {
+        let speaker = self.speaker.clone();
+        off_thread(move || speaker.speak("Hello.").map(drop)).await
+    }
+}
+
+impl Network {
+    fn load(files: &ModelDir) -> Result<Self> {
+        let path = files.file("kokoro.onnx")?;
+        let model = load_onnx(&path)?;
+        let damaged = || {
+            let message = format!("{} is not a Kokoro network; `voice-core models fetch` replaces it", path.display());
+            Error::new(ErrorKind::ModelMissing, message)
+        };
+        let input = |name| model.find_node(name).ok_or_else(damaged);
+        let (tokens, style, speed) = (input("tokens")?, input("style")?, input("speed")?);
+        let sound = model.output_ids().first().copied().ok_or_else(damaged)?;
+        let vocabulary = files.file("vocab.json")?;
+        let symbols = read_symbols(&vocabulary).ok_or_else(|| {
+            let message = format!("{} is damaged; `voice-core models fetch` replaces it", vocabulary.display());
+            Error::new(ErrorKind::ModelMissing, message)
+        })?;
+        Ok(Self { tokens, style, speed, sound, model, symbols })
+    }
+}
+
+fn read_symbols(path: &Path) -> Option<HashMap<char, i32>> {
+    let json: serde_json::Value = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
+    let entries = json.get("vocab")?.as_object()?.iter();
+    entries.map(|(symbol, id)| Some((symbol.chars().next()?, i32::try_from(id.as_i64()?).ok()?))).collect()
+}
+
+fn read_voice(files: &ModelDir, voice: &str) -> Result<Vec<f32>> {
+    let named = files.file(&format!("voices/{voice}.bin"));
+    let path = if Path::new(voice).is_file() { Path::new(voice).to_path_buf() } else { named? };
+    let bytes = std::fs::read(&path).map_err(|e| {
+        Error::new(ErrorKind::ModelMissing, format!("the voice {} cannot be read: {e}", path.display())).with_source(e)
+    })?;
+    if bytes.is_empty() || bytes.len() % (STYLE * size_of::<f32>()) != 0 {
+        let message =
+            format!("{} is not a Kokoro voice: {} bytes, not rows of {STYLE} numbers", path.display(), bytes.len());
+        return Err(Error::new(ErrorKind::ModelMissing, message));
+    }
+    Ok(bytes.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect())
+}
+
+impl Speaker {
+    fn run(&self, symbols: &[i32]) -> Result<Vec<f32>> {
+        let network = &self.network;
+        let rows = self.styles.len() / STYLE;
+        let row = symbols.len().min(rows - 1);
+        let style = self.styles[row * STYLE..][..STYLE].to_vec();
+        let mut padded = Vec::with_capacity(symbols.len() + 2);
+        padded.push(0);
+        padded.extend_from_slice(symbols);
+        padded.push(0);
+        let failed = |e: String| Error::internal(format!("Kokoro failed: {e}"));
+        let inputs = vec![
+            (network.tokens, NdTensor::from_data([1, padded.len()], padded).into()),
+            (network.style, NdTensor::from_data([1, STYLE], style).into()),
+            (network.speed, NdTensor::from_data([1], vec![self.speed]).into()),
+        ];
+        let options = RunOptions::default().with_thread_pool(Some(self.pool.clone()));
+        let [sound] = network.model.run_n(inputs, [network.sound], Some(options)).map_err(|e| failed(e.to_string()))?;
+        let sound: Tensor<f32> = sound.try_into().map_err(|_| failed("its sound is not a row of numbers".into()))?;
+        Ok(sound.iter().copied().collect())
+    }
+}
+
+impl Voice for Speaker {
+    fn speak(&self, piece: &str) -> Result<Pcm> {
+        let phonemes = self.phonemizer.phonemes(piece)?;
+        let symbols: Vec<i32> = phonemes.chars().filter_map(|c| self.network.symbols.get(&c).copied()).collect();
+        let mut sound = Vec::new();
+        for symbols in symbols.chunks(MOST_PHONEMES) {
+            sound.extend(trim(&self.run(symbols)?, RATE, pause_after(piece)));
+        }
+        Ok(to_pcm(&sound, RATE))
+    }
+}

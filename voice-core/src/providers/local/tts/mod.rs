@@ -1,0 +1,94 @@
+//! Voices on this machine's CPU.
+//!
+//! ```text
+//! text ──normalize──► words ──pieces──► clauses ──phonemes──► symbols ──kokoro | piper──► sound ──trim──► chunks
+//! ```
+
+mod kokoro;
+mod normalize;
+mod phonemes;
+mod pieces;
+mod piper;
+mod trim;
+
+use std::sync::{Arc, LazyLock};
+
+use futures_util::{StreamExt, stream};
+use tokio::sync::Semaphore;
+
+pub use self::{
+    kokoro::{KokoroOptions, KokoroTts},
+    piper::{PiperOptions, PiperTts},
+};
+use super::runtime::off_thread;
+use crate::{
+    audio::Pcm,
+    error::{Error, ErrorKind, Result, Stage},
+    provider::{CallContext, ResultStream, SynthesisRequest},
+};
+
+/// One piece is spoken at a time in a process, first come first served: two at once would each take twice as long, and
+/// a long text of one session would keep the others waiting if whole calls took turns.
+static SPEAKING: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(1)));
+
+/// A voice that speaks one piece of normalised text.
+trait Voice: Send + Sync + 'static {
+    /// The sound of a piece; empty when there is nothing to say.
+    fn speak(&self, piece: &str) -> Result<Pcm>;
+}
+
+/// Speaks a text piece by piece, each on a blocking thread when its turn comes. Dropping the stream lets the piece that
+/// is being spoken end unheard and starts no other.
+fn speak(
+    voice: Arc<dyn Voice>,
+    name: &str,
+    request: &SynthesisRequest,
+    ctx: &CallContext,
+) -> Result<ResultStream<Pcm>> {
+    let name: Arc<str> = name.into();
+    if let Some(language) = request.language.as_deref().filter(|l| !is_english(l)) {
+        let message = format!("{name} speaks English (en) only, not {language}; use another voice for it");
+        return Err(Error::new(ErrorKind::RejectedByProvider, message).with_stage(Stage::Tts).with_provider(name));
+    }
+    ctx.check()?;
+    let pieces = pieces::cut(&normalize::for_speech(&request.text)).into_iter();
+    let ctx = ctx.clone();
+    let spoken = stream::unfold(Some(pieces), move |pieces| {
+        let (voice, ctx, name) = (voice.clone(), ctx.clone(), name.clone());
+        async move {
+            let mut pieces = pieces?;
+            let piece = pieces.next()?;
+            match speak_piece(voice, piece, &ctx).await {
+                Ok(sound) => Some((Ok(sound), Some(pieces))),
+                Err(e) => Some((Err(e.with_stage(Stage::Tts).with_provider(name)), None)),
+            }
+        }
+    });
+    Ok(Box::pin(spoken.filter(|item| std::future::ready(!matches!(item, Ok(pcm) if pcm.is_empty())))))
+}
+
+async fn speak_piece(voice: Arc<dyn Voice>, piece: String, ctx: &CallContext) -> Result<Pcm> {
+    let turn = tokio::select! {
+        biased;
+        () = ctx.cancel.cancelled() => return Err(Error::new(ErrorKind::Cancelled, "the turn was cancelled")),
+        turn = SPEAKING.clone().acquire_owned() => turn.map_err(|_| Error::internal("the voices' queue is closed"))?,
+    };
+    ctx.check()?;
+    off_thread(move || {
+        let sound = voice.speak(&piece);
+        drop(turn);
+        sound
+    })
+    .await
+}
+
+/// Whether a BCP 47 tag is English.
+fn is_english(tag: &str) -> bool {
+    tag.split(['-', '_']).next().is_some_and(|language| language.eq_ignore_ascii_case("en"))
+}
+
+/// Samples between −1 and 1 as 16-bit sound.
+fn to_pcm(samples: &[f32], rate: u32) -> Pcm {
+    let samples: Vec<i16> = samples.iter().map(|s| (s.clamp(-1.0, 1.0) * f32::from(i16::MAX)) as i16).collect();
+    Pcm::new(samples, rate)
+}

@@ -1,0 +1,96 @@
+//! Cutting text where a speaker would breathe.
+
+/// A piece longer than this is cut at a clause, and if it has none at a word: voices lose their breath, and the first
+/// sound waits for the whole piece.
+const LONGEST: usize = 220;
+
+/// The first piece is cut at a clause beyond this length, so that sound starts sooner.
+const LONGEST_FIRST: usize = 90;
+
+/// A clause shorter than this stays with the next: alone it would sound cut off.
+const SHORTEST: usize = 16;
+
+/// The pieces of a normalised text, in order; none is empty.
+pub(super) fn cut(text: &str) -> Vec<String> {
+    let mut pieces: Vec<String> = Vec::new();
+    for sentence in split_after(text, |c| matches!(c, '.' | '!' | '?' | '…' | '\n')) {
+        let mut rest = sentence.trim();
+        while !rest.is_empty() {
+            let most = if pieces.is_empty() { LONGEST_FIRST } else { LONGEST };
+            let length = if rest.len() <= most { rest.len() } else { clause_end(rest, most) };
+            let (piece, after) = rest.split_at(length);
+            if piece.chars().any(char::is_alphanumeric) {
+                pieces.push(piece.trim().to_owned());
+            }
+            rest = after.trim_start();
+        }
+    }
+    pieces
+}
+
+/// Where to cut a long sentence: after the last clause within `most` bytes, else after the first clause within
+/// [`LONGEST`], else at the last space there.
+fn clause_end(text: &str, most: usize) -> usize {
+    let clauses = || {
+        let ends = text.match_indices([',', ';', ':', '—']).map(|(at, mark)| at + mark.len());
+        ends.filter(|end| *end >= SHORTEST && text[*end..].starts_with(char::is_whitespace))
+    };
+    let within = clauses().take_while(|end| *end <= most).last();
+    let within = within.or_else(|| clauses().next().filter(|end| *end <= LONGEST));
+    let space = || text.match_indices(' ').map(|(at, _)| at).take_while(|at| *at <= LONGEST).last();
+    let hard = || text.char_indices().map(|(at, _)| at).take_while(|at| *at <= LONGEST).last();
+    if text.len() <= LONGEST {
+        return within.unwrap_or(text.len());
+    }
+    within.or_else(space).filter(|end| *end > 0).or_else(hard).filter(|end| *end > 0).unwrap_or(text.len())
+}
+
+/// Splits after each run of marks that is followed by white space.
+fn split_after(text: &str, mark: impl Fn(char) -> bool) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let mut start = 0;
+    let mut marked = false;
+    for (at, c) in text.char_indices() {
+        if marked && c.is_whitespace() || c == '\n' {
+            parts.push(&text[start..at]);
+            start = at;
+            marked = false;
+        } else {
+            marked = mark(c) || (marked && matches!(c, '"' | '\'' | ')' | '”' | '’'));
+        }
+    }
+    parts.push(&text[start..]);
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_sentence_is_a_piece() {
+        assert_eq!(cut("One. Two? “Three!” Four"), ["One.", "Two?", "“Three!”", "Four"]);
+        assert_eq!(cut("3.5 and 1,000."), ["3.5 and 1,000."]);
+        assert_eq!(cut("  \n"), [] as [&str; 0]);
+        assert_eq!(cut("... -"), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn a_long_first_sentence_is_cut_at_a_clause() {
+        let text =
+            "Once upon a time, there was a clever fox who lived at the edge of a quiet forest and learned to share.";
+        let pieces = cut(text);
+        assert_eq!(pieces[0], "Once upon a time,");
+        assert_eq!(pieces.join(" "), text);
+    }
+
+    #[test]
+    fn nothing_is_lost_of_a_text_without_any_mark() {
+        let text = "word ".repeat(300);
+        let pieces = cut(&text);
+        assert!(pieces.iter().all(|p| p.len() <= LONGEST));
+        assert_eq!(pieces.join(" "), text.trim());
+        let solid = "é".repeat(1000);
+        assert_eq!(cut(&solid).concat(), solid);
+    }
+}

@@ -1,0 +1,237 @@
+//! Speech with Piper voices: small, fast, one `.onnx` file with its `.onnx.json` each.
+//!
+//! Source: <https://github.com/rhasspy/piper>.
+
+use std::{collections::HashMap, path::Path, sync::Arc};
+
+use async_trait::async_trait;
+use rten::{Model, NodeId, RunOptions, ThreadPool};
+use rten_tensor::{NdTensor, Tensor, prelude::*};
+use serde::Deserialize;
+
+use super::{
+    Voice,
+    phonemes::{Phonemizer, to_espeak},
+    speak, to_pcm,
+    trim::{pause_after, trim},
+};
+use crate::{
+    audio::Pcm,
+    error::{Error, ErrorKind, Result, Stage},
+    provider::{CallContext, ResultStream, SynthesisRequest, TextToSpeech, TtsCapabilities},
+    providers::local::runtime::{LoadOnce, ThreadBudget, load_onnx, off_thread, rten_pool},
+};
+
+static VOICES: LoadOnce<PiperVoice> = LoadOnce::new();
+
+/// How a [`PiperTts`] speaks.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct PiperOptions {
+    /// The pace, 0.5–2; 1 is the voice's own.
+    pub speed: f32,
+    /// The number of the speaker, for voices with several. Default 0.
+    pub speaker: u32,
+    /// How many threads it may keep busy.
+    pub threads: ThreadBudget,
+}
+
+impl Default for PiperOptions {
+    fn default() -> Self {
+        Self { speed: 1.0, speaker: 0, threads: ThreadBudget::default() }
+    }
+}
+
+/// English text to speech with a Piper voice on this machine's CPU. Yields a chunk per clause or sentence.
+pub struct PiperTts {
+    name: String,
+    speaker: Arc<Speaker>,
+}
+
+/// What the configuration beside a voice says, as far as it matters here.
+#[derive(Deserialize)]
+struct Config {
+    audio: AudioConfig,
+    #[serde(default)]
+    inference: Inference,
+    #[serde(default)]
+    espeak: Espeak,
+    phoneme_id_map: HashMap<String, Vec<i32>>,
+}
+
+#[derive(Deserialize)]
+struct AudioConfig {
+    sample_rate: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(default)]
+struct Inference {
+    noise_scale: f32,
+    length_scale: f32,
+    noise_w: f32,
+}
+
+impl Default for Inference {
+    fn default() -> Self {
+        Self { noise_scale: 0.667, length_scale: 1.0, noise_w: 0.8 }
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Espeak {
+    voice: String,
+}
+
+struct PiperVoice {
+    model: Model,
+    input: NodeId,
+    lengths: NodeId,
+    scales: NodeId,
+    speaker: Option<NodeId>,
+    sound: NodeId,
+    config: Config,
+}
+
+struct Speaker {
+    voice: Arc<PiperVoice>,
+    phonemizer: Arc<Phonemizer>,
+    speed: f32,
+    number: i32,
+    pool: Arc<ThreadPool>,
+}
+
+impl PiperTts {
+    /// Loads a voice: an `.onnx` file with its configuration beside it (`NAME.onnx.json`). Blocks.
+    ///
+    /// # Errors
+    /// `INVALID_REQUEST`: kind `ModelMissing` when a file is missing or damaged, `InvalidConfig` when the speed is out of
+    /// range or the voice is not English.
+    pub fn open(path: impl AsRef<Path>, options: PiperOptions) -> Result<Self> {
+        let path = path.as_ref();
+        let stem = path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
+        let name = format!("local/piper:{stem}");
+        let speaker = Speaker::load(path, &options);
+        let speaker = speaker.map_err(|e| e.with_stage(Stage::Tts).with_provider(name.as_str()))?;
+        Ok(Self { name, speaker: Arc::new(speaker) })
+    }
+}
+
+impl std::fmt::Debug for PiperTts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PiperTts").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl TextToSpeech for PiperTts {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn capabilities(&self) -> TtsCapabilities {
+        TtsCapabilities { prefers_short_first_piece: true, ..TtsCapabilities::default() }
+    }
+
+    async fn synthesize(&self, request: SynthesisRequest, ctx: &CallContext) -> Result<ResultStream<Pcm>> {
+        speak(self.speaker.clone(), &self.name, &request, ctx)
+    }
+
+    async fn warm_up(&self) -> Result<()> {
+        let speaker = self.speaker.clone();
+        off_thread(move || speaker.speak("Hello.").map(drop)).await
+    }
+}
+
+impl PiperVoice {
+    fn load(path: &Path) -> Result<Self> {
+        let missing = |what: String| Error::new(ErrorKind::ModelMissing, what);
+        if !path.is_file() {
+            return Err(missing(format!("there is no Piper voice {}; name the path of an .onnx file", path.display())));
+        }
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(".json");
+        let shown = Path::new(&beside).display();
+        let json =
+            std::fs::read(&beside).map_err(|e| missing(format!("a Piper voice needs {shown} beside it: {e}")))?;
+        let config: Config =
+            serde_json::from_slice(&json).map_err(|e| missing(format!("{shown} is no Piper configuration: {e}")))?;
+        if !(config.espeak.voice.is_empty() || super::is_english(&config.espeak.voice)) {
+            let message = format!("the voice speaks `{}`; only English voices can be used here", config.espeak.voice);
+            return Err(Error::new(ErrorKind::InvalidConfig, message));
+        }
+        let model = load_onnx(path)?;
+        let damaged = || missing(format!("{} is not a Piper voice", path.display()));
+        let input = |name| model.find_node(name).ok_or_else(damaged);
+        Ok(Self {
+            input: input("input")?,
+            lengths: input("input_lengths")?,
+            scales: input("scales")?,
+            speaker: model.find_node("sid"),
+            sound: model.output_ids().first().copied().ok_or_else(damaged)?,
+            config,
+            model,
+        })
+    }
+
+    /// The ids of phonemes as Piper wants them: a start, each sound followed by a pad, an end.
+    fn ids(&self, phonemes: &str) -> Vec<i32> {
+        let map = &self.config.phoneme_id_map;
+        let id = |symbol: &str| map.get(symbol).into_iter().flatten().copied();
+        let pad: Vec<i32> = id("_").collect();
+        let mut ids: Vec<i32> = id("^").chain(pad.iter().copied()).collect();
+        for symbol in phonemes.chars() {
+            let sound: Vec<i32> = id(symbol.encode_utf8(&mut [0; 4])).collect();
+            if !sound.is_empty() {
+                ids.extend(sound);
+                ids.extend(&pad);
+            }
+        }
+        ids.extend(id("$"));
+        ids
+    }
+}
+
+impl Speaker {
+    fn load(path: &Path, options: &PiperOptions) -> Result<Self> {
+        if !(0.5..=2.0).contains(&options.speed) {
+            let message = format!("the speed of the voice is {}; it can be 0.5 to 2", options.speed);
+            return Err(Error::new(ErrorKind::InvalidConfig, message));
+        }
+        let voice = VOICES.get_or_load(path, || PiperVoice::load(path))?;
+        let british = voice.config.espeak.voice.to_ascii_lowercase().contains("gb");
+        Ok(Self {
+            phonemizer: Phonemizer::shared(british)?,
+            voice,
+            speed: options.speed,
+            number: i32::try_from(options.speaker).unwrap_or(i32::MAX),
+            pool: rten_pool(options.threads),
+        })
+    }
+}
+
+impl Voice for Speaker {
+    fn speak(&self, piece: &str) -> Result<Pcm> {
+        let voice = &self.voice;
+        let ids = voice.ids(&to_espeak(&self.phonemizer.phonemes(piece)?));
+        let inference = &voice.config.inference;
+        let scales = vec![inference.noise_scale, inference.length_scale / self.speed, inference.noise_w];
+        let failed = |e: String| Error::internal(format!("the Piper voice failed: {e}"));
+        let length = i32::try_from(ids.len()).map_err(|e| failed(e.to_string()))?;
+        let mut inputs = vec![
+            (voice.input, NdTensor::from_data([1, ids.len()], ids).into()),
+            (voice.lengths, NdTensor::from_data([1], vec![length]).into()),
+            (voice.scales, NdTensor::from_data([3], scales).into()),
+        ];
+        if let Some(speaker) = voice.speaker {
+            inputs.push((speaker, NdTensor::from_data([1], vec![self.number]).into()));
+        }
+        let options = RunOptions::default().with_thread_pool(Some(self.pool.clone()));
+        let [sound] = voice.model.run_n(inputs, [voice.sound], Some(options)).map_err(|e| failed(e.to_string()))?;
+        let sound: Tensor<f32> = sound.try_into().map_err(|_| failed("its sound is not a row of numbers".into()))?;
+        let sound: Vec<f32> = sound.iter().copied().collect();
+        let rate = voice.config.audio.sample_rate;
+        Ok(to_pcm(&trim(&sound, rate, pause_after(piece)), rate))
+    }
+}
