@@ -24,7 +24,7 @@
 typedef enum {
   // It worked.
   VC_OK = 0,
-  // An argument, the config or the audio cannot be accepted; also: a handle that is NULL or freed.
+  // An argument or the audio cannot be accepted; also: a handle that is NULL or freed.
   VC_VALIDATION_ERROR = 1,
   // There is no valid login.
   VC_UNAUTHORIZED = 2,
@@ -36,7 +36,7 @@ typedef enum {
   VC_SESSION_NOT_FOUND = 5,
   // Too many calls; `vc_error_retry_after_ms` may say how long to wait.
   VC_RATE_LIMIT_EXCEEDED = 6,
-  // The call makes no sense now: the agent is closed, a model is missing, a file cannot be read.
+  // The call makes no sense now: the config is wrong, the agent is closed, a model is missing, a file cannot be read.
   VC_INVALID_REQUEST = 7,
   // Conversations could not be read or written.
   VC_STORAGE_ERROR = 8,
@@ -69,6 +69,32 @@ typedef enum {
   // The turn is complete and stored: `vc_event_reply`.
   VC_EVENT_DONE = 7,
 } vc_event_kind;
+
+// An agent: any number of turns at a time, from any threads. The caller frees it with `vc_agent_free`.
+typedef struct vc_agent vc_agent;
+
+// Bytes or a text that the library hands over. The caller frees it with `vc_bytes_free`.
+typedef struct vc_bytes vc_bytes;
+
+// A turn that runs by itself. The caller frees it with `vc_call_free`.
+typedef struct vc_call vc_call;
+
+// Why a call failed. The caller frees it with `vc_error_free`; it holds no secret, no audio and nothing anybody said.
+typedef struct vc_error vc_error;
+
+// Something that happened in a turn. The caller frees one from `vc_stream_next` with `vc_event_free`; the one that a callback
+// gets is the library's.
+typedef struct vc_event vc_event;
+
+// What a turn gave. The caller frees it with `vc_reply_free`.
+typedef struct vc_reply vc_reply;
+
+// Where a host's answer goes. It ends with exactly one of `vc_responder_finish`, `vc_responder_fail` and `vc_responder_free`,
+// after which the handle is none. Any thread, also long after the host's function returned.
+typedef struct vc_responder vc_responder;
+
+// The events of a turn, to be pulled. The caller frees it with `vc_stream_free`.
+typedef struct vc_stream vc_stream;
 
 // A recogniser of the host. Its function is called on a thread of the library that it may keep busy, several calls at a time;
 // it must not throw, and must not make calls that block on this library.

@@ -3,19 +3,21 @@
 use std::ffi::c_char;
 
 use serde_json::json;
-use voice_bridge::Agent;
+use voice_bridge::{Agent, runtime};
 
 use crate::{
-    error::{run, value, vc_error, vc_status},
+    error::{run, run_blocking, value, vc_error, vc_status},
     handle::{self, handles},
     host::{adopted, vc_hosts},
     memory::{bytes, cleared, optional_text, put, text, vc_bytes},
 };
 
-handles! {
-    /// An agent: any number of turns at a time, from any threads. The caller frees it with `vc_agent_free`.
-    vc_agent => Agent;
+/// An agent: any number of turns at a time, from any threads. The caller frees it with `vc_agent_free`.
+pub struct vc_agent {
+    _opaque: [u8; 0],
 }
+
+handles!(vc_agent => Agent);
 
 /// Makes an agent that runs offline with local models.
 ///
@@ -28,7 +30,7 @@ pub extern "C" fn vc_agent_new_local(
     agent: *mut *mut vc_agent,
     error: *mut *mut vc_error,
 ) -> vc_status {
-    run(error, || {
+    run_blocking(error, || {
         let agent = cleared("agent", agent)?;
         let mut config = json!({ "stt": "local", "llm": "local", "tts": "local" });
         if let Some(storage) = optional_text("storage", storage)? {
@@ -52,9 +54,11 @@ pub extern "C" fn vc_agent_new(
     error: *mut *mut vc_error,
 ) -> vc_status {
     run(error, || {
-        // First, so that whatever fails below gives the host its objects back.
+        let agent = cleared("agent", agent);
+        // Before anything can fail, so that the host gets its objects back.
         let hosts = adopted(hosts)?;
-        let agent = cleared("agent", agent)?;
+        let agent = agent?;
+        runtime::may_block()?;
         let config = optional_text("config_json", config_json)?.unwrap_or_else(|| "{}".to_owned());
         put(agent, handle::open(Agent::build(&config, hosts).wait()?));
         Ok(())
@@ -64,14 +68,14 @@ pub extern "C" fn vc_agent_new(
 /// Makes every provider ready, so that the first turn is as fast as the others. Blocks; not on a thread of the library.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_agent_warm_up(agent: *const vc_agent, error: *mut *mut vc_error) -> vc_status {
-    run(error, || handle::get(agent)?.warm_up().wait())
+    run_blocking(error, || handle::get(agent)?.warm_up().wait())
 }
 
 /// Closes an agent: cancels what runs, finishes what is being saved. The handle stays, to be freed; turns fail from now on. A
 /// second time is fine. Blocks; not on a thread of the library.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_agent_close(agent: *const vc_agent, error: *mut *mut vc_error) -> vc_status {
-    run(error, || handle::get(agent)?.close().wait())
+    run_blocking(error, || handle::get(agent)?.close().wait())
 }
 
 /// Frees an agent's handle. Turns under way keep the agent until they end; call `vc_agent_close` first to end them. NULL and a second time are
@@ -103,7 +107,7 @@ pub extern "C" fn vc_sessions_call(
     result: *mut *mut vc_bytes,
     error: *mut *mut vc_error,
 ) -> vc_status {
-    run(error, || {
+    run_blocking(error, || {
         let result = cleared("result", result)?;
         let arguments = optional_text("arguments_json", arguments_json)?.unwrap_or_else(|| "{}".to_owned());
         let answer = handle::get(agent)?.sessions(&text("method", method)?, &arguments).wait()?;

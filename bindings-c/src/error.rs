@@ -2,7 +2,7 @@
 
 use std::ffi::{CString, c_char};
 
-use voice_bridge::{ErrorRecord, Outcome, guard};
+use voice_bridge::{ErrorRecord, Outcome, guard, runtime};
 
 use crate::{
     handle::{self, handles},
@@ -15,7 +15,7 @@ use crate::{
 pub enum vc_status {
     /// It worked.
     VC_OK = 0,
-    /// An argument, the config or the audio cannot be accepted; also: a handle that is NULL or freed.
+    /// An argument or the audio cannot be accepted; also: a handle that is NULL or freed.
     VC_VALIDATION_ERROR = 1,
     /// There is no valid login.
     VC_UNAUTHORIZED = 2,
@@ -27,7 +27,7 @@ pub enum vc_status {
     VC_SESSION_NOT_FOUND = 5,
     /// Too many calls; `vc_error_retry_after_ms` may say how long to wait.
     VC_RATE_LIMIT_EXCEEDED = 6,
-    /// The call makes no sense now: the agent is closed, a model is missing, a file cannot be read.
+    /// The call makes no sense now: the config is wrong, the agent is closed, a model is missing, a file cannot be read.
     VC_INVALID_REQUEST = 7,
     /// Conversations could not be read or written.
     VC_STORAGE_ERROR = 8,
@@ -58,10 +58,12 @@ const CODES: [(&str, vc_status); 12] = [
     ("INTERNAL_ERROR", VC_INTERNAL_ERROR),
 ];
 
-handles! {
-    /// Why a call failed. The caller frees it with `vc_error_free`; it holds no secret, no audio and nothing anybody said.
-    vc_error => Failure;
+/// Why a call failed. The caller frees it with `vc_error_free`; it holds no secret, no audio and nothing anybody said.
+pub struct vc_error {
+    _opaque: [u8; 0],
 }
+
+handles!(vc_error => Failure);
 
 pub(crate) struct Failure {
     record: ErrorRecord,
@@ -103,6 +105,14 @@ pub(crate) fn run(error: *mut *mut vc_error, body: impl FnOnce() -> Outcome<()>)
         put(error, Failure::open(record));
     }
     status
+}
+
+/// As [`run`], for a body that waits: on a thread of the library it fails before it has begun anything.
+pub(crate) fn run_blocking(error: *mut *mut vc_error, body: impl FnOnce() -> Outcome<()>) -> vc_status {
+    run(error, || {
+        runtime::may_block()?;
+        body()
+    })
 }
 
 /// Runs the body of a function that cannot say why it failed.

@@ -35,11 +35,13 @@ pub enum vc_event_kind {
 
 use vc_event_kind::*;
 
-handles! {
-    /// Something that happened in a turn. The caller frees one from `vc_stream_next` with `vc_event_free`; the one that a callback
-    /// gets is the library's.
-    vc_event => Happening;
+/// Something that happened in a turn. The caller frees one from `vc_stream_next` with `vc_event_free`; the one that a callback
+/// gets is the library's.
+pub struct vc_event {
+    _opaque: [u8; 0],
 }
+
+handles!(vc_event => Happening);
 
 pub(crate) struct Happening {
     record: EventRecord,

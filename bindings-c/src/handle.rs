@@ -26,19 +26,14 @@ pub(crate) trait Handle: Sized {
     const NAME: &'static str;
 }
 
-/// Declares opaque handle types.
+/// Says what stands behind a type of handle. The types themselves are written out, since the header is made from them.
 macro_rules! handles {
-    ($($(#[$doc:meta])* $name:ident => $object:ty;)*) => {$(
-        $(#[$doc])*
-        pub struct $name {
-            _opaque: [u8; 0],
-        }
-
+    ($($name:ident => $object:ty),+) => {$(
         impl $crate::handle::Handle for $name {
             type Object = $object;
             const NAME: &'static str = stringify!($name);
         }
-    )*};
+    )+};
 }
 pub(crate) use handles;
 

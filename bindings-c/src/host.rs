@@ -210,11 +210,13 @@ impl HostStore for HostObject<Ask> {
     }
 }
 
-handles! {
-    /// Where a host's answer goes. It ends with exactly one of `vc_responder_finish`, `vc_responder_fail` and `vc_responder_free`,
-    /// after which the handle is none. Any thread, also long after the host's function returned.
-    vc_responder => Mutex<Answer>;
+/// Where a host's answer goes. It ends with exactly one of `vc_responder_finish`, `vc_responder_fail` and `vc_responder_free`,
+/// after which the handle is none. Any thread, also long after the host's function returned.
+pub struct vc_responder {
+    _opaque: [u8; 0],
 }
+
+handles!(vc_responder => Mutex<Answer>);
 
 pub(crate) enum Answer {
     Transcript(Responder<Transcript>),

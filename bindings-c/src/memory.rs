@@ -9,10 +9,12 @@ use crate::{
     handle::{self, handles},
 };
 
-handles! {
-    /// Bytes or a text that the library hands over. The caller frees it with `vc_bytes_free`.
-    vc_bytes => Vec<u8>;
+/// Bytes or a text that the library hands over. The caller frees it with `vc_bytes_free`.
+pub struct vc_bytes {
+    _opaque: [u8; 0],
 }
+
+handles!(vc_bytes => Vec<u8>);
 
 /// Wraps bytes; a NUL behind them makes every text a C string.
 pub(crate) fn bytes(mut data: Vec<u8>) -> *mut vc_bytes {

@@ -13,10 +13,12 @@ use crate::{
     memory::{bytes, c_text, cleared, put, text, vc_bytes},
 };
 
-handles! {
-    /// What a turn gave. The caller frees it with `vc_reply_free`.
-    vc_reply => Given;
+/// What a turn gave. The caller frees it with `vc_reply_free`.
+pub struct vc_reply {
+    _opaque: [u8; 0],
 }
+
+handles!(vc_reply => Given);
 
 pub(crate) struct Given {
     record: ReplyRecord,

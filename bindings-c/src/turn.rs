@@ -12,7 +12,7 @@ use voice_bridge::{
 
 use crate::{
     agent::vc_agent,
-    error::{Failure, run, value, vc_error, vc_status},
+    error::{Failure, run, run_blocking, value, vc_error, vc_status},
     event::{Happening, vc_event},
     handle::{self, handles},
     memory::{UserData, cleared, copied, given, optional_text, put, text},
@@ -127,7 +127,7 @@ fn converse(
     reply: *mut *mut vc_reply,
     error: *mut *mut vc_error,
 ) -> vc_status {
-    run(error, || {
+    run_blocking(error, || {
         let reply = cleared("reply", reply)?;
         let record = handle::get(agent)?.turn(input?.read()?, options.read()?).wait()?;
         put(reply, Given::open(record));
@@ -206,12 +206,17 @@ fn begun(agent: *const vc_agent, input: *const vc_input, options: *const vc_turn
     handle::get(agent)?.stream(given(input, NO_INPUT).read()?, given(options, NO_OPTIONS).read()?)
 }
 
-handles! {
-    /// The events of a turn, to be pulled. The caller frees it with `vc_stream_free`.
-    vc_stream => Pulled;
-    /// A turn that runs by itself. The caller frees it with `vc_call_free`.
-    vc_call => Running;
+/// The events of a turn, to be pulled. The caller frees it with `vc_stream_free`.
+pub struct vc_stream {
+    _opaque: [u8; 0],
 }
+
+/// A turn that runs by itself. The caller frees it with `vc_call_free`.
+pub struct vc_call {
+    _opaque: [u8; 0],
+}
+
+handles!(vc_stream => Pulled, vc_call => Running);
 
 pub(crate) struct Pulled {
     events: EventStream,
@@ -249,7 +254,7 @@ pub extern "C" fn vc_stream_next(
     event: *mut *mut vc_event,
     error: *mut *mut vc_error,
 ) -> vc_status {
-    run(error, || {
+    run_blocking(error, || {
         let event = cleared("event", event)?;
         let stream = handle::get(stream)?;
         let mut ready = stream.ready.lock().unwrap_or_else(PoisonError::into_inner);
@@ -376,10 +381,9 @@ pub extern "C" fn vc_call_wait(
     reply: *mut *mut vc_reply,
     error: *mut *mut vc_error,
 ) -> vc_status {
-    run(error, || {
+    run_blocking(error, || {
         put(reply, std::ptr::null_mut());
         let call = handle::get(call)?;
-        runtime::may_block()?;
         let outcome = call.end.outcome.lock().unwrap_or_else(PoisonError::into_inner);
         let outcome = call.end.reached.wait_while(outcome, |o| o.is_none()).unwrap_or_else(PoisonError::into_inner);
         if let Some(outcome) = outcome.clone() {
