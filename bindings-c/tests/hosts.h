@@ -71,8 +71,9 @@ static inline void speak(void *user_data, const char *text, const char *language
 
 // Fails with the code that user_data names.
 static inline void fail(void *user_data, const char *request_json, vc_responder *answer) {
-    vc_failure failure = {0};
+    vc_failure failure;
     (void)request_json;
+    memset(&failure, 0, sizeof failure);
     failure.code = (const char *)user_data;
     failure.message = "the host's model is broken";
     failure.retryable = -1;
