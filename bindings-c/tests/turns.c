@@ -194,6 +194,57 @@ static void a_host_that_fails_is_told_apart(void) {
     vc_agent_free(agent);
 }
 
+struct shelf {
+    bool broken;
+    int saved, asked;
+};
+
+static void store(void *user_data, const char *method, const char *arguments_json, vc_responder *answer) {
+    struct shelf *shelf = user_data;
+    CHECK(arguments_json[0] == '{');
+    __atomic_fetch_add(&shelf->asked, 1, __ATOMIC_SEQ_CST);
+    if (shelf->broken) {
+        vc_failure full = {.code = "STORAGE_ERROR", .message = "the shelf is full", .retryable = -1};
+        vc_responder_fail(answer, &full);
+        return;
+    }
+    const char *result = "null";
+    if (strcmp(method, "save_turn") == 0) {
+        CHECK(strstr(arguments_json, "\"messages\"") != NULL && strstr(arguments_json, "Keep this") != NULL);
+        __atomic_fetch_add(&shelf->saved, 1, __ATOMIC_SEQ_CST);
+        result = "true";
+    } else if (strcmp(method, "messages") == 0 || strcmp(method, "list_sessions") == 0) {
+        result = "{\"items\": [], \"has_more\": false}";
+    }
+    vc_responder_send_text(answer, result);
+    vc_responder_finish(answer);
+}
+
+static void a_store_in_c_keeps_the_turn(void) {
+    struct shelf shelf = {0};
+    vc_stt_vtable stt = {"c/ears", NULL, hear, NULL};
+    vc_llm_vtable llm = {"c/mind", NULL, think, NULL};
+    vc_tts_vtable tts = {"c/mouth", NULL, speak, NULL};
+    vc_store_vtable kept = {"c/shelf", &shelf, store, NULL};
+    vc_hosts hosts = {&stt, &llm, &tts, &kept};
+    vc_agent *agent = NULL;
+    vc_reply *reply = NULL;
+    vc_bytes *list = NULL;
+    OK(vc_agent_new(NULL, &hosts, &agent, error));
+    OK(vc_converse_text(agent, "Keep this", &reply, error));
+    vc_reply_free(reply);
+    CHECK(shelf.saved == 1);
+    OK(vc_sessions_call(agent, "list", NULL, &list, error));
+    CHECK(strcmp(vc_bytes_data(list), "{\"items\":[],\"has_more\":false}") == 0);
+    vc_bytes_free(list);
+    shelf.broken = true;
+    FAILS(VC_STORAGE_ERROR, vc_converse_text(agent, "Keep this", &reply, error));
+    FAILS(VC_STORAGE_ERROR, vc_sessions_call(agent, "list", NULL, &list, error));
+    shelf.broken = false;
+    OK(vc_agent_close(agent, error));
+    vc_agent_free(agent);
+}
+
 static void host_objects_are_given_back_once(void) {
     int drops = 0;
     vc_llm_vtable llm = {"c/mind", &drops, think, count_drop};
@@ -376,6 +427,7 @@ int main(void) {
     RUN(a_callback_gets_the_events_and_one_end);
     RUN(a_cancelled_turn_ends_and_its_provider_knows);
     RUN(a_host_that_fails_is_told_apart);
+    RUN(a_store_in_c_keeps_the_turn);
     RUN(host_objects_are_given_back_once);
     RUN(misuse_is_a_clear_error);
     RUN(the_log_reaches_the_host_without_what_was_said);
