@@ -98,9 +98,7 @@ impl<T: Send + 'static> Call<T> {
     /// # Errors
     /// The work's own error; `CANCELLED` when it was cancelled.
     pub fn wait(mut self) -> Outcome<T> {
-        if tokio::runtime::Handle::try_current().is_ok() {
-            return Err(ErrorRecord::internal("a blocking call was made on a thread of the runtime"));
-        }
+        runtime::may_block()?;
         let result = self.result.take().map(oneshot::Receiver::blocking_recv);
         result.and_then(Result::ok).unwrap_or_else(|| Err(cancelled()))
     }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use voice_core::{
-    Error, ErrorKind, LanguageModel, Message, Pcm, Result, SessionId, SpeechToText, TextToSpeech, Transcript,
+    Error, ErrorKind, LanguageModel, Message, Result, SessionId, SpeechToText, TextToSpeech,
     provider::{
         CallContext, FinishReason, GenerateRequest, LlmEvent, ResultStream, SttCapabilities, SynthesisRequest,
         TranscribeRequest, TtsCapabilities,
@@ -21,6 +21,7 @@ use voice_core::{
     store::{ConversationStore, MessageQuery, Page, Saved, Session, SessionQuery, TurnRecord},
     time::Timestamp,
 };
+pub use voice_core::{Pcm, Transcript};
 
 /// Where a host's answer goes: items, then [`finish`](Responder::finish) or [`fail`](Responder::fail). Dropping it without
 /// either is a failure ("the host gave no answer").
@@ -129,7 +130,7 @@ impl<H: HostStt> SpeechToText for SttAdaptor<H> {
 
     async fn transcribe(&self, request: TranscribeRequest, _: &CallContext) -> Result<ResultStream<Transcript>> {
         let (answer, stream) = Responder::new();
-        self.1.transcribe(request.audio.samples, request.language, answer);
+        self.1.transcribe(Arc::from(&request.audio.samples[..]), request.language, answer);
         Ok(stream)
     }
 }

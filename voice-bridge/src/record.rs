@@ -36,7 +36,7 @@ impl ReplyRecord {
     /// `VALIDATION_ERROR` for an unknown format.
     pub fn encoded(&self, format: &str) -> Outcome<Vec<u8>> {
         let format = format.parse().map_err(ErrorRecord::from)?;
-        Ok(self.inner.audio.encode(format)?)
+        Ok(self.inner.audio.encode(format)?.into())
     }
 
     /// Writes the sound to a file, in the format that its name says.
@@ -50,6 +50,10 @@ impl ReplyRecord {
     /// Everything but the sound, as JSON.
     #[must_use]
     pub fn to_json(&self) -> String {
+        self.json().to_string()
+    }
+
+    fn json(&self) -> serde_json::Value {
         let reply = &self.inner;
         json!({
             "transcript": reply.transcript,
@@ -65,7 +69,6 @@ impl ReplyRecord {
             "timings_ms": reply.timings,
             "usage": reply.usage,
         })
-        .to_string()
     }
 }
 
@@ -150,6 +153,28 @@ impl EventRecord {
             total_ms: ms(metrics.total),
             attempts: metrics.attempts,
         }
+    }
+
+    /// The event as JSON, its kind as `type`; of sound the number of samples and the rate, of a reply what
+    /// [`ReplyRecord::to_json`] gives.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let mut value = match self {
+            Self::Started { session_id, turn_id } => json!({ "session_id": session_id, "turn_id": turn_id }),
+            Self::Transcript { text, is_final, language } => {
+                json!({ "text": text, "final": is_final, "language": language })
+            }
+            Self::Text { delta } => json!({ "text": delta }),
+            Self::Audio { pcm } => json!({ "samples": pcm.samples().len(), "sample_rate": pcm.sample_rate() }),
+            Self::Metrics { stage, provider, first_result_ms, total_ms, attempts } => json!({
+                "stage": stage, "provider": provider, "first_result_ms": first_result_ms, "total_ms": total_ms,
+                "attempts": attempts,
+            }),
+            Self::AudioFailed { error } => json!({ "error": error }),
+            Self::Done { reply } => json!({ "reply": reply.json() }),
+        };
+        value["type"] = self.kind().into();
+        value.to_string()
     }
 
     /// The kind of event, the same word in every language: `started`, `transcript`, `text`, `audio`, `metrics`,

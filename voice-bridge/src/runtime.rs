@@ -41,6 +41,19 @@ pub fn handle() -> Outcome<Handle> {
     Ok(handle)
 }
 
+/// Whether this thread may wait for the library: one of the library's own must not, others would wait for it.
+///
+/// # Errors
+/// `INTERNAL_ERROR` on a thread of the runtime.
+pub fn may_block() -> Outcome<()> {
+    if Handle::try_current().is_ok() {
+        return Err(ErrorRecord::internal(
+            "a blocking call was made on a thread of the library; make it on one of your own",
+        ));
+    }
+    Ok(())
+}
+
 /// Stops the runtime without waiting for work that is under way. The next call starts a fresh one.
 pub fn shutdown() {
     let started = RUNTIME.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -1,0 +1,198 @@
+//! Statuses and errors.
+
+use std::ffi::{CString, c_char};
+
+use voice_bridge::{ErrorRecord, Outcome, guard, runtime};
+
+use crate::{
+    handle::{self, handles},
+    memory::{c_text, put},
+};
+
+/// How a call ended. The numbers never change; the names are the codes that every language uses.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum vc_status {
+    /// It worked.
+    VC_OK = 0,
+    /// An argument or the audio cannot be accepted; also: a handle that is NULL or freed.
+    VC_VALIDATION_ERROR = 1,
+    /// There is no valid login.
+    VC_UNAUTHORIZED = 2,
+    /// The API key of a user of the host is not valid.
+    VC_INVALID_API_KEY = 3,
+    /// A provider refused its key.
+    VC_INVALID_PROVIDER_KEY = 4,
+    /// There is no such session.
+    VC_SESSION_NOT_FOUND = 5,
+    /// Too many calls; `vc_error_retry_after_ms` may say how long to wait.
+    VC_RATE_LIMIT_EXCEEDED = 6,
+    /// The call makes no sense now: the config is wrong, the agent is closed, a model is missing, a file cannot be read.
+    VC_INVALID_REQUEST = 7,
+    /// Conversations could not be read or written.
+    VC_STORAGE_ERROR = 8,
+    /// A provider failed.
+    VC_PROVIDER_ERROR = 9,
+    /// It took too long.
+    VC_TIMEOUT = 10,
+    /// It was cancelled.
+    VC_CANCELLED = 11,
+    /// A defect, or a blocking call on a thread of the library.
+    VC_INTERNAL_ERROR = 12,
+}
+
+use vc_status::*;
+
+const CODES: [(&str, vc_status); 12] = [
+    ("VALIDATION_ERROR", VC_VALIDATION_ERROR),
+    ("UNAUTHORIZED", VC_UNAUTHORIZED),
+    ("INVALID_API_KEY", VC_INVALID_API_KEY),
+    ("INVALID_PROVIDER_KEY", VC_INVALID_PROVIDER_KEY),
+    ("SESSION_NOT_FOUND", VC_SESSION_NOT_FOUND),
+    ("RATE_LIMIT_EXCEEDED", VC_RATE_LIMIT_EXCEEDED),
+    ("INVALID_REQUEST", VC_INVALID_REQUEST),
+    ("STORAGE_ERROR", VC_STORAGE_ERROR),
+    ("PROVIDER_ERROR", VC_PROVIDER_ERROR),
+    ("TIMEOUT", VC_TIMEOUT),
+    ("CANCELLED", VC_CANCELLED),
+    ("INTERNAL_ERROR", VC_INTERNAL_ERROR),
+];
+
+/// Why a call failed. The caller frees it with `vc_error_free`; it holds no secret, no audio and nothing anybody said.
+pub struct vc_error {
+    _opaque: [u8; 0],
+}
+
+handles!(vc_error => Failure);
+
+pub(crate) struct Failure {
+    record: ErrorRecord,
+    code: CString,
+    kind: CString,
+    message: CString,
+    stage: Option<CString>,
+    provider: Option<CString>,
+}
+
+impl Failure {
+    pub(crate) fn open(record: ErrorRecord) -> *mut vc_error {
+        handle::open(Self {
+            code: c_text(&record.code),
+            kind: c_text(&record.kind),
+            message: c_text(&record.detail),
+            stage: record.stage.as_deref().map(c_text),
+            provider: record.provider.as_deref().map(c_text),
+            record,
+        })
+    }
+}
+
+fn status_of(record: &ErrorRecord) -> vc_status {
+    CODES.iter().find(|(code, _)| *code == record.code).map_or(VC_INTERNAL_ERROR, |(_, status)| *status)
+}
+
+/// Runs the body of a function that can fail: a panic becomes an error, and the error goes where the caller wants it.
+pub(crate) fn run(error: *mut *mut vc_error, body: impl FnOnce() -> Outcome<()>) -> vc_status {
+    put(error, std::ptr::null_mut());
+    let outcome = guard(|| {
+        #[cfg(feature = "testing")]
+        crate::testing::panic_if_armed();
+        body()
+    });
+    let Err(record) = outcome else { return VC_OK };
+    let status = status_of(&record);
+    if !error.is_null() {
+        put(error, Failure::open(record));
+    }
+    status
+}
+
+/// As [`run`], for a body that waits: on a thread of the library it fails before it has begun anything.
+pub(crate) fn run_blocking(error: *mut *mut vc_error, body: impl FnOnce() -> Outcome<()>) -> vc_status {
+    run(error, || {
+        runtime::may_block()?;
+        body()
+    })
+}
+
+/// Runs the body of a function that cannot say why it failed.
+pub(crate) fn value<T>(otherwise: T, body: impl FnOnce() -> T) -> T {
+    guard(|| {
+        #[cfg(feature = "testing")]
+        crate::testing::panic_if_armed();
+        Ok(body())
+    })
+    .unwrap_or(otherwise)
+}
+
+fn borrowed(error: *const vc_error, field: impl FnOnce(&Failure) -> &CString) -> *const c_char {
+    value(c"".as_ptr(), || handle::get(error).map_or(c"".as_ptr(), |e| field(&e).as_ptr()))
+}
+
+fn borrowed_optional(error: *const vc_error, field: impl FnOnce(&Failure) -> Option<&CString>) -> *const c_char {
+    let null = std::ptr::null();
+    value(null, || handle::get(error).map_or(null, |e| field(&e).map_or(null, |text| text.as_ptr())))
+}
+
+/// The stable code, for example `VALIDATION_ERROR`. Belongs to the error; empty for NULL. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn vc_error_code(error: *const vc_error) -> *const c_char {
+    borrowed(error, |e| &e.code)
+}
+
+/// The finer kind, for example `no_speech`. Belongs to the error; empty for NULL. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn vc_error_kind(error: *const vc_error) -> *const c_char {
+    borrowed(error, |e| &e.kind)
+}
+
+/// What happened and what to do, for people. Belongs to the error; empty for NULL. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn vc_error_message(error: *const vc_error) -> *const c_char {
+    borrowed(error, |e| &e.message)
+}
+
+/// The stage of the turn (`admit`, `audio`, `stt`, `llm`, `tts`, `store`), or NULL. Belongs to the error. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn vc_error_stage(error: *const vc_error) -> *const c_char {
+    borrowed_optional(error, |e| e.stage.as_ref())
+}
+
+/// The provider that failed, or NULL. Belongs to the error. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn vc_error_provider(error: *const vc_error) -> *const c_char {
+    borrowed_optional(error, |e| e.provider.as_ref())
+}
+
+/// The code as a status; `VC_OK` for NULL. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn vc_error_status(error: *const vc_error) -> vc_status {
+    value(VC_OK, || handle::get(error).map_or(VC_OK, |e| status_of(&e.record)))
+}
+
+/// Whether the same call may succeed when made again. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn vc_error_retryable(error: *const vc_error) -> bool {
+    value(false, || handle::get(error).is_ok_and(|e| e.record.retryable))
+}
+
+/// How long to wait before that, in milliseconds; -1: nobody said. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn vc_error_retry_after_ms(error: *const vc_error) -> i64 {
+    value(-1, || {
+        let wait = handle::get(error).ok().and_then(|e| e.record.retry_after_ms);
+        wait.map_or(-1, |ms| i64::try_from(ms).unwrap_or(i64::MAX))
+    })
+}
+
+/// The HTTP status with which a web host should answer; 0 for NULL. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn vc_error_http_status(error: *const vc_error) -> u16 {
+    value(0, || handle::get(error).map_or(0, |e| e.record.http_status))
+}
+
+/// Frees an error. NULL and a second time are fine. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn vc_error_free(error: *mut vc_error) {
+    value((), || drop(handle::take(error)));
+}

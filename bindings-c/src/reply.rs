@@ -1,0 +1,140 @@
+//! Replies.
+
+use std::{
+    ffi::{CString, c_char},
+    sync::OnceLock,
+};
+
+use voice_bridge::ReplyRecord;
+
+use crate::{
+    error::{Failure, run, value, vc_error, vc_status},
+    handle::{self, handles},
+    memory::{bytes, c_text, cleared, put, text, vc_bytes},
+};
+
+/// What a turn gave. The caller frees it with `vc_reply_free`.
+pub struct vc_reply {
+    _opaque: [u8; 0],
+}
+
+handles!(vc_reply => Given);
+
+pub(crate) struct Given {
+    record: ReplyRecord,
+    transcript: CString,
+    text: CString,
+    language: Option<CString>,
+    session_id: CString,
+    turn_id: CString,
+    json: OnceLock<CString>,
+}
+
+impl Given {
+    pub(crate) fn open(record: ReplyRecord) -> *mut vc_reply {
+        let reply = record.get();
+        handle::open(Self {
+            transcript: c_text(&reply.transcript),
+            text: c_text(&reply.text),
+            language: reply.language.as_deref().map(c_text),
+            session_id: c_text(&reply.session_id.to_string()),
+            turn_id: c_text(&reply.turn_id.to_string()),
+            json: OnceLock::new(),
+            record,
+        })
+    }
+}
+
+fn borrowed(reply: *const vc_reply, field: impl FnOnce(&Given) -> &CString) -> *const c_char {
+    value(c"".as_ptr(), || handle::get(reply).map_or(c"".as_ptr(), |r| field(&r).as_ptr()))
+}
+
+/// What the user said. Belongs to the reply. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn vc_reply_transcript(reply: *const vc_reply) -> *const c_char {
+    borrowed(reply, |r| &r.transcript)
+}
+
+/// What the agent answered. Belongs to the reply. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn vc_reply_text(reply: *const vc_reply) -> *const c_char {
+    borrowed(reply, |r| &r.text)
+}
+
+/// The session, new or continued: give it to the next turn. Belongs to the reply. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn vc_reply_session_id(reply: *const vc_reply) -> *const c_char {
+    borrowed(reply, |r| &r.session_id)
+}
+
+/// This turn. Belongs to the reply. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn vc_reply_turn_id(reply: *const vc_reply) -> *const c_char {
+    borrowed(reply, |r| &r.turn_id)
+}
+
+/// The language of the user's words (BCP 47), or NULL when the recogniser did not tell. Belongs to the reply. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn vc_reply_language(reply: *const vc_reply) -> *const c_char {
+    let null = std::ptr::null();
+    value(null, || handle::get(reply).map_or(null, |r| r.language.as_ref().map_or(null, |language| language.as_ptr())))
+}
+
+/// Everything but the sound, as JSON: texts, ids, timings in milliseconds, usage. Belongs to the reply. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn vc_reply_json(reply: *const vc_reply) -> *const c_char {
+    borrowed(reply, |r| r.json.get_or_init(|| c_text(&r.record.to_json())))
+}
+
+/// The answer's sound: mono 16-bit samples; `*count` of them, `*sample_rate` a second. NULL and 0 when there is none. Belongs to the
+/// reply. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn vc_reply_samples(reply: *const vc_reply, count: *mut usize, sample_rate: *mut u32) -> *const i16 {
+    value(std::ptr::null(), || {
+        put(count, 0);
+        put(sample_rate, 0);
+        let Ok(reply) = handle::get(reply) else { return std::ptr::null() };
+        let pcm = &reply.record.get().audio;
+        put(count, pcm.samples().len());
+        put(sample_rate, pcm.sample_rate());
+        if pcm.samples().is_empty() { std::ptr::null() } else { pcm.samples().as_ptr() }
+    })
+}
+
+/// Why sound is missing although there is text, or NULL. The caller frees it with `vc_error_free`. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn vc_reply_audio_error(reply: *const vc_reply) -> *mut vc_error {
+    let null = std::ptr::null_mut();
+    value(null, || handle::get(reply).ok().and_then(|r| r.record.audio_error()).map_or(null, Failure::open))
+}
+
+/// Writes the sound to a file, in the format that its name says (`.wav`, `.ogg`, …). Blocks; any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn vc_reply_save_audio(
+    reply: *const vc_reply,
+    path: *const c_char,
+    error: *mut *mut vc_error,
+) -> vc_status {
+    run(error, || handle::get(reply)?.record.save(&text("path", path)?))
+}
+
+/// The sound as a file's bytes; `format`: `wav`, `ogg`, `mulaw`, `alaw`, `pcm`. `*result` is the caller's to free. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn vc_reply_encode_audio(
+    reply: *const vc_reply,
+    format: *const c_char,
+    result: *mut *mut vc_bytes,
+    error: *mut *mut vc_error,
+) -> vc_status {
+    run(error, || {
+        let result = cleared("result", result)?;
+        put(result, bytes(handle::get(reply)?.record.encoded(&text("format", format)?)?));
+        Ok(())
+    })
+}
+
+/// Frees a reply, and with it every text and sample that belongs to it. NULL and a second time are fine. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn vc_reply_free(reply: *mut vc_reply) {
+    value((), || drop(handle::take(reply)));
+}

@@ -1,0 +1,25 @@
+// The header and the library from C++.
+#include <memory>
+#include <string>
+
+#include "hosts.h"
+
+template <auto Free> struct Freed { template <class T> void operator()(T *handle) const { Free(handle); } };
+using Agent = std::unique_ptr<vc_agent, Freed<vc_agent_free>>;
+using Reply = std::unique_ptr<vc_reply, Freed<vc_reply_free>>;
+
+int main() {
+    {
+        Agent agent(plain_agent());
+        vc_reply *reply = nullptr;
+        OK(vc_converse_text(agent.get(), "Hello", &reply, error));
+        Reply owned(reply);
+        CHECK(std::string(vc_reply_transcript(owned.get())) == "Hello");
+        vc_stream *stream = nullptr;
+        vc_input input{};
+        input.text = "And again";
+        OK(vc_turn_stream(agent.get(), &input, nullptr, &stream, error));
+        vc_stream_free(stream);
+    }
+    CHECK(vc_live_handles() == 0);
+}

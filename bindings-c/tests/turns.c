@@ -1,0 +1,440 @@
+// What turns do, from C: blocking, streamed, with a callback, cancelled, failing; misuse of every kind.
+#include <pthread.h>
+
+#include "hosts.h"
+
+void vc_testing_panic_next(void);
+bool vc_testing_armed(void);
+vc_status vc_testing_panic_in_work(vc_error **error);
+vc_status vc_testing_fail_with(const char *code, vc_error **error);
+
+static int16_t second[16000];
+
+static void a_typed_turn_is_answered(void) {
+    vc_agent *agent = plain_agent();
+    vc_reply *reply = NULL;
+    OK(vc_converse_text(agent, "Hello \xe2\x9c\x93", &reply, error));
+    CHECK(strcmp(vc_reply_transcript(reply), "Hello \xe2\x9c\x93") == 0);
+    CHECK(strcmp(vc_reply_text(reply), "A t\xc3\xa9st. Nothing more.") == 0);
+    CHECK(strlen(vc_reply_session_id(reply)) == 36 && strlen(vc_reply_turn_id(reply)) == 36);
+    CHECK(strstr(vc_reply_json(reply), "\"timings_ms\"") != NULL);
+    size_t count = 0;
+    uint32_t rate = 0;
+    CHECK(vc_reply_samples(reply, &count, &rate) != NULL && count >= 240 && rate == 24000);
+    CHECK(vc_reply_audio_error(reply) == NULL);
+    vc_bytes *wav = NULL;
+    OK(vc_reply_encode_audio(reply, "wav", &wav, error));
+    CHECK(vc_bytes_length(wav) >= 44 + 2 * count && memcmp(vc_bytes_data(wav), "RIFF", 4) == 0);
+    vc_bytes_free(wav);
+    FAILS(VC_VALIDATION_ERROR, vc_reply_encode_audio(reply, "nonsense", &wav, error));
+    vc_reply_free(reply);
+    vc_agent_free(agent);
+}
+
+static void sound_is_answered_and_the_session_goes_on(void) {
+    vc_agent *agent = plain_agent();
+    vc_reply *first = NULL, *next = NULL;
+    OK(vc_converse_pcm(agent, second, 16000, 16000, &first, error));
+    CHECK(strcmp(vc_reply_transcript(first), "What is this?") == 0);
+    CHECK(strcmp(vc_reply_language(first), "en") == 0);
+    vc_input input = {.text = "And then?"};
+    vc_turn_options options = {.session = vc_reply_session_id(first), .silent = true, .deadline_ms = 20000};
+    OK(vc_turn_run(agent, &input, &options, &next, error));
+    CHECK(strcmp(vc_reply_session_id(first), vc_reply_session_id(next)) == 0);
+    CHECK(vc_reply_samples(next, NULL, NULL) == NULL);
+    char arguments[80];
+    snprintf(arguments, sizeof arguments, "{\"id\": \"%s\"}", vc_reply_session_id(first));
+    vc_bytes *history = NULL;
+    OK(vc_sessions_call(agent, "history", arguments, &history, error));
+    CHECK(strstr(vc_bytes_data(history), "And then?") != NULL);
+    vc_bytes_free(history);
+    FAILS(VC_VALIDATION_ERROR, vc_sessions_call(agent, "nonsense", NULL, &history, error));
+    FAILS(VC_SESSION_NOT_FOUND, vc_sessions_call(agent, "get", "{\"id\": \"none\"}", &history, error));
+    vc_reply_free(first);
+    vc_reply_free(next);
+    vc_agent_free(agent);
+}
+
+static void a_stream_tells_everything_and_ends(void) {
+    vc_agent *agent = plain_agent();
+    vc_input input = {.samples = second, .length = 16000, .sample_rate = 16000};
+    vc_stream *stream = NULL;
+    OK(vc_turn_stream(agent, &input, NULL, &stream, error));
+    int seen[8] = {0};
+    for (;;) {
+        vc_event *event = NULL;
+        OK(vc_stream_next(stream, &event, error));
+        if (event == NULL) break;
+        vc_event_kind kind = vc_event_get_kind(event);
+        seen[kind]++;
+        CHECK(strstr(vc_event_json(event), "\"type\"") != NULL);
+        if (kind == VC_EVENT_AUDIO) {
+            size_t count = 0;
+            CHECK(vc_event_samples(event, &count, NULL) != NULL && count == 240);
+        } else if (kind == VC_EVENT_DONE) {
+            vc_reply *reply = vc_event_reply(event);
+            CHECK(strcmp(vc_reply_transcript(reply), "What is this?") == 0);
+            vc_reply_free(reply);
+        } else {
+            CHECK(vc_event_reply(event) == NULL && vc_event_error(event) == NULL);
+        }
+        vc_event_free(event);
+    }
+    CHECK(seen[VC_EVENT_STARTED] == 1 && seen[VC_EVENT_TRANSCRIPT] >= 1 && seen[VC_EVENT_TEXT] >= 1);
+    CHECK(seen[VC_EVENT_AUDIO] >= 1 && seen[VC_EVENT_DONE] == 1);
+    vc_stream_free(stream);
+    vc_stream_free(stream);
+    vc_agent_free(agent);
+}
+
+struct heard {
+    vc_agent *agent;
+    int events, ends;
+    vc_status end;
+};
+
+static void on_event(void *user_data, const vc_event *event, const vc_error *failed) {
+    struct heard *heard = user_data;
+    CHECK((event == NULL) != (failed == NULL));
+    heard->events++;
+    if (failed != NULL || vc_event_get_kind(event) == VC_EVENT_DONE) {
+        heard->ends++;
+        heard->end = vc_error_status(failed);
+        vc_reply *reply = NULL;
+        // It would wait for ever if every thread of the library did this.
+        FAILS(VC_INTERNAL_ERROR, vc_converse_text(heard->agent, "from inside", &reply, error));
+    }
+}
+
+static void a_callback_gets_the_events_and_one_end(void) {
+    vc_agent *agent = plain_agent();
+    struct heard heard = {.agent = agent, .end = VC_INTERNAL_ERROR};
+    vc_input input = {.text = "Hello"};
+    vc_call *call = NULL;
+    vc_reply *reply = NULL;
+    OK(vc_turn_start(agent, &input, NULL, on_event, &heard, &call, error));
+    OK(vc_call_wait(call, &reply, error));
+    CHECK(heard.ends == 1 && heard.end == VC_OK && heard.events > 3);
+    OK(vc_call_wait(call, NULL, error));
+    vc_reply_free(reply);
+    vc_call_free(call);
+    vc_call_free(call);
+    vc_agent_free(agent);
+}
+
+static vc_responder *asked(vc_responder **slot) {
+    vc_responder *answer;
+    while ((answer = __atomic_load_n(slot, __ATOMIC_SEQ_CST)) == NULL) sched_yield();
+    return answer;
+}
+
+static void a_cancelled_turn_ends_and_its_provider_knows(void) {
+    vc_responder *kept = NULL;
+    vc_llm_vtable llm = {"c/late", &kept, keep, NULL};
+    vc_agent *agent = agent_of(llm);
+    struct heard heard = {.agent = agent};
+    vc_input input = {.text = "Hello"};
+    vc_call *call = NULL;
+    OK(vc_turn_start(agent, &input, NULL, on_event, &heard, &call, error));
+    vc_responder *answer = asked(&kept);
+    CHECK(!vc_responder_is_cancelled(answer));
+    vc_call_cancel(call);
+    vc_call_cancel(call);
+    FAILS(VC_CANCELLED, vc_call_wait(call, NULL, error));
+    CHECK(heard.ends == 1 && heard.end == VC_CANCELLED);
+    while (!vc_responder_is_cancelled(answer)) sched_yield();
+    CHECK(vc_responder_send_text(answer, "too late") == VC_CANCELLED);
+    vc_responder_free(answer);
+    vc_call_free(call);
+
+    kept = NULL;
+    vc_stream *stream = NULL;
+    vc_event *event = NULL;
+    OK(vc_turn_stream(agent, &input, NULL, &stream, error));
+    OK(vc_stream_next(stream, &event, error));
+    vc_event_free(event);
+    answer = asked(&kept);
+    vc_stream_cancel(stream);
+    vc_status end = VC_OK;
+    do {
+        end = vc_stream_next(stream, &event, NULL);
+        vc_event_free(event);
+    } while (end == VC_OK && event != NULL);
+    CHECK(end == VC_CANCELLED);
+    vc_stream_free(stream);
+    vc_responder_free(answer);
+
+    kept = NULL;
+    vc_turn_options hurried = {.deadline_ms = 50};
+    vc_reply *reply = NULL;
+    FAILS(VC_TIMEOUT, vc_turn_run(agent, &input, &hurried, &reply, error));
+    vc_responder_free(asked(&kept));
+    vc_agent_free(agent);
+}
+
+static void a_host_that_fails_is_told_apart(void) {
+    const struct { const char *code; vc_status status; } cases[] = {
+        {NULL, VC_PROVIDER_ERROR},
+        {"PROVIDER_ERROR", VC_PROVIDER_ERROR},
+        {"RATE_LIMIT_EXCEEDED", VC_RATE_LIMIT_EXCEEDED},
+        {"INVALID_PROVIDER_KEY", VC_INVALID_PROVIDER_KEY},
+        {"TIMEOUT", VC_TIMEOUT},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        vc_llm_vtable llm = {"c/broken", (void *)cases[i].code, fail, NULL};
+        vc_agent *agent = agent_of(llm);
+        vc_reply *reply = NULL;
+        FAILS(cases[i].status, vc_converse_text(agent, "Hello", &reply, error));
+        vc_agent_free(agent);
+    }
+    vc_llm_vtable llm = {"c/silent", NULL, give_up, NULL};
+    vc_agent *agent = agent_of(llm);
+    vc_reply *reply = NULL;
+    FAILS(VC_PROVIDER_ERROR, vc_converse_text(agent, "Hello", &reply, error));
+    vc_agent_free(agent);
+}
+
+struct shelf {
+    bool broken;
+    int saved, asked;
+};
+
+static void store(void *user_data, const char *method, const char *arguments_json, vc_responder *answer) {
+    struct shelf *shelf = user_data;
+    CHECK(arguments_json[0] == '{');
+    __atomic_fetch_add(&shelf->asked, 1, __ATOMIC_SEQ_CST);
+    if (shelf->broken) {
+        vc_failure full = {.code = "STORAGE_ERROR", .message = "the shelf is full", .retryable = -1};
+        vc_responder_fail(answer, &full);
+        return;
+    }
+    const char *result = "null";
+    if (strcmp(method, "save_turn") == 0) {
+        CHECK(strstr(arguments_json, "\"messages\"") != NULL && strstr(arguments_json, "Keep this") != NULL);
+        __atomic_fetch_add(&shelf->saved, 1, __ATOMIC_SEQ_CST);
+        result = "true";
+    } else if (strcmp(method, "messages") == 0 || strcmp(method, "list_sessions") == 0) {
+        result = "{\"items\": [], \"has_more\": false}";
+    }
+    vc_responder_send_text(answer, result);
+    vc_responder_finish(answer);
+}
+
+static void a_store_in_c_keeps_the_turn(void) {
+    struct shelf shelf = {0};
+    vc_stt_vtable stt = {"c/ears", NULL, hear, NULL};
+    vc_llm_vtable llm = {"c/mind", NULL, think, NULL};
+    vc_tts_vtable tts = {"c/mouth", NULL, speak, NULL};
+    vc_store_vtable kept = {"c/shelf", &shelf, store, NULL};
+    vc_hosts hosts = {&stt, &llm, &tts, &kept};
+    vc_agent *agent = NULL;
+    vc_reply *reply = NULL;
+    vc_bytes *list = NULL;
+    OK(vc_agent_new(NULL, &hosts, &agent, error));
+    OK(vc_converse_text(agent, "Keep this", &reply, error));
+    vc_reply_free(reply);
+    CHECK(shelf.saved == 1);
+    OK(vc_sessions_call(agent, "list", NULL, &list, error));
+    CHECK(strcmp(vc_bytes_data(list), "{\"items\":[],\"has_more\":false}") == 0);
+    vc_bytes_free(list);
+    shelf.broken = true;
+    FAILS(VC_STORAGE_ERROR, vc_converse_text(agent, "Keep this", &reply, error));
+    FAILS(VC_STORAGE_ERROR, vc_sessions_call(agent, "list", NULL, &list, error));
+    shelf.broken = false;
+    OK(vc_agent_close(agent, error));
+    vc_agent_free(agent);
+}
+
+static void host_objects_are_given_back_once(void) {
+    int drops = 0;
+    vc_llm_vtable llm = {"c/mind", &drops, think, count_drop};
+    vc_agent *agent = agent_of(llm);
+    vc_reply *reply = NULL;
+    OK(vc_converse_text(agent, "Hello", &reply, error));
+    vc_reply_free(reply);
+    OK(vc_agent_close(agent, error));
+    vc_agent_free(agent);
+    while (__atomic_load_n(&drops, __ATOMIC_SEQ_CST) == 0) sched_yield();
+    CHECK(drops == 1);
+
+    drops = 0;
+    vc_stt_vtable deaf = {"c/ears", &drops, NULL, count_drop};
+    vc_hosts hosts = {&deaf, &llm, NULL, NULL};
+    FAILS(VC_VALIDATION_ERROR, vc_agent_new("{}", &hosts, &agent, error));
+    CHECK(agent == NULL && drops == 2);
+    drops = 0;
+    hosts.stt = NULL;
+    FAILS(VC_INVALID_REQUEST, vc_agent_new("{\"sstt\": 1}", &hosts, &agent, error));
+    CHECK(drops == 1);
+}
+
+static void misuse_is_a_clear_error(void) {
+    vc_agent *agent = plain_agent(), *other = NULL;
+    vc_reply *reply = NULL;
+    vc_error *none = NULL;
+    FAILS(VC_VALIDATION_ERROR, vc_converse_text(NULL, "x", &reply, error));
+    FAILS(VC_VALIDATION_ERROR, vc_converse_text((vc_agent *)error, "x", &reply, error));
+    FAILS(VC_VALIDATION_ERROR, vc_converse_text(agent, NULL, &reply, error));
+    FAILS(VC_VALIDATION_ERROR, vc_converse_text(agent, "\xff", &reply, error));
+    FAILS(VC_VALIDATION_ERROR, vc_converse_text(agent, "x", NULL, error));
+    FAILS(VC_VALIDATION_ERROR, vc_converse_bytes(agent, NULL, 3, &reply, error));
+    FAILS(VC_VALIDATION_ERROR, vc_converse_bytes(agent, (const uint8_t *)"", 0, &reply, error));
+    FAILS(VC_VALIDATION_ERROR, vc_converse_bytes(agent, (const uint8_t *)"not audio", 9, &reply, error));
+    FAILS(VC_VALIDATION_ERROR, vc_converse_pcm(agent, second, 16000, 0, &reply, error));
+    FAILS(VC_INVALID_REQUEST, vc_converse_file(agent, "no such file.wav", &reply, error));
+    FAILS(VC_VALIDATION_ERROR, vc_turn_run(agent, NULL, NULL, &reply, error));
+    vc_input both = {.text = "x", .path = "y"};
+    FAILS(VC_VALIDATION_ERROR, vc_turn_run(agent, &both, NULL, &reply, error));
+    FAILS(VC_INVALID_REQUEST, vc_agent_new("{", NULL, &other, error));
+    CHECK(vc_converse_text(agent, "\xff", &reply, NULL) == VC_VALIDATION_ERROR);
+    OK(vc_agent_close(agent, error));
+    OK(vc_agent_close(agent, error));
+    CHECK(vc_converse_text(agent, "x", &reply, &none) != VC_OK);
+    CHECK(strcmp(vc_error_kind(none), "closed") == 0);
+    vc_error_free(none);
+    vc_error_free(none);
+    vc_agent_free(agent);
+    vc_agent_free(agent);
+    FAILS(VC_VALIDATION_ERROR, vc_converse_text(agent, "x", &reply, error));
+    vc_agent_free(NULL); vc_reply_free(NULL); vc_error_free(NULL); vc_event_free(NULL);
+    vc_stream_free(NULL); vc_call_free(NULL); vc_bytes_free(NULL); vc_responder_free(NULL);
+    CHECK(vc_reply_text(NULL)[0] == '\0' && vc_error_message(NULL)[0] == '\0' && vc_bytes_data(NULL) == NULL);
+}
+
+static int records;
+static void on_log(void *user_data, const char *level, const char *target, const char *message, const char *fields) {
+    (void)user_data;
+    CHECK(level[0] && target[0] && message != NULL && fields[0] == '{' && strstr(fields, "secret words") == NULL);
+    __atomic_fetch_add(&records, 1, __ATOMIC_SEQ_CST);
+}
+
+static void the_log_reaches_the_host_without_what_was_said(void) {
+    int drops = 0;
+    OK(vc_log_set("trace", on_log, &drops, count_drop, error));
+    vc_agent *agent = plain_agent();
+    vc_reply *reply = NULL;
+    OK(vc_converse_text(agent, "secret words", &reply, error));
+    vc_reply_free(reply);
+    vc_agent_free(agent);
+    vc_log_clear();
+    CHECK(drops == 1);
+    FAILS(VC_VALIDATION_ERROR, vc_log_set("loud", on_log, NULL, NULL, error));
+}
+
+#define PANICS(call)                              \
+    do {                                          \
+        vc_testing_panic_next();                  \
+        FAILS(VC_INTERNAL_ERROR, call);           \
+    } while (0)
+#define SURVIVES(call)                            \
+    do {                                          \
+        vc_testing_panic_next();                  \
+        (void)(call);                             \
+        CHECK(!vc_testing_armed());               \
+    } while (0)
+
+static void a_panic_in_any_function_is_an_error(void) {
+    vc_agent *a = plain_agent();
+    vc_agent *made = NULL; vc_reply *reply = NULL; vc_stream *stream = NULL; vc_call *call = NULL; vc_bytes *bytes = NULL;
+    vc_event *event = NULL;
+    vc_input input = {.text = "x"};
+    PANICS(vc_agent_new_local(NULL, &made, error));
+    PANICS(vc_agent_new(NULL, NULL, &made, error));
+    PANICS(vc_agent_warm_up(a, error));
+    PANICS(vc_agent_close(a, error));
+    PANICS(vc_sessions_call(a, "list", NULL, &bytes, error));
+    PANICS(vc_converse_file(a, "x", &reply, error));
+    PANICS(vc_converse_bytes(a, (const uint8_t *)"x", 1, &reply, error));
+    PANICS(vc_converse_pcm(a, second, 1, 16000, &reply, error));
+    PANICS(vc_converse_text(a, "x", &reply, error));
+    PANICS(vc_turn_run(a, &input, NULL, &reply, error));
+    PANICS(vc_turn_stream(a, &input, NULL, &stream, error));
+    PANICS(vc_stream_next(stream, &event, error));
+    PANICS(vc_turn_start(a, &input, NULL, NULL, NULL, &call, error));
+    PANICS(vc_call_wait(call, &reply, error));
+    PANICS(vc_reply_save_audio(reply, "x.wav", error));
+    PANICS(vc_reply_encode_audio(reply, "wav", &bytes, error));
+    PANICS(vc_log_set("info", on_log, NULL, NULL, error));
+    SURVIVES((vc_stream_cancel(stream), 0)); SURVIVES((vc_stream_free(stream), 0));
+    SURVIVES((vc_call_cancel(call), 0)); SURVIVES((vc_call_free(call), 0));
+    SURVIVES((vc_agent_free(NULL), 0)); SURVIVES((vc_reply_free(NULL), 0)); SURVIVES((vc_error_free(NULL), 0));
+    SURVIVES((vc_event_free(NULL), 0)); SURVIVES((vc_bytes_free(NULL), 0)); SURVIVES((vc_responder_free(NULL), 0));
+    SURVIVES((vc_log_clear(), 0)); SURVIVES((vc_shutdown(), 0));
+    SURVIVES(vc_live_handles());
+    SURVIVES(vc_error_code(NULL)); SURVIVES(vc_error_kind(NULL)); SURVIVES(vc_error_message(NULL));
+    SURVIVES(vc_error_stage(NULL)); SURVIVES(vc_error_provider(NULL)); SURVIVES(vc_error_status(NULL));
+    SURVIVES(vc_error_retryable(NULL)); SURVIVES(vc_error_retry_after_ms(NULL)); SURVIVES(vc_error_http_status(NULL));
+    SURVIVES(vc_reply_transcript(NULL)); SURVIVES(vc_reply_text(NULL)); SURVIVES(vc_reply_session_id(NULL));
+    SURVIVES(vc_reply_turn_id(NULL)); SURVIVES(vc_reply_language(NULL)); SURVIVES(vc_reply_json(NULL));
+    SURVIVES(vc_reply_samples(NULL, NULL, NULL)); SURVIVES(vc_reply_audio_error(NULL));
+    SURVIVES(vc_event_get_kind(NULL)); SURVIVES(vc_event_text(NULL)); SURVIVES(vc_event_is_final(NULL));
+    SURVIVES(vc_event_json(NULL)); SURVIVES(vc_event_samples(NULL, NULL, NULL)); SURVIVES(vc_event_reply(NULL));
+    SURVIVES(vc_event_error(NULL)); SURVIVES(vc_bytes_data(NULL)); SURVIVES(vc_bytes_length(NULL));
+    SURVIVES(vc_responder_send_text(NULL, "")); SURVIVES(vc_responder_send_transcript(NULL, "", true, NULL));
+    SURVIVES(vc_responder_send_audio(NULL, NULL, 0, 0)); SURVIVES(vc_responder_is_cancelled(NULL));
+    SURVIVES(vc_responder_finish(NULL)); SURVIVES(vc_responder_fail(NULL, NULL));
+    vc_agent_free(a);
+    FAILS(VC_INTERNAL_ERROR, vc_testing_panic_in_work(error));
+}
+
+static void every_code_has_its_status(void) {
+    const char *codes[] = {"VALIDATION_ERROR", "UNAUTHORIZED", "INVALID_API_KEY", "INVALID_PROVIDER_KEY", "SESSION_NOT_FOUND",
+                           "RATE_LIMIT_EXCEEDED", "INVALID_REQUEST", "STORAGE_ERROR", "PROVIDER_ERROR", "TIMEOUT", "CANCELLED",
+                           "INTERNAL_ERROR"};
+    for (int i = 0; i < 12; i++) {
+        vc_error *error = NULL;
+        CHECK(vc_testing_fail_with(codes[i], &error) == (vc_status)(i + 1));
+        CHECK(strcmp(vc_error_code(error), codes[i]) == 0 && vc_error_retryable(error));
+        CHECK(vc_error_retry_after_ms(error) == 1500 && vc_error_http_status(error) >= 400);
+        CHECK(strcmp(vc_error_stage(error), "llm") == 0 && strcmp(vc_error_provider(error), "test/test") == 0);
+        vc_error_free(error);
+    }
+}
+
+static void *talk(void *agent) {
+    for (int i = 0; i < 5; i++) {
+        vc_reply *reply = NULL;
+        OK(vc_converse_text(agent, "Hello", &reply, error));
+        vc_reply_free(reply);
+    }
+    return NULL;
+}
+
+static void threads_share_an_agent(void) {
+    vc_agent *agent = plain_agent();
+    pthread_t threads[8];
+    for (int i = 0; i < 8; i++) CHECK(pthread_create(&threads[i], NULL, talk, agent) == 0);
+    for (int i = 0; i < 8; i++) pthread_join(threads[i], NULL);
+    vc_agent_free(agent);
+}
+
+// Host functions that a turn no longer waits for may still be on their way out.
+static void everything_was_freed(void) {
+    for (int i = 0; vc_live_handles() != 0; i++) {
+        CHECK(i < 3000000);
+        sched_yield();
+    }
+}
+
+int main(void) {
+    // Something to hear: the library turns silence down.
+    for (int i = 0; i < 16000; i++) second[i] = (int16_t)((i % 80 - 40) * 200);
+    CHECK(vc_abi_version() == VC_ABI_VERSION && strchr(vc_version(), '.') != NULL);
+#define RUN(test) (test(), everything_was_freed(), printf("ok %s\n", #test))
+    RUN(a_typed_turn_is_answered);
+    RUN(sound_is_answered_and_the_session_goes_on);
+    RUN(a_stream_tells_everything_and_ends);
+    RUN(a_callback_gets_the_events_and_one_end);
+    RUN(a_cancelled_turn_ends_and_its_provider_knows);
+    RUN(a_host_that_fails_is_told_apart);
+    RUN(a_store_in_c_keeps_the_turn);
+    RUN(host_objects_are_given_back_once);
+    RUN(misuse_is_a_clear_error);
+    RUN(the_log_reaches_the_host_without_what_was_said);
+    RUN(every_code_has_its_status);
+    RUN(threads_share_an_agent);
+    RUN(a_panic_in_any_function_is_an_error);
+    CHECK(vc_live_handles() == 0);
+    vc_shutdown();
+    return 0;
+}

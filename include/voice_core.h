@@ -1,0 +1,534 @@
+// voice-core: speech in, speech out, in your own process.
+//
+// Texts are UTF-8 and NUL-terminated. Functions that can fail return vc_status and fill `error` if it is not NULL; such an error
+// is the caller's to free. Results are written only on success and are NULL otherwise. Each function names its threads; the
+// library's own threads are those on which it calls the host.
+//
+// Handles are never followed as addresses: one that is NULL, freed or of another type is a VC_VALIDATION_ERROR, and freeing twice is
+// fine. What cannot be detected: texts and buffers that are not what they are said to be, and texts or samples that are
+// read after the handle to which they belong was freed.
+//
+// Generated from bindings-c/src; do not edit.
+
+#ifndef VOICE_CORE_H
+#define VOICE_CORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// The version of the binary interface that this header describes. It grows when a struct or a signature changes.
+#define VC_ABI_VERSION 1
+
+// How a call ended. The numbers never change; the names are the codes that every language uses.
+typedef enum {
+  // It worked.
+  VC_OK = 0,
+  // An argument or the audio cannot be accepted; also: a handle that is NULL or freed.
+  VC_VALIDATION_ERROR = 1,
+  // There is no valid login.
+  VC_UNAUTHORIZED = 2,
+  // The API key of a user of the host is not valid.
+  VC_INVALID_API_KEY = 3,
+  // A provider refused its key.
+  VC_INVALID_PROVIDER_KEY = 4,
+  // There is no such session.
+  VC_SESSION_NOT_FOUND = 5,
+  // Too many calls; `vc_error_retry_after_ms` may say how long to wait.
+  VC_RATE_LIMIT_EXCEEDED = 6,
+  // The call makes no sense now: the config is wrong, the agent is closed, a model is missing, a file cannot be read.
+  VC_INVALID_REQUEST = 7,
+  // Conversations could not be read or written.
+  VC_STORAGE_ERROR = 8,
+  // A provider failed.
+  VC_PROVIDER_ERROR = 9,
+  // It took too long.
+  VC_TIMEOUT = 10,
+  // It was cancelled.
+  VC_CANCELLED = 11,
+  // A defect, or a blocking call on a thread of the library.
+  VC_INTERNAL_ERROR = 12,
+} vc_status;
+
+// What kind of event it is, and so which accessors have something to say.
+typedef enum {
+  // A kind that this header does not know, or no event.
+  VC_EVENT_OTHER = 0,
+  // The turn was admitted: `vc_event_json` has `session_id` and `turn_id`.
+  VC_EVENT_STARTED = 1,
+  // What the user said so far: `vc_event_text`, `vc_event_is_final`.
+  VC_EVENT_TRANSCRIPT = 2,
+  // The next piece of the answer: `vc_event_text`.
+  VC_EVENT_TEXT = 3,
+  // The next piece of sound: `vc_event_samples`.
+  VC_EVENT_AUDIO = 4,
+  // A provider call ended: `vc_event_json`.
+  VC_EVENT_METRICS = 5,
+  // Speech failed, the turn goes on: `vc_event_error`.
+  VC_EVENT_AUDIO_FAILED = 6,
+  // The turn is complete and stored: `vc_event_reply`.
+  VC_EVENT_DONE = 7,
+} vc_event_kind;
+
+// An agent: any number of turns at a time, from any threads. The caller frees it with `vc_agent_free`.
+typedef struct vc_agent vc_agent;
+
+// Bytes or a text that the library hands over. The caller frees it with `vc_bytes_free`.
+typedef struct vc_bytes vc_bytes;
+
+// A turn that runs by itself. The caller frees it with `vc_call_free`.
+typedef struct vc_call vc_call;
+
+// Why a call failed. The caller frees it with `vc_error_free`; it holds no secret, no audio and nothing anybody said.
+typedef struct vc_error vc_error;
+
+// Something that happened in a turn. The caller frees one from `vc_stream_next` with `vc_event_free`; the one that a callback
+// gets is the library's.
+typedef struct vc_event vc_event;
+
+// What a turn gave. The caller frees it with `vc_reply_free`.
+typedef struct vc_reply vc_reply;
+
+// Where a host's answer goes. It ends with exactly one of `vc_responder_finish`, `vc_responder_fail` and `vc_responder_free`,
+// after which the handle is none. Any thread, also long after the host's function returned.
+typedef struct vc_responder vc_responder;
+
+// The events of a turn, to be pulled. The caller frees it with `vc_stream_free`.
+typedef struct vc_stream vc_stream;
+
+// A recogniser of the host. Its function is called on a thread of the library that it may keep busy, several calls at a time;
+// it must not throw, and must not make calls that block on this library.
+typedef struct {
+  // How errors and metrics name it.
+  const char *name;
+  // Handed to every function as it is.
+  void *user_data;
+  // Transcribes `count` mono samples of 16 kHz, which last for the call. `language` is BCP 47 or NULL. Answers now or later, on
+  // any thread: `vc_responder_send_transcript` any number of times, the last one final, then `vc_responder_finish`.
+  void (*transcribe)(void *user_data,
+                     const int16_t *samples,
+                     size_t count,
+                     const char *language,
+                     vc_responder *answer);
+  // Called exactly once, on any thread, when nothing uses `user_data` any more; may be NULL.
+  void (*drop)(void *user_data);
+} vc_stt_vtable;
+
+// A language model of the host. Threads as for `vc_stt_vtable`.
+typedef struct {
+  // How errors and metrics name it.
+  const char *name;
+  // Handed to every function as it is.
+  void *user_data;
+  // Writes the answer to `{"messages": [{"role", "content"}], "max_tokens", "temperature"}`, a text that lasts for the call. Answers now or later, on any
+  // thread: `vc_responder_send_text` piece by piece, then `vc_responder_finish`.
+  void (*generate)(void *user_data, const char *request_json, vc_responder *answer);
+  // Called exactly once, on any thread, when nothing uses `user_data` any more; may be NULL.
+  void (*drop)(void *user_data);
+} vc_llm_vtable;
+
+// A voice of the host. Threads as for `vc_stt_vtable`.
+typedef struct {
+  // How errors and metrics name it.
+  const char *name;
+  // Handed to every function as it is.
+  void *user_data;
+  // Speaks a text, which lasts for the call like `language` (BCP 47 or NULL). Answers now or later, on any thread:
+  // `vc_responder_send_audio` chunk by chunk, then `vc_responder_finish`.
+  void (*synthesize)(void *user_data, const char *text, const char *language, vc_responder *answer);
+  // Called exactly once, on any thread, when nothing uses `user_data` any more; may be NULL.
+  void (*drop)(void *user_data);
+} vc_tts_vtable;
+
+// A conversation store of the host: one function, JSON in and out. Threads as for `vc_stt_vtable`.
+typedef struct {
+  // How errors name it.
+  const char *name;
+  // Handed to every function as it is.
+  void *user_data;
+  // Runs one method (README.md lists them); both texts last for the call. Answers now or later, on any thread: one JSON value by
+  // `vc_responder_send_text`, then `vc_responder_finish`.
+  void (*call)(void *user_data, const char *method, const char *arguments_json, vc_responder *answer);
+  // Called exactly once, on any thread, when nothing uses `user_data` any more; may be NULL.
+  void (*drop)(void *user_data);
+} vc_store_vtable;
+
+// The host's own objects; NULL: as the config says.
+typedef struct {
+  // Speech to text.
+  const vc_stt_vtable *stt;
+  // The language model.
+  const vc_llm_vtable *llm;
+  // Text to speech.
+  const vc_tts_vtable *tts;
+  // Where conversations are kept.
+  const vc_store_vtable *store;
+} vc_hosts;
+
+// What a host's object says went wrong. Start from zeros.
+typedef struct {
+  // A code of the library, or NULL for `PROVIDER_ERROR`. The library acts on it: `TIMEOUT` and `RATE_LIMIT_EXCEEDED` are tried again.
+  const char *code;
+  // What happened, for people and logs: nothing that was said. NULL: "failed".
+  const char *message;
+  // 1: trying again may help; -1: it cannot; 0: as the code says.
+  int8_t retryable;
+  // How long to wait before that, in milliseconds; 0: nobody said.
+  uint64_t retry_after_ms;
+} vc_failure;
+
+// Takes a log record. Called on any thread, several at a time; must not call the library. The texts last for the call.
+typedef void (*vc_log_fn)(void *user_data,
+                          const char *level,
+                          const char *target,
+                          const char *message,
+                          const char *fields_json);
+
+// What a turn is about. Start from zeros and set exactly one of `text`, `path`, `bytes`, `samples` and `samples_f32`. Everything is
+// copied during the call.
+typedef struct {
+  // Something typed.
+  const char *text;
+  // An audio file: WAV, MP3, Ogg, FLAC, M4A, WebM, …
+  const char *path;
+  // The bytes of such a file, `length` of them.
+  const uint8_t *bytes;
+  // Interleaved 16-bit samples, `length` of them over all channels.
+  const int16_t *samples;
+  // Interleaved float samples, full scale ±1, `length` of them over all channels.
+  const float *samples_f32;
+  // How many bytes or samples.
+  size_t length;
+  // Samples a second; only for samples.
+  uint32_t sample_rate;
+  // Channels; only for samples; 0 is 1.
+  uint32_t channels;
+} vc_input;
+
+// How a turn is to be run. All zeros is the default, and so is NULL. Everything is copied during the call.
+typedef struct {
+  // The session to continue, or NULL. An unknown one starts a fresh session.
+  const char *session;
+  // Whose turn it is, or NULL.
+  const char *user;
+  // The language that is spoken (BCP 47), or NULL.
+  const char *language;
+  // The deadline in milliseconds; 0: the config's.
+  uint64_t deadline_ms;
+  // Whether the answer is text only.
+  bool silent;
+} vc_turn_options;
+
+// Takes what happens in a turn: `event` or `error`, the other is NULL. The last call brings an event of kind `VC_EVENT_DONE` or an
+// error; there is always exactly one last call. Both handles belong to the library and last for the call.
+//
+// Called on a thread of the library that serves this turn alone, one call after the other: it may take its time, which slows
+// only this turn; it may use accessors and `vc_call_cancel`; a call that blocks fails there with `VC_INTERNAL_ERROR`. It must not
+// throw.
+typedef void (*vc_event_fn)(void *user_data, const vc_event *event, const vc_error *error);
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+// The version of the binary interface. A program built for another number must not go on: compare it with
+// `VC_ABI_VERSION`. Any thread.
+uint32_t vc_abi_version(void);
+
+// The version of the library, for example `0.1.0`. Static text, never freed. Any thread.
+const char *vc_version(void);
+
+// How many handles exist that nobody has freed: 0 in a program that frees what it gets. Any thread.
+size_t vc_live_handles(void);
+
+// Stops the library's threads without waiting for work that is under way; the next call starts them again. Not needed before
+// a program ends; of use before a shared library that links this one is unloaded. Any thread that is not the library's own.
+void vc_shutdown(void);
+
+// Makes an agent that runs offline with local models.
+//
+// `storage`: where conversations are kept, as in the config (`sqlite:voice.db`, `memory`); NULL: an SQLite file in the user's
+// data folder. `*agent` is the caller's to free. Fails with `VC_INVALID_REQUEST` when models are missing: the message says
+// how to fetch them. Blocks; not on a thread of the library.
+vc_status vc_agent_new_local(const char *storage,
+                             vc_agent **agent,
+                             vc_error **error);
+
+// Makes an agent from a config document and the host's own objects.
+//
+// `config_json`: the config; NULL is `{}`. `hosts`: tables of host functions, or NULL; they are copied, and each `drop` is
+// called exactly once, when the last use is over, also when this call fails. `*agent` is the caller's to free. Blocks; not on a thread of
+// the library.
+vc_status vc_agent_new(const char *config_json,
+                       const vc_hosts *hosts,
+                       vc_agent **agent,
+                       vc_error **error);
+
+// Makes every provider ready, so that the first turn is as fast as the others. Blocks; not on a thread of the library.
+vc_status vc_agent_warm_up(const vc_agent *agent,
+                           vc_error **error);
+
+// Closes an agent: cancels what runs, finishes what is being saved. The handle stays, to be freed; turns fail from now on. A
+// second time is fine. Blocks; not on a thread of the library.
+vc_status vc_agent_close(const vc_agent *agent,
+                         vc_error **error);
+
+// Frees an agent's handle. Turns under way keep the agent until they end; call `vc_agent_close` first to end them. NULL and a second time are
+// fine. Any thread.
+void vc_agent_free(vc_agent *agent);
+
+// Runs a method of the session store, JSON in and out.
+//
+// | method | arguments | gives |
+// |---|---|---|
+// | `create` | `user?`, `metadata?` | session |
+// | `get` | `id`, `user?` | session |
+// | `list` | `user?`, `status?`, `limit?`, `before?` | `{items, has_more}` |
+// | `history` | `id`, `user?`, `limit?`, `before?` | `{items, has_more}` |
+// | `set_metadata` | `id`, `user?`, `metadata` | null |
+// | `end`, `delete` | `id`, `user?` | null |
+// | `expire_idle` | | number |
+// | `delete_over` | `age_seconds` | number |
+//
+// `arguments_json`: an object; NULL is `{}`. `*result` is the caller's to free. Blocks; not on a thread of the library.
+vc_status vc_sessions_call(const vc_agent *agent,
+                           const char *method,
+                           const char *arguments_json,
+                           vc_bytes **result,
+                           vc_error **error);
+
+// The stable code, for example `VALIDATION_ERROR`. Belongs to the error; empty for NULL. Any thread.
+const char *vc_error_code(const vc_error *error);
+
+// The finer kind, for example `no_speech`. Belongs to the error; empty for NULL. Any thread.
+const char *vc_error_kind(const vc_error *error);
+
+// What happened and what to do, for people. Belongs to the error; empty for NULL. Any thread.
+const char *vc_error_message(const vc_error *error);
+
+// The stage of the turn (`admit`, `audio`, `stt`, `llm`, `tts`, `store`), or NULL. Belongs to the error. Any thread.
+const char *vc_error_stage(const vc_error *error);
+
+// The provider that failed, or NULL. Belongs to the error. Any thread.
+const char *vc_error_provider(const vc_error *error);
+
+// The code as a status; `VC_OK` for NULL. Any thread.
+vc_status vc_error_status(const vc_error *error);
+
+// Whether the same call may succeed when made again. Any thread.
+bool vc_error_retryable(const vc_error *error);
+
+// How long to wait before that, in milliseconds; -1: nobody said. Any thread.
+int64_t vc_error_retry_after_ms(const vc_error *error);
+
+// The HTTP status with which a web host should answer; 0 for NULL. Any thread.
+uint16_t vc_error_http_status(const vc_error *error);
+
+// Frees an error. NULL and a second time are fine. Any thread.
+void vc_error_free(vc_error *error);
+
+// The kind of event. Any thread.
+vc_event_kind vc_event_get_kind(const vc_event *event);
+
+// The transcript so far, or the next piece of the answer; empty for other kinds. Belongs to the event. Any thread.
+const char *vc_event_text(const vc_event *event);
+
+// Whether a transcript is the last word on it. Any thread.
+bool vc_event_is_final(const vc_event *event);
+
+// The event as JSON, sound left out (its length is there): `{"type": "transcript", …}`. Belongs to the event. Any thread.
+const char *vc_event_json(const vc_event *event);
+
+// A piece of sound: mono 16-bit samples; `*count` of them, `*sample_rate` a second. NULL and 0 for other kinds. Belongs to the
+// event. Any thread.
+const int16_t *vc_event_samples(const vc_event *event,
+                                size_t *count,
+                                uint32_t *sample_rate);
+
+// The reply of a turn that is done, or NULL. The caller frees it with `vc_reply_free`. Any thread.
+vc_reply *vc_event_reply(const vc_event *event);
+
+// Why speech failed, or NULL. The caller frees it with `vc_error_free`. Any thread.
+vc_error *vc_event_error(const vc_event *event);
+
+// Frees an event. NULL and a second time are fine. Any thread.
+void vc_event_free(vc_event *event);
+
+// Sends a piece of text (language model), or the JSON answer (store). `VC_CANCELLED`: nobody wants it any more, stop.
+// `VC_VALIDATION_ERROR`: no text, not UTF-8, or an ended or other answer. Any thread.
+vc_status vc_responder_send_text(const vc_responder *answer,
+                                 const char *piece);
+
+// Sends a transcript (speech to text): everything recognised so far. `language` is BCP 47 or NULL. Statuses as for
+// `vc_responder_send_text`. Any thread.
+vc_status vc_responder_send_transcript(const vc_responder *answer,
+                                       const char *transcript,
+                                       bool is_final,
+                                       const char *language);
+
+// Sends a chunk of sound (text to speech): `count` mono samples, `sample_rate` a second, copied. Statuses as for
+// `vc_responder_send_text`. Any thread.
+vc_status vc_responder_send_audio(const vc_responder *answer,
+                                  const int16_t *samples,
+                                  size_t count,
+                                  uint32_t sample_rate);
+
+// Whether nobody wants the answer any more: the turn was cancelled, timed out, or answered otherwise. Also true for an answer
+// that has ended. Any thread.
+bool vc_responder_is_cancelled(const vc_responder *answer);
+
+// The answer is complete; the handle is freed. `VC_VALIDATION_ERROR`: it had ended already. Any thread.
+vc_status vc_responder_finish(vc_responder *answer);
+
+// The answer failed; the handle is freed. `failure` may be NULL; it is copied. `VC_VALIDATION_ERROR`: it had ended already, or a
+// text is not UTF-8 (the answer fails without it). Any thread.
+vc_status vc_responder_fail(vc_responder *answer,
+                            const vc_failure *failure);
+
+// Gives no answer: a failure in itself. NULL and a second time are fine. Any thread.
+void vc_responder_free(vc_responder *answer);
+
+// Sends log records of `level` (`error`, `warn`, `info`, `debug`, `trace`) and above to `log`, in place of an earlier function.
+// Records hold ids, stages, codes and times, never what was said.
+//
+// `drop` (may be NULL) is called with `user_data` when it is no longer used, also when this call fails. Any thread.
+vc_status vc_log_set(const char *level,
+                     vc_log_fn log,
+                     void *user_data,
+                     void (*drop)(void *user_data),
+                     vc_error **error);
+
+// Stops sending log records. Any thread.
+void vc_log_clear(void);
+
+// The bytes, with a NUL behind them that does not count: a text is a C string. Valid until the handle is freed; NULL for a
+// handle that is none. Any thread.
+const char *vc_bytes_data(const vc_bytes *bytes);
+
+// How many bytes there are, without the NUL behind them. Any thread.
+size_t vc_bytes_length(const vc_bytes *bytes);
+
+// Frees bytes. NULL and a second time are fine. Any thread.
+void vc_bytes_free(vc_bytes *bytes);
+
+// What the user said. Belongs to the reply. Any thread.
+const char *vc_reply_transcript(const vc_reply *reply);
+
+// What the agent answered. Belongs to the reply. Any thread.
+const char *vc_reply_text(const vc_reply *reply);
+
+// The session, new or continued: give it to the next turn. Belongs to the reply. Any thread.
+const char *vc_reply_session_id(const vc_reply *reply);
+
+// This turn. Belongs to the reply. Any thread.
+const char *vc_reply_turn_id(const vc_reply *reply);
+
+// The language of the user's words (BCP 47), or NULL when the recogniser did not tell. Belongs to the reply. Any thread.
+const char *vc_reply_language(const vc_reply *reply);
+
+// Everything but the sound, as JSON: texts, ids, timings in milliseconds, usage. Belongs to the reply. Any thread.
+const char *vc_reply_json(const vc_reply *reply);
+
+// The answer's sound: mono 16-bit samples; `*count` of them, `*sample_rate` a second. NULL and 0 when there is none. Belongs to the
+// reply. Any thread.
+const int16_t *vc_reply_samples(const vc_reply *reply,
+                                size_t *count,
+                                uint32_t *sample_rate);
+
+// Why sound is missing although there is text, or NULL. The caller frees it with `vc_error_free`. Any thread.
+vc_error *vc_reply_audio_error(const vc_reply *reply);
+
+// Writes the sound to a file, in the format that its name says (`.wav`, `.ogg`, …). Blocks; any thread.
+vc_status vc_reply_save_audio(const vc_reply *reply, const char *path, vc_error **error);
+
+// The sound as a file's bytes; `format`: `wav`, `ogg`, `mulaw`, `alaw`, `pcm`. `*result` is the caller's to free. Any thread.
+vc_status vc_reply_encode_audio(const vc_reply *reply,
+                                const char *format,
+                                vc_bytes **result,
+                                vc_error **error);
+
+// Frees a reply, and with it every text and sample that belongs to it. NULL and a second time are fine. Any thread.
+void vc_reply_free(vc_reply *reply);
+
+// Answers what is said in an audio file, in a fresh session. `*reply` is the caller's to free. Blocks; not on a thread of the library.
+vc_status vc_converse_file(const vc_agent *agent,
+                           const char *path,
+                           vc_reply **reply,
+                           vc_error **error);
+
+// Answers what is said in the bytes of an audio file. Otherwise like `vc_converse_file`.
+vc_status vc_converse_bytes(const vc_agent *agent,
+                            const uint8_t *bytes,
+                            size_t length,
+                            vc_reply **reply,
+                            vc_error **error);
+
+// Answers what is said in `length` mono samples. Otherwise like `vc_converse_file`.
+vc_status vc_converse_pcm(const vc_agent *agent,
+                          const int16_t *samples,
+                          size_t length,
+                          uint32_t sample_rate,
+                          vc_reply **reply,
+                          vc_error **error);
+
+// Answers something typed. Otherwise like `vc_converse_file`.
+vc_status vc_converse_text(const vc_agent *agent, const char *text, vc_reply **reply, vc_error **error);
+
+// Runs one turn. `options` may be NULL. `*reply` is the caller's to free. Blocks; not on a thread of the library. To be able to cancel
+// it, use `vc_turn_start` or `vc_turn_stream`.
+vc_status vc_turn_run(const vc_agent *agent,
+                      const vc_input *input,
+                      const vc_turn_options *options,
+                      vc_reply **reply,
+                      vc_error **error);
+
+// Prepares one turn as a stream of events; it begins with the first `vc_stream_next`. `options` may be NULL. `*stream` is the
+// caller's to free. Reads the file, if there is one; any thread.
+vc_status vc_turn_stream(const vc_agent *agent,
+                         const vc_input *input,
+                         const vc_turn_options *options,
+                         vc_stream **stream,
+                         vc_error **error);
+
+// Waits for the next event. `*event` is the caller's to free; `VC_OK` with `*event == NULL`: the turn is over. Events that are there come
+// before the error that ends the turn. Blocks; not on a thread of the library; several threads take turns.
+vc_status vc_stream_next(const vc_stream *stream,
+                         vc_event **event,
+                         vc_error **error);
+
+// Cancels the turn: nothing is stored, and `vc_stream_next` ends with `VC_CANCELLED`. Any thread, any number of times.
+void vc_stream_cancel(const vc_stream *stream);
+
+// Frees a stream, and cancels its turn if it is not over. NULL and a second time are fine. Any thread.
+void vc_stream_free(vc_stream *stream);
+
+// Starts one turn and returns at once; `on_event` (may be NULL) gets its events on a thread of the library. `options` may be NULL.
+// `*call` is the caller's to free.
+//
+// `user_data` must last until the last call of `on_event` has returned; `vc_call_wait` returns after that. Any thread.
+vc_status vc_turn_start(const vc_agent *agent,
+                        const vc_input *input,
+                        const vc_turn_options *options,
+                        vc_event_fn on_event,
+                        void *user_data,
+                        vc_call **call,
+                        vc_error **error);
+
+// Waits for the end of a turn. `reply` may be NULL; `*reply` is the caller's to free; every wait gives one. Blocks; not on a thread of
+// the library.
+vc_status vc_call_wait(const vc_call *call,
+                       vc_reply **reply,
+                       vc_error **error);
+
+// Cancels a turn: it ends with `VC_CANCELLED`, and nothing is stored. Any thread, also in `on_event`; any number of times.
+void vc_call_cancel(const vc_call *call);
+
+// Frees a call, and cancels its turn if it is not over; `on_event` then still gets its last call. NULL and a second time are
+// fine. Any thread, also in `on_event`.
+void vc_call_free(vc_call *call);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* VOICE_CORE_H */
