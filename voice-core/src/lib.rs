@@ -18,7 +18,9 @@ pub mod store;
 pub mod time;
 mod turn;
 
+pub use agent::{AgentBuilder, Providers, Turn, TurnStream, VoiceAgent};
 pub use audio::{Audio, AudioFormat, AudioInfo, AudioLimits, Pcm, Utterance};
+pub use config::Config;
 pub use error::{Error, ErrorCode, ErrorKind, Result, Stage};
 pub use event::{CallMetrics, TextDelta, Transcript, TurnEvent};
 pub use id::{MessageId, SessionId, TurnId};

@@ -119,8 +119,3 @@ impl std::fmt::Debug for Utterance {
             .finish_non_exhaustive()
     }
 }
-
-/// STUB.
-pub fn prepare(_a: &Audio, _l: &AudioLimits) -> crate::error::Result<Utterance> {
-    Err(crate::error::Error::internal("stub"))
-}

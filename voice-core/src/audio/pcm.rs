@@ -46,9 +46,6 @@ impl Pcm {
 
     /// Whether there is no sound at all.
     #[must_use]
-    pub(crate) fn resampled(&self, _rate: u32) -> Self {
-        self.clone()
-    }
     pub fn is_empty(&self) -> bool {
         self.samples.is_empty()
     }
@@ -122,27 +119,5 @@ impl fmt::Debug for Pcm {
     /// Shows the shape, never the sound.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Pcm({} samples at {} Hz)", self.samples.len(), self.sample_rate)
-    }
-}
-/// F
-#[derive(Clone, Copy)]
-pub enum AudioFormat {
-    /// w
-    Wav,
-}
-impl std::str::FromStr for AudioFormat {
-    type Err = crate::error::Error;
-    fn from_str(_: &str) -> Result<Self, Self::Err> {
-        Ok(Self::Wav)
-    }
-}
-impl Pcm {
-    /// e
-    pub fn encode(&self, _f: AudioFormat) -> crate::error::Result<Vec<u8>> {
-        Ok(vec![])
-    }
-    /// s
-    pub fn save(&self, _f: impl AsRef<std::path::Path>) -> crate::error::Result<()> {
-        Ok(())
     }
 }

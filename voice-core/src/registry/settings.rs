@@ -42,6 +42,17 @@ impl<'a> Settings<'a> {
             .transpose()
     }
 
+    pub(super) fn whole(&mut self, key: &'static str, least: usize, most: usize) -> Result<Option<usize>> {
+        let place = self.place;
+        self.take(key)
+            .map(|v| {
+                v.as_u64().and_then(|n| usize::try_from(n).ok()).filter(|n| (least..=most).contains(n)).ok_or_else(|| {
+                    invalid(format!("{place}.settings.{key}: expected a whole number from {least} to {most}"))
+                })
+            })
+            .transpose()
+    }
+
     /// Refuses every key that was not taken.
     pub(super) fn finish(self) -> Result<()> {
         let Some(stray) = self.values.keys().find(|key| !self.known.contains(&key.as_str())) else { return Ok(()) };

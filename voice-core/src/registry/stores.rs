@@ -17,7 +17,7 @@ pub(super) async fn open(address: Option<&str>) -> Result<Arc<dyn ConversationSt
     }
 }
 
-#[cfg(feature = "sqlite")]
+#[cfg(any())] // until the SQLite store is merged: feature = "sqlite"
 async fn sqlite(address: &str) -> Result<Arc<dyn ConversationStore>> {
     use crate::stores::sqlite::SqliteStore;
 
@@ -32,7 +32,7 @@ async fn sqlite(address: &str) -> Result<Arc<dyn ConversationStore>> {
     Ok(Arc::new(store?))
 }
 
-#[cfg(not(feature = "sqlite"))]
+#[cfg(all())]
 async fn sqlite(address: &str) -> Result<Arc<dyn ConversationStore>> {
     if address.starts_with("sqlite:") {
         return Err(invalid(
@@ -43,7 +43,7 @@ async fn sqlite(address: &str) -> Result<Arc<dyn ConversationStore>> {
 }
 
 /// `voice-core/voice.db` in the user's data folder, which is made if it is not there.
-#[cfg(feature = "sqlite")]
+#[cfg(any())] // until the SQLite store is merged: feature = "sqlite"
 fn default_path() -> Result<std::path::PathBuf> {
     let folder = crate::paths::data_folder().ok_or_else(|| {
         invalid("storage: this system has no data folder for the user; name a file, as in sqlite:voice.db".into())

@@ -435,11 +435,8 @@ async fn heard(speech: Option<&mut Speech>) -> Spoken {
     }
 }
 
-/// Decodes off the async threads; what needs no decoding is taken as it is.
+/// Decodes off the async threads.
 async fn prepare(audio: Audio, limits: audio::AudioLimits) -> Result<Utterance> {
-    if audio.is_ready() {
-        return audio::prepare(&audio, &limits);
-    }
     tokio::task::spawn_blocking(move || audio::prepare(&audio, &limits))
         .await
         .unwrap_or_else(|e| Err(Error::internal(format!("preparing the audio stopped: {e}")).with_stage(Stage::Audio)))

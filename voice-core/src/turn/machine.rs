@@ -187,7 +187,13 @@ impl TurnMachine {
             return None;
         }
         let rate = *self.sample_rate.get_or_insert(pcm.sample_rate());
-        let pcm = if pcm.sample_rate() == rate { pcm } else { pcm.resampled(rate) };
+        let pcm = match pcm.sample_rate() == rate {
+            true => pcm,
+            false => match pcm.resampled(rate) {
+                Ok(pcm) => pcm,
+                Err(error) => return Some(self.on_piece_lost(error.with_stage(Stage::Tts))),
+            },
+        };
         self.timings.first_audio.get_or_insert(at);
         self.timings.audio_done = Some(at);
         self.samples.extend_from_slice(pcm.samples());
