@@ -36,7 +36,7 @@ pub(crate) fn run(args: &Args, out: &Output) -> Result<()> {
         out.line(&format!("  warning: {warning}"));
     }
     if let Some(path) = &args.out {
-        Pcm::new(utterance.samples.clone(), audio::SPEECH_RATE).save(path)?;
+        Pcm::new(utterance.samples.as_slice(), audio::SPEECH_RATE).save(path)?;
         out.line(&format!("  wrote {}: {:.3} s, 16000 Hz mono", path.display(), utterance.duration().as_secs_f64()));
     }
     let mut value = json!(**info);

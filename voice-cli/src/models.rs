@@ -88,12 +88,12 @@ async fn verify(dir: ModelDir, out: &Output) -> Result<()> {
     let spinner = out.spinner("reading every file");
     let checks = off_thread(move || models::verify(&dir, |_, _| {})).await?;
     spinner.finish_and_clear();
-    let bad = checks.iter().filter(|check| check.state != FileState::Good).count();
+    let bad = checks.iter().filter(|check| check.state != FileState::Intact).count();
     for check in &checks {
-        out.line(&format!("{:<8} {}", state_name(check.state), check.path));
+        out.line(&format!("{:<8} {}", state_name(&check.state), check.path));
     }
     out.json(&json!(
-        checks.iter().map(|check| json!({ "file": check.path, "state": state_name(check.state) })).collect::<Vec<_>>()
+        checks.iter().map(|check| json!({ "file": check.path, "state": state_name(&check.state) })).collect::<Vec<_>>()
     ));
     if checks.is_empty() || bad > 0 {
         let what = match checks.is_empty() {
@@ -132,11 +132,11 @@ fn list(dir: &ModelDir, out: &Output) {
     out.json(&json!(rows.collect::<Vec<_>>()));
 }
 
-fn state_name(state: FileState) -> &'static str {
+fn state_name(state: &FileState) -> &'static str {
     match state {
-        FileState::Good => "good",
+        FileState::Intact => "intact",
         FileState::Missing => "missing",
-        FileState::Changed => "changed",
+        FileState::Changed { .. } => "changed",
         _ => "unknown",
     }
 }

@@ -103,7 +103,7 @@ const PHONE_RATE: u32 = 8_000;
 /// Encodes sound.
 pub(super) fn encode(pcm: &Pcm, format: AudioFormat) -> Result<Bytes> {
     Ok(match format {
-        AudioFormat::Wav => wav(pcm),
+        AudioFormat::Wav => wav(pcm.samples(), pcm.sample_rate()),
         AudioFormat::OggOpus => ogg_opus(pcm)?,
         AudioFormat::MuLaw => pcm.resampled(PHONE_RATE)?.samples().iter().map(|&s| g711::to_ulaw(s)).collect(),
         AudioFormat::ALaw => pcm.resampled(PHONE_RATE)?.samples().iter().map(|&s| g711::to_alaw(s)).collect(),
@@ -112,11 +112,10 @@ pub(super) fn encode(pcm: &Pcm, format: AudioFormat) -> Result<Bytes> {
 }
 
 /// A WAV file: the 44-byte header and the samples.
-fn wav(pcm: &Pcm) -> Bytes {
+pub(super) fn wav(samples: &[i16], rate: u32) -> Bytes {
     // Beyond 4 GiB the header cannot tell the size; all ones says so, and every reader takes what is there.
-    let size = u32::try_from(pcm.samples().len() * 2).unwrap_or(u32::MAX);
-    let rate = pcm.sample_rate();
-    let mut bytes = Vec::with_capacity(44 + pcm.samples().len() * 2);
+    let size = u32::try_from(samples.len() * 2).unwrap_or(u32::MAX);
+    let mut bytes = Vec::with_capacity(44 + samples.len() * 2);
     bytes.extend(b"RIFF");
     bytes.extend(size.saturating_add(36).to_le_bytes());
     bytes.extend(b"WAVEfmt ");
@@ -131,7 +130,7 @@ fn wav(pcm: &Pcm) -> Bytes {
     }
     bytes.extend(b"data");
     bytes.extend(size.to_le_bytes());
-    bytes.extend(pcm.samples().iter().flat_map(|s| s.to_le_bytes()));
+    bytes.extend(samples.iter().flat_map(|s| s.to_le_bytes()));
     bytes.into()
 }
 

@@ -103,6 +103,12 @@ impl Utterance {
         Self { samples, info: Arc::new(info), original: None }
     }
 
+    /// The sound as a WAV file: 16-bit, 16 kHz, mono.
+    #[must_use]
+    pub fn to_wav(&self) -> Bytes {
+        encode::wav(&self.samples, SPEECH_RATE)
+    }
+
     /// How long it lasts.
     #[must_use]
     pub fn duration(&self) -> Duration {

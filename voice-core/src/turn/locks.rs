@@ -61,7 +61,7 @@ mod tests {
         let session = SessionId::new();
         let first = locks.lock(session).await;
         let mut second = Box::pin(locks.lock(session));
-        assert!(futures_util::poll!(&mut second).is_pending());
+        assert!(futures_util::FutureExt::now_or_never(&mut second).is_none());
         drop(first);
         drop(second.await);
         assert!(locks.0.lock().unwrap().is_empty());

@@ -15,7 +15,7 @@ use super::{
     transcription,
 };
 use crate::{
-    audio::{SPEECH_RATE, Utterance},
+    audio::Utterance,
     error::{Result, Stage},
     event::Transcript,
     provider::{CallContext, ResultStream, SpeechToText, SttCapabilities, TranscribeRequest},
@@ -139,7 +139,7 @@ impl Upload {
         {
             return Self { bytes: bytes.clone(), extension, media_type };
         }
-        Self { bytes: wav(&audio.samples), extension: "wav", media_type: "audio/wav" }
+        Self { bytes: audio.to_wav(), extension: "wav", media_type: "audio/wav" }
     }
 }
 
@@ -155,26 +155,6 @@ fn container(media_type: &str) -> Option<(&'static str, &'static str)> {
         "audio/mp4" | "audio/m4a" | "audio/x-m4a" | "video/mp4" => ("m4a", "audio/mp4"),
         _ => return None,
     })
-}
-
-/// A WAV file of 16 kHz mono samples.
-fn wav(samples: &[i16]) -> Bytes {
-    let data = u32::try_from(samples.len() * 2).unwrap_or(u32::MAX - 36);
-    let mut out = Vec::with_capacity(44 + samples.len() * 2);
-    out.extend_from_slice(b"RIFF");
-    out.extend_from_slice(&(36 + data).to_le_bytes());
-    out.extend_from_slice(b"WAVEfmt ");
-    out.extend_from_slice(&16u32.to_le_bytes());
-    out.extend_from_slice(&1u16.to_le_bytes());
-    out.extend_from_slice(&1u16.to_le_bytes());
-    out.extend_from_slice(&SPEECH_RATE.to_le_bytes());
-    out.extend_from_slice(&(SPEECH_RATE * 2).to_le_bytes());
-    out.extend_from_slice(&2u16.to_le_bytes());
-    out.extend_from_slice(&16u16.to_le_bytes());
-    out.extend_from_slice(b"data");
-    out.extend_from_slice(&data.to_le_bytes());
-    out.extend(samples.iter().flat_map(|s| s.to_le_bytes()));
-    out.into()
 }
 
 /// The language of a BCP 47 tag alone, which is all that the hint may hold: `en` of `en-GB`.
@@ -250,15 +230,5 @@ mod tests {
             audio.info = info.into();
         };
         assert_eq!(upload("audio/mpeg", 500, damage), "wav");
-    }
-
-    #[test]
-    fn wav_has_the_right_header() {
-        let file = wav(&[1, -1]);
-        assert_eq!(file.len(), 48);
-        assert_eq!(&file[..4], b"RIFF");
-        assert_eq!(u32::from_le_bytes([file[4], file[5], file[6], file[7]]), 40);
-        assert_eq!(u32::from_le_bytes([file[24], file[25], file[26], file[27]]), 16_000);
-        assert_eq!(&file[44..], &[1, 0, 255, 255]);
     }
 }
