@@ -541,6 +541,9 @@ async fn what_was_said_is_in_no_log_error_or_debug_output() {
     let writer = log.clone();
     let subscriber =
         tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone()).finish();
+    // While there is only one dispatcher, `tracing` asks the thread that meets a log statement first whether anybody wants it,
+    // and in the other tests' threads nobody does.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let _installed = tracing::subscriber::set_default(subscriber);
 
     let mut set = Set::new();

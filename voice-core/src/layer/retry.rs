@@ -105,8 +105,10 @@ async fn first_item<S: Service>(
     timeouts: TimeoutOptions,
 ) -> Result<Opened<S::Item>> {
     let mut rest = timeout::open(service, request, ctx, timeouts).await?;
-    let first = rest.next().await.transpose()?;
-    let stream = stream::iter(first.map(Ok)).chain(rest).boxed();
+    let stream = match rest.next().await.transpose()? {
+        Some(first) => stream::once(std::future::ready(Ok(first))).chain(rest).boxed(),
+        None => stream::empty().boxed(),
+    };
     Ok(Opened { stream, first_result: Instant::now() })
 }
 

@@ -71,7 +71,7 @@ impl<S: Service> Stack<S> {
             match opened {
                 Ok(opened) => {
                     return Ok(Call {
-                        stream: opened.stream,
+                        stream: Some(opened.stream),
                         slot: Arc::clone(slot),
                         index,
                         started,
@@ -112,7 +112,8 @@ fn falls_back(error: &Error) -> bool {
 
 /// A call under way: the stream of its items, and what is known about it.
 pub(crate) struct Call<S: Service> {
-    stream: ResultStream<S::Item>,
+    /// Gone after its end or its first error, which frees what the provider holds for it.
+    stream: Option<ResultStream<S::Item>>,
     slot: Arc<Slot<S>>,
     index: usize,
     started: Instant,
@@ -143,7 +144,11 @@ impl<S: Service> Stream for Call<S> {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
-        let item = std::task::ready!(this.stream.as_mut().poll_next(cx));
+        let Some(stream) = &mut this.stream else { return Poll::Ready(None) };
+        let item = std::task::ready!(stream.as_mut().poll_next(cx));
+        if !matches!(item, Some(Ok(_))) {
+            this.stream = None;
+        }
         Poll::Ready(match item {
             Some(Err(error)) => {
                 let error = error.with_stage(S::STAGE).with_provider(this.slot.service.name());
