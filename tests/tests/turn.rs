@@ -1,5 +1,7 @@
 //! The turn: what it yields, in which order, what it keeps, and what a failure of each part does to it.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::{
     sync::Arc,
     time::{Duration, Instant as Real},

@@ -71,7 +71,6 @@ impl VoiceAgent {
     }
 
     /// Starts to put an agent together.
-    #[must_use]
     pub fn builder() -> AgentBuilder {
         AgentBuilder::default()
     }

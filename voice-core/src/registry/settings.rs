@@ -46,9 +46,9 @@ impl<'a> Settings<'a> {
         let place = self.place;
         self.take(key)
             .map(|v| {
-                v.as_u64().and_then(|n| usize::try_from(n).ok()).filter(|n| (least..=most).contains(n)).ok_or_else(|| {
-                    invalid(format!("{place}.settings.{key}: expected a whole number from {least} to {most}"))
-                })
+                v.as_u64().and_then(|n| usize::try_from(n).ok()).filter(|n| (least..=most).contains(n)).ok_or_else(
+                    || invalid(format!("{place}.settings.{key}: expected a whole number from {least} to {most}")),
+                )
             })
             .transpose()
     }
