@@ -42,6 +42,7 @@ impl<'a> Settings<'a> {
             .transpose()
     }
 
+    #[cfg(feature = "local")]
     pub(super) fn whole(&mut self, key: &'static str, least: usize, most: usize) -> Result<Option<usize>> {
         let place = self.place;
         self.take(key)
