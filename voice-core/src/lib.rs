@@ -9,6 +9,7 @@ pub mod event;
 pub mod id;
 pub mod layer;
 pub mod message;
+#[cfg(any(feature = "sqlite", feature = "local"))]
 mod paths;
 pub mod provider;
 pub mod providers;
