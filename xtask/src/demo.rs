@@ -113,7 +113,8 @@ fn bars(first: &Turn, heard: &str, offline: &Result<Turn>) -> Vec<Bar> {
 }
 
 fn has_sound(turn: &Turn) -> bool {
-    turn.reply["audio"]["seconds"].as_f64().is_some_and(|seconds| seconds > 0.0) && turn.reply["audio"]["error"].is_null()
+    turn.reply["audio"]["seconds"].as_f64().is_some_and(|seconds| seconds > 0.0)
+        && turn.reply["audio"]["error"].is_null()
 }
 
 fn text<'a>(reply: &'a Value, name: &str) -> &'a str {
@@ -160,7 +161,8 @@ fn converse(project: &Project, mut command: Command, folder: &Path, name: &str) 
         bail!("the {name} turn failed: {}\n{}", ran.ended, last_lines(&ran.output, 20));
     }
     let line = ran.output.lines().rev().find(|line| line.starts_with('{')).context("the command printed no reply")?;
-    let reply = serde_json::from_str(line).with_context(|| format!("what the command printed in {}", project.root.display()))?;
+    let reply = serde_json::from_str(line)
+        .with_context(|| format!("what the command printed in {}", project.root.display()))?;
     Ok(Turn { reply, peak_memory: ran.peak_memory, took: ran.took })
 }
 
@@ -177,7 +179,8 @@ fn show(turn: &Turn) {
     println!("  you    {}", text(&turn.reply, "transcript"));
     println!("  agent  {}", text(&turn.reply, "text"));
     if let Some(stages) = turn.reply["timings_ms"].as_object() {
-        let stages = stages.iter().filter_map(|(name, at)| Some(format!("{} {:.0}", name.replace('_', " "), at.as_f64()?)));
+        let stages =
+            stages.iter().filter_map(|(name, at)| Some(format!("{} {:.0}", name.replace('_', " "), at.as_f64()?)));
         println!("  ms since the turn began: {}", stages.collect::<Vec<_>>().join(" · "));
     }
     let memory = turn.peak_memory.map_or(String::new(), |bytes| format!(", {:.0} MB at most", bytes as f64 / 1e6));

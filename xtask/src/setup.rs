@@ -69,7 +69,9 @@ pub fn system_packages(project: &Project) -> Result<()> {
     };
     println!("setup: installing {names} with apt-get");
     let wait = ["-o", "DPkg::Lock::Timeout=120"];
-    for arguments in [vec!["update", "-q"], [&["install", "-q", "-y", "--no-install-recommends"][..], &missing].concat()] {
+    for arguments in
+        [vec!["update", "-q"], [&["install", "-q", "-y", "--no-install-recommends"][..], &missing].concat()]
+    {
         let mut command = project.command(install[0]);
         command.args(&install[1..]).args(wait).args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
         installed(project, &mut command, "apt-get")?;

@@ -11,8 +11,10 @@ use super::{
 };
 
 /// What people write, by its ending.
-const ENDINGS: &[&str] =
-    &["rs", "md", "toml", "py", "pyi", "ts", "mts", "cts", "js", "mjs", "cjs", "c", "h", "cpp", "kt", "kts", "swift", "sh"];
+const ENDINGS: &[&str] = &[
+    "rs", "md", "toml", "py", "pyi", "ts", "mts", "cts", "js", "mjs", "cjs", "c", "h", "cpp", "kt", "kts", "swift",
+    "sh",
+];
 
 /// Folders that hold what tools made.
 const LEFT_OUT: &[&str] = &["target", "node_modules", "dist", "build", "__pycache__", "venv"];
@@ -111,9 +113,10 @@ mod tests {
 
     #[test]
     fn unsafe_is_for_the_bindings_only() {
-        assert_eq!(faults("voice-core/src/x.rs", "// unsafe\nlet a = unsafe { b };"), [
-            "voice-core/src/x.rs:2: unsafe code"
-        ]);
+        assert_eq!(
+            faults("voice-core/src/x.rs", "// unsafe\nlet a = unsafe { b };"),
+            ["voice-core/src/x.rs:2: unsafe code"]
+        );
         assert!(faults("bindings-c/src/x.rs", "unsafe { b }").is_empty());
         assert!(faults("voice-core/src/x.rs", "#![forbid(unsafe_code)]").is_empty());
     }

@@ -220,10 +220,10 @@ mod tests {
 
     #[test]
     fn paths_in_the_midst_of_code_count() {
-        assert_eq!(paths("fn f() -> crate::turn::X { crate::agent::go::<u8>() }", &["audio"]), [
-            "1:turn::X",
-            "1:agent::go"
-        ]);
+        assert_eq!(
+            paths("fn f() -> crate::turn::X { crate::agent::go::<u8>() }", &["audio"]),
+            ["1:turn::X", "1:agent::go"]
+        );
     }
 
     #[test]

@@ -18,7 +18,8 @@ const BUILDINGS: &[&str] = &["providers", "stores"];
 pub fn check(sources: &[Source], faults: &mut Vec<Fault>) -> Arrows {
     let files: Vec<(&Source, Vec<String>)> = sources.iter().filter_map(|s| Some((s, module_of(&s.path)?))).collect();
     let root = sources.iter().find(|s| s.path == format!("{SOURCES}lib.rs"));
-    let names: BTreeMap<String, Vec<String>> = root.map(|s| re_exports(&s.text)).unwrap_or_default().into_iter().collect();
+    let names: BTreeMap<String, Vec<String>> =
+        root.map(|s| re_exports(&s.text)).unwrap_or_default().into_iter().collect();
     let mut arrows = Arrows::new();
     for (_, module) in &files {
         if let Some(room) = room_of(module) {
@@ -92,8 +93,10 @@ mod tests {
     use super::*;
 
     fn faults(files: &[(&str, &str)]) -> Vec<String> {
-        let sources: Vec<Source> =
-            files.iter().map(|(path, text)| Source { path: format!("{SOURCES}{path}"), text: (*text).into() }).collect();
+        let sources: Vec<Source> = files
+            .iter()
+            .map(|(path, text)| Source { path: format!("{SOURCES}{path}"), text: (*text).into() })
+            .collect();
         let mut faults = Vec::new();
         check(&sources, &mut faults);
         let faults = faults.into_iter().map(|f| format!("{}: {}", f.place, f.what));
@@ -121,16 +124,17 @@ mod tests {
             ("providers/b.rs", "use crate::agent::A;"),
             ("agent.rs", ""),
         ];
-        assert_eq!(faults(&files), [
-            "voice-core/src/providers/a/mod.rs:1: providers/a uses providers/b (providers::b::B)",
-            "voice-core/src/providers/b.rs:1: providers/b uses agent (agent::A)",
-        ]);
+        assert_eq!(
+            faults(&files),
+            [
+                "voice-core/src/providers/a/mod.rs:1: providers/a uses providers/b (providers::b::B)",
+                "voice-core/src/providers/b.rs:1: providers/b uses agent (agent::A)",
+            ]
+        );
     }
 
     #[test]
     fn a_room_without_a_row_is_a_fault() {
-        assert_eq!(faults(&[("attic.rs", "")]), [
-            "voice-core/src/attic.rs:1: the room attic has no row in the rules"
-        ]);
+        assert_eq!(faults(&[("attic.rs", "")]), ["voice-core/src/attic.rs:1: the room attic has no row in the rules"]);
     }
 }

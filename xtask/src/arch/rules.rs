@@ -33,14 +33,26 @@ pub const ROOMS: &[Room] = &[
     room("stores/*", &["error", "id", "time", "secret", "paths", "audio", "message", "store"]),
     room(
         "registry",
-        &["error", "time", "secret", "paths", "audio", "provider", "store", "layer", "config", "providers/*", "stores/*"],
+        &[
+            "error",
+            "time",
+            "secret",
+            "paths",
+            "audio",
+            "provider",
+            "store",
+            "layer",
+            "config",
+            "providers/*",
+            "stores/*",
+        ],
     ),
     room("turn", &["error", "id", "time", "audio", "message", "event", "provider", "store", "layer", "context"]),
     room(
         "agent",
         &[
-            "error", "id", "time", "secret", "paths", "audio", "message", "event", "provider", "store", "layer", "context",
-            "config", "registry", "turn",
+            "error", "id", "time", "secret", "paths", "audio", "message", "event", "provider", "store", "layer",
+            "context", "config", "registry", "turn",
         ],
     ),
 ];
@@ -87,10 +99,7 @@ pub const FORBIDDEN: &[(&str, &str)] = &[
 /// The row of a room: its own, or that of its kind.
 pub fn row<'a>(table: &'a [Room], name: &str) -> Option<&'a Room> {
     let kind = name.split_once('/').map(|(kind, _)| format!("{kind}/*"));
-    table
-        .iter()
-        .find(|room| room.name == name)
-        .or_else(|| table.iter().find(|room| Some(room.name) == kind.as_deref()))
+    table.iter().find(|room| room.name == name).or_else(|| table.iter().find(|room| Some(room.name) == kind.as_deref()))
 }
 
 /// Whether `from` may use `to`.

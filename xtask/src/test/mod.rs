@@ -100,4 +100,3 @@ fn counted(step: &Step, output: &str, row: &mut Row) {
     }
     row.counts = Some(counts);
 }
-

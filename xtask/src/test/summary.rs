@@ -54,7 +54,8 @@ impl Row {
 /// One line for each step.
 pub fn table(rows: &[Row], took: Duration) -> String {
     let widest = rows.iter().map(|row| row.name.len()).max().unwrap_or(0).max(4);
-    let mut out = format!("{:<widest$}  {:<7}  {:>6}  {:>6}  {:>8}  remark\n", "step", "", "passed", "failed", "seconds");
+    let mut out =
+        format!("{:<widest$}  {:<7}  {:>6}  {:>6}  {:>8}  remark\n", "step", "", "passed", "failed", "seconds");
     for row in rows {
         let (passed, failed) = match row.counts {
             Some(counts) => (counts.passed.to_string(), counts.failed.to_string()),
@@ -102,7 +103,10 @@ mod tests {
     fn the_closing_line_sums_what_the_runners_said() {
         let rows = [row("fmt", State::Passed, None), row("tests", State::Passed, Some((7, 0, 1)))];
         let line = closing_line(&rows, Duration::from_secs(3));
-        assert_eq!(line, "test result: ok. 7 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 3.00s");
+        assert_eq!(
+            line,
+            "test result: ok. 7 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 3.00s"
+        );
     }
 
     #[test]
