@@ -36,7 +36,7 @@ impl Project {
 
     pub fn cargo(&self, arguments: &[&str]) -> Command {
         let mut command = self.command("cargo");
-        // The variables with which cargo started this program would make another cargo build everything anew.
+        // Build scripts that watch the variables with which cargo started this program would run again.
         for (name, _) in env::vars_os() {
             if name.to_str().is_some_and(|n| n.starts_with("CARGO_PKG_") || n.starts_with("CARGO_MANIFEST")) {
                 command.env_remove(name);

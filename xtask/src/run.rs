@@ -52,7 +52,7 @@ pub fn run(command: &mut Command, log: &Path, limit: Duration, show: Show) -> Re
         .stderr(errors)
         .spawn()
         .with_context(|| format!("cannot start {named}"))?;
-    let mut tail = Tail::of(log)?;
+    let mut tail = Tail::of(log);
     let (mut peak, mut said) = (None, begun);
     let status = loop {
         peak = peak_memory(&child).max(peak);
@@ -89,6 +89,12 @@ pub fn run(command: &mut Command, log: &Path, limit: Duration, show: Show) -> Re
 pub fn answer(command: &mut Command) -> Option<String> {
     let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// A command as one would type it.
+pub fn shown(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }
 
 /// The last lines of a text.
@@ -140,8 +146,8 @@ struct Tail {
 }
 
 impl Tail {
-    fn of(path: &Path) -> Result<Self> {
-        Ok(Self { path: path.to_owned(), position: 0, rest: String::new() })
+    fn of(path: &Path) -> Self {
+        Self { path: path.to_owned(), position: 0, rest: String::new() }
     }
 
     /// Prints the whole lines that have come since the last call.

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 
 use crate::{
     project::Project,
-    run::{Show, answer, last_lines, run},
+    run::{Show, answer, last_lines, run, shown},
 };
 
 /// The version of cargo-deny that the project's `deny.toml` is written for.
@@ -159,7 +159,7 @@ pub fn models(project: &Project, program: &std::path::Path, sets: &[&str]) -> Re
 fn installed(project: &Project, command: &mut Command, name: &str) -> Result<()> {
     let ran = run(command, &project.logs().join(format!("setup-{name}.log")), INSTALL_LIMIT, Show::Quietly)?;
     if !ran.ok {
-        bail!("{command:?}: {}\n{}", ran.ended, last_lines(&ran.output, 40));
+        bail!("{}: {}\n{}", shown(command), ran.ended, last_lines(&ran.output, 40));
     }
     println!("setup: done in {:.0} s", ran.took.as_secs_f64());
     Ok(())

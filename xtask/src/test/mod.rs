@@ -11,7 +11,7 @@ use crate::{
     counts::{Counts, count},
     metadata::{self, Member},
     project::Project,
-    run::{Show, last_lines, run as run_program},
+    run::{Show, last_lines, run as run_program, shown},
     setup,
 };
 use steps::{STEPS, Step, Work};
@@ -62,11 +62,12 @@ fn carry_out(step: &Step, bench: &Bench) -> Row {
                 let left = step.limit.saturating_sub(begun.elapsed());
                 let ran = run_program(&mut command, &log, left, Show::Quietly)?;
                 whole.push_str(&ran.output);
-                if !ran.ok {
+                if let Some(excuse) = (!ran.ok).then(|| (step.excuse)(&ran.output)).flatten() {
+                    (row.state, row.remark) = (State::NotRun, excuse.to_owned());
+                } else if !ran.ok {
                     println!("{}", last_lines(&ran.output, SHOWN_OF_A_FAILURE));
-                    println!("  {command:?}\n  all of it: {}", log.display());
-                    row.state = (step.excuse)(&ran.output).map_or(State::Failed, |_| State::NotRun);
-                    row.remark = (step.excuse)(&ran.output).map_or(ran.ended, str::to_owned);
+                    println!("  {}: {}\n  all of it: {}", shown(&command), ran.ended, log.display());
+                    (row.state, row.remark) = (State::Failed, ran.ended);
                 }
             }
             counted(step, &whole, &mut row);

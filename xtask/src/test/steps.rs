@@ -59,7 +59,7 @@ pub const STEPS: &[Step] = &[
     step("models", "the local models are there", 20, Work::Within(models)),
     Step {
         runner: Some(Runner::Libtest),
-        ..step("rust", "unit, integration, C and C++ tests, examples in the documentation", 25, Work::Programs(tests))
+        ..step("rust", "unit, integration, C and C++ tests, examples in the documentation", 30, Work::Programs(tests))
     },
     Step {
         remark: |output| output.lines().last().unwrap_or_default().to_owned(),
