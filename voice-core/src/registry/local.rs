@@ -37,7 +37,7 @@ pub(super) async fn llm(
     provider: &ProviderConfig,
     place: Place,
 ) -> Result<Arc<dyn LanguageModel>> {
-    let mut options = LocalLlmOptions::default();
+    let mut options = LocalLlmOptions { threads: threads(local), ..LocalLlmOptions::default() };
     if provider.model.is_none() {
         options.sampling.temperature = Some(DEFAULT_LLM_TEMPERATURE);
     }

@@ -127,7 +127,7 @@ fn build(bench: &Bench) -> Result<Vec<Command>> {
 }
 
 fn models(bench: &Bench) -> Result<(State, String)> {
-    let folder = setup::models(&bench.project, &bench.project.built("voice-core"), &["default", "test-audio"])?;
+    let folder = setup::models(&bench.project, &bench.project.built("voice-core"), &["test-audio"])?;
     Ok((State::Passed, folder.display().to_string()))
 }
 
