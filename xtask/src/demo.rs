@@ -103,7 +103,7 @@ fn bars(first: &Turn, heard: &str, offline: &Result<Turn>) -> Vec<Bar> {
             name: "without network",
             figure: match offline {
                 Ok(turn) if has_sound(turn) => "answered aloud".into(),
-                Ok(_) => "no sound".into(),
+                Ok(_) => "sound is missing".into(),
                 Err(error) => last_lines(&format!("{error:#}"), 1),
             },
             bar: "answered aloud".into(),
@@ -178,6 +178,9 @@ fn described(project: &Project, program: &Path, file: &Path) -> Result<String> {
 fn show(turn: &Turn) {
     println!("  you    {}", text(&turn.reply, "transcript"));
     println!("  agent  {}", text(&turn.reply, "text"));
+    if let Some(error) = turn.reply["audio"]["error"].as_str() {
+        println!("  sound is missing: {error}");
+    }
     if let Some(stages) = turn.reply["timings_ms"].as_object() {
         let stages =
             stages.iter().filter_map(|(name, at)| Some(format!("{} {:.0}", name.replace('_', " "), at.as_f64()?)));
