@@ -17,7 +17,6 @@ use crate::output::{Output, write_line};
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The model folder. Default: VOICE_CORE_MODELS, else voice-core/models in the user's data folder
-    // A name of its own: a global argument must not share one with an argument of a subcommand.
     #[arg(long = "models", global = true, value_name = "FOLDER")]
     folder: Option<PathBuf>,
     #[command(subcommand)]

@@ -20,7 +20,7 @@ impl AddAssign for Counts {
 
 /// Whose words are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(dead_code, reason = "a binding's step names the runner of its language")]
+#[allow(dead_code, reason = "a binding in Java or Kotlin names the last when there is one")]
 pub enum Runner {
     /// `cargo test`: a `test result` line for each test program.
     Libtest,
@@ -34,7 +34,7 @@ pub enum Runner {
 
 /// What `output` says. Nothing when it says nothing: then no test has run.
 pub fn count(runner: Runner, output: &str) -> Option<Counts> {
-    let lines = output.lines().map(|line| plain(line));
+    let lines = output.lines().map(plain);
     let found: Vec<Counts> = match runner {
         Runner::Libtest => lines.filter_map(|line| libtest(&line)).collect(),
         Runner::Pytest => lines.filter_map(|line| pytest(&line)).collect(),

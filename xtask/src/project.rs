@@ -34,6 +34,11 @@ impl Project {
         command
     }
 
+    /// A program that is part of the project, at a path from the root.
+    pub fn script(&self, path: &str) -> Command {
+        self.command(&self.root.join(path).to_string_lossy())
+    }
+
     pub fn cargo(&self, arguments: &[&str]) -> Command {
         let mut command = self.command("cargo");
         // Build scripts that watch the variables with which cargo started this program would run again.

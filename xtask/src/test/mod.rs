@@ -14,7 +14,7 @@ use crate::{
     run::{Show, last_lines, run as run_program, shown},
     setup,
 };
-use steps::{STEPS, Step, Work};
+use steps::{Step, Work, steps};
 use summary::{Row, State};
 
 /// How much of a failed step's output is shown; all of it is in its file.
@@ -29,16 +29,17 @@ pub struct Bench {
 /// Runs the steps named, or all of them, and sums up. True when nothing failed.
 pub fn run(names: &[String]) -> Result<bool> {
     let begun = Instant::now();
-    if let Some(unknown) = names.iter().find(|name| !STEPS.iter().any(|step| step.name == **name)) {
-        let known: Vec<&str> = STEPS.iter().map(|step| step.name).collect();
+    let project = Project::here();
+    let known: Vec<&Step> = steps(&project.root).collect();
+    if let Some(unknown) = names.iter().find(|name| !known.iter().any(|step| step.name == **name)) {
+        let known: Vec<&str> = known.iter().map(|step| step.name).collect();
         bail!("there is no step {unknown:?}; there are: {}", known.join(", "));
     }
-    let project = Project::here();
     setup::everything(&project)?;
     let members = metadata::members(&project)?;
     let bench = Bench { project, members };
     let mut rows = Vec::new();
-    for step in STEPS.iter().filter(|step| names.is_empty() || names.iter().any(|name| name == step.name)) {
+    for step in known.into_iter().filter(|step| names.is_empty() || names.iter().any(|name| name == step.name)) {
         let row = carry_out(step, &bench);
         println!("{}", row.line());
         rows.push(row);
