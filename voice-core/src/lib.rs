@@ -15,6 +15,7 @@ pub mod providers;
 mod registry;
 pub mod secret;
 pub mod store;
+pub mod stores;
 pub mod time;
 mod turn;
 
