@@ -54,10 +54,11 @@ pub(super) fn open_writer(path: &Path, patience: Duration) -> Result<Connection>
     create_private(path)?;
     let connection = connect(path)?;
     let failed = |error| explain(path, error);
-    schema::check(&connection, path)?;
     if connection.is_readonly(MAIN_DB).map_err(failed)? {
         return Err(Error::new(ErrorKind::StorageReadOnly, read_only(path)));
     }
+    // Before anything is written: a file that is not ours stays as it is.
+    schema::check(&connection, path)?;
     use_log(&connection, path, patience)?;
     connection
         .execute_batch(&format!(

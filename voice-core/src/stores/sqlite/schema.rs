@@ -53,7 +53,6 @@ const MIGRATIONS: &[&str] = &["
 /// Brings the database to the newest version, whatever other process is doing the same.
 pub(super) fn migrate(connection: &Connection, path: &Path) -> Result<()> {
     let failed = |error| explain(path, error);
-    // Looked at before anything is written, so that a file that is not ours stays as it is.
     if check(connection, path)? == MIGRATIONS.len() {
         return Ok(());
     }
