@@ -20,7 +20,6 @@ impl AddAssign for Counts {
 
 /// Whose words are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(dead_code, reason = "a binding in Java or Kotlin names the last when there is one")]
 pub enum Runner {
     /// `cargo test`: a `test result` line for each test program.
     Libtest,

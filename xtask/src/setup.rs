@@ -22,10 +22,16 @@ const INSTALL_LIMIT: Duration = Duration::from_secs(15 * 60);
 struct Tool {
     ask: &'static [&'static str],
     package: &'static str,
+    /// The binding that alone needs it.
+    folder: Option<&'static str>,
 }
 
 const fn tool(ask: &'static [&'static str], package: &'static str) -> Tool {
-    Tool { ask, package }
+    Tool { ask, package, folder: None }
+}
+
+const fn tool_of(folder: &'static str, ask: &'static [&'static str], package: &'static str) -> Tool {
+    Tool { ask, package, folder: Some(folder) }
 }
 
 const TOOLS: &[Tool] = &[
@@ -43,6 +49,8 @@ const TOOLS: &[Tool] = &[
     tool(&["lame", "--version"], "lame"),
     tool(&["opusenc", "--version"], "opus-tools"),
     tool(&["unshare", "--version"], "util-linux"),
+    tool_of("bindings-kotlin", &["javac", "--version"], "default-jdk-headless"),
+    tool_of("bindings-kotlin", &["mvn", "--version"], "maven"),
 ];
 
 /// The components of the Rust toolchain that the checks need.
@@ -58,7 +66,7 @@ pub fn everything(project: &Project) -> Result<()> {
 /// The programs from the system's packages.
 pub fn system_packages(project: &Project) -> Result<()> {
     let mut missing: Vec<&str> = Vec::new();
-    for tool in TOOLS {
+    for tool in TOOLS.iter().filter(|tool| tool.folder.is_none_or(|folder| project.root.join(folder).is_dir())) {
         let there = answer(project.command(tool.ask[0]).args(&tool.ask[1..])).is_some();
         if !there && !missing.contains(&tool.package) {
             missing.push(tool.package);

@@ -82,6 +82,12 @@ const STEPS: &[Step] = &[
         folder: Some("bindings-node"),
         ..step("node", "the npm package: types, tests, scenarios", 20, Work::Programs(node))
     },
+    Step {
+        runner: Some(Runner::Junit),
+        remark: scenarios,
+        folder: Some("bindings-kotlin"),
+        ..step("kotlin", "the Kotlin package on the JVM: tests, scenarios", 20, Work::Programs(kotlin))
+    },
 ];
 
 /// The steps that there are in this checkout.
@@ -183,6 +189,13 @@ fn node(bench: &Bench) -> Result<Vec<Command>> {
     let mut command = bench.project.script("bindings-node/test.sh");
     // The addon that the step `build` left is the one under test.
     command.arg("--built");
+    runner(bench, command)
+}
+
+fn kotlin(bench: &Bench) -> Result<Vec<Command>> {
+    let mut command = bench.project.script("bindings-kotlin/test.sh");
+    // The library that the step `build` left is the one under test.
+    command.env("VOICE_CORE_NATIVE", bench.project.built(""));
     runner(bench, command)
 }
 
