@@ -14,6 +14,10 @@ use voice_core::{
 
 const SYSTEM: &str = voice_core::config::DEFAULT_SYSTEM_PROMPT;
 
+/// A sentence without any place to cut it.
+const LONG_SENTENCE: &str = "The people who live near the river have always known that the best time to walk along the \
+    water is early in the morning before the city wakes up";
+
 #[tokio::main]
 #[allow(clippy::print_stdout)]
 async fn main() -> Result<()> {
@@ -108,6 +112,21 @@ async fn main() -> Result<()> {
         history.push(PromptMessage::new(Role::Assistant, answer));
     }
     println!("{}", memory());
+    let (speak, before_cpu) = (Instant::now(), cpu());
+    let mut chunks = tts.synthesize(SynthesisRequest::new(LONG_SENTENCE), &CallContext::new()).await?;
+    let mut seconds = 0.0;
+    while let Some(chunk) = chunks.next().await {
+        seconds += chunk?.duration().as_secs_f64();
+    }
+    println!(
+        "spoke a long sentence of {seconds:.2} s, real-time factor {:.2}, CPU factor {:.2}, {}",
+        speak.elapsed().as_secs_f64() / seconds,
+        (cpu() - before_cpu) / seconds,
+        memory()
+    );
+    let (idle, before_cpu) = (Instant::now(), cpu());
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    println!("idle for {:.0?}: CPU {:.2} s", idle.elapsed(), cpu() - before_cpu);
     Ok(())
 }
 

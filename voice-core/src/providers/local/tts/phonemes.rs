@@ -53,10 +53,11 @@ impl UnknownWords {
     fn say(&self, word: &str) -> String {
         let ipa = self.0.phonemize_with_prosody(word).map(|(phonemes, _)| phonemes.concat()).unwrap_or_default();
         let acronym = word.chars().all(char::is_uppercase);
-        if !acronym && (ipa.is_empty() || is_spelled(&ipa, word)) {
-            if let Some(sounds) = letters::sounds(word) {
-                return sounds;
-            }
+        if !acronym
+            && (ipa.is_empty() || is_spelled(&ipa, word))
+            && let Some(sounds) = letters::sounds(word)
+        {
+            return sounds;
         }
         from_ipa(&ipa)
     }

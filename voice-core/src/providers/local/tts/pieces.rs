@@ -5,7 +5,7 @@
 const LONGEST: usize = 140;
 
 /// The first piece is cut at a clause beyond this length, so that sound starts sooner.
-const LONGEST_FIRST: usize = 48;
+const LONGEST_FIRST: usize = 60;
 
 /// A clause shorter than this stays with the next: alone it would sound cut off.
 const SHORTEST: usize = 16;
