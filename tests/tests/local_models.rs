@@ -13,6 +13,7 @@ use voice_core::{
     provider::{CallContext, SpeechToText, TranscribeRequest},
     providers::local::{ModelDir, MoonshineStt, WhisperStt},
 };
+use voice_tests::words::word_errors;
 
 /// What is said in `two_cities.wav`, recorded by a human.
 const TWO_CITIES: &str = "It was the best of times, it was the worst of times, it was the age of wisdom, it was the age of \
@@ -55,27 +56,6 @@ async fn text(stt: &dyn SpeechToText, samples: Vec<i16>) -> String {
     assert_eq!(finals.len(), 1, "exactly one final transcript");
     assert!(transcripts.last().unwrap().is_final, "the final transcript is the last");
     finals[0].text.clone()
-}
-
-fn words(text: &str) -> Vec<String> {
-    let clean: String = text.chars().map(|c| if c.is_alphanumeric() || c == '\'' { c } else { ' ' }).collect();
-    clean.to_lowercase().split_whitespace().map(str::to_owned).collect()
-}
-
-/// Word error rate: the fewest words to change, add and drop, as a part of the words that were said.
-fn word_errors(said: &str, heard: &str) -> f64 {
-    let (said, heard) = (words(said), words(heard));
-    let mut row: Vec<usize> = (0..=heard.len()).collect();
-    for (i, word) in said.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, other) in heard.iter().enumerate() {
-            let cost = (diagonal + usize::from(word != other)).min(row[j] + 1).min(row[j + 1] + 1);
-            diagonal = row[j + 1];
-            row[j + 1] = cost;
-        }
-    }
-    row[heard.len()] as f64 / said.len() as f64
 }
 
 /// Noise whose samples are as good as independent, from a fixed seed.

@@ -23,9 +23,6 @@ const DEFAULT_STT: &str = "moonshine-tiny-en";
 const DEFAULT_LLM: &str = "smollm2-135m-instruct";
 const DEFAULT_TTS: &str = "kokoro-82m";
 
-/// The default language model is too small for the usual temperature: above this it loses the thread.
-const DEFAULT_LLM_TEMPERATURE: f32 = 0.2;
-
 pub(super) async fn stt(local: &LocalConfig, provider: &ProviderConfig, place: Place) -> Result<Arc<dyn SpeechToText>> {
     Settings::new(provider, place).finish()?;
     let folder = find(local, provider, place, DEFAULT_STT)?;
@@ -43,9 +40,6 @@ pub(super) async fn llm(
     place: Place,
 ) -> Result<Arc<dyn LanguageModel>> {
     let mut options = LocalLlmOptions { threads: threads(local), ..LocalLlmOptions::default() };
-    if provider.model.is_none() {
-        options.sampling.temperature = Some(DEFAULT_LLM_TEMPERATURE);
-    }
     let mut settings = Settings::new(provider, place);
     if let Some(tokens) = settings.whole("context_tokens", 64, 1 << 20)? {
         options.context_tokens = tokens;

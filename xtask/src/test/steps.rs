@@ -156,7 +156,7 @@ fn build(bench: &Bench) -> Result<Vec<Command>> {
 }
 
 fn models(bench: &Bench) -> Result<(State, String)> {
-    let folder = setup::models(&bench.project, &command_line(bench), &["test-audio"])?;
+    let folder = setup::models(&bench.project, &command_line(bench), &["test-audio", "whisper-tiny-en"])?;
     Ok((State::Passed, folder.display().to_string()))
 }
 

@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashMap,
-    convert::Infallible,
     num::NonZeroUsize,
     path::{Path, PathBuf},
     sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak},
@@ -16,9 +15,10 @@ use crate::{
     provider::{CallContext, ResultStream},
 };
 
-/// How many threads one local model may keep busy.
+/// How many threads the local models with this budget may keep busy, all together.
 ///
-/// Default: the number of cores less one, at least one, so that audio keeps flowing while a model works.
+/// Default: the number of cores less one, so that audio keeps flowing while a model works; both cores where there are two,
+/// since the first sound of an answer would otherwise take twice as long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ThreadBudget(NonZeroUsize);
 
@@ -39,7 +39,7 @@ impl ThreadBudget {
 impl Default for ThreadBudget {
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        Self(NonZeroUsize::new(cores - 1).unwrap_or(NonZeroUsize::MIN))
+        Self(NonZeroUsize::new(cores.saturating_sub(1).max(cores.min(2))).unwrap_or(NonZeroUsize::MIN))
     }
 }
 
@@ -75,44 +75,18 @@ impl<T> LoadOnce<T> {
     }
 }
 
-/// The pools of one kind of work, by size, each for as long as somebody holds it.
-type Pools<P> = LazyLock<Mutex<HashMap<usize, Weak<P>>>>;
-
-fn pool_of<P, E>(
-    pools: &Pools<P>,
-    budget: ThreadBudget,
-    start: impl FnOnce(usize) -> std::result::Result<P, E>,
-) -> std::result::Result<Arc<P>, E> {
-    let mut pools = lock(pools);
-    let slot = pools.entry(budget.get()).or_default();
-    if let Some(pool) = slot.upgrade() {
-        return Ok(pool);
-    }
-    let pool = Arc::new(start(budget.get())?);
-    *slot = Arc::downgrade(&pool);
-    Ok(pool)
-}
-
-/// The pool that every ONNX model of this process with that budget runs on.
-pub(crate) fn rten_pool(budget: ThreadBudget) -> Arc<rten::ThreadPool> {
-    static POOLS: Pools<rten::ThreadPool> = LazyLock::new(Mutex::default);
-    let started: std::result::Result<_, Infallible> =
-        pool_of(&POOLS, budget, |threads| Ok(rten::ThreadPool::with_num_threads(threads)));
-    let Ok(pool) = started;
-    pool
-}
-
-/// The pool that every language model of this process with that budget runs on: its threads sleep when there is nothing to
-/// do. Apart from that of speech, so that writing goes on while a long piece is spoken.
+/// The pool that every local model of this process with that budget runs on. Its threads sleep when there is nothing to do.
 ///
-/// # Errors
-/// `Internal` when the system gives no more threads.
-pub(crate) fn llm_pool(budget: ThreadBudget) -> Result<Arc<rayon::ThreadPool>> {
-    static POOLS: Pools<rayon::ThreadPool> = LazyLock::new(Mutex::default);
-    pool_of(&POOLS, budget, |threads| {
-        let pool =
-            rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|i| format!("voice-llm-{i}")).build();
-        pool.map_err(|e| Error::internal(format!("the language model's threads cannot be started: {e}")).with_source(e))
+/// One pool for all: while a piece is spoken, a language model fills the moments in which the voice keeps not all threads
+/// busy, instead of taking half the machine from the sound that somebody waits for.
+pub(crate) fn model_pool(budget: ThreadBudget) -> Arc<rten::ThreadPool> {
+    static POOLS: LazyLock<Mutex<HashMap<usize, Weak<rten::ThreadPool>>>> = LazyLock::new(Mutex::default);
+    let mut pools = lock(&POOLS);
+    let slot = pools.entry(budget.get()).or_default();
+    slot.upgrade().unwrap_or_else(|| {
+        let pool = Arc::new(rten::ThreadPool::with_num_threads(budget.get()));
+        *slot = Arc::downgrade(&pool);
+        pool
     })
 }
 
@@ -208,9 +182,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_default_budget_leaves_a_core_free_but_is_never_zero() {
+    fn the_default_budget_leaves_a_core_free_unless_there_are_only_two() {
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        assert_eq!(ThreadBudget::default().get(), (cores - 1).max(1));
+        assert_eq!(ThreadBudget::default().get(), if cores <= 2 { cores } else { cores - 1 });
     }
 
     #[test]

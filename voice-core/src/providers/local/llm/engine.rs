@@ -24,7 +24,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     message::{Role, Usage},
     provider::{FinishReason, GenerateRequest, LlmEvent, PromptMessage},
-    providers::local::runtime::llm_pool,
+    providers::local::runtime::model_pool,
 };
 
 /// Prompt tokens read between two looks at whether anybody still wants the answer.
@@ -45,9 +45,11 @@ pub(super) struct Engine {
     tokenizer: Tokenizer,
     template: ChatTemplate,
     known: PrefixCache,
-    pool: Arc<rayon::ThreadPool>,
+    pool: Arc<rten::ThreadPool>,
     /// A permit for each answer that may be written at once.
     pub(super) writers: Arc<Semaphore>,
+    /// How many numbers the model was trained to.
+    pub(super) parameters: usize,
     prompt_tokens: AtomicU64,
     cached_tokens: AtomicU64,
     written_tokens: AtomicU64,
@@ -61,11 +63,12 @@ impl Engine {
         let template = ChatTemplate::new(gguf.metadata().text("tokenizer.chat_template"), &tokenizer);
         let decoder = Decoder::read(&mut gguf, options.context_tokens)?;
         Ok(Self {
+            parameters: gguf.parameters(),
             decoder,
             tokenizer,
             template,
             known: PrefixCache::new(options.cache_bytes),
-            pool: llm_pool(options.threads)?,
+            pool: model_pool(options.threads),
             writers: Arc::new(Semaphore::new(MOST_WRITERS)),
             prompt_tokens: AtomicU64::new(0),
             cached_tokens: AtomicU64::new(0),
@@ -154,7 +157,7 @@ impl Engine {
     }
 
     fn step(&self, tokens: &[u32], state: &mut KvState) -> Result<Vec<f32>> {
-        self.pool.install(|| self.decoder.forward(tokens, state))
+        self.pool.run(|| self.decoder.forward(tokens, state))
     }
 
     /// The prompt's tokens; if there are too many, without the oldest messages.

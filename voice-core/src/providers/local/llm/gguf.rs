@@ -52,6 +52,11 @@ impl Gguf {
         &self.metadata
     }
 
+    /// How many numbers all tensors hold.
+    pub(super) fn parameters(&self) -> usize {
+        self.content.tensor_infos.values().map(|info| info.shape.elem_count()).sum()
+    }
+
     /// Whether there is a tensor of this name.
     pub(super) fn has(&self, name: &str) -> bool {
         self.content.tensor_infos.contains_key(name)

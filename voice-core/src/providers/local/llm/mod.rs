@@ -46,7 +46,7 @@ pub struct LocalLlmOptions {
     pub cache_bytes: usize,
     /// How the next token is chosen.
     pub sampling: Sampling,
-    /// How many threads it may keep busy. Whoever loads a model first in a process decides for all.
+    /// How many threads it may keep busy, together with the other local models. Whoever loads a model first in a process decides for all.
     pub threads: ThreadBudget,
 }
 
@@ -140,7 +140,7 @@ impl LanguageModel for LocalLlm {
 
     async fn generate(&self, request: GenerateRequest, ctx: &CallContext) -> Result<ResultStream<LlmEvent>> {
         let (engine, tag) = (self.engine.clone(), self.tag());
-        let sampler = Sampler::new(self.sampling, request.temperature);
+        let sampler = Sampler::new(self.sampling, request.temperature, engine.parameters);
         let turn = tokio::select! {
             biased;
             () = ctx.cancel.cancelled() => return Err(tag(Error::new(ErrorKind::Cancelled, "the turn was cancelled"))),

@@ -16,7 +16,7 @@ use self::network::{Heard, Network};
 use super::{
     guard::is_phantom,
     models::ModelDir,
-    runtime::{LoadOnce, ThreadBudget, Work, llm_pool, off_thread, run_blocking},
+    runtime::{LoadOnce, ThreadBudget, Work, model_pool, off_thread, run_blocking},
     segment::speech_segments,
 };
 use crate::{
@@ -114,16 +114,16 @@ impl SpeechToText for WhisperStt {
             })
         });
         let language = language.transpose()?;
-        let pool = llm_pool(self.threads).map_err(&tag)?;
+        let pool = model_pool(self.threads);
         Ok(run_blocking(ctx, 4, move |work| {
-            pool.install(|| transcribe(&network, &request.audio, language, work)).map_err(tag)
+            pool.run(|| transcribe(&network, &request.audio, language, work)).map_err(tag)
         }))
     }
 
     async fn warm_up(&self) -> Result<()> {
-        let (network, pool) = (Arc::clone(&self.network), llm_pool(self.threads)?);
+        let (network, pool) = (Arc::clone(&self.network), model_pool(self.threads));
         let second = vec![0.0; SPEECH_RATE as usize];
-        off_thread(move || pool.install(|| network.hear(&second, None, &|| Ok(()))).map(drop)).await.map_err(self.tag())
+        off_thread(move || pool.run(|| network.hear(&second, None, &|| Ok(()))).map(drop)).await.map_err(self.tag())
     }
 }
 
