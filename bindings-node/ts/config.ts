@@ -1,0 +1,1 @@
+export interface Config { stt?: string | string[]; llm?: string | string[]; tts?: string|string[]; storage?: string }
