@@ -9,12 +9,14 @@ pub mod event;
 pub mod id;
 pub mod layer;
 pub mod message;
+#[cfg(any(feature = "sqlite", feature = "local"))]
 mod paths;
 pub mod provider;
 pub mod providers;
 mod registry;
 pub mod secret;
 pub mod store;
+pub mod stores;
 pub mod time;
 mod turn;
 
