@@ -131,37 +131,47 @@ export interface Page<T> {
 
 type Awaitable<T> = T | Promise<T>
 
+/** The second argument of every method of a store. */
+export interface StoreContext {
+  /** Aborted when nobody wants the answer any more. */
+  signal: AbortSignal
+}
+
 /** Where conversations are kept, if you keep them yourself. Every failure becomes a `STORAGE_ERROR`. */
 export interface ConversationStore {
   /** Its name in logs. */
   name?: string
   /** Creates a session. An id that exists already is left as it is. */
-  createSession(args: { session: Session }): Awaitable<void>
+  createSession(args: { session: Session }, context: StoreContext): Awaitable<void>
   /** A session by its id, or null. */
-  session(args: { id: string }): Awaitable<Session | null | undefined>
+  session(args: { id: string }, context: StoreContext): Awaitable<Session | null | undefined>
   /** Sessions, newest first; `before`: only those older than this one. */
-  listSessions(args: {
-    user: string | null
-    status: Session['status'] | null
-    limit: number
-    before: string | null
-  }): Awaitable<Page<Session>>
+  listSessions(
+    args: { user: string | null; status: Session['status'] | null; limit: number; before: string | null },
+    context: StoreContext,
+  ): Awaitable<Page<Session>>
   /** Replaces a session's metadata. `false`: no such session. */
-  setMetadata(args: { id: string; metadata: JsonObject }): Awaitable<boolean>
+  setMetadata(args: { id: string; metadata: JsonObject }, context: StoreContext): Awaitable<boolean>
   /** Ends an active session. `false`: there is none. */
-  endSession(args: { id: string; at: string }): Awaitable<boolean>
+  endSession(args: { id: string; at: string }, context: StoreContext): Awaitable<boolean>
   /** Deletes a session with its messages. `false`: no such session. */
-  deleteSession(args: { id: string }): Awaitable<boolean>
+  deleteSession(args: { id: string }, context: StoreContext): Awaitable<boolean>
   /** Saves a turn: all of it or nothing. `false`: this `turnId` had been saved before, and nothing was changed. */
-  saveTurn(args: { turnId: string; session: Session; messages: StoredMessage[] }): Awaitable<boolean>
+  saveTurn(
+    args: { turnId: string; session: Session; messages: StoredMessage[] },
+    context: StoreContext,
+  ): Awaitable<boolean>
   /** A session's latest messages, oldest of them first; `before`: only those older than this one. */
-  messages(args: { sessionId: string; limit: number; before: string | null }): Awaitable<Page<StoredMessage>>
+  messages(
+    args: { sessionId: string; limit: number; before: string | null },
+    context: StoreContext,
+  ): Awaitable<Page<StoredMessage>>
   /** Marks active sessions idle since before a time as expired; says how many. */
-  expireIdle(args: { idleSince: string; at: string }): Awaitable<number>
+  expireIdle(args: { idleSince: string; at: string }, context: StoreContext): Awaitable<number>
   /** Deletes sessions that were over before a time; says how many. */
-  deleteOver(args: { endedBefore: string }): Awaitable<number>
+  deleteOver(args: { endedBefore: string }, context: StoreContext): Awaitable<number>
   /** Finishes what is under way. */
-  close?(): Awaitable<void>
+  close?(args: Record<string, never>, context: StoreContext): Awaitable<void>
 }
 
 /** @internal A host object and what it stands in for. */
@@ -226,13 +236,13 @@ async function* answered(
       return
     case 'store': {
       const method = camelWord(name ?? '') as keyof ConversationStore
-      const run = host.object[method] as ((args: unknown) => unknown) | undefined
+      const run = host.object[method] as ((args: unknown, context: StoreContext) => unknown) | undefined
       if (run === undefined && method === 'close') {
         yield answer.text('null')
         return
       }
       if (typeof run !== 'function') throw invalid(`the store has no method ${method}`)
-      const result: unknown = await run.call(host.object, camel(JSON.parse(text)))
+      const result: unknown = await run.call(host.object, camel(JSON.parse(text)), { signal })
       yield answer.text(JSON.stringify(snake(result ?? null)))
     }
   }

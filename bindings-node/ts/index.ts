@@ -18,6 +18,7 @@ export type {
   Session,
   SoundChunk,
   SpeechToText,
+  StoreContext,
   StoredMessage,
   SynthesizeRequest,
   TextToSpeech,
