@@ -8,7 +8,9 @@ const file = new URL('../ts/config.ts', import.meta.url)
 
 const comment = (text, indent) => {
   if (!text) return ''
-  const lines = text.replaceAll('*/', '*\\/').split('\n')
+  // A link of Rust's documentation leads nowhere here.
+  const plain = text.replace(/\[([^\]]+)\]\([^)]*\)/g, '$1').replaceAll('*/', '*\\/')
+  const lines = plain.split('\n')
   if (lines.length === 1) return `${indent}/** ${lines[0]} */\n`
   return `${indent}/**\n${lines.map((line) => `${indent} * ${line}`.trimEnd()).join('\n')}\n${indent} */\n`
 }

@@ -5,7 +5,7 @@ import { inspect } from 'node:util'
 
 import { VoiceAgent, VoiceError } from 'voice-core'
 
-import { agent, failure, wav } from './scripted.mjs'
+import { agent, failure, until, wav } from './scripted.mjs'
 
 const require = createRequire(import.meta.url)
 const { native } = require('../dist/native.js')
@@ -63,39 +63,25 @@ test('a panic inside work is an error, and the next call works', async () => {
 
 test('a panic in any export is an error', async () => {
   // A real object of each class, so that the export itself is reached.
-  const port = new native.Port(() => {})
-  const call = (begin, result) => line.call(begin, result)
-  const built = await call(
-    (id, port) => native.Agent.build(port, id, '{"storage":"memory","stt":"openai","llm":"openai","tts":"openai"}', {}),
-    (done) => done.agent,
-  ).catch(() => undefined)
-  let answer
-  const voice = await agent({
-    llm: { generate: () => 'Hi.' },
-  })
-  const nativeAgent = await new Promise((resolve) => {
-    const turn = native.Agent.prototype.turn
-    native.Agent.prototype.turn = function (...args) {
-      resolve(this)
-      return turn.apply(this, args)
-    }
-    void voice.converse({ text: 'hi' }).finally(() => (native.Agent.prototype.turn = turn))
-  })
-  void built
-  const stream = await call((id, port) => nativeAgent.stream(port, id, { text: 'hi' }, {}), (done) => done.stream)
-  const reply = await call((id, port) => nativeAgent.turn(port, id, { text: 'hi' }, {}), (done) => done.reply)
-  {
-    const asked = await new Promise((resolve) => {
-      const own = new native.Port((message) => {
-        if (message.kind === 'ask') resolve(message.answer)
-        if (message.kind === 'done' && message.agent) message.agent.turn(own, 2, { text: 'hi' }, {})
-      })
-      const config = '{"storage":"memory","stt":"local","tts":"local"}'
-      const hosts = { stt: { id: 1, name: 'a' }, llm: { id: 2, name: 'b' }, tts: { id: 3, name: 'c' } }
-      native.Agent.build(own, 1, config.replace(/,"stt".*/, '}'), hosts)
-    })
-    answer = asked
+  const messages = []
+  const port = new native.Port((message) => messages.push(message))
+  port.awaited(true)
+  const came = async (wanted) => {
+    await until(() => messages.some(wanted))
+    return messages.splice(messages.findIndex(wanted), 1)[0]
   }
+  const hosts = { stt: { id: 1, name: 'a' }, llm: { id: 2, name: 'b' }, tts: { id: 3, name: 'c' } }
+  native.Agent.build(port, 1, '{"storage":"memory"}', hosts)
+  const { agent: nativeAgent } = await came(({ agent }) => agent)
+  nativeAgent.stream(port, 2, { text: 'hi' }, {})
+  const { stream } = await came(({ stream }) => stream)
+  nativeAgent.turn(port, 3, { text: 'hi' }, { speak: false })
+  const asked = await came(({ answer }) => answer)
+  asked.answer.text('Hi.')
+  asked.answer.finish()
+  const { reply } = await came(({ reply }) => reply)
+  nativeAgent.turn(port, 4, { text: 'hi' }, {})
+  const { answer } = await came(({ answer }) => answer)
 
   const id = () => line.number()
   const exports = {
@@ -132,6 +118,8 @@ test('a panic in any export is an error', async () => {
     assert.throws(() => guarded(call), { code: 'INTERNAL_ERROR' }, name)
     assert.equal(native.armed(), false, name)
   }
+
+  port.awaited(false)
 
   // Nothing is left out of the table above.
   const classes = ['Port', 'Agent', 'Events', 'Reply', 'Answer']

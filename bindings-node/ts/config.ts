@@ -1,6 +1,6 @@
 // Made by scripts/config.mjs from the library's own schema. Do not edit.
 
-/** The configuration of an agent. See the [module](self) for where it comes from. */
+/** The configuration of an agent. See the module for where it comes from. */
 export interface Config {
   /** Speech to text: one provider, or several tried in order. Default: the local one. */
   stt?: ProviderList | null

@@ -1,5 +1,5 @@
 import { invalid } from './error.js'
-import { type Samples, until } from './input.js'
+import { until } from './input.js'
 import type { Message, NativeAnswer, Role } from './native.js'
 import { camel, type JsonObject, snake } from './words.js'
 
@@ -262,13 +262,11 @@ async function* many<T>(given: Given<T>): AsyncGenerator<T, void, undefined> {
   }
 }
 
-function soundOf(chunk: SoundChunk): Omit<Samples, 'samples'> & { samples: Int16Array } {
-  const { sampleRate } = chunk
-  const samples = 'samples' in chunk ? chunk.samples : samplesOf(chunk.pcm)
-  if (!(samples instanceof Int16Array) || !Number.isInteger(sampleRate)) {
-    throw invalid('synthesize: expected { samples: Int16Array, sampleRate } or { pcm: Uint8Array, sampleRate }')
-  }
-  return { samples, sampleRate }
+function soundOf(chunk: SoundChunk): { samples: Int16Array; sampleRate: number } {
+  const { sampleRate, ...sound } = Object(chunk) as { sampleRate?: unknown; samples?: unknown; pcm?: unknown }
+  const samples = sound.pcm instanceof Uint8Array ? samplesOf(sound.pcm) : sound.samples
+  if (samples instanceof Int16Array && Number.isInteger(sampleRate)) return { samples, sampleRate: sampleRate as number }
+  throw invalid('synthesize: expected { samples: Int16Array, sampleRate } or { pcm: Uint8Array, sampleRate }')
 }
 
 /** @internal Bytes as 16-bit samples; copied when they do not lie as samples must. */

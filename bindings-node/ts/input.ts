@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 
-import { cancelled, invalid } from './error.js'
+import { cancelled, invalid, VoiceError } from './error.js'
 import type { NativeInput } from './native.js'
 
 /** Samples as they come from a microphone: 16-bit, or float with full scale ±1; several channels are interleaved. */
@@ -85,7 +85,7 @@ function isCount(value: unknown): value is number {
 async function collected(stream: AsyncIterable<unknown>, signal?: AbortSignal): Promise<NativeInput> {
   const chunks: Uint8Array[] = []
   let length = 0
-  for await (const chunk of until(stream, signal)) {
+  for await (const chunk of until(stream, signal, unreadable)) {
     if (!(chunk instanceof Uint8Array)) throw invalid(`input: expected a stream of bytes, got one of ${typeof chunk}`)
     length += chunk.byteLength
     if (length > MOST_STREAMED) throw invalid(`input: the stream has more than ${MOST_STREAMED} bytes`, 'audio_too_large')
@@ -94,8 +94,21 @@ async function collected(stream: AsyncIterable<unknown>, signal?: AbortSignal): 
   return { bytes: Buffer.concat(chunks, length) }
 }
 
-/** The items of an iterable, given up as soon as `signal` is aborted, even when the next item never comes. */
-export async function* until<T>(items: AsyncIterable<T>, signal?: AbortSignal): AsyncGenerator<T, void, undefined> {
+function unreadable(cause: unknown): VoiceError {
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  const details = { code: 'INVALID_REQUEST', kind: 'file', retryable: false, httpStatus: 400, cause } as const
+  return new VoiceError(`cannot read the stream: ${reason}`, details)
+}
+
+/**
+ * @internal The items of an iterable, given up as soon as `signal` is aborted, even when the next item never comes. What the
+ * iterable throws goes through `failed`.
+ */
+export async function* until<T>(
+  items: AsyncIterable<T>,
+  signal?: AbortSignal,
+  failed = (thrown: unknown) => thrown,
+): AsyncGenerator<T, void, undefined> {
   const iterator = items[Symbol.asyncIterator]()
   let over = false
   let abort = (): void => {}
@@ -107,9 +120,10 @@ export async function* until<T>(items: AsyncIterable<T>, signal?: AbortSignal): 
   aborted.catch(() => {})
   signal?.addEventListener('abort', abort, { once: true })
   if (signal?.aborted) abort()
+  const pull = () => iterator.next().catch((thrown: unknown) => Promise.reject(failed(thrown)))
   try {
     for (;;) {
-      const next = await Promise.race([iterator.next(), aborted])
+      const next = await Promise.race([pull(), aborted])
       if (next.done) {
         over = true
         return

@@ -5,7 +5,7 @@ import type { NativeReply } from './native.js'
 import { camel, type JsonObject } from './words.js'
 
 /** The formats in which a reply's sound can be had. */
-export type SoundFormat = 'wav' | 'ogg' | 'mulaw' | 'alaw' | 'pcm'
+export type SoundFormat = 'wav' | 'ogg_opus' | 'mu_law' | 'a_law' | 'pcm'
 
 /** When the stages of a turn came through, in milliseconds from its start; null: did not happen. */
 export interface Timings {

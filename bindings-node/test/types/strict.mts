@@ -51,7 +51,7 @@ const reply: Reply = await agent.converse('question.wav', { signal: new AbortCon
 const again: Reply = await agent.turn(Buffer.alloc(0), { sessionId: reply.sessionId })
 const { samples, seconds }: { samples: Int16Array; seconds: number } = again.audio
 await reply.audio.save('answer.wav')
-const file: Buffer = await reply.audio.encode('ogg')
+const file: Buffer = await reply.audio.encode('ogg_opus')
 
 function shown(event: TurnEvent): string | number {
   switch (event.type) {
