@@ -1,6 +1,8 @@
 //! The local language model and voice, from the directory that `VOICE_CORE_MODELS` names (`cargo xtask test` fetches the
 //! files first).
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::path::PathBuf;
 
 use futures_util::StreamExt;

@@ -1,5 +1,7 @@
 //! Every kind of recording that people and recorders produce, and what becomes of it.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use voice_core::{
     Audio, AudioLimits, Utterance,
     error::{ErrorCode, ErrorKind, Stage},

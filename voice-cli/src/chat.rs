@@ -39,8 +39,7 @@ pub(crate) async fn run(args: Args, out: &Output) -> Result<()> {
         if line.is_empty() {
             break;
         }
-        let input: TurnInput =
-            if Path::new(line).is_file() { Audio::from_path(line)?.into() } else { line.into() };
+        let input: TurnInput = if Path::new(line).is_file() { Audio::from_path(line)?.into() } else { line.into() };
         let wants_sound = args.play || args.out_dir.is_some();
         let mut events = agent.turn(input).session(session).speak(wants_sound).stream();
         out.piece("agent  ");

@@ -12,7 +12,7 @@ use voice_core::{
     },
 };
 
-use crate::output::Output;
+use crate::output::{Output, write_line};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -168,9 +168,9 @@ impl Bar {
     fn shown(mut self, shown: bool) -> Self {
         if shown {
             self.bar = ProgressBar::new(0);
-            if let Ok(style) = ProgressStyle::with_template(
-                "{msg:<34!} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec} {eta}",
-            ) {
+            if let Ok(style) =
+                ProgressStyle::with_template("{msg:<34!} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec} {eta}")
+            {
                 self.bar.set_style(style.progress_chars("=> "));
             }
         }
@@ -179,7 +179,7 @@ impl Bar {
 
     fn say(&self, text: &str) {
         if self.lines {
-            eprintln!("{text}");
+            write_line(&mut std::io::stderr(), text);
         } else {
             self.bar.set_message(text.to_owned());
         }

@@ -83,7 +83,7 @@ impl Output {
     }
 }
 
-fn write_line(out: &mut impl Write, text: &str) {
+pub(crate) fn write_line(out: &mut impl Write, text: &str) {
     // A closed pipe (`| head`) is the reader's choice, not an error.
     let _closed = writeln!(out, "{text}");
 }
@@ -122,9 +122,7 @@ pub(crate) fn timings(reply: &Reply) -> String {
         ("audio done", t.audio_done),
         ("stored", t.stored),
     ];
-    let stages: Vec<String> = stages
-        .into_iter()
-        .filter_map(|(name, at)| at.map(|at| format!("{name} {} ms", at.as_millis())))
-        .collect();
+    let stages: Vec<String> =
+        stages.into_iter().filter_map(|(name, at)| at.map(|at| format!("{name} {} ms", at.as_millis()))).collect();
     stages.join(" · ")
 }

@@ -19,7 +19,9 @@ use tokio::time::{Instant, sleep_until};
 use voice_bench::{Percentiles, process};
 use voice_core::{
     Audio, LanguageModel, Pcm, Result, SpeechToText, TextToSpeech, Transcript, TurnEvent, VoiceAgent,
-    provider::{CallContext, FinishReason, GenerateRequest, LlmEvent, ResultStream, SynthesisRequest, TranscribeRequest},
+    provider::{
+        CallContext, FinishReason, GenerateRequest, LlmEvent, ResultStream, SynthesisRequest, TranscribeRequest,
+    },
 };
 
 const STT: Duration = Duration::from_millis(50);
@@ -28,8 +30,22 @@ const TOKEN: Duration = Duration::from_millis(20);
 const FIRST_CHUNK: Duration = Duration::from_millis(80);
 const CHUNK: Duration = Duration::from_millis(10);
 const TOKENS: [&str; 16] = [
-    "The", " weather", " will", " be", " mild", " and", " dry", " today.", " Tomorrow", " it", " may", " rain", " in", " the",
-    " far", " north.",
+    "The",
+    " weather",
+    " will",
+    " be",
+    " mild",
+    " and",
+    " dry",
+    " today.",
+    " Tomorrow",
+    " it",
+    " may",
+    " rain",
+    " in",
+    " the",
+    " far",
+    " north.",
 ];
 const CHUNKS: u32 = 5;
 const CHUNK_SAMPLES: usize = 2_400;
@@ -164,7 +180,10 @@ async fn child(kind: &str, count: usize) {
         "floor" => None,
         storage => {
             let storage = if storage == "sqlite" {
-                format!("sqlite:{}", std::env::temp_dir().join(format!("voice-bench-{}.db", std::process::id())).display())
+                format!(
+                    "sqlite:{}",
+                    std::env::temp_dir().join(format!("voice-bench-{}.db", std::process::id())).display()
+                )
             } else {
                 "memory".to_owned()
             };
@@ -172,7 +191,7 @@ async fn child(kind: &str, count: usize) {
             Some(builder.build().await.expect("the agent is built"))
         }
     };
-    let question = Audio::from_pcm(vec![1_000_i16, -1_000].repeat(8_000), 16_000, 1);
+    let question = Audio::from_pcm([1_000_i16, -1_000].repeat(8_000), 16_000, 1);
     let empty = process::rss_kb();
     let mut tasks = Vec::new();
     for n in 0..count {
@@ -201,7 +220,13 @@ async fn child(kind: &str, count: usize) {
     let per_conversation = (process::peak_rss_kb() - empty) as f64 / count as f64;
     println!(
         "{:.2} {:.2} {:.2} {:.2} {:.3} {:.1} {:.1}",
-        first.p50, first.p95, last.p50, last.p95, cpu, process::peak_rss_kb() as f64 / 1024.0, per_conversation
+        first.p50,
+        first.p95,
+        last.p50,
+        last.p95,
+        cpu,
+        process::peak_rss_kb() as f64 / 1024.0,
+        per_conversation
     );
     if let Some(agent) = agent {
         agent.close().await.expect("the agent closes");
@@ -225,7 +250,8 @@ fn main() {
     let mut missed = Vec::new();
     for kind in ["floor", "memory", "sqlite"] {
         for count in COUNTS {
-            let output = Command::new(&arguments[0]).args(["child", kind, &count.to_string()]).output().expect("the child runs");
+            let output =
+                Command::new(&arguments[0]).args(["child", kind, &count.to_string()]).output().expect("the child runs");
             let text = String::from_utf8_lossy(&output.stdout).into_owned();
             let figures: Vec<f64> = text.split_whitespace().map(|f| f.parse().expect("a figure")).collect();
             let [first50, first95, last50, last95, cpu, rss, each] = figures[..] else {

