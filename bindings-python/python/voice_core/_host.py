@@ -311,8 +311,7 @@ class _Adaptor:
             return
         logger.warning("%s failed", self.name, exc_info=error)
         code = "TIMEOUT" if isinstance(error, (TimeoutError, asyncio.TimeoutError)) else None
-        retryable = None if code or isinstance(error, OSError) else False
-        answer.fail(code, f"{type(error).__name__}: {error}", retryable)
+        answer.fail(code, f"{type(error).__name__}: {error}")
 
 
 _PIECES: Tuple[type, ...] = (str, bytes, bytearray, memoryview, dict, list, Transcript, Audio, AudioChunk)

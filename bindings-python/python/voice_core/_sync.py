@@ -17,7 +17,7 @@ from ._waiting import wait
 
 if TYPE_CHECKING:
     from ._audio import AudioSource
-    from ._config import Assistant, CircuitBreaker, Config, Limits, Local, Provider, RateLimit, Retry, Timeouts
+    from .config import Assistant, CircuitBreaker, Config, Limits, Local, Provider, RateLimit, Retry, Timeouts
     from ._host import ConversationStore, LanguageModel, SpeechToText, TextToSpeech
 
 T = TypeVar("T")

@@ -240,7 +240,7 @@ def event(kind: str, record: str, attachment: Union[bytes, NativeReply, None]) -
     if kind == "audio":
         return AudioChunk(cast(bytes, attachment), fields["sample_rate"])
     if kind == "text":
-        return TextDelta(fields["delta"])
+        return TextDelta(fields["text"])
     if kind == "transcript":
         return Transcript(fields["text"], fields["final"], fields["language"])
     if kind == "started":
