@@ -83,17 +83,20 @@ class Host:
             self.cancelled += 1
             raise
 
-    def transcribe(self, request: voice_core.TranscribeRequest) -> AsyncIterator[Any]:
+    async def transcribe(self, request: voice_core.TranscribeRequest) -> AsyncIterator[Any]:
         words = {"samples": len(request.audio.pcm) // 2, "language": request.language or "none"}
-        return self._play(self._next(self._script["calls"], self.calls), words)
+        async for item in self._play(self._next(self._script["calls"], self.calls), words):
+            yield item
 
-    def generate(self, request: voice_core.GenerateRequest) -> AsyncIterator[Any]:
+    async def generate(self, request: voice_core.GenerateRequest) -> AsyncIterator[Any]:
         messages = request.messages
         words = {"last": messages[-1].content, "count": len(messages), "system": messages[0].content}
-        return self._play(self._next(self._script["calls"], self.calls), words)
+        async for item in self._play(self._next(self._script["calls"], self.calls), words):
+            yield item
 
-    def synthesize(self, request: voice_core.SynthesisRequest) -> AsyncIterator[Any]:
-        return self._play(self._next(self._script["calls"], self.calls), {})
+    async def synthesize(self, request: voice_core.SynthesisRequest) -> AsyncIterator[Any]:
+        async for item in self._play(self._next(self._script["calls"], self.calls), {}):
+            yield item
 
 
 class Store(Host):
@@ -101,16 +104,14 @@ class Store(Host):
 
     def __init__(self, script: Dict[str, Any]) -> None:
         super().__init__("store", script)
-        self._of: Dict[str, int] = {}
 
     def __getattr__(self, method: str) -> Any:
         if method.startswith("_"):
             raise AttributeError(method)
 
         async def run(**_: object) -> Any:
-            index = self._of[method] = self._of.get(method, -1) + 1
             answer = None
-            async for item in self._play(self._next(self._script["methods"].get(method, []), index), {}):
+            async for item in self._play(self._next([self._script["methods"].get(method, [])], 0), {}):
                 answer = item
             return answer
 

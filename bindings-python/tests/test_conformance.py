@@ -6,7 +6,7 @@ import conformance
 import pytest
 
 
-@pytest.mark.parametrize("scenario", conformance.scenarios(), ids=lambda scenario: scenario["name"])
+@pytest.mark.parametrize("scenario", list(conformance.scenarios()), ids=lambda scenario: scenario["name"])
 def test_conformance(scenario):
     why = conformance.impossible(scenario)
     if why is None:

@@ -72,7 +72,7 @@ def examples():
         yield pytest.param(path.read_text(), id=path.name)
 
 
-@pytest.mark.parametrize("program", examples())
+@pytest.mark.parametrize("program", list(examples()))
 def test_every_example_runs(program, models, recording, tmp_path):
     (tmp_path / "question.wav").write_bytes(recording.read_bytes())
     environment = {**os.environ, "DATABASE_URL": "memory"}

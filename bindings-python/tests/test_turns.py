@@ -77,7 +77,7 @@ def test_an_array_without_a_rate_is_refused(agent):
     ("given", "message"),
     [
         ({"audio": 3}, "int is no sound"),
-        ({"audio": b""}, ""),
+        ({"audio": b""}, "no bytes|empty"),
         ({"audio": io.StringIO("text")}, "open it in binary mode"),
         ({"audio": b"123", "sample_rate": 16_000}, "16-bit samples"),
         ({}, "give audio or text"),

@@ -97,9 +97,10 @@ __all__ = [
 
 
 def _shut_down() -> None:
-    from . import _native
+    from . import _host, _native
 
-    # Log records still come until here; after it, no thread of the library asks for the interpreter.
+    # After this, no thread of the library asks for the interpreter.
+    _host.stop()
     _native.set_log_sink("error", None)
     _native.shutdown()
 

@@ -203,6 +203,24 @@ class _OwnLoop:
                 self.thread.start()
             return self._loop
 
+    def stop(self) -> None:
+        """Cancels what runs on it, as `asyncio.run` does, but waits only a moment."""
+        loop, thread = self._loop, self.thread
+        if loop is None or thread is None:
+            return
+        import asyncio
+
+        async def end() -> None:
+            tasks = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in tasks:
+                task.cancel()
+            if tasks:
+                await asyncio.wait(tasks, timeout=1)
+            loop.stop()
+
+        asyncio.run_coroutine_threadsafe(end(), loop)
+        thread.join(timeout=2)
+
 
 _threads = _Threads()
 _own_loop = _OwnLoop()
@@ -216,6 +234,11 @@ def _forget() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget)
+
+
+def stop() -> None:
+    """Ends what the interpreter would otherwise leave in the middle when it exits."""
+    _own_loop.stop()
 
 
 def on_own_loop() -> bool:
