@@ -126,7 +126,8 @@ impl Agent {
             let (agent, input) = (self.0.clone(), input.take()?);
             // It may read a file, for which an event loop must not wait.
             let begun = runtime::handle()?.spawn_blocking(move || voice_bridge::guard(|| agent.stream(input, options)));
-            let work = async { begun.await.unwrap_or_else(|_| Err(ErrorRecord::internal("the runtime was shut down"))) };
+            let work =
+                async { begun.await.unwrap_or_else(|_| Err(ErrorRecord::internal("the runtime was shut down"))) };
             Pending::start(work, || {}, |py, stream| EventStream(stream).into_py_any(py))
         })
     }

@@ -15,7 +15,11 @@ use crate::{courier::CALLS, error::run, reply::pcm_bytes};
 pub(crate) struct Hosted(Arc<Py<PyAny>>);
 
 /// An adaptor of the bridge round `object`, if there is one.
-pub(crate) fn hosted<A>(py: Python<'_>, object: Option<Py<PyAny>>, adaptor: fn(String, Hosted) -> A) -> Outcome<Option<A>> {
+pub(crate) fn hosted<A>(
+    py: Python<'_>,
+    object: Option<Py<PyAny>>,
+    adaptor: fn(String, Hosted) -> A,
+) -> Outcome<Option<A>> {
     let Some(object) = object else { return Ok(None) };
     let name = object.getattr(py, "name").and_then(|name| name.extract::<String>(py));
     let name = name.map_err(|_| ErrorRecord::internal("a host object has no name"))?;
@@ -40,7 +44,12 @@ impl Hosted {
 }
 
 impl HostStt for Hosted {
-    fn transcribe(&self, samples: Arc<[i16]>, language: Option<String>, answer: voice_bridge::host::Responder<Transcript>) {
+    fn transcribe(
+        &self,
+        samples: Arc<[i16]>,
+        language: Option<String>,
+        answer: voice_bridge::host::Responder<Transcript>,
+    ) {
         self.start(move |py| {
             Ok((pcm_bytes(py, &samples)?.unbind(), language, Responder::new(Answer::Transcript(answer))))
         });
@@ -83,7 +92,9 @@ impl Responder {
     fn send(&self, py: Python<'_>, send: impl FnOnce(&Answer) -> Outcome<Option<bool>>) -> PyResult<bool> {
         run(py, || match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
             None => Ok(false),
-            Some(answer) => send(answer)?.ok_or_else(|| ErrorRecord::invalid("this is not what the answer consists of")),
+            Some(answer) => {
+                send(answer)?.ok_or_else(|| ErrorRecord::invalid("this is not what the answer consists of"))
+            }
         })
     }
 
@@ -101,7 +112,13 @@ impl Responder {
         })
     }
 
-    fn send_transcript(&self, py: Python<'_>, text: String, is_final: bool, language: Option<String>) -> PyResult<bool> {
+    fn send_transcript(
+        &self,
+        py: Python<'_>,
+        text: String,
+        is_final: bool,
+        language: Option<String>,
+    ) -> PyResult<bool> {
         self.send(py, |answer| {
             let Answer::Transcript(answer) = answer else { return Ok(None) };
             let mut transcript = if is_final { Transcript::last(text) } else { Transcript::interim(text) };
@@ -112,9 +129,7 @@ impl Responder {
 
     fn send_audio(&self, py: Python<'_>, pcm: &[u8], sample_rate: u32) -> PyResult<bool> {
         self.send(py, |answer| match answer {
-            Answer::Audio(answer) => {
-                Ok(Some(answer.send(Pcm::new(crate::agent::samples(pcm)?, sample_rate))))
-            }
+            Answer::Audio(answer) => Ok(Some(answer.send(Pcm::new(crate::agent::samples(pcm)?, sample_rate)))),
             _ => Ok(None),
         })
     }

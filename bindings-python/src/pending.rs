@@ -21,7 +21,9 @@ type Convert = Box<dyn FnOnce(Python<'_>) -> PyResult<Py<PyAny>> + Send>;
 
 /// What has become of the work.
 enum State {
-    Running { callbacks: Vec<Py<PyAny>> },
+    Running {
+        callbacks: Vec<Py<PyAny>>,
+    },
     /// Not looked at yet: it becomes a Python object where the interpreter's lock is held anyway.
     Arrived(Convert),
     Value(Py<PyAny>),
@@ -100,8 +102,9 @@ impl Pending {
         loop {
             let running = py.detach(|| {
                 let state = self.shared.lock();
-                let waited = self.shared.ended.wait_timeout_while(state, SIGNALS, |s| matches!(s, State::Running { .. }));
-                waited.map_or(false, |(_, timeout)| timeout.timed_out())
+                let waited =
+                    self.shared.ended.wait_timeout_while(state, SIGNALS, |s| matches!(s, State::Running { .. }));
+                waited.is_ok_and(|(_, timeout)| timeout.timed_out())
             });
             if !running {
                 return self.result(py);

@@ -48,7 +48,7 @@ class Host:
         self.name = f"host/{role}"
         self._script = script
         self.calls = self.cancelled = 0
-        self.asked: Set[Callable[[], None]] = set()
+        self.asked: Set[Callable[[], object]] = set()
 
     def _next(self, scripts: List[Any], index: int) -> List[Dict[str, Any]]:
         self.calls += 1
@@ -76,7 +76,7 @@ class Host:
                     yield filled(action["text"], words)
                 elif "audio_ms" in action:
                     rate = action["sample_rate"]
-                    yield Audio(array.array("h", [1000] * (rate * action["audio_ms"] // 1000)), rate)
+                    yield Audio(array.array("h", [1000] * (rate * action["audio_ms"] // 1000)).tobytes(), rate)
                 else:
                     yield action["json"]
         except asyncio.CancelledError:
@@ -142,14 +142,14 @@ def filled(value: Any, words: Dict[str, object]) -> Any:
 def match(path: str, expected: Any, found: Any) -> None:
     """Raises when something is not as expected."""
     if isinstance(expected, dict) and any(key.startswith("$") for key in expected):
+        good: Dict[str, Callable[[Any], bool]] = {
+            "$contains": lambda value: value in found,
+            "$length": lambda value: len(found) == value,
+            "$min": lambda value: found >= value,
+            "$max": lambda value: found <= value,
+        }
         for key, value in expected.items():
-            good = {
-                "$contains": lambda: value in found,
-                "$length": lambda: len(found) == value,
-                "$min": lambda: found >= value,
-                "$max": lambda: found <= value,
-            }[key]
-            if found is None or not good():
+            if found is None or not good[key](value):
                 raise Mismatch(f"{path}: expected {expected}, found {found!r}")
     elif isinstance(expected, dict):
         if not isinstance(found, dict):
@@ -226,7 +226,7 @@ def tone(seconds: float, sample_rate: int, channels: int, amplitude: int) -> Aud
     frames = int(seconds * sample_rate)
     period = array.array("h", [amplitude] * (40 * channels) + [-amplitude] * (40 * channels))
     samples = (period * (frames // 80 + 1))[: frames * channels]
-    return Audio(samples, sample_rate, channels)
+    return Audio(samples.tobytes(), sample_rate, channels)
 
 
 def parameters(step: Dict[str, Any]) -> Dict[str, Any]:
@@ -262,7 +262,7 @@ class Player:
 
     async def play(self) -> None:
         """Plays it; raises what is not as expected."""
-        config = dict(self._scenario["config"])
+        config: Any = dict(self._scenario["config"])
         config.update({"storage" if role == "store" else role: host for role, host in self.hosts.items()})
         agent = AsyncVoiceAgent(config)
         if "build" in self._scenario:
@@ -317,7 +317,7 @@ class Player:
         if kind == "warm_up":
             return await agent.warm_up()
         if kind == "fail_with":
-            return _native._fail_with(step["code"])
+            return getattr(_native, "_fail_with")(step["code"])
         if kind == "sessions":
             arguments = dict(step.get("arguments", {}))
             sessions = agent.sessions.for_user(arguments.pop("user")) if "user" in arguments else agent.sessions
@@ -329,7 +329,7 @@ class Player:
             asyncio.get_running_loop().call_soon(work.cancel)
         elif when in ROLES:
             loop, host = asyncio.get_running_loop(), self.hosts[when]
-            host.asked.add(lambda: loop.call_soon_threadsafe(work.cancel) and None)
+            host.asked.add(lambda: loop.call_soon_threadsafe(work.cancel))
         return await work
 
     async def _streamed(self, agent: AsyncVoiceAgent, step: Dict[str, Any], events: List[voice_core.TurnEvent]) -> Any:

@@ -61,7 +61,7 @@ def parts(**own):
 
 def hum(seconds=1.0, rate=16_000):
     """Sound that is not silent."""
-    return Audio(array.array("h", [8000] * 40 + [-8000] * 40) * int(seconds * rate / 80), rate)
+    return Audio((array.array("h", [8000] * 40 + [-8000] * 40) * int(seconds * rate / 80)).tobytes(), rate)
 
 
 @pytest.fixture
@@ -81,4 +81,4 @@ def models():
 @pytest.fixture(scope="session")
 def recording(models):
     """A recording of a human voice, which comes with the models."""
-    return pathlib.Path(models) / "test-audio" / "two_cities.wav"
+    return pathlib.Path(models) / "test-audio" / "beckett.wav"

@@ -13,6 +13,7 @@ from conftest import ROOT
 
 from voice_core import AudioChunk, TextDelta, Transcript, VoiceAgent, models
 
+SAID = "ever tried ever failed"
 PACKAGE = ROOT / "bindings-python"
 
 
@@ -24,9 +25,9 @@ def command(*arguments, **options):
 
 def test_a_recording_is_answered_offline(models, recording):
     with VoiceAgent.local(storage="memory") as agent:
-        events = list(agent.turn(recording))
+        events = list(agent.turn(recording, deadline=600))
     reply = events[-1].reply
-    assert "it was the best of times" in re.sub(r"[^a-z ]", "", reply.transcript.lower())
+    assert SAID in re.sub(r"[^a-z ]", "", reply.transcript.lower())
     assert reply.text and reply.audio.duration > 0.5
     assert any(isinstance(e, AudioChunk) for e in events)
     assert "".join(e.text for e in events if isinstance(e, TextDelta)) == reply.text
@@ -35,10 +36,10 @@ def test_a_recording_is_answered_offline(models, recording):
 
 def test_the_command_answers_a_recording(models, recording, tmp_path):
     out = tmp_path / "answer.wav"
-    done = command("converse", recording, "--storage", "memory", "-o", out, "--json")
+    done = command("converse", recording, "--storage", "memory", "-o", out, "--deadline", 600, "--json")
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
-    assert "best of times" in answer["transcript"] and answer["audio"] == str(out)
+    assert SAID in re.sub(r"[^a-z ]", "", answer["transcript"].lower()) and answer["audio"] == str(out)
     with wave.open(str(out)) as file:
         assert file.getnframes() / file.getframerate() == pytest.approx(answer["audio_seconds"], abs=0.01)
 

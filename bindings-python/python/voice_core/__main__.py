@@ -28,7 +28,7 @@ class Progress:
     def __init__(self, out: TextIO) -> None:
         self._out = out
         self._shown = 0
-        self.watched = out.isatty()
+        self.watched: bool = out.isatty()
 
     def show(self, text: str) -> None:
         """Replaces the line."""

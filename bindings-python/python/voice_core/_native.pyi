@@ -3,15 +3,15 @@ from typing import Callable, Generic, List, Optional, Tuple, TypeVar, Union, fin
 
 from ._host import _Adaptor
 
-T_co = TypeVar("T_co", covariant=True)
+_T_co = TypeVar("_T_co", covariant=True)
 
 VERSION: str
 
 @final
-class Pending(Generic[T_co]):
-    def wait(self) -> T_co: ...
+class Pending(Generic[_T_co]):
+    def wait(self) -> _T_co: ...
     def on_done(self, callback: Callable[[], object]) -> None: ...
-    def result(self) -> T_co: ...
+    def result(self) -> _T_co: ...
     def cancel(self) -> None: ...
 
 @final

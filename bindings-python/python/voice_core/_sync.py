@@ -17,7 +17,7 @@ from ._waiting import wait
 
 if TYPE_CHECKING:
     from ._audio import AudioSource
-    from .config import Assistant, CircuitBreaker, Config, Limits, Local, Provider, RateLimit, Retry, Timeouts
+    from .config import Assistant, CircuitBreaker, Config, Limits, Local, Provider, RateLimit, Retry, Timeout
     from ._host import ConversationStore, LanguageModel, SpeechToText, TextToSpeech
 
 T = TypeVar("T")
@@ -195,7 +195,7 @@ class VoiceAgent:
         assistant: Optional[Assistant] = None,
         limits: Optional[Limits] = None,
         retry: Optional[Retry] = None,
-        timeouts: Optional[Timeouts] = None,
+        timeouts: Optional[Timeout] = None,
         circuit_breaker: Optional[CircuitBreaker] = None,
         rate_limit: Optional[RateLimit] = None,
         local: Optional[Local] = None,
