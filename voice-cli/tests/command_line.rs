@@ -184,6 +184,24 @@ fn a_recording_gets_a_spoken_answer_that_is_kept() {
 }
 
 #[test]
+fn fetching_what_is_there_fetches_nothing() {
+    let output = Desk::new().run(&["models", "fetch", "default", "test-audio", "--json"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let fetched = json(&output);
+    assert_eq!(fetched["downloaded_bytes"], 0, "{fetched}");
+    assert!(fetched["already_there"].as_u64().unwrap() >= 10, "{fetched}");
+}
+
+#[test]
+fn the_folder_of_the_models_can_be_named_before_and_after_the_action() {
+    let desk = Desk::new();
+    for arguments in [["models", "--models", "here", "list"], ["models", "list", "--models", "here"]] {
+        let output = desk.run(&arguments);
+        assert!(stdout(&output).starts_with("models in here\n"), "{}", stderr(&output));
+    }
+}
+
+#[test]
 fn a_chat_keeps_to_one_session_and_ends_with_its_input() {
     let desk = Desk::new();
     let mut child = desk

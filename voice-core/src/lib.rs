@@ -78,3 +78,8 @@ pub use provider::{LanguageModel, SpeechToText, TextToSpeech};
 pub use secret::Secret;
 pub use store::{ConversationStore, Session};
 pub use turn::TurnInput;
+
+/// The examples of the README are compiled with those of the documentation.
+#[cfg(all(doctest, feature = "local", feature = "openai", feature = "sqlite"))]
+#[doc = include_str!("../../README.md")]
+struct Readme;

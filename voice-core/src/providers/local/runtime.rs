@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    convert::Infallible,
     num::NonZeroUsize,
     path::{Path, PathBuf},
     sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak},
@@ -74,15 +75,44 @@ impl<T> LoadOnce<T> {
     }
 }
 
-/// The pool of the given size that every rten model of this process with that budget runs on.
-pub(crate) fn rten_pool(budget: ThreadBudget) -> Arc<rten::ThreadPool> {
-    static POOLS: LazyLock<Mutex<HashMap<usize, Weak<rten::ThreadPool>>>> = LazyLock::new(Mutex::default);
-    let mut pools = lock(&POOLS);
+/// The pools of one kind of work, by size, each for as long as somebody holds it.
+type Pools<P> = LazyLock<Mutex<HashMap<usize, Weak<P>>>>;
+
+fn pool_of<P, E>(
+    pools: &Pools<P>,
+    budget: ThreadBudget,
+    start: impl FnOnce(usize) -> std::result::Result<P, E>,
+) -> std::result::Result<Arc<P>, E> {
+    let mut pools = lock(pools);
     let slot = pools.entry(budget.get()).or_default();
-    slot.upgrade().unwrap_or_else(|| {
-        let pool = Arc::new(rten::ThreadPool::with_num_threads(budget.get()));
-        *slot = Arc::downgrade(&pool);
-        pool
+    if let Some(pool) = slot.upgrade() {
+        return Ok(pool);
+    }
+    let pool = Arc::new(start(budget.get())?);
+    *slot = Arc::downgrade(&pool);
+    Ok(pool)
+}
+
+/// The pool that every ONNX model of this process with that budget runs on.
+pub(crate) fn rten_pool(budget: ThreadBudget) -> Arc<rten::ThreadPool> {
+    static POOLS: Pools<rten::ThreadPool> = LazyLock::new(Mutex::default);
+    let started: std::result::Result<_, Infallible> =
+        pool_of(&POOLS, budget, |threads| Ok(rten::ThreadPool::with_num_threads(threads)));
+    let Ok(pool) = started;
+    pool
+}
+
+/// The pool that every language model of this process with that budget runs on: its threads sleep when there is nothing to
+/// do. Apart from that of speech, so that writing goes on while a long piece is spoken.
+///
+/// # Errors
+/// `Internal` when the system gives no more threads.
+pub(crate) fn llm_pool(budget: ThreadBudget) -> Result<Arc<rayon::ThreadPool>> {
+    static POOLS: Pools<rayon::ThreadPool> = LazyLock::new(Mutex::default);
+    pool_of(&POOLS, budget, |threads| {
+        let pool =
+            rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|i| format!("voice-llm-{i}")).build();
+        pool.map_err(|e| Error::internal(format!("the language model's threads cannot be started: {e}")).with_source(e))
     })
 }
 
