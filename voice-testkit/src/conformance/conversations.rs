@@ -272,7 +272,7 @@ async fn a_turn_that_fails_leaves_nothing(store: Store) -> Outcome {
     let mut bad = turn(&other, 2, "lost");
     bad.messages[1].id = first.messages[0].id;
     let good = turn(&session, 3, "also kept");
-    let (bad_outcome, good_outcome) = futures_util::join!(store.save_turn(&bad), save(&store, &good));
+    let (bad_outcome, good_outcome) = tokio::join!(store.save_turn(&bad), save(&store, &good));
     same("the turn beside it", good_outcome?, Saved::New)?;
     let left = latest(&store, other.id, 10).await?.len();
     match bad_outcome {
