@@ -102,6 +102,13 @@ fn cpp_programs_compile_and_run() {
 }
 
 #[test]
+fn every_conformance_scenario_holds() {
+    let program = compiled("c++", &test_source("conformance.cpp"), "conformance", CPP, &shared());
+    let output = ran(Command::new(program).arg(here().join("../tests/conformance")));
+    println!("{}", String::from_utf8_lossy(&output.stdout));
+}
+
+#[test]
 fn memory_stays_flat_over_ten_thousand_turns() {
     let mut flags = C.to_vec();
     flags.push("-O2");

@@ -1,0 +1,106 @@
+package voicecore
+
+import kotlin.time.Duration
+import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.seconds
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.withContext
+import voicecore.ffi.Event
+
+/** What a turn gave. It frees itself; nothing needs to be closed. */
+public class Reply internal constructor(private val native: voicecore.ffi.Reply) {
+    private val fields = native.fields()
+
+    /** What the user said. */
+    public val transcript: String get() = fields.transcript
+
+    /** What the agent answered. */
+    public val text: String get() = fields.text
+
+    /** The language of the user's words (BCP 47), when the recogniser told. */
+    public val language: String? get() = fields.language
+
+    /** The session, new or continued: give it to the next turn. */
+    public val sessionId: String get() = fields.sessionId
+
+    /** This turn. */
+    public val turnId: String get() = fields.turnId
+
+    /** The stored message of the user. */
+    public val userMessageId: String get() = fields.userMessageId
+
+    /** The stored message of the agent. */
+    public val assistantMessageId: String get() = fields.assistantMessageId
+
+    /** Why sound is missing or incomplete although there is text. */
+    public val audioError: VoiceException? = fields.audioError?.let(VoiceException::of)
+
+    /** Everything but the sound as JSON, with the times of every stage and what was used. */
+    public val json: String get() = fields.json
+
+    /** The answer's sound. */
+    public val audio: ReplyAudio = ReplyAudio(native, fields.sampleRate.toInt(), fields.audioSeconds.seconds)
+
+    override fun toString(): String = "Reply(sessionId=$sessionId, turnId=$turnId)"
+}
+
+/** The sound of a reply. */
+public class ReplyAudio internal constructor(
+    private val native: voicecore.ffi.Reply,
+    /** Samples a second. */
+    public val sampleRate: Int,
+    /** How long it lasts; zero when there is none. */
+    public val duration: Duration,
+) {
+    /** Mono samples; copied from the library at each call. */
+    public fun samples(): ShortArray = native.pcm().toSamples()
+
+    /** The bytes of a file: `wav`, `ogg`, `mulaw`, `alaw` or `pcm`. */
+    public fun encoded(format: String = "wav"): ByteArray = translated { native.encoded(format) }
+
+    /** Writes a file in the format that its name says. */
+    public suspend fun save(path: String): Unit = withContext(Dispatchers.IO) { translated { native.save(path) } }
+}
+
+/** What happens in a turn. The last event of a turn that succeeds is [Done]; a turn that fails ends its flow with an exception. */
+public sealed interface TurnEvent {
+    /** The turn was admitted. */
+    public data class Started(val sessionId: String, val turnId: String) : TurnEvent
+
+    /** Everything recognised so far; a later transcript replaces an earlier one. */
+    public class Transcript(public val text: String, public val isFinal: Boolean, public val language: String?) : TurnEvent
+
+    /** The next piece of the answer's text. */
+    public class Text(public val delta: String) : TurnEvent
+
+    /** The next piece of the answer's sound, gapless with the one before: mono 16-bit samples. */
+    public class Audio(public val pcm: ShortArray, public val sampleRate: Int) : TurnEvent
+
+    /** A provider call ended. */
+    public data class Metrics(
+        val stage: String,
+        val provider: String,
+        val firstResult: Duration?,
+        val total: Duration,
+        val attempts: Int,
+    ) : TurnEvent
+
+    /** Speech failed; the turn goes on without (the rest of) its sound. */
+    public class AudioFailed(public val error: VoiceException) : TurnEvent
+
+    /** The turn is complete and stored. */
+    public class Done(public val reply: Reply) : TurnEvent
+}
+
+/** The event as users see it; `null` for a kind that this version does not know. */
+internal fun Event.raised(): TurnEvent? = when (this) {
+    is Event.Started -> TurnEvent.Started(sessionId, turnId)
+    is Event.Transcript -> TurnEvent.Transcript(text, isFinal, language)
+    is Event.Text -> TurnEvent.Text(delta)
+    is Event.Audio -> TurnEvent.Audio(pcm.toSamples(), sampleRate.toInt())
+    is Event.Metrics ->
+        TurnEvent.Metrics(stage, provider, firstResultMs?.milliseconds, totalMs.milliseconds, attempts.toInt())
+    is Event.AudioFailed -> TurnEvent.AudioFailed(VoiceException.of(error))
+    is Event.Done -> TurnEvent.Done(Reply(reply))
+    is Event.Other -> null
+}

@@ -1,0 +1,163 @@
+package voicecore
+
+import java.util.concurrent.atomic.AtomicBoolean
+import kotlin.coroutines.cancellation.CancellationException
+import kotlin.time.Duration
+import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.flow.flow
+import voicecore.ffi.Agent
+import voicecore.ffi.TurnOptions
+
+/**
+ * Speech in, speech out: hears, thinks, answers, remembers.
+ *
+ * One agent serves any number of coroutines at a time; turns of one session run one after the other. Cancelling the coroutine
+ * that waits for a turn, or that collects its events, stops the turn: providers are stopped and nothing is stored.
+ *
+ * ```kotlin
+ * VoiceAgent.local().use { agent ->
+ *     val reply = agent.converse(Audio.file("question.wav"))
+ *     println("${reply.transcript}\n${reply.text}")
+ *     reply.audio.save("answer.wav")
+ * }
+ * ```
+ */
+public class VoiceAgent private constructor(private val native: Agent) : AutoCloseable {
+    private val closed = AtomicBoolean()
+
+    /** The sessions and their history. */
+    public val sessions: Sessions = Sessions(native)
+
+    /**
+     * One whole turn: hears the input, answers, saves both messages.
+     *
+     * @param session the session to continue; an unknown one starts a fresh session
+     * @param user whose turn it is: your own name for the user
+     * @param language the language that is spoken (BCP 47)
+     * @param deadline how long the turn may take; default: the config's
+     * @param speak whether the answer is spoken
+     * @throws VoiceException when the turn fails; nothing is stored then
+     */
+    public suspend fun converse(
+        input: TurnInput,
+        session: String? = null,
+        user: String? = null,
+        language: String? = null,
+        deadline: Duration? = null,
+        speak: Boolean = true,
+    ): Reply = translated {
+        val call = native.turn(input.lowered(), options(session, user, language, deadline, speak))
+        try {
+            Reply(call.reply())
+        } catch (e: CancellationException) {
+            call.cancel()
+            throw e
+        } finally {
+            call.close()
+        }
+    }
+
+    /** The same for something typed. */
+    public suspend fun converse(text: String, session: String? = null, user: String? = null): Reply =
+        converse(Text(text), session, user)
+
+    /**
+     * One turn as it happens. It begins when the flow is collected, once for every collection; text and sound come while the
+     * answer is still being written. Parameters as for [converse].
+     *
+     * The flow ends after [TurnEvent.Done], or with a [VoiceException] after every event that came before it.
+     */
+    public fun turn(
+        input: TurnInput,
+        session: String? = null,
+        user: String? = null,
+        language: String? = null,
+        deadline: Duration? = null,
+        speak: Boolean = true,
+    ): Flow<TurnEvent> = flow {
+        val options = options(session, user, language, deadline, speak)
+        val stream = translated { native.stream(input.lowered(), options) }
+        try {
+            while (true) {
+                val batch = translated { stream.nextBatch(BATCH) }
+                if (batch.isEmpty()) break
+                for (event in batch) event.raised()?.let { emit(it) }
+            }
+        } finally {
+            // A turn that is over does not mind.
+            stream.cancel()
+            stream.close()
+        }
+    }
+
+    /** The same for something typed. */
+    public fun turn(text: String, session: String? = null, user: String? = null): Flow<TurnEvent> =
+        turn(Text(text), session, user)
+
+    /** Makes every provider ready, so that the first turn is as fast as the others. */
+    public suspend fun warmUp(): Unit = translated { native.warmUp() }
+
+    /** Cancels what runs, finishes what is being saved. A second time is fine; any other use afterwards is a [VoiceException.InvalidRequest]. */
+    public suspend fun shutDown(): Unit = translated { native.shutDown() }
+
+    /** The same, waiting on this thread. */
+    override fun close() {
+        if (closed.compareAndSet(false, true)) translated { native.shutDownBlocking() }
+    }
+
+    public companion object {
+        private const val BATCH = 64u
+
+        /**
+         * An agent that runs offline with local models and keeps conversations in an SQLite file in the user's data folder.
+         *
+         * @param storage another place for conversations: `sqlite:voice.db`, `memory`
+         * @throws VoiceException.InvalidRequest when models are missing: the message says how to fetch them
+         */
+        public suspend fun local(storage: String? = null): VoiceAgent {
+            val stages = """"stt": "local", "llm": "local", "tts": "local""""
+            val quoted = storage?.let { kotlinx.serialization.json.JsonPrimitive(it) }
+            return create(if (quoted == null) "{$stages}" else """{$stages, "storage": $quoted}""")
+        }
+
+        /**
+         * An agent as a config document (JSON) and your own objects say; what is left out has a sensible default.
+         *
+         * @param config the same document in every language
+         * @throws VoiceException.InvalidRequest naming the path of what is wrong in the config
+         */
+        public suspend fun create(
+            config: String = "{}",
+            stt: SpeechToText? = null,
+            llm: LanguageModel? = null,
+            tts: TextToSpeech? = null,
+            store: ConversationStore? = null,
+        ): VoiceAgent = translated {
+            val hosts = voicecore.ffi.Hosts(
+                stt?.let { voicecore.ffi.SttHost(nameOf(it, "stt"), SttHost(it)) },
+                llm?.let { voicecore.ffi.LlmHost(nameOf(it, "llm"), LlmHost(it)) },
+                tts?.let { voicecore.ffi.TtsHost(nameOf(it, "tts"), TtsHost(it)) },
+                store?.let { voicecore.ffi.StoreHost(nameOf(it, "store"), StoreHost(it)) },
+            )
+            VoiceAgent(Agent.build(config, hosts))
+        }
+
+        /** The version of the library, the same in every language. */
+        public val version: String get() = voicecore.ffi.version()
+
+        /** How errors and metrics name a host's object: as it names itself, else by its class. */
+        private fun nameOf(host: Any, role: String): String = when {
+            host is Named -> host.name
+            else -> "host/" + (host::class.simpleName ?: role)
+        }
+
+        private fun options(session: String?, user: String?, language: String?, deadline: Duration?, speak: Boolean) =
+            TurnOptions(session, user, language, deadline?.inWholeMilliseconds?.coerceAtLeast(0)?.toULong(), speak)
+    }
+}
+
+/** A provider or store of your own that has a name of its own for errors and metrics; others go by their class. */
+public interface Named {
+    /** The name, for example `acme/whisper`. */
+    public val name: String
+}

@@ -1,0 +1,123 @@
+package voicecore
+
+import java.io.File
+import kotlin.test.Test
+import kotlin.test.assertContentEquals
+import kotlin.test.assertEquals
+import kotlin.test.assertFailsWith
+import kotlin.test.assertNull
+import kotlin.test.assertTrue
+import kotlin.time.Duration.Companion.milliseconds
+import kotlinx.coroutines.TimeoutCancellationException
+import kotlinx.coroutines.awaitCancellation
+import kotlinx.coroutines.flow.flow
+import kotlinx.coroutines.flow.flowOf
+import kotlinx.coroutines.flow.toList
+import kotlinx.coroutines.runBlocking
+import kotlinx.coroutines.withTimeout
+
+class AgentTest {
+    private val ears = SpeechToText { _, _ -> flowOf(Transcript("Hello", language = "en")) }
+    private val mind = LanguageModel { prompt -> flowOf("You said: ", prompt.messages.last().content, ".") }
+    private val mouth = TextToSpeech { _, _ -> flowOf(Pcm(ShortArray(2_400) { 1_000 }, 24_000)) }
+    private val memory = """{"storage": "memory"}"""
+
+    private suspend fun agent(config: String = memory, llm: LanguageModel = mind) = VoiceAgent.create(config, ears, llm, mouth)
+
+    @Test
+    fun `closing twice is fine and a closed agent says so`() = runBlocking {
+        val agent = agent()
+        agent.close()
+        agent.close()
+        val error = assertFailsWith<VoiceException.InvalidRequest> { agent.converse("Hello") }
+        assertEquals("closed", error.kind)
+    }
+
+    @Test
+    fun `withTimeout stops the provider`() = runBlocking {
+        var stopped = false
+        val hanging = LanguageModel {
+            flow {
+                try {
+                    awaitCancellation()
+                } finally {
+                    stopped = true
+                }
+            }
+        }
+        agent(llm = hanging).use {
+            assertFailsWith<TimeoutCancellationException> { withTimeout(50.milliseconds) { it.converse("Hello") } }
+            for (attempt in 0..200) if (!stopped) kotlinx.coroutines.delay(10)
+        }
+        assertTrue(stopped)
+    }
+
+    @Test
+    fun `the sound of a reply is a file in every format`() = runBlocking {
+        agent().use { agent ->
+            val reply = agent.converse("Hello")
+            assertNull(reply.audioError)
+            assertEquals("RIFF", reply.audio.encoded("wav").decodeToString(0, 4))
+            assertEquals("OggS", reply.audio.encoded("ogg").decodeToString(0, 4))
+            assertFailsWith<VoiceException.Validation> { reply.audio.encoded("nonsense") }
+            val file = File.createTempFile("answer", ".wav")
+            reply.audio.save(file.path)
+            assertContentEquals(reply.audio.encoded(), file.readBytes())
+            assertFailsWith<VoiceException.InvalidRequest> { reply.audio.save("/no/such/folder/answer.wav") }
+            assertEquals(24_000, reply.audio.sampleRate)
+            assertTrue(reply.audio.samples().isNotEmpty())
+            assertTrue("timings_ms" in reply.json)
+        }
+    }
+
+    @Test
+    fun `a flow can be collected again and is another turn`() = runBlocking {
+        agent().use { agent ->
+            val turn = agent.turn("Hello")
+            val ids = List(2) { (turn.toList().last() as TurnEvent.Done).reply.turnId }
+            assertEquals(2, ids.toSet().size)
+        }
+    }
+
+    @Test
+    fun `an error of a host that is no exception is a failure and not a hang`() = runBlocking {
+        agent(llm = { throw StackOverflowError("deep") }, config = """{"storage": "memory", "retry": {"attempts": 1}}""").use {
+            val error = assertFailsWith<VoiceException.Provider> { it.converse("Hello") }
+            assertTrue("deep" in error.message!!)
+        }
+    }
+
+    @Test
+    fun `a panic of the library is an internal error`() {
+        assertFailsWith<VoiceException.Internal> { Testing.panic() }
+    }
+
+    @Test
+    fun `log records reach the host`() = runBlocking {
+        val records = java.util.concurrent.ConcurrentLinkedQueue<LogRecord>()
+        Logging.to("info") { records += it }
+        agent().use { it.converse("a secret word") }
+        Logging.stop()
+        assertTrue(records.any { it.message == "turn done" && "total_ms" in it.fieldsJson })
+        assertTrue(records.none { "secret" in it.fieldsJson })
+        assertFailsWith<VoiceException.Validation> { Logging.to("loud") {} }
+        Unit
+    }
+
+    @Test
+    fun `the first code block of the README runs`() {
+        val readme = File("README.md").readText()
+        val block = readme.substringAfter("```kotlin\n").substringBefore("```")
+        val example = File("src/test/kotlin/Example.kt").readText()
+        assertEquals(example.trim(), block.trim())
+        val out = java.io.ByteArrayOutputStream()
+        val before = System.out
+        System.setOut(java.io.PrintStream(out))
+        try {
+            Class.forName("ExampleKt").getMethod("main").invoke(null)
+        } finally {
+            System.setOut(before)
+        }
+        assertEquals("Hello\nYou said: Hello.\n", out.toString().replace("\r\n", "\n"))
+    }
+}

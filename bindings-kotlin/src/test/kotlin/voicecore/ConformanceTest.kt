@@ -1,0 +1,347 @@
+package voicecore
+
+import java.io.File
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
+import kotlin.coroutines.cancellation.CancellationException
+import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.seconds
+import kotlin.time.DurationUnit
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.async
+import kotlinx.coroutines.awaitAll
+import kotlinx.coroutines.cancel
+import kotlinx.coroutines.coroutineScope
+import kotlinx.coroutines.currentCoroutineContext
+import kotlinx.coroutines.delay
+import kotlinx.coroutines.flow.transformWhile
+import kotlinx.coroutines.runBlocking
+import kotlinx.coroutines.supervisorScope
+import kotlinx.coroutines.withTimeout
+import kotlinx.serialization.json.Json
+import kotlinx.serialization.json.JsonArray
+import kotlinx.serialization.json.JsonElement
+import kotlinx.serialization.json.JsonNull
+import kotlinx.serialization.json.JsonObject
+import kotlinx.serialization.json.JsonPrimitive
+import kotlinx.serialization.json.boolean
+import kotlinx.serialization.json.buildJsonObject
+import kotlinx.serialization.json.contentOrNull
+import kotlinx.serialization.json.double
+import kotlinx.serialization.json.doubleOrNull
+import kotlinx.serialization.json.int
+import kotlinx.serialization.json.intOrNull
+import kotlinx.serialization.json.jsonArray
+import kotlinx.serialization.json.jsonObject
+import kotlinx.serialization.json.jsonPrimitive
+import kotlinx.serialization.json.long
+import kotlinx.serialization.json.put
+import org.junit.jupiter.api.AfterAll
+import org.junit.jupiter.api.DynamicTest
+import org.junit.jupiter.api.TestFactory
+
+/** Plays the scenarios of `tests/conformance`; what they mean is told in the README there. */
+class ConformanceTest {
+    @TestFactory
+    fun everyScenarioHolds(): List<DynamicTest> {
+        val folder = File(System.getProperty("conformance", "../tests/conformance"))
+        val files = folder.listFiles { file -> file.extension == "json" }!!.sorted()
+            .associate { it.name to Json.parseToJsonElement(it.readText()).jsonObject }
+        val scenarios = files.values.flatMap { it["scenarios"]?.jsonArray.orEmpty() }.map { it.jsonObject }
+        val (impossible, possible) = scenarios.partition { s -> s["needs"]?.jsonArray.orEmpty().any { it.text() == "panic" } }
+        impossible.forEach { println("n/a - ${it["name"].text()}: Kotlin has no panic") }
+        return possible.map { scenario ->
+            val name = scenario["name"].text()!!
+            DynamicTest.dynamicTest(name) { reported(name) { Scenario(files.getValue("defaults.json"), scenario).play() } }
+        }
+    }
+
+    private fun reported(name: String, play: suspend () -> Unit) = try {
+        runBlocking(Dispatchers.Default) { withTimeout(60.seconds) { play() } }
+        passed++
+        println("ok - $name")
+    } catch (e: Throwable) {
+        failed++
+        println("FAIL - $name: $e")
+        throw e
+    }
+
+    companion object {
+        private var passed = 0
+        private var failed = 0
+
+        @AfterAll
+        @JvmStatic
+        fun sumUp() = println("kotlin: $passed passed, $failed failed")
+    }
+}
+
+/** How a step ended. */
+private class Outcome(val value: JsonElement = JsonNull, val error: JsonElement = JsonNull, val events: JsonElement = JsonNull)
+
+private class Scenario(private val defaults: JsonObject, private val scenario: JsonObject) {
+    private val asked = over("hosts").filterValues { it !is JsonNull }.mapValues { (role, script) -> Asked(role, script.jsonObject) }
+    private val saved = mutableMapOf<String, String>()
+    private lateinit var agent: VoiceAgent
+
+    private fun over(part: String): Map<String, JsonElement> =
+        defaults.getValue(part).jsonObject + scenario[part]?.jsonObject.orEmpty()
+
+    suspend fun play() {
+        val build = scenario["build"]?.jsonObject
+        try {
+            agent = VoiceAgent.create(
+                JsonObject(over("config")).toString(),
+                asked["stt"]?.let(::ScriptedStt),
+                asked["llm"]?.let(::ScriptedLlm),
+                asked["tts"]?.let(::ScriptedTts),
+                asked["store"]?.let(::ScriptedStore),
+            )
+        } catch (e: VoiceException) {
+            return match(build?.get("error") ?: throw e, value(e), "the error of building")
+        }
+        check(build == null) { "the agent was built" }
+        agent.use {
+            for (step in scenario.getValue("steps").jsonArray) {
+                val copies = step.jsonObject["copies"]?.jsonPrimitive?.int ?: 1
+                val kept = coroutineScope { (0 until copies).map { async { step(step, it) } }.awaitAll() }
+                kept.forEach(saved::putAll)
+            }
+            after(scenario["after"] ?: return)
+        }
+    }
+
+    /** Makes one copy of a step; gives what it saves. */
+    private suspend fun step(template: JsonElement, copy: Int): Map<String, String> {
+        val text = saved.entries.fold(template.toString().replace("{n}", "$copy")) { t, (name, value) -> t.replace("{$name}", value) }
+        val step = Json.parseToJsonElement(text).jsonObject
+        val outcome = when (step["do"].text()) {
+            "turn" -> turn(step)
+            "stream" -> stream(step)
+            "sessions" -> caught { sessions(step["method"].text()!!, step.getValue("arguments").jsonObject) }
+            "close" -> caught { agent.shutDown().let { JsonNull } }
+            "warm_up" -> caught { agent.warmUp().let { JsonNull } }
+            "fail_with" -> caught { Testing.failWith(step["code"].text()!!).let { JsonNull } }
+            else -> error("there is no step ${step["do"]}")
+        }
+        if ("abandon" in step) return emptyMap()
+        val expect = step["expect"]?.jsonObject.orEmpty()
+        check(outcome.error is JsonNull || "error" in expect) { "it failed: ${outcome.error}" }
+        check(outcome.error !is JsonNull || "error" !in expect) { "it did not fail but gave ${outcome.value}" }
+        expect["error"]?.let { match(it, outcome.error, "the error") }
+        expect["reply"]?.let { match(it, outcome.value, "the reply") }
+        expect["value"]?.let { match(it, outcome.value, "the value") }
+        expect["events"]?.let { match(it, outcome.events, "the events") }
+        return step["save"]?.jsonObject.orEmpty().mapValues { (_, field) -> outcome.value.jsonObject[field.text()!!].text()!! }
+    }
+
+    private suspend fun caught(work: suspend () -> JsonElement): Outcome = try {
+        Outcome(work())
+    } catch (e: VoiceException) {
+        Outcome(error = value(e))
+    } catch (e: CancellationException) {
+        // Of the step's own coroutine; the scenario goes on.
+        Outcome(error = JsonObject(mapOf("code" to JsonPrimitive("CANCELLED"))))
+    }
+
+    private suspend fun turn(step: JsonObject): Outcome = coroutineScope {
+        val cancel = step["cancel"].text()
+        val before = asked[cancel]?.calls?.get()
+        val call = Options(step["options"])
+        val turn = async {
+            value(agent.converse(input(step), call.session, call.user, call.language, call.deadline, call.speak))
+        }
+        if (cancel != null) {
+            while (before != null && asked.getValue(cancel).calls.get() == before) delay(1)
+            turn.cancel()
+        }
+        caught { supervisorScope { turn.await() } }
+    }
+
+    private suspend fun stream(step: JsonObject): Outcome {
+        val call = Options(step["options"])
+        val (cancel, abandon) = step["cancel"].text() to step["abandon"].text()
+        val seen = Seen()
+        val outcome = coroutineScope {
+            val reading = async {
+                caught {
+                    agent.turn(input(step), call.session, call.user, call.language, call.deadline, call.speak)
+                        .transformWhile { emit(it); "event:${kind(it)}" != abandon }
+                        .collect {
+                            seen.take(it)
+                            if ("event:${kind(it)}" == cancel) currentCoroutineContext().cancel()
+                        }
+                    seen.reply
+                }
+            }
+            reading.join()
+            if (reading.isCancelled) Outcome(error = JsonObject(mapOf("code" to JsonPrimitive("CANCELLED")))) else reading.await()
+        }
+        return Outcome(outcome.value, outcome.error, seen.value())
+    }
+
+    private suspend fun sessions(method: String, arguments: JsonObject): JsonElement {
+        val (id, user) = arguments["id"].text().orEmpty() to arguments["user"].text()
+        val metadata = arguments["metadata"]?.jsonObject ?: JsonObject(emptyMap())
+        val limit = arguments["limit"]?.jsonPrimitive?.intOrNull ?: 20
+        return when (method) {
+            "create" -> value(agent.sessions.create(user, metadata))
+            "get" -> value(agent.sessions.get(id, user))
+            "list" -> page(agent.sessions.list(user, arguments["status"].text(), limit), ::value)
+            "history" -> page(agent.sessions.history(id, user, limit), ::value)
+            "set_metadata" -> agent.sessions.setMetadata(id, metadata, user).let { JsonNull }
+            "end" -> agent.sessions.end(id, user).let { JsonNull }
+            "delete" -> agent.sessions.delete(id, user).let { JsonNull }
+            else -> error("there is no method $method")
+        }
+    }
+
+    private suspend fun after(expected: JsonElement) {
+        var left = 500
+        while (true) {
+            val counts = JsonObject(asked.mapValues { (_, host) ->
+                buildJsonObject { put("calls", host.calls.get()); put("cancelled", host.cancelled.get()) }
+            })
+            val why = difference(expected, counts) ?: return
+            check(left-- > 0) { "what the hosts saw: $why" }
+            delay(10)
+        }
+    }
+}
+
+private class Options(json: JsonElement?) {
+    private val options = json?.jsonObject.orEmpty()
+    val session = options["session"].text()
+    val user = options["user"].text()
+    val language = options["language"].text()
+    val deadline = options["deadline_ms"]?.jsonPrimitive?.long?.milliseconds
+    val speak = options["speak"]?.jsonPrimitive?.boolean ?: true
+}
+
+private fun input(step: JsonObject): TurnInput {
+    val input = step.getValue("input").jsonObject
+    input["text"]?.let { return Text(it.text()!!) }
+    input["path"]?.let { return Audio.file(it.text()!!) }
+    input["hex"]?.let { hex -> return Audio.bytes(hex.text()!!.chunked(2).map { it.toInt(16).toByte() }.toByteArray()) }
+    val tone = input.getValue("tone").jsonObject.mapValues { (_, number) -> number.jsonPrimitive.int }
+    val (rate, channels, amplitude) = listOf("sample_rate", "channels", "amplitude").map(tone::getValue)
+    val samples = ShortArray(tone.getValue("seconds") * rate * channels) {
+        (if (it / channels / 40 % 2 == 0) amplitude else -amplitude).toShort()
+    }
+    return when (input["as"].text()) {
+        "pcm" -> Audio.pcm(samples, rate, channels)
+        "f32" -> Audio.pcm(FloatArray(samples.size) { samples[it] / 32768f }, rate, channels)
+        else -> Audio.bytes(wav(samples, rate, channels))
+    }
+}
+
+private fun wav(samples: ShortArray, rate: Int, channels: Int): ByteArray {
+    val file = ByteBuffer.allocate(44 + samples.size * 2).order(ByteOrder.LITTLE_ENDIAN)
+    file.put("RIFF".toByteArray()).putInt(36 + samples.size * 2).put("WAVEfmt ".toByteArray()).putInt(16)
+    file.putShort(1).putShort(channels.toShort()).putInt(rate).putInt(rate * channels * 2)
+    file.putShort((channels * 2).toShort()).putShort(16).put("data".toByteArray()).putInt(samples.size * 2)
+    file.asShortBuffer().put(samples)
+    return file.array()
+}
+
+/** What a stream told, as the scenarios speak of it. */
+private class Seen {
+    private val order = linkedSetOf<String>()
+    private val transcripts = mutableListOf<JsonElement>()
+    private val text = StringBuilder()
+    private val metrics = sortedSetOf<String>()
+    private var seconds = 0.0
+    private var audioFailed: JsonElement = JsonNull
+    var reply: JsonElement = JsonNull
+
+    fun take(event: TurnEvent) {
+        if (event !is TurnEvent.Metrics) order += kind(event)
+        when (event) {
+            is TurnEvent.Transcript -> transcripts += buildJsonObject {
+                put("text", event.text); put("final", event.isFinal); put("language", event.language)
+            }
+            is TurnEvent.Text -> text.append(event.delta)
+            is TurnEvent.Audio -> seconds += event.pcm.size.toDouble() / event.sampleRate
+            is TurnEvent.Metrics -> metrics += event.stage
+            is TurnEvent.AudioFailed -> audioFailed = value(event.error)
+            is TurnEvent.Done -> reply = value(event.reply)
+            is TurnEvent.Started -> Unit
+        }
+    }
+
+    fun value() = buildJsonObject {
+        put("order", JsonArray(order.map(::JsonPrimitive)))
+        put("transcripts", JsonArray(transcripts))
+        put("text", text.toString())
+        put("audio_seconds", seconds)
+        put("metrics", JsonArray(metrics.map(::JsonPrimitive)))
+        put("audio_failed", audioFailed)
+    }
+}
+
+private fun kind(event: TurnEvent) = when (event) {
+    is TurnEvent.Started -> "started"
+    is TurnEvent.Transcript -> "transcript"
+    is TurnEvent.Text -> "text"
+    is TurnEvent.Audio -> "audio"
+    is TurnEvent.Metrics -> "metrics"
+    is TurnEvent.AudioFailed -> "audio_failed"
+    is TurnEvent.Done -> "done"
+}
+
+private fun value(error: VoiceException) = buildJsonObject {
+    put("code", error.code); put("kind", error.kind); put("stage", error.stage); put("message", error.message)
+    put("retryable", error.retryable); put("retry_after_ms", error.retryAfter?.inWholeMilliseconds)
+    put("provider", error.provider); put("http_status", error.httpStatus)
+}
+
+private fun value(reply: Reply) = buildJsonObject {
+    put("transcript", reply.transcript); put("text", reply.text); put("language", reply.language)
+    put("session_id", reply.sessionId); put("turn_id", reply.turnId)
+    put("user_message_id", reply.userMessageId); put("assistant_message_id", reply.assistantMessageId)
+    put("sample_rate", reply.audio.sampleRate); put("audio_seconds", reply.audio.duration.toDouble(DurationUnit.SECONDS))
+    put("audio_error", reply.audioError?.let(::value) ?: JsonNull)
+}
+
+private fun value(session: Session) = buildJsonObject {
+    put("id", session.id); put("user", session.user); put("status", session.status); put("metadata", session.metadata)
+}
+
+private fun value(message: Message) = buildJsonObject {
+    put("id", message.id); put("session_id", message.sessionId); put("role", message.role); put("content", message.content)
+}
+
+private fun <T> page(page: Page<T>, item: (T) -> JsonElement) = buildJsonObject {
+    put("items", JsonArray(page.items.map(item))); put("has_more", page.hasMore)
+}
+
+private fun match(expected: JsonElement, found: JsonElement, what: String) {
+    difference(expected, found)?.let { error("$what: $it; found $found") }
+}
+
+/** The first difference, with its path; `null` when it matches. */
+private fun difference(expected: JsonElement, found: JsonElement?): String? {
+    val no = "expected $expected, found $found"
+    return when {
+        expected is JsonObject && expected.keys.any { it.startsWith("$") } ->
+            no.takeUnless { expected.all { (rule, value) -> holds(rule, value.jsonPrimitive, found) } }
+        expected is JsonObject && found !is JsonObject -> no
+        expected is JsonObject -> expected.firstNotNullOfOrNull { (key, value) ->
+            difference(value, (found as JsonObject)[key])?.let { "$key: $it" }
+        }
+        expected is JsonArray && found is JsonArray && expected.size == found.size ->
+            expected.indices.firstNotNullOfOrNull { n -> difference(expected[n], found[n])?.let { "[$n]: $it" } }
+        expected is JsonPrimitive && found is JsonPrimitive && !expected.isString && !found.isString &&
+            expected.doubleOrNull != null && expected.doubleOrNull == found.doubleOrNull -> null
+        expected is JsonNull && found == null -> null
+        else -> no.takeUnless { expected == found }
+    }
+}
+
+private fun holds(rule: String, value: JsonPrimitive, found: JsonElement?): Boolean = when (rule) {
+    "\$contains" -> value.content in (found as? JsonPrimitive)?.contentOrNull.orEmpty()
+    "\$length" -> value.int == ((found as? JsonArray)?.size ?: found.text()?.let { it.codePointCount(0, it.length) })
+    "\$min" -> (found as? JsonPrimitive)?.doubleOrNull?.let { it >= value.double } == true
+    "\$max" -> (found as? JsonPrimitive)?.doubleOrNull?.let { it <= value.double } == true
+    else -> false
+}

@@ -1,0 +1,22 @@
+package voicecore
+
+import java.io.File
+import kotlin.test.Test
+import kotlin.test.assertTrue
+import kotlinx.coroutines.runBlocking
+import org.junit.jupiter.api.condition.EnabledIfEnvironmentVariable
+
+/** A conversation with real models, offline. */
+@EnabledIfEnvironmentVariable(named = "VOICE_CORE_MODELS", matches = ".+")
+class LocalModelsTest {
+    @Test
+    fun `a recorded question is answered aloud`() = runBlocking {
+        val recording = File(System.getenv("VOICE_CORE_MODELS"), "test-audio/two_cities.wav")
+        VoiceAgent.local(storage = "memory").use { agent ->
+            val reply = agent.converse(Audio.file(recording))
+            println("said: ${reply.transcript} → ${reply.text} (${reply.audio.duration})")
+            assertTrue("best of times" in reply.transcript.lowercase())
+            assertTrue(reply.text.isNotBlank() && reply.audio.duration.isPositive())
+        }
+    }
+}

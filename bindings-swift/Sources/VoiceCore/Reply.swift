@@ -1,0 +1,187 @@
+import Foundation
+import VoiceCoreNative
+
+/// What a turn gave.
+public struct Reply: Sendable {
+    private let native: VoiceCoreNative.Reply
+    /// What the user said.
+    public let transcript: String
+    /// What the agent answered.
+    public let text: String
+    /// The language of the user's words (BCP 47), when the recogniser told.
+    public let language: String?
+    /// The session, new or continued: give it to the next turn.
+    public let sessionID: String
+    /// This turn.
+    public let turnID: String
+    /// The stored message of the user.
+    public let userMessageID: String
+    /// The stored message of the agent.
+    public let assistantMessageID: String
+    /// Why sound is missing or incomplete although there is text.
+    public let audioError: VoiceError?
+    /// Samples a second of the answer's sound.
+    public let sampleRate: Int
+    /// How long the answer's sound lasts; zero when there is none.
+    public let duration: Duration
+    /// Everything but the sound as JSON, with the times of every stage and what was used.
+    public let json: String
+
+    init(_ native: VoiceCoreNative.Reply) {
+        let fields = native.fields()
+        self.native = native
+        transcript = fields.transcript
+        text = fields.text
+        language = fields.language
+        sessionID = fields.sessionId
+        turnID = fields.turnId
+        userMessageID = fields.userMessageId
+        assistantMessageID = fields.assistantMessageId
+        audioError = fields.audioError.map(VoiceError.init)
+        sampleRate = Int(fields.sampleRate)
+        duration = .seconds(fields.audioSeconds)
+        json = fields.json
+    }
+
+    /// The answer's sound, mono; copied from the library at each call.
+    public func samples() -> [Int16] { [Int16](littleEndian: native.pcm()) }
+
+    /// The answer's sound as a file's bytes: `wav`, `ogg`, `mulaw`, `alaw` or `pcm`.
+    public func encoded(_ format: String = "wav") throws -> Data {
+        try translated { try native.encoded(format: format) }
+    }
+
+    /// Writes the answer's sound to a file in the format that its name says.
+    public func save(to url: URL) throws {
+        try translated { try native.save(path: url.path) }
+    }
+}
+
+/// What happens in a turn. The last event of a turn that succeeds is ``done(_:)``; a turn that fails ends with an error.
+public enum TurnEvent: Sendable {
+    /// The turn was admitted.
+    case started(sessionID: String, turnID: String)
+    /// Everything recognised so far; a later transcript replaces an earlier one.
+    case transcript(Transcript)
+    /// The next piece of the answer's text.
+    case text(String)
+    /// The next piece of the answer's sound, gapless with the one before.
+    case audio(Pcm)
+    /// A provider call ended.
+    case metrics(CallMetrics)
+    /// Speech failed; the turn goes on without (the rest of) its sound.
+    case audioFailed(VoiceError)
+    /// The turn is complete and stored.
+    case done(Reply)
+
+    /// `nil` for a kind that this version does not know.
+    init?(_ event: Event) {
+        switch event {
+        case .started(let sessionId, let turnId): self = .started(sessionID: sessionId, turnID: turnId)
+        case .transcript(let text, let isFinal, let language):
+            self = .transcript(Transcript(text, isFinal: isFinal, language: language))
+        case .text(let delta): self = .text(delta)
+        case .audio(let pcm, let sampleRate):
+            self = .audio(Pcm(samples: [Int16](littleEndian: pcm), sampleRate: Int(sampleRate)))
+        case .metrics(let stage, let provider, let firstResultMs, let totalMs, let attempts):
+            self = .metrics(
+                CallMetrics(
+                    stage: stage, provider: provider, firstResult: firstResultMs.map { .milliseconds($0) },
+                    total: .milliseconds(totalMs), attempts: Int(attempts)))
+        case .audioFailed(let error): self = .audioFailed(VoiceError(error))
+        case .done(let reply): self = .done(Reply(reply))
+        case .other: return nil
+        }
+    }
+}
+
+/// Words that were recognised.
+public struct Transcript: Sendable {
+    /// Everything recognised so far.
+    public var text: String
+    /// Whether this is the last word on it.
+    public var isFinal: Bool
+    /// The language (BCP 47), when it is known.
+    public var language: String?
+
+    public init(_ text: String, isFinal: Bool = true, language: String? = nil) {
+        self.text = text
+        self.isFinal = isFinal
+        self.language = language
+    }
+}
+
+/// One provider call, measured.
+public struct CallMetrics: Sendable {
+    /// `stt`, `llm` or `tts`.
+    public let stage: String
+    /// `provider/model`.
+    public let provider: String
+    /// From the call to its first result.
+    public let firstResult: Duration?
+    /// From the call to its end.
+    public let total: Duration
+    /// Attempts made.
+    public let attempts: Int
+}
+
+/// The events of one turn as it happens: each iteration is a turn of its own, which begins with the first `next`.
+///
+/// Cancelling the task, or letting go of the iterator, stops the turn: providers are stopped and nothing is stored.
+public struct TurnEvents: AsyncSequence, Sendable {
+    public typealias Element = TurnEvent
+
+    let begin: @Sendable () throws -> EventStream
+
+    public func makeAsyncIterator() -> Iterator { Iterator(begin: begin) }
+
+    public struct Iterator: AsyncIteratorProtocol {
+        private static let batch: UInt32 = 64
+
+        private let begin: @Sendable () throws -> EventStream
+        private var turn: Turn?
+        private var waiting: ArraySlice<Event> = []
+        private var over = false
+
+        init(begin: @escaping @Sendable () throws -> EventStream) { self.begin = begin }
+
+        public mutating func next() async throws -> TurnEvent? {
+            while !over {
+                while let event = waiting.popFirst() {
+                    if let event = TurnEvent(event) { return event }
+                }
+                do {
+                    try await pull()
+                } catch {
+                    over = true
+                    throw error
+                }
+            }
+            return nil
+        }
+
+        private mutating func pull() async throws {
+            let turn = try turn ?? Turn(stream: translated(begin))
+            self.turn = turn
+            // The native layer's futures know nothing of the task's cancellation.
+            let batch = try await translated {
+                try await withTaskCancellationHandler {
+                    try await turn.stream.nextBatch(max: Self.batch)
+                } onCancel: {
+                    turn.stream.cancel()
+                }
+            }
+            waiting = batch[...]
+            over = batch.isEmpty
+        }
+
+        /// Cancels its turn when nobody holds it any more; a turn that is over does not mind.
+        private final class Turn: Sendable {
+            let stream: EventStream
+
+            init(stream: EventStream) { self.stream = stream }
+
+            deinit { stream.cancel() }
+        }
+    }
+}

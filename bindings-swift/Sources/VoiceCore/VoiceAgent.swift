@@ -1,0 +1,101 @@
+import Foundation
+import VoiceCoreNative
+
+/// Speech in, speech out: hears, thinks, answers, remembers.
+///
+/// One agent serves any number of tasks at a time; turns of one session run one after the other. Cancelling the task that waits
+/// for a turn, or that reads its events, stops the turn: providers are stopped and nothing is stored.
+///
+/// ```swift
+/// let agent = try await VoiceAgent.local()
+/// let reply = try await agent.converse(.file(url))
+/// print(reply.transcript, reply.text, separator: "\n")
+/// try reply.save(to: URL(fileURLWithPath: "answer.wav"))
+/// ```
+public final class VoiceAgent: Sendable {
+    private let native: Agent
+    /// The sessions and their history.
+    public let sessions: Sessions
+
+    /// An agent as a config document (JSON) and your own objects say; what is left out has a sensible default.
+    ///
+    /// - Parameter config: the same document in every language.
+    /// - Throws: ``VoiceError`` of code `invalidRequest`, naming the path of what is wrong in the config.
+    public init(
+        config: String = "{}",
+        stt: (any SpeechToText)? = nil,
+        llm: (any LanguageModel)? = nil,
+        tts: (any TextToSpeech)? = nil,
+        store: (any ConversationStore)? = nil
+    ) async throws {
+        let hosts = Hosts(
+            stt: stt.map { SttHost(name: $0.name, host: SttBridge($0)) },
+            llm: llm.map { LlmHost(name: $0.name, host: LlmBridge($0)) },
+            tts: tts.map { TtsHost(name: $0.name, host: TtsBridge($0)) },
+            store: store.map { StoreHost(name: $0.name, host: StoreBridge($0)) }
+        )
+        native = try await translated { try await Agent.build(configJson: config, hosts: hosts) }
+        sessions = Sessions(native)
+    }
+
+    /// An agent that runs offline with local models and keeps conversations in an SQLite file in the user's data folder.
+    ///
+    /// - Parameter storage: another place for conversations: `sqlite:voice.db`, `memory`.
+    /// - Throws: ``VoiceError`` of code `invalidRequest` when models are missing: the message says how to fetch them.
+    public static func local(storage: String? = nil) async throws -> VoiceAgent {
+        var config = ["stt": "local", "llm": "local", "tts": "local"]
+        config["storage"] = storage
+        return try await VoiceAgent(config: String(decoding: JSONEncoder().encode(config), as: UTF8.self))
+    }
+
+    /// One whole turn: hears the input, answers, saves both messages.
+    ///
+    /// - Parameters:
+    ///   - session: the session to continue; an unknown one starts a fresh session.
+    ///   - user: whose turn it is: your own name for the user.
+    ///   - language: the language that is spoken (BCP 47).
+    ///   - deadline: how long the turn may take; default: the config's.
+    ///   - speak: whether the answer is spoken.
+    /// - Throws: ``VoiceError`` when the turn fails, `CancellationError` when the task was cancelled; nothing is stored then.
+    public func converse(
+        _ input: TurnInput, session: String? = nil, user: String? = nil, language: String? = nil,
+        deadline: Duration? = nil, speak: Bool = true
+    ) async throws -> Reply {
+        let options = TurnOptions(
+            session: session, user: user, language: language, deadlineMs: deadline?.milliseconds, speak: speak)
+        let call = native.turn(input: input.lowered, options: options)
+        return try await translated {
+            // The native layer's futures know nothing of the task's cancellation.
+            try await withTaskCancellationHandler {
+                Reply(try await call.reply())
+            } onCancel: {
+                call.cancel()
+            }
+        }
+    }
+
+    /// One turn as it happens: text and sound come while the answer is still being written. Parameters as for
+    /// ``converse(_:session:user:language:deadline:speak:)``.
+    public func turn(
+        _ input: TurnInput, session: String? = nil, user: String? = nil, language: String? = nil,
+        deadline: Duration? = nil, speak: Bool = true
+    ) -> TurnEvents {
+        let options = TurnOptions(
+            session: session, user: user, language: language, deadlineMs: deadline?.milliseconds, speak: speak)
+        return TurnEvents { [native] in try native.stream(input: input.lowered, options: options) }
+    }
+
+    /// Makes every provider ready, so that the first turn is as fast as the others.
+    public func warmUp() async throws {
+        try await translated { try await native.warmUp() }
+    }
+
+    /// Cancels what runs, finishes what is being saved. A second time is fine; any other use afterwards is a ``VoiceError`` of kind
+    /// `closed`. An agent that is simply let go stops its turns too.
+    public func close() async throws {
+        try await translated { try await native.shutDown() }
+    }
+
+    /// The version of the library, the same in every language.
+    public static var version: String { VoiceCoreNative.version() }
+}

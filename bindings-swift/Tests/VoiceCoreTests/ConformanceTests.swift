@@ -1,0 +1,340 @@
+import Foundation
+import XCTest
+
+@testable import VoiceCore
+
+/// Plays the scenarios of `tests/conformance`; what they mean is told in the README there.
+final class ConformanceTests: XCTestCase {
+    func testEveryScenarioHolds() async throws {
+        let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .appendingPathComponent("../../../tests/conformance").standardized
+        let files = try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
+            .filter { $0.pathExtension == "json" }.sorted { $0.path < $1.path }
+        var (defaults, scenarios): (JSONValue, [JSONValue]) = (.null, [])
+        for file in files {
+            let json = try JSONDecoder().decode(JSONValue.self, from: Data(contentsOf: file))
+            if file.lastPathComponent == "defaults.json" { defaults = json }
+            scenarios += json["scenarios"].items
+        }
+        var (passed, failed) = (0, 0)
+        for scenario in scenarios {
+            let name = scenario["name"].text ?? "?"
+            if !scenario["needs"].items.isEmpty {
+                print("n/a - \(name): needs \(scenario["needs"].items.compactMap(\.text).joined(separator: ", "))")
+                continue
+            }
+            do {
+                try await Scenario(defaults, scenario).play()
+                passed += 1
+                print("ok - \(name)")
+            } catch {
+                failed += 1
+                print("FAIL - \(name): \(error)")
+                XCTFail("\(name): \(error)")
+            }
+        }
+        print("swift: \(passed) passed, \(failed) failed")
+        XCTAssertGreaterThan(passed, 0)
+    }
+}
+
+struct Mismatch: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) { self.description = description }
+}
+
+/// How a step ended.
+private struct Outcome {
+    var value: JSONValue = .null
+    var error: JSONValue = .null
+    var events: JSONValue = .null
+}
+
+private final class Scenario: @unchecked Sendable {
+    private let scenario: JSONValue
+    private let config: [String: JSONValue]
+    private let asked: [String: Asked]
+    private var saved: [String: String] = [:]
+    private var agent: VoiceAgent!
+
+    init(_ defaults: JSONValue, _ scenario: JSONValue) {
+        func over(_ part: String) -> [String: JSONValue] {
+            defaults[part].members.merging(scenario[part].members) { $1 }
+        }
+        self.scenario = scenario
+        config = over("config")
+        let hosts = over("hosts").filter { $0.value != .null }
+        asked = hosts.reduce(into: [:]) { $0[$1.key] = Asked(role: $1.key, script: $1.value) }
+    }
+
+    func play() async throws {
+        let build = scenario["build"]["error"]
+        do {
+            agent = try await VoiceAgent(
+                config: JSONValue.object(config).json, stt: asked["stt"].map(ScriptedStt.init),
+                llm: asked["llm"].map(ScriptedLlm.init), tts: asked["tts"].map(ScriptedTts.init),
+                store: asked["store"].map(ScriptedStore.init))
+        } catch let error as VoiceError where build != .null {
+            return try match(build, value(error), "the error of building")
+        }
+        guard build == .null else { throw Mismatch("the agent was built") }
+        for step in scenario["steps"].items {
+            let copies = step["copies"].number.map { Int($0) } ?? 1
+            let saved = saved
+            let kept = try await withThrowingTaskGroup(of: [String: String].self) { group in
+                for copy in 0..<copies { group.addTask { try await self.step(step, copy, saved) } }
+                return try await group.reduce(into: [:]) { $0.merge($1) { $1 } }
+            }
+            self.saved.merge(kept) { $1 }
+        }
+        try await after(scenario["after"])
+        try await agent.close()
+    }
+
+    /// Makes one copy of a step; gives what it saves.
+    private func step(_ template: JSONValue, _ copy: Int, _ saved: [String: String]) async throws -> [String: String] {
+        var text = template.json.replacingOccurrences(of: "{n}", with: "\(copy)")
+        for (name, value) in saved { text = text.replacingOccurrences(of: "{\(name)}", with: value) }
+        let step = try JSONDecoder().decode(JSONValue.self, from: Data(text.utf8))
+        var outcome = Outcome()
+        switch step["do"].text {
+        case "turn": outcome = await turn(step)
+        case "stream": outcome = await stream(step)
+        case "sessions": outcome = await caught { try await self.sessions(step["method"].text ?? "", step["arguments"]) }
+        case "close": outcome = await caught { try await self.agent.close(); return .null }
+        case "warm_up": outcome = await caught { try await self.agent.warmUp(); return .null }
+        default: throw Mismatch("there is no step \(step["do"])")
+        }
+        if step["abandon"] != .null { return [:] }
+        let expect = step["expect"]
+        if outcome.error != .null, expect["error"] == .null { throw Mismatch("it failed: \(outcome.error.json)") }
+        if outcome.error == .null, expect["error"] != .null { throw Mismatch("it did not fail but gave \(outcome.value.json)") }
+        for (part, found) in [
+            ("error", outcome.error), ("reply", outcome.value), ("value", outcome.value), ("events", outcome.events),
+        ] where expect.members[part] != nil {
+            try match(expect[part], found, part)
+        }
+        return step["save"].members.compactMapValues { outcome.value[$0.text ?? ""].text }
+    }
+
+    private func caught(_ work: () async throws -> JSONValue) async -> Outcome {
+        do {
+            return Outcome(value: try await work())
+        } catch {
+            return Outcome(error: value(error))
+        }
+    }
+
+    private func turn(_ step: JSONValue) async -> Outcome {
+        let call = CallOptions(step["options"])
+        let cancel = step["cancel"].text
+        let before = asked[cancel ?? ""]?.calls
+        let turn = Task { [agent] in
+            value(
+                try await agent!.converse(
+                    input(step["input"]), session: call.session, user: call.user, language: call.language,
+                    deadline: call.deadline, speak: call.speak))
+        }
+        if let cancel {
+            while let before, asked[cancel]?.calls == before { try? await Task.sleep(for: .milliseconds(1)) }
+            turn.cancel()
+        }
+        return await caught { try await turn.value }
+    }
+
+    private func stream(_ step: JSONValue) async -> Outcome {
+        let call = CallOptions(step["options"])
+        let (cancel, abandon) = (step["cancel"].text, step["abandon"].text)
+        let reading = Task { [agent] in
+            var seen = Seen()
+            var outcome = Outcome()
+            do {
+                let events = agent!.turn(
+                    input(step["input"]), session: call.session, user: call.user, language: call.language,
+                    deadline: call.deadline, speak: call.speak)
+                for try await event in events {
+                    seen.take(event)
+                    if "event:\(kind(event))" == cancel { withUnsafeCurrentTask { $0?.cancel() } }
+                    if "event:\(kind(event))" == abandon { break }
+                }
+                outcome.value = seen.reply
+            } catch {
+                outcome.error = value(error)
+            }
+            outcome.events = seen.value
+            return outcome
+        }
+        return await reading.value
+    }
+
+    private func sessions(_ method: String, _ arguments: JSONValue) async throws -> JSONValue {
+        let (id, user) = (arguments["id"].text ?? "", arguments["user"].text)
+        let limit = arguments["limit"].number.map { Int($0) } ?? 20
+        switch method {
+        case "create": return try encoded(await agent.sessions.create(user: user, metadata: arguments["metadata"].members))
+        case "get": return try encoded(await agent.sessions.get(id, user: user))
+        case "list": return try encoded(await agent.sessions.list(user: user, status: arguments["status"].text, limit: limit))
+        case "history": return try encoded(await agent.sessions.history(id, user: user, limit: limit))
+        case "set_metadata": try await agent.sessions.setMetadata(id, to: arguments["metadata"].members, user: user)
+        case "end": try await agent.sessions.end(id, user: user)
+        case "delete": try await agent.sessions.delete(id, user: user)
+        default: throw Mismatch("there is no method \(method)")
+        }
+        return .null
+    }
+
+    private func after(_ expected: JSONValue) async throws {
+        for left in stride(from: 500, through: 0, by: -1) {
+            let counts = asked.mapValues { host -> JSONValue in
+                ["calls": .number(Double(host.calls)), "cancelled": .number(Double(host.cancelled))]
+            }
+            guard let why = difference(expected, .object(counts)) else { return }
+            if left == 0 { throw Mismatch("what the hosts saw: \(why)") }
+            try await Task.sleep(for: .milliseconds(10))
+        }
+    }
+}
+
+private struct CallOptions: Sendable {
+    let session, user, language: String?
+    let deadline: Duration?
+    let speak: Bool
+
+    init(_ json: JSONValue) {
+        (session, user, language) = (json["session"].text, json["user"].text, json["language"].text)
+        deadline = json["deadline_ms"].number.map { .milliseconds($0) }
+        speak = json["speak"] != .bool(false)
+    }
+}
+
+private func input(_ json: JSONValue) -> TurnInput {
+    if let text = json["text"].text { return .text(text) }
+    if let path = json["path"].text { return .file(URL(fileURLWithPath: path)) }
+    if let hex = json["hex"].text {
+        let digits = Array(hex)
+        return .data(Data(stride(from: 0, to: digits.count, by: 2).compactMap { UInt8(String(digits[$0...($0 + 1)]), radix: 16) }))
+    }
+    let tone = json["tone"].members.compactMapValues { $0.number.map { Int($0) } }
+    let (rate, channels, amplitude) = (tone["sample_rate"] ?? 0, tone["channels"] ?? 1, Int16(tone["amplitude"] ?? 0))
+    let samples = (0..<(tone["seconds"] ?? 0) * rate * channels).map { $0 / channels / 40 % 2 == 0 ? amplitude : -amplitude }
+    switch json["as"].text {
+    case "pcm": return .pcm(samples, sampleRate: rate, channels: channels)
+    case "f32": return .pcmFloat(samples.map { Float($0) / 32768 }, sampleRate: rate, channels: channels)
+    default: return .data(wav(samples, rate, channels))
+    }
+}
+
+private func wav(_ samples: [Int16], _ rate: Int, _ channels: Int) -> Data {
+    var file = Data("RIFF".utf8)
+    func put(_ value: Int, _ size: Int) { file.append(contentsOf: (0..<size).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }) }
+    put(36 + samples.count * 2, 4)
+    file += Data("WAVEfmt ".utf8)
+    for (value, size) in [(16, 4), (1, 2), (channels, 2), (rate, 4), (rate * channels * 2, 4), (channels * 2, 2), (16, 2)] {
+        put(value, size)
+    }
+    file += Data("data".utf8)
+    put(samples.count * 2, 4)
+    return file + samples.littleEndian
+}
+
+/// What a stream told, as the scenarios speak of it.
+private struct Seen {
+    private var order: [String] = []
+    private var transcripts: [JSONValue] = []
+    private var text = ""
+    private var seconds = 0.0
+    private var metrics: Set<String> = []
+    private var audioFailed: JSONValue = .null
+    private(set) var reply: JSONValue = .null
+
+    mutating func take(_ event: TurnEvent) {
+        let kind = kind(event)
+        if kind != "metrics", !order.contains(kind) { order.append(kind) }
+        switch event {
+        case .transcript(let heard):
+            transcripts.append(["text": .string(heard.text), "final": .bool(heard.isFinal), "language": .text(heard.language)])
+        case .text(let delta): text += delta
+        case .audio(let pcm): seconds += Double(pcm.samples.count) / Double(pcm.sampleRate)
+        case .metrics(let call): metrics.insert(call.stage)
+        case .audioFailed(let error): audioFailed = VoiceCoreTests.value(error)
+        case .done(let done): reply = VoiceCoreTests.value(done)
+        case .started: break
+        }
+    }
+
+    var value: JSONValue {
+        [
+            "order": .array(order.map(JSONValue.string)), "transcripts": .array(transcripts), "text": .string(text),
+            "audio_seconds": .number(seconds), "metrics": .array(metrics.sorted().map(JSONValue.string)),
+            "audio_failed": audioFailed,
+        ]
+    }
+}
+
+private func kind(_ event: TurnEvent) -> String {
+    switch event {
+    case .started: "started"
+    case .transcript: "transcript"
+    case .text: "text"
+    case .audio: "audio"
+    case .metrics: "metrics"
+    case .audioFailed: "audio_failed"
+    case .done: "done"
+    }
+}
+
+private func value(_ error: any Error) -> JSONValue {
+    guard let error = error as? VoiceError else {
+        return ["code": .string(error is CancellationError ? "CANCELLED" : "\(error)")]
+    }
+    return [
+        "code": .string(error.code.rawValue), "kind": .string(error.kind), "stage": .text(error.stage),
+        "message": .string(error.message), "retryable": .bool(error.retryable), "provider": .text(error.provider),
+        "retry_after_ms": error.retryAfter.map { .number(Double($0.milliseconds)) } ?? .null,
+        "http_status": .number(Double(error.httpStatus)),
+    ]
+}
+
+private func value(_ reply: Reply) -> JSONValue {
+    [
+        "transcript": .string(reply.transcript), "text": .string(reply.text), "language": .text(reply.language),
+        "session_id": .string(reply.sessionID), "turn_id": .string(reply.turnID),
+        "user_message_id": .string(reply.userMessageID), "assistant_message_id": .string(reply.assistantMessageID),
+        "sample_rate": .number(Double(reply.sampleRate)), "audio_seconds": .number(Double(reply.duration.milliseconds) / 1000),
+        "audio_error": reply.audioError.map { value($0) } ?? .null,
+    ]
+}
+
+private func encoded(_ value: some Encodable) throws -> JSONValue {
+    try JSONDecoder().decode(JSONValue.self, from: JSONEncoder().encode(value))
+}
+
+private func match(_ expected: JSONValue, _ found: JSONValue, _ what: String) throws {
+    if let why = difference(expected, found) { throw Mismatch("\(what): \(why); found \(found.json)") }
+}
+
+/// The first difference, with its path; `nil` when it matches.
+private func difference(_ expected: JSONValue, _ found: JSONValue) -> String? {
+    let no = "expected \(expected.json), found \(found.json)"
+    switch (expected, found) {
+    case (.object(let rules), _) where rules.keys.contains { $0.hasPrefix("$") }:
+        return rules.allSatisfy { holds($0.key, $0.value, found) } ? nil : no
+    case (.object(let expected), .object):
+        return expected.lazy.compactMap { key, value in difference(value, found[key]).map { "\(key): \($0)" } }.first
+    case (.array(let expected), .array(let found)) where expected.count == found.count:
+        return zip(expected, found).lazy.compactMap { difference($0, $1) }.first
+    default: return expected == found ? nil : no
+    }
+}
+
+private func holds(_ rule: String, _ value: JSONValue, _ found: JSONValue) -> Bool {
+    switch (rule, found) {
+    case ("$contains", .string(let text)): text.contains(value.text ?? "\0")
+    case ("$length", .string(let text)): Double(text.unicodeScalars.count) == value.number
+    case ("$length", .array(let items)): Double(items.count) == value.number
+    case ("$min", .number(let number)): number >= (value.number ?? .infinity)
+    case ("$max", .number(let number)): number <= (value.number ?? -.infinity)
+    default: false
+    }
+}

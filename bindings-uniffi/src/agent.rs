@@ -1,0 +1,197 @@
+//! The agent, its turns and its sessions.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use voice_bridge::{Call, Cancel, ErrorRecord, ReplyRecord};
+
+use crate::{
+    error::{Failure, guarded},
+    event::{Event, Reply},
+    from_bytes,
+    host::Hosts,
+};
+
+/// Audio as a host hands it in.
+#[derive(uniffi::Enum)]
+pub enum AudioInput {
+    /// An encoded file's bytes.
+    Bytes {
+        /// The bytes.
+        data: Vec<u8>,
+    },
+    /// An encoded file.
+    Path {
+        /// Where it is.
+        path: String,
+    },
+    /// Interleaved 16-bit samples, little-endian.
+    Pcm {
+        /// The samples.
+        data: Vec<u8>,
+        /// Samples a second.
+        sample_rate: u32,
+        /// Channels.
+        channels: u32,
+    },
+    /// Interleaved 32-bit float samples, little-endian, full scale ±1.
+    PcmF32 {
+        /// The samples.
+        data: Vec<u8>,
+        /// Samples a second.
+        sample_rate: u32,
+        /// Channels.
+        channels: u32,
+    },
+}
+
+impl From<AudioInput> for voice_bridge::AudioInput {
+    fn from(audio: AudioInput) -> Self {
+        match audio {
+            AudioInput::Bytes { data } => Self::Bytes(data),
+            AudioInput::Path { path } => Self::Path(path.into()),
+            AudioInput::Pcm { data, sample_rate, channels } => {
+                Self::Pcm { samples: from_bytes(&data), sample_rate, channels }
+            }
+            AudioInput::PcmF32 { data, sample_rate, channels } => {
+                let samples = data.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+                Self::PcmF32 { samples, sample_rate, channels }
+            }
+        }
+    }
+}
+
+/// What a turn is about.
+#[derive(uniffi::Enum)]
+pub enum Input {
+    /// Something said.
+    Audio {
+        /// The recording.
+        audio: AudioInput,
+    },
+    /// Something typed.
+    Text {
+        /// The message.
+        text: String,
+    },
+}
+
+impl From<Input> for voice_bridge::Input {
+    fn from(input: Input) -> Self {
+        match input {
+            Input::Audio { audio } => Self::Audio(audio.into()),
+            Input::Text { text } => Self::Text(text),
+        }
+    }
+}
+
+/// How a turn is to be run.
+#[derive(uniffi::Record)]
+pub struct TurnOptions {
+    /// The session to continue.
+    pub session: Option<String>,
+    /// Whose turn it is.
+    pub user: Option<String>,
+    /// The language that is spoken (BCP 47).
+    pub language: Option<String>,
+    /// The deadline in milliseconds.
+    pub deadline_ms: Option<u64>,
+    /// Whether the answer is spoken; `None`: yes.
+    pub speak: Option<bool>,
+}
+
+impl From<TurnOptions> for voice_bridge::TurnOptions {
+    fn from(options: TurnOptions) -> Self {
+        let TurnOptions { session, user, language, deadline_ms, speak } = options;
+        Self { session, user, language, deadline_ms, speak }
+    }
+}
+
+/// An agent.
+#[derive(uniffi::Object)]
+pub struct Agent {
+    agent: voice_bridge::Agent,
+}
+
+#[uniffi::export]
+impl Agent {
+    /// Builds an agent from a config document (JSON) and the host's own objects.
+    #[uniffi::constructor]
+    pub async fn build(config_json: String, hosts: Hosts) -> Result<Arc<Self>, Failure> {
+        let agent = voice_bridge::Agent::build(&config_json, hosts.into()).await?;
+        Ok(Arc::new(Self { agent }))
+    }
+
+    /// Starts one turn.
+    pub fn turn(&self, input: Input, options: TurnOptions) -> Arc<TurnCall> {
+        let call = self.agent.turn(input.into(), options.into());
+        Arc::new(TurnCall { cancel: call.canceller(), call: Mutex::new(Some(call)) })
+    }
+
+    /// Prepares one turn as a stream of events; it begins with the first pull.
+    pub fn stream(&self, input: Input, options: TurnOptions) -> Result<Arc<EventStream>, Failure> {
+        let stream = guarded(|| self.agent.stream(input.into(), options.into()))?;
+        Ok(Arc::new(EventStream { stream }))
+    }
+
+    /// Runs a method of the session store, JSON in and out: see `voice-bridge`.
+    pub async fn sessions(&self, method: String, arguments_json: String) -> Result<String, Failure> {
+        Ok(self.agent.sessions(&method, &arguments_json).await?)
+    }
+
+    /// Makes every provider ready.
+    pub async fn warm_up(&self) -> Result<(), Failure> {
+        Ok(self.agent.warm_up().await?)
+    }
+
+    /// Cancels what runs, finishes what is being saved.
+    pub async fn shut_down(&self) -> Result<(), Failure> {
+        Ok(self.agent.close().await?)
+    }
+
+    /// The same, waiting on this thread; not for a thread of the library.
+    pub fn shut_down_blocking(&self) -> Result<(), Failure> {
+        guarded(|| self.agent.close().wait())
+    }
+}
+
+/// A turn that runs. Dropping it cancels the turn.
+#[derive(uniffi::Object)]
+pub struct TurnCall {
+    cancel: Cancel,
+    call: Mutex<Option<Call<ReplyRecord>>>,
+}
+
+#[uniffi::export]
+impl TurnCall {
+    /// Waits for the reply. Once.
+    pub async fn reply(&self) -> Result<Arc<Reply>, Failure> {
+        let call = self.call.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(call) = call else { return Err(ErrorRecord::closed("turn").into()) };
+        Ok(Reply::new(call.await?))
+    }
+
+    /// Cancels the turn: it ends with `CANCELLED`. Any number of times.
+    pub fn cancel(&self) {
+        self.cancel.cancel();
+    }
+}
+
+/// The events of a turn.
+#[derive(uniffi::Object)]
+pub struct EventStream {
+    stream: voice_bridge::EventStream,
+}
+
+#[uniffi::export]
+impl EventStream {
+    /// Waits for the next events, at least one and at most `max`. Empty: the turn is over.
+    pub async fn next_batch(&self, max: u32) -> Result<Vec<Event>, Failure> {
+        let events = self.stream.next_batch(max as usize).await?;
+        Ok(events.into_iter().map(Event::from).collect())
+    }
+
+    /// Cancels the turn. Any number of times.
+    pub fn cancel(&self) {
+        self.stream.cancel();
+    }
+}
