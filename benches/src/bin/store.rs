@@ -228,7 +228,7 @@ fn many_sessions(connection: &Connection, sessions: u32) {
 
 async fn read(store: &SqliteStore, session: SessionId, before: Option<MessageId>) -> Percentiles {
     let mut times = Vec::new();
-    let mut query = MessageQuery::latest(20);
+    let mut query = MessageQuery::latest(10);
     query.before = before;
     for _ in 0..READS {
         let start = Instant::now();
@@ -243,7 +243,7 @@ async fn histories(folder: &Path, missed: &mut Vec<String>) {
     let path = folder.join("history.db");
     SqliteStore::open(&path).unwrap().close().await.unwrap();
     let mut sessions: Vec<(u32, SessionId)> = Vec::new();
-    println!("\nhistory, the latest 20 messages, {READS} reads");
+    println!("\nhistory, the latest 10 messages, {READS} reads");
     println!("{:>12} {:>12} | {:>8} {:>8}", "sessions", "messages", "p50 us", "p99 us");
     let mut middles = Vec::new();
     for others in [0, 1_000_000] {
