@@ -11,7 +11,7 @@ use futures_util::StreamExt;
 use voice_core::{
     ErrorKind, Transcript, Utterance,
     provider::{CallContext, SpeechToText, TranscribeRequest},
-    providers::local::{ModelDir, MoonshineStt},
+    providers::local::{ModelDir, MoonshineStt, WhisperStt},
 };
 use voice_tests::words::word_errors;
 
@@ -174,4 +174,31 @@ fn missing_files_are_an_error_that_says_which_command_fetches_them() {
     let error = MoonshineStt::tiny_en(&ModelDir::new(Path::new("/nowhere"))).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ModelMissing);
     assert!(error.message().contains("voice-core models fetch"), "{error}");
+}
+
+fn whisper() -> WhisperStt {
+    WhisperStt::open(models().path().join("whisper-tiny-en")).unwrap()
+}
+
+#[tokio::test]
+async fn whisper_hears_a_human_as_well() {
+    let heard = text(&whisper(), recording("beckett.wav")).await;
+    assert!(word_errors(BECKETT, &heard) < 0.1, "{heard}");
+}
+
+#[tokio::test]
+async fn an_english_whisper_says_so_and_refuses_another_language() {
+    let stt = whisper();
+    assert_eq!(stt.capabilities().languages, ["en"]);
+    assert!(!stt.capabilities().detects_language);
+    let request = TranscribeRequest::new(Utterance::from_samples(vec![0; 16_000])).with_language(Some("de".into()));
+    let error = stt.transcribe(request, &CallContext::new()).await.err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::RejectedByProvider);
+}
+
+#[tokio::test]
+async fn a_folder_without_a_whisper_in_it_is_told() {
+    let error = WhisperStt::open(models().path().join("nobody-here")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ModelMissing);
+    assert!(error.message().contains("model.safetensors"), "{error}");
 }

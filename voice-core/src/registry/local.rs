@@ -13,7 +13,7 @@ use crate::{
     provider::{LanguageModel, SpeechToText, TextToSpeech},
     providers::local::{
         KokoroOptions, KokoroTts, LocalLlm, LocalLlmOptions, ModelDir, MoonshineStt, PiperOptions, PiperTts,
-        ThreadBudget,
+        ThreadBudget, WhisperStt, models::CATALOGUE,
     },
 };
 
@@ -26,7 +26,12 @@ const DEFAULT_TTS: &str = "kokoro-82m";
 pub(super) async fn stt(local: &LocalConfig, provider: &ProviderConfig, place: Place) -> Result<Arc<dyn SpeechToText>> {
     Settings::new(provider, place).finish()?;
     let folder = find(local, provider, place, DEFAULT_STT)?;
-    Ok(Arc::new(MoonshineStt::from_folder(folder)?.with_threads(threads(local))))
+    let threads = threads(local);
+    if folder.join("model.safetensors").is_file() {
+        let open = move || Ok(Arc::new(WhisperStt::open(folder)?.with_threads(threads)) as Arc<dyn SpeechToText>);
+        return off_thread(open).await;
+    }
+    Ok(Arc::new(MoonshineStt::from_folder(folder)?.with_threads(threads)))
 }
 
 pub(super) async fn llm(
@@ -107,6 +112,9 @@ fn find(local: &LocalConfig, provider: &ProviderConfig, place: Place, default: &
     there.retain(|folder| folder.file_name().is_some_and(|n| n.to_string_lossy().starts_with(name)));
     match there.as_slice() {
         [one] => Ok(one.clone()),
+        [] if CATALOGUE.iter().any(|model| model.name == name) => {
+            Err(missing(format!("{place}: the model {name:?} is not there yet; run `voice-core models fetch {name}`")))
+        }
         [] => Err(missing(format!(
             "{place}: there is no model {name:?} in {}; `voice-core models list` shows what there is, `voice-core models \
              fetch` fetches the default models, and any path of a model file will do",

@@ -24,6 +24,7 @@ impl<'a> Settings<'a> {
         self.values.get(key).filter(|value| !value.is_null())
     }
 
+    #[cfg(feature = "openai")]
     pub(super) fn text(&mut self, key: &'static str) -> Result<Option<&'a str>> {
         let place = self.place;
         self.take(key)

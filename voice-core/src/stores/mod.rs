@@ -1,4 +1,4 @@
-//! Conversations on disk, a folder and a cargo feature each.
+//! The concrete stores that outlive the process, a folder and a cargo feature each.
 
 #[cfg(feature = "sqlite")]
 pub mod sqlite;

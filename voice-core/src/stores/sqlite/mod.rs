@@ -1,25 +1,23 @@
-//! Conversations in one SQLite file.
+//! Conversations in an SQLite file: the embedded default.
 //!
-//! ```text
-//! async calls ──jobs──► one writer thread    BEGIN IMMEDIATE, every job that waits, COMMIT, answers
-//!             └─jobs──► two reader threads   a snapshot each; never wait for the writer
-//! ```
-//!
-//! A call has returned only when its transaction is on the disk (`synchronous = FULL`), so what was acknowledged outlives a
-//! crash of the process and of the machine. Turns that end at the same moment share one write to the disk.
+//! The file is opened in WAL mode with `synchronous = FULL`: what a call acknowledged survives a crash and a loss of power.
+//! Any number of processes may use one file at the same time. See <https://sqlite.org/wal.html>.
 
+mod connection;
 mod error;
 mod rows;
 mod schema;
-mod threads;
-mod write;
+mod worker;
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 
-use self::threads::Threads;
+use self::worker::Workers;
 use crate::{
     error::Result,
     id::SessionId,
@@ -28,35 +26,88 @@ use crate::{
     time::Timestamp,
 };
 
-/// How long one statement waits for another process that is writing to the same file.
-const BUSY_WAIT: Duration = Duration::from_secs(10);
+/// How many sessions are expired in one transaction: other writers get their turn in between.
+const EXPIRE_AT_ONCE: u32 = 1_000;
+/// How many sessions are deleted in one transaction, with everything said in them.
+const DELETE_AT_ONCE: u32 = 50;
 
-/// Keeps conversations in an SQLite file, on threads of its own.
+/// How a database is opened.
+#[derive(Clone, Copy, Debug)]
+#[must_use]
+pub struct SqliteOptions {
+    readers: usize,
+    patience: Duration,
+}
+
+impl Default for SqliteOptions {
+    fn default() -> Self {
+        Self { readers: 2, patience: Duration::from_secs(10) }
+    }
+}
+
+impl SqliteOptions {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many threads read, at least 1. Default 2.
+    pub fn readers(mut self, readers: usize) -> Self {
+        self.readers = readers.max(1);
+        self
+    }
+
+    /// How long a call waits for another process that holds the file before it fails with `StorageBusy`. Default 10 s.
+    pub fn busy_timeout(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// Opens the database, as [`SqliteStore::open`] does.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open`].
+    pub fn open(self, path: impl AsRef<Path>) -> Result<SqliteStore> {
+        let path = connection::absolute(path.as_ref())?;
+        let workers = Workers::start(&path, self.readers, self.patience)?;
+        Ok(SqliteStore { path, workers })
+    }
+}
+
+/// A [`ConversationStore`] in one SQLite file.
 ///
-/// The file is in WAL mode and may be open in several processes at once. It must be on a disk of this machine: network file
-/// systems do not lock reliably.
+/// One thread writes and a few read; calls made at the same time share a commit, each acknowledged only when it is on the disk.
+/// Times are kept to the microsecond. What is deleted is overwritten with zeros.
+///
+/// Dropping the store finishes what was handed in and closes the file in the background, without blocking; use
+/// [`close`](ConversationStore::close) to wait for that.
 pub struct SqliteStore {
-    threads: Threads,
+    path: PathBuf,
+    workers: Workers,
 }
 
 impl SqliteStore {
-    /// Opens a database, which is created (readable by this user only) if it is not there, and brings its tables up to this
-    /// version. Blocks.
+    /// Opens the database at `path`, makes it (readable by its owner only) if it is not there, and brings its schema up to date.
+    /// The folder must exist. Blocks: in async code call it through `tokio::task::spawn_blocking`.
     ///
     /// # Errors
-    /// `STORAGE_ERROR`: kind `StorageTooNew` when a newer version of this library wrote it; kind `Storage` when it cannot be
-    /// opened or written, is damaged, is no database or belongs to another program.
+    /// `STORAGE_ERROR`, of kind `StorageTooNew` (written by a newer version of this library; untouched), `StorageCorrupt`
+    /// (damaged, or not an SQLite database), `StorageReadOnly`, `StorageFull`, `StorageBusy` (another process holds it), or
+    /// `Storage` (no such folder, the database of another program, no thread to be had).
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
-        let writer = schema::open(path)?;
-        let readers = [schema::open_reader(path)?, schema::open_reader(path)?];
-        Ok(Self { threads: Threads::start(writer, readers)? })
+        SqliteOptions::new().open(path)
+    }
+
+    /// The file, in full.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 }
 
 impl std::fmt::Debug for SqliteStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SqliteStore").finish_non_exhaustive()
+        f.debug_struct("SqliteStore").field("path", &self.path).finish_non_exhaustive()
     }
 }
 
@@ -68,49 +119,66 @@ impl ConversationStore for SqliteStore {
 
     async fn create_session(&self, session: &Session) -> Result<()> {
         let session = session.clone();
-        self.threads.write("create a session", move |db| write::session(db, &session).map(|_| ())).await
+        self.workers.write(move |c| rows::create_session(c, &session)).await
     }
 
     async fn session(&self, id: SessionId) -> Result<Option<Session>> {
-        self.threads.read("read a session", move |db| rows::session(db, id)).await
+        self.workers.read(move |c| rows::session(c, id)).await
     }
 
     async fn list_sessions(&self, query: &SessionQuery) -> Result<Page<Session>> {
         let query = query.clone();
-        self.threads.read("list the sessions", move |db| rows::sessions(db, &query)).await
+        self.workers.read(move |c| rows::list_sessions(c, &query)).await
     }
 
     async fn set_metadata(&self, id: SessionId, metadata: &Map<String, Value>) -> Result<bool> {
-        let metadata = Value::Object(metadata.clone()).to_string();
-        self.threads.write("change a session", move |db| write::metadata(db, id, &metadata)).await
+        let metadata = metadata.clone();
+        self.workers.write(move |c| rows::set_metadata(c, id, &metadata)).await
     }
 
     async fn end_session(&self, id: SessionId, at: Timestamp) -> Result<bool> {
-        self.threads.write("end a session", move |db| write::end(db, id, at)).await
+        self.workers.write(move |c| rows::end_session(c, id, at)).await
     }
 
     async fn delete_session(&self, id: SessionId) -> Result<bool> {
-        self.threads.write("delete a session", move |db| write::delete(db, id)).await
+        self.workers.write(move |c| rows::delete_session(c, id)).await
     }
 
     async fn save_turn(&self, turn: &TurnRecord) -> Result<Saved> {
         let turn = turn.clone();
-        self.threads.write("save a turn", move |db| write::turn(db, &turn)).await
+        self.workers.write(move |c| rows::save_turn(c, &turn)).await
     }
 
     async fn messages(&self, session: SessionId, query: MessageQuery) -> Result<Page<Message>> {
-        self.threads.read("read messages", move |db| rows::messages(db, session, query)).await
+        self.workers.read(move |c| rows::messages(c, session, query)).await
     }
 
+    /// Goes in portions, each whole: a call that is dropped has expired some of the sessions.
     async fn expire_idle(&self, idle_since: Timestamp, at: Timestamp) -> Result<u64> {
-        self.threads.write("expire sessions", move |db| write::expire_idle(db, idle_since, at)).await
+        let mut expired = 0;
+        loop {
+            let some = self.workers.write(move |c| rows::expire_idle(c, idle_since, at, EXPIRE_AT_ONCE)).await?;
+            expired += some as u64;
+            if some < EXPIRE_AT_ONCE as usize {
+                return Ok(expired);
+            }
+        }
     }
 
+    /// Goes in portions, each whole: a call that is dropped has deleted some of the sessions.
     async fn delete_over(&self, ended_before: Timestamp) -> Result<u64> {
-        self.threads.write("delete sessions", move |db| write::delete_over(db, ended_before)).await
+        let mut deleted = 0;
+        loop {
+            let some = self.workers.write(move |c| rows::delete_over(c, ended_before, DELETE_AT_ONCE)).await?;
+            deleted += some as u64;
+            if some < DELETE_AT_ONCE as usize {
+                return Ok(deleted);
+            }
+        }
     }
 
     async fn close(&self) -> Result<()> {
-        self.threads.close().await
+        self.workers.close().await;
+        Ok(())
     }
 }

@@ -1,105 +1,272 @@
-//! Reading.
+//! Sessions and messages to rows and back.
 
-use rusqlite::{Connection, OptionalExtension, Row, types::Type};
+use rusqlite::{
+    Connection, OptionalExtension, Row, ToSql, named_params, params,
+    types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef},
+};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::{
     id::{MessageId, SessionId, TurnId},
     message::{Message, Role},
-    store::{MessageQuery, Page, Session, SessionQuery, SessionStatus},
+    store::{MessageQuery, Page, Saved, Session, SessionQuery, SessionStatus, TurnRecord},
     time::Timestamp,
 };
 
-const SESSION: &str = "id, user, status, metadata, created_at, last_activity_at, ended_at";
+/// A value of the library as SQLite keeps it.
+struct Kept<T>(T);
 
-pub(super) fn session(db: &Connection, id: SessionId) -> rusqlite::Result<Option<Session>> {
-    let mut found = db.prepare_cached(&format!("SELECT {SESSION} FROM sessions WHERE id = ?1"))?;
-    found.query_row([id.as_uuid()], to_session).optional()
+macro_rules! kept_ids {
+    ($($id:ty)*) => {$(
+        impl ToSql for Kept<$id> {
+            fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+                Ok(self.0.as_uuid().into_bytes().to_vec().into())
+            }
+        }
+
+        impl FromSql for Kept<$id> {
+            fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+                let id = Uuid::from_slice(value.as_blob()?).map_err(|_| FromSqlError::InvalidType)?;
+                Ok(Self(<$id>::from_uuid(id)))
+            }
+        }
+    )*};
 }
 
-pub(super) fn sessions(db: &Connection, query: &SessionQuery) -> rusqlite::Result<Page<Session>> {
-    // One statement for each shape of query, so that each is answered from its index.
-    let mut wanted = vec!["id < :before"];
-    wanted.extend(query.user.is_some().then_some("user = :user"));
-    wanted.extend(query.status.is_some().then_some("status = :status"));
-    let sql = format!("SELECT {SESSION} FROM sessions WHERE {} ORDER BY id DESC LIMIT :limit", wanted.join(" AND "));
-    let mut found = db.prepare_cached(&sql)?;
+kept_ids!(SessionId MessageId TurnId);
 
-    let before = query.before.map_or(Uuid::max(), |id| id.as_uuid());
-    let (status, limit) = (query.status.map(SessionStatus::as_str), limit_and_one(query.limit));
-    let mut values: Vec<(&str, &dyn rusqlite::ToSql)> = vec![(":before", &before), (":limit", &limit)];
-    if let Some(user) = &query.user {
-        values.push((":user", user));
+impl ToSql for Kept<Timestamp> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.0.as_microsecond().into())
     }
-    if status.is_some() {
-        values.push((":status", &status));
+}
+
+impl FromSql for Kept<Timestamp> {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let micros = value.as_i64()?;
+        Timestamp::from_microsecond(micros).map(Self).map_err(|_| FromSqlError::OutOfRange(micros))
     }
-    let items = found.query_map(values.as_slice(), to_session)?.collect::<rusqlite::Result<Vec<_>>>()?;
-    Ok(page(items, query.limit))
 }
 
-/// The latest messages: read backwards from the end of the session, however long it is.
-pub(super) fn messages(db: &Connection, session: SessionId, query: MessageQuery) -> rusqlite::Result<Page<Message>> {
-    let before = match query.before {
-        None => i64::MAX,
-        // An unknown cursor has nothing before it.
-        Some(id) => db
-            .prepare_cached("SELECT seq FROM messages WHERE id = ?1 AND session_id = ?2")?
-            .query_row((id.as_uuid(), session.as_uuid()), |row| row.get(0))
-            .optional()?
-            .unwrap_or(i64::MIN),
-    };
-    let mut found = db.prepare_cached(
-        "SELECT id, session_id, turn_id, role, content, audio_ref, created_at FROM messages
-         WHERE session_id = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3",
-    )?;
-    let rows = found.query_map((session.as_uuid(), before, limit_and_one(query.limit)), to_message)?;
-    let mut page = page(rows.collect::<rusqlite::Result<Vec<_>>>()?, query.limit);
-    page.items.reverse();
-    Ok(page)
+impl FromSql for Kept<SessionStatus> {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        SessionStatus::from_name(value.as_str()?).map(Self).ok_or(FromSqlError::InvalidType)
+    }
 }
 
-/// One more than is wanted tells whether there are more.
-fn limit_and_one(limit: usize) -> i64 {
-    i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1)
+impl FromSql for Kept<Role> {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        Role::from_name(value.as_str()?).map(Self).ok_or(FromSqlError::InvalidType)
+    }
 }
 
+impl ToSql for Kept<&Map<String, Value>> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        let json = serde_json::to_string(self.0);
+        json.map(Into::into).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+    }
+}
+
+impl FromSql for Kept<Map<String, Value>> {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        serde_json::from_str(value.as_str()?).map(Self).map_err(|_| FromSqlError::InvalidType)
+    }
+}
+
+fn at_most(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX - 1)
+}
+
+/// Cuts a list that was read one longer than asked for.
 fn page<T>(mut items: Vec<T>, limit: usize) -> Page<T> {
     let has_more = items.len() > limit;
     items.truncate(limit);
     Page::new(items, has_more)
 }
 
-fn to_session(row: &Row<'_>) -> rusqlite::Result<Session> {
-    let mut session = Session::new(SessionId::from_uuid(row.get(0)?), row.get(1)?, to_time(row, 4)?);
-    session.status = named(row, 2, SessionStatus::from_name)?;
-    session.metadata = serde_json::from_str(row.get_ref(3)?.as_str()?)
-        .map_err(|e| rusqlite::Error::FromSqlConversionFailure(3, Type::Text, Box::new(e)))?;
-    session.last_activity_at = to_time(row, 5)?;
-    session.ended_at = row.get::<_, Option<i64>>(6)?.map(|_| to_time(row, 6)).transpose()?;
+const SESSION: &str = "id, user, status, metadata, created_at, last_activity_at, ended_at";
+
+fn session_of(row: &Row<'_>) -> rusqlite::Result<Session> {
+    let mut session =
+        Session::new(row.get::<_, Kept<_>>("id")?.0, row.get("user")?, row.get::<_, Kept<_>>("created_at")?.0);
+    session.status = row.get::<_, Kept<_>>("status")?.0;
+    session.metadata = row.get::<_, Kept<_>>("metadata")?.0;
+    session.last_activity_at = row.get::<_, Kept<_>>("last_activity_at")?.0;
+    session.ended_at = row.get::<_, Option<Kept<_>>>("ended_at")?.map(|at| at.0);
     Ok(session)
 }
 
-fn to_message(row: &Row<'_>) -> rusqlite::Result<Message> {
-    let (session, turn) = (SessionId::from_uuid(row.get(1)?), TurnId::from_uuid(row.get(2)?));
-    let role = named(row, 3, Role::from_name)?;
-    let mut message = Message::new(session, turn, role, row.get::<_, String>(4)?, to_time(row, 6)?);
-    message.id = MessageId::from_uuid(row.get(0)?);
-    message.audio_ref = row.get(5)?;
-    Ok(message)
+/// Inserts a session; one that is there is touched as `on_conflict` says. Gives its key when a row was written.
+fn insert_session(connection: &Connection, session: &Session, on_conflict: &str) -> rusqlite::Result<Option<i64>> {
+    let sql = format!(
+        "INSERT INTO sessions ({SESSION})
+         VALUES (:id, :user, :status, :metadata, :created_at, :last_activity_at, :ended_at)
+         ON CONFLICT (id) DO {on_conflict} RETURNING key"
+    );
+    connection
+        .prepare_cached(&sql)?
+        .query_row(
+            named_params! {
+                ":id": Kept(session.id),
+                ":user": session.user,
+                ":status": session.status.as_str(),
+                ":metadata": Kept(&session.metadata),
+                ":created_at": Kept(session.created_at),
+                ":last_activity_at": Kept(session.last_activity_at),
+                ":ended_at": session.ended_at.map(Kept),
+            },
+            |row| row.get(0),
+        )
+        .optional()
 }
 
-fn named<T>(row: &Row<'_>, column: usize, from_name: impl Fn(&str) -> Option<T>) -> rusqlite::Result<T> {
-    let unknown = || rusqlite::Error::FromSqlConversionFailure(column, Type::Text, "an unknown name".into());
-    from_name(row.get_ref(column)?.as_str()?).ok_or_else(unknown)
+pub(super) fn create_session(connection: &Connection, session: &Session) -> rusqlite::Result<()> {
+    insert_session(connection, session, "NOTHING").map(|_| ())
 }
 
-/// Moments are kept as nanoseconds since 1970, which reach from 1677 to 2262.
-pub(super) fn from_time(at: Timestamp) -> i64 {
-    i64::try_from(at.as_nanosecond()).unwrap_or(if at < Timestamp::UNIX_EPOCH { i64::MIN } else { i64::MAX })
+pub(super) fn session(connection: &Connection, id: SessionId) -> rusqlite::Result<Option<Session>> {
+    let sql = format!("SELECT {SESSION} FROM sessions WHERE id = ?1");
+    connection.prepare_cached(&sql)?.query_row([Kept(id)], session_of).optional()
 }
 
-fn to_time(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
-    Timestamp::from_nanosecond(row.get::<_, i64>(column)?.into())
-        .map_err(|e| rusqlite::Error::FromSqlConversionFailure(column, Type::Integer, Box::new(e)))
+pub(super) fn list_sessions(connection: &Connection, query: &SessionQuery) -> rusqlite::Result<Page<Session>> {
+    let (before, status) = (query.before.map(Kept), query.status.map(SessionStatus::as_str));
+    let mut values: Vec<(&str, &dyn ToSql)> = Vec::new();
+    let mut conditions = vec!["1"];
+    if let Some(user) = &query.user {
+        conditions.push("user = :user");
+        values.push((":user", user));
+    }
+    if let Some(status) = &status {
+        // A user has few sessions: the plus sign keeps the planner from walking through everybody's of that status.
+        conditions.push(if query.user.is_some() { "+status = :status" } else { "status = :status" });
+        values.push((":status", status));
+    }
+    if let Some(before) = &before {
+        conditions.push("id < :before");
+        values.push((":before", before));
+    }
+    let limit = at_most(query.limit) + 1;
+    values.push((":limit", &limit));
+    let sql =
+        format!("SELECT {SESSION} FROM sessions WHERE {} ORDER BY id DESC LIMIT :limit", conditions.join(" AND "));
+    let mut statement = connection.prepare_cached(&sql)?;
+    let items = statement.query_map(values.as_slice(), session_of)?.collect::<rusqlite::Result<_>>()?;
+    Ok(page(items, query.limit))
+}
+
+pub(super) fn set_metadata(
+    connection: &Connection,
+    id: SessionId,
+    metadata: &Map<String, Value>,
+) -> rusqlite::Result<bool> {
+    let mut statement = connection.prepare_cached("UPDATE sessions SET metadata = ?2 WHERE id = ?1")?;
+    Ok(statement.execute(params![Kept(id), Kept(metadata)])? > 0)
+}
+
+pub(super) fn end_session(connection: &Connection, id: SessionId, at: Timestamp) -> rusqlite::Result<bool> {
+    let mut statement = connection
+        .prepare_cached("UPDATE sessions SET status = 'ended', ended_at = ?2 WHERE id = ?1 AND status = 'active'")?;
+    Ok(statement.execute(params![Kept(id), Kept(at)])? > 0)
+}
+
+pub(super) fn delete_session(connection: &Connection, id: SessionId) -> rusqlite::Result<bool> {
+    Ok(connection.prepare_cached("DELETE FROM sessions WHERE id = ?1")?.execute([Kept(id)])? > 0)
+}
+
+/// Expires at most `most` sessions.
+pub(super) fn expire_idle(
+    connection: &Connection,
+    idle_since: Timestamp,
+    at: Timestamp,
+    most: u32,
+) -> rusqlite::Result<usize> {
+    let mut statement = connection.prepare_cached(
+        "UPDATE sessions SET status = 'expired', ended_at = ?2 WHERE key IN (
+             SELECT key FROM sessions WHERE status = 'active' AND last_activity_at < ?1
+             ORDER BY last_activity_at LIMIT ?3)",
+    )?;
+    statement.execute(params![Kept(idle_since), Kept(at), most])
+}
+
+/// Deletes at most `most` sessions that are over, with all that belongs to them.
+pub(super) fn delete_over(connection: &Connection, ended_before: Timestamp, most: u32) -> rusqlite::Result<usize> {
+    let mut statement = connection.prepare_cached(
+        "DELETE FROM sessions WHERE key IN (
+             SELECT key FROM sessions WHERE ended_at < ?1 ORDER BY ended_at LIMIT ?2)",
+    )?;
+    statement.execute(params![Kept(ended_before), most])
+}
+
+pub(super) fn save_turn(connection: &Connection, turn: &TurnRecord) -> rusqlite::Result<Saved> {
+    if connection.prepare_cached("SELECT 1 FROM turns WHERE id = ?1")?.exists([Kept(turn.turn_id)])? {
+        return Ok(Saved::AlreadyThere);
+    }
+    let session = insert_session(
+        connection,
+        &turn.session,
+        "UPDATE SET last_activity_at = max(last_activity_at, excluded.last_activity_at)",
+    )?
+    .ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+    connection
+        .prepare_cached("INSERT INTO turns (id, session) VALUES (?1, ?2)")?
+        .execute(params![Kept(turn.turn_id), session])?;
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO messages (id, session, turn, role, content, audio_ref, created_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?;
+    for message in &turn.messages {
+        insert.execute(params![
+            Kept(message.id),
+            session,
+            Kept(message.turn_id),
+            message.role.as_str(),
+            message.content,
+            message.audio_ref,
+            Kept(message.created_at),
+        ])?;
+    }
+    Ok(Saved::New)
+}
+
+/// Walks back from the newest, or from the cursor, so that the cost does not grow with the session.
+pub(super) fn messages(
+    connection: &Connection,
+    session: SessionId,
+    query: MessageQuery,
+) -> rusqlite::Result<Page<Message>> {
+    let none = || Page::new(Vec::new(), false);
+    let key = connection
+        .prepare_cached("SELECT key FROM sessions WHERE id = ?1")?
+        .query_row([Kept(session)], |row| row.get::<_, i64>(0))
+        .optional()?;
+    let Some(key) = key else { return Ok(none()) };
+    let before = match query.before {
+        None => i64::MAX,
+        Some(cursor) => {
+            let found = connection
+                .prepare_cached("SELECT key FROM messages WHERE id = ?1 AND session = ?2")?
+                .query_row(params![Kept(cursor), key], |row| row.get(0))
+                .optional()?;
+            // An unknown cursor has nothing before it.
+            let Some(found) = found else { return Ok(none()) };
+            found
+        }
+    };
+    let mut statement = connection.prepare_cached(
+        "SELECT id, turn, role, content, audio_ref, created_at FROM messages
+         WHERE session = ?1 AND key < ?2 ORDER BY key DESC LIMIT ?3",
+    )?;
+    let rows = statement.query_map(params![key, before, at_most(query.limit) + 1], |row| {
+        let role = row.get::<_, Kept<Role>>(2)?.0;
+        let at = row.get::<_, Kept<Timestamp>>(5)?.0;
+        let mut message = Message::new(session, row.get::<_, Kept<TurnId>>(1)?.0, role, row.get::<_, String>(3)?, at);
+        message.id = row.get::<_, Kept<MessageId>>(0)?.0;
+        message.audio_ref = row.get(4)?;
+        Ok(message)
+    })?;
+    let mut page = page(rows.collect::<rusqlite::Result<_>>()?, query.limit);
+    page.items.reverse();
+    Ok(page)
 }
