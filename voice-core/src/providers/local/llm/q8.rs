@@ -262,7 +262,7 @@ mod kernel {
                 *sum = simd.fma._mm256_fmadd_ps(fours, scale, *sum);
             }
         }
-        sums.map(|sum| total(sum))
+        sums.map(total)
     }
 
     #[inline(always)]

@@ -1,8 +1,8 @@
 //! Cutting text where a speaker would breathe.
 
 /// A piece longer than this is cut at a clause, and if it has none at a word: voices lose their breath, the next sound waits
-/// for the whole piece, and so does the memory of its sound (about 20 MB a second of Kokoro's).
-const LONGEST: usize = 140;
+/// for the whole piece, and Kokoro works with 36 MB for each second of it.
+const LONGEST: usize = 90;
 
 /// The first piece is cut at a clause beyond this length, so that sound starts sooner.
 const LONGEST_FIRST: usize = 60;
@@ -37,7 +37,9 @@ fn clause_end(text: &str, most: usize) -> usize {
     };
     let within = clauses().take_while(|end| *end <= most).last();
     let within = within.or_else(|| clauses().next().filter(|end| *end <= LONGEST));
-    let space = || text.match_indices(' ').map(|(at, _)| at).take_while(|at| *at <= LONGEST).last();
+    // Halves sound better than a long part and a stray word.
+    let middle = LONGEST.min(text.len().div_ceil(2) + SHORTEST / 2);
+    let space = || text.match_indices(' ').map(|(at, _)| at).take_while(|at| *at <= middle).last();
     let hard = || text.char_indices().map(|(at, _)| at).take_while(|at| *at <= LONGEST).last();
     if text.len() <= LONGEST {
         return within.unwrap_or(text.len());
@@ -82,6 +84,16 @@ mod tests {
         let pieces = cut(text);
         assert_eq!(pieces[0], "Once upon a time,");
         assert_eq!(pieces.join(" "), text);
+    }
+
+    #[test]
+    fn a_long_sentence_without_a_clause_is_cut_near_its_middle() {
+        let text =
+            "The people who live near the river know that the best time to walk along it is early in the morning.";
+        let pieces = cut(text);
+        assert_eq!(pieces.join(" "), text);
+        assert_eq!(pieces.len(), 2);
+        assert!(pieces.iter().all(|p| p.len() > 40), "{pieces:?}");
     }
 
     #[test]
