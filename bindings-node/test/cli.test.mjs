@@ -28,7 +28,7 @@ async function folder(t) {
 
 test('a recording is answered offline, with real models', async (t) => {
   const path = await folder(t)
-  const agent = await VoiceAgent.local({ storage: 'memory' })
+  const agent = await VoiceAgent.local({ storage: 'memory', assistant: { max_tokens: 24 } })
   const stages = []
   let reply
   for await (const event of agent.turn(recording)) {
@@ -49,7 +49,8 @@ test('a recording is answered offline, with real models', async (t) => {
 
 test('voice-core converse answers a recording', async (t) => {
   const cwd = await folder(t)
-  const { code, stdout, stderr } = await cli(['converse', recording, '--storage', 'memory'], { cwd })
+  await writeFile(`${cwd}/brief.json`, '{"storage": "memory", "assistant": {"max_tokens": 24}}')
+  const { code, stdout, stderr } = await cli(['converse', recording, '--config', 'brief.json'], { cwd })
   assert.equal(code, 0, stderr)
   assert.match(stdout, /^you {4}.*best of times/im)
   assert.match(stdout, /^agent {2}\S/m)
@@ -62,7 +63,8 @@ test('voice-core converse answers a recording', async (t) => {
 test('voice-core converse takes standard input and prints JSON', async (t) => {
   const cwd = await folder(t)
   const stdin = await readFile(recording)
-  const args = ['converse', '-', '--json', '--storage', 'memory', '--out', 'said.ogg']
+  await writeFile(`${cwd}/brief.json`, '{"storage": "memory", "assistant": {"max_tokens": 24}}')
+  const args = ['converse', '-', '--json', '--config', 'brief.json', '--out', 'said.ogg']
   const { code, stdout, stderr } = await cli(args, { cwd, stdin })
   assert.equal(code, 0, stderr)
   const reply = JSON.parse(stdout)

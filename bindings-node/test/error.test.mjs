@@ -156,7 +156,7 @@ test('a wrong config names the path and what would be right', async () => {
     [{ llm: [] }, /llm/],
   ]
   for (const [config, message] of cases) {
-    const error = await failure(VoiceAgent.create({ storage: 'memory', ...config }))
+    const error = await failure(agent({ config }))
     assert.equal(error.code, 'INVALID_REQUEST', JSON.stringify(config))
     assert.match(error.message, message)
   }
@@ -174,9 +174,8 @@ test('a missing key says which variable would supply it', async () => {
 })
 
 test('no error shows a key or what was said', async () => {
-  const error = await failure(
-    agent({ config: { llm: { provider: 'openai', api_key: 'sk-very-secret', settings: { sped: 1 } } }, llm: undefined }),
-  )
+  const llm = { provider: 'openai', api_key: 'sk-very-secret', settings: { sped: 1 } }
+  const error = await failure(VoiceAgent.create({ stt: 'none', tts: 'none', llm, storage: 'memory' }))
   assert.doesNotMatch(inspect(error), /very-secret/)
   const voice = await agent({ stt: { transcribe: () => Promise.reject(new Error('nope')) } })
   const other = await failure(voice.converse(wav()))

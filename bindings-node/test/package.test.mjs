@@ -48,7 +48,7 @@ test('the packed package installs without the network, and holds a conversation'
 
 test('a strict TypeScript project compiles against it, as ESM and as CommonJS, under every resolution', async () => {
   const tsc = fileURLToPath(new URL('../node_modules/typescript/bin/tsc', import.meta.url))
-  const base = ['--noEmit', '--strict', '--exactOptionalPropertyTypes', '--noUncheckedIndexedAccess', '--skipLibCheck', 'false']
+  const base = ['--ignoreConfig', '--noEmit', '--strict', '--exactOptionalPropertyTypes', '--noUncheckedIndexedAccess', '--skipLibCheck', 'false']
   const options = [...base, '--target', 'es2022', '--lib', 'es2023', '--types', 'node']
   const resolutions = [
     ['--module', 'node16', 'strict.mts', 'strict.cts'],

@@ -1,1 +1,2 @@
-export * from './index.js'
+export type * from './index.js'
+export { models, setLogger, VoiceAgent, VoiceError, version } from './index.js'
