@@ -381,7 +381,7 @@ def main(wanted: List[str]) -> int:
         else:
             passed += 1
             print(f"ok - {name}")
-    print(f"python: {passed} passed, {failed} failed")
+    print(f"Python: {passed} passed, {failed} failed")
     return 1 if failed or not passed else 0
 
 

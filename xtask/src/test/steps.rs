@@ -73,6 +73,7 @@ const STEPS: &[Step] = &[
     },
     Step {
         runner: Some(Runner::Pytest),
+        remark: scenarios,
         folder: Some("bindings-python"),
         ..step("python", "the wheel as its users install it: types, tests, scenarios", 20, Work::Programs(python))
     },
