@@ -1,7 +1,7 @@
 //! The C binding of voice-core. `include/voice_core.h` is generated from these files; see README.md for how to use it.
 //!
-//! Handles are numbers in a table, not addresses ([`handle`]): a stale, foreign or repeated handle is an error, never
-//! undefined behaviour. Raw memory is touched only in [`memory`] and where host functions are called.
+//! Handles are numbers in a table, not addresses (`handle.rs`): a stale, foreign or repeated handle is an error, never
+//! undefined behaviour. Raw memory is touched only in `memory.rs` and where host functions are called.
 
 mod agent;
 mod error;

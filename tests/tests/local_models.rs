@@ -11,8 +11,9 @@ use futures_util::StreamExt;
 use voice_core::{
     ErrorKind, Transcript, Utterance,
     provider::{CallContext, SpeechToText, TranscribeRequest},
-    providers::local::{ModelDir, MoonshineStt},
+    providers::local::{ModelDir, MoonshineStt, WhisperStt},
 };
+use voice_tests::words::word_errors;
 
 /// What is said in `two_cities.wav`, recorded by a human.
 const TWO_CITIES: &str = "It was the best of times, it was the worst of times, it was the age of wisdom, it was the age of \
@@ -55,27 +56,6 @@ async fn text(stt: &dyn SpeechToText, samples: Vec<i16>) -> String {
     assert_eq!(finals.len(), 1, "exactly one final transcript");
     assert!(transcripts.last().unwrap().is_final, "the final transcript is the last");
     finals[0].text.clone()
-}
-
-fn words(text: &str) -> Vec<String> {
-    let clean: String = text.chars().map(|c| if c.is_alphanumeric() || c == '\'' { c } else { ' ' }).collect();
-    clean.to_lowercase().split_whitespace().map(str::to_owned).collect()
-}
-
-/// Word error rate: the fewest words to change, add and drop, as a part of the words that were said.
-fn word_errors(said: &str, heard: &str) -> f64 {
-    let (said, heard) = (words(said), words(heard));
-    let mut row: Vec<usize> = (0..=heard.len()).collect();
-    for (i, word) in said.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, other) in heard.iter().enumerate() {
-            let cost = (diagonal + usize::from(word != other)).min(row[j] + 1).min(row[j + 1] + 1);
-            diagonal = row[j + 1];
-            row[j + 1] = cost;
-        }
-    }
-    row[heard.len()] as f64 / said.len() as f64
 }
 
 /// Noise whose samples are as good as independent, from a fixed seed.
@@ -194,4 +174,31 @@ fn missing_files_are_an_error_that_says_which_command_fetches_them() {
     let error = MoonshineStt::tiny_en(&ModelDir::new(Path::new("/nowhere"))).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ModelMissing);
     assert!(error.message().contains("voice-core models fetch"), "{error}");
+}
+
+fn whisper() -> WhisperStt {
+    WhisperStt::open(models().path().join("whisper-tiny-en")).unwrap()
+}
+
+#[tokio::test]
+async fn whisper_hears_a_human_as_well() {
+    let heard = text(&whisper(), recording("beckett.wav")).await;
+    assert!(word_errors(BECKETT, &heard) < 0.1, "{heard}");
+}
+
+#[tokio::test]
+async fn an_english_whisper_says_so_and_refuses_another_language() {
+    let stt = whisper();
+    assert_eq!(stt.capabilities().languages, ["en"]);
+    assert!(!stt.capabilities().detects_language);
+    let request = TranscribeRequest::new(Utterance::from_samples(vec![0; 16_000])).with_language(Some("de".into()));
+    let error = stt.transcribe(request, &CallContext::new()).await.err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::RejectedByProvider);
+}
+
+#[tokio::test]
+async fn a_folder_without_a_whisper_in_it_is_told() {
+    let error = WhisperStt::open(models().path().join("nobody-here")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ModelMissing);
+    assert!(error.message().contains("model.safetensors"), "{error}");
 }

@@ -8,12 +8,14 @@ use std::path::PathBuf;
 use futures_util::StreamExt;
 use voice_core::{
     Role, Utterance,
+    audio::{Pcm, SPEECH_RATE},
     provider::{
         CallContext, GenerateRequest, LanguageModel, LlmEvent, PromptMessage, SpeechToText, SynthesisRequest,
         TextToSpeech, TranscribeRequest,
     },
     providers::local::{KokoroOptions, KokoroTts, LocalLlm, LocalLlmOptions, ModelDir, MoonshineStt},
 };
+use voice_tests::words::word_errors;
 
 const SYSTEM: &str = "You are a helpful voice assistant. Answer in one or two short sentences.";
 
@@ -98,22 +100,27 @@ async fn two_sessions_share_one_model() {
 
 #[tokio::test]
 async fn speech_transcribed_back_has_at_most_ten_percent_word_errors() {
-    let text = "The quick brown fox jumps over the lazy dog. Please call me tomorrow morning, because I would like to talk \
-                about the weather and the garden.";
-    let chunks = kokoro().synthesize(SynthesisRequest::new(text), &CallContext::new()).await.unwrap();
-    let chunks: Vec<_> = chunks.map(Result::unwrap).collect().await;
-    assert!(chunks.len() >= 2, "a chunk for each sentence");
-    let sound: Vec<i16> = chunks.iter().flat_map(|c| c.samples().to_vec()).collect();
-    let speech: Vec<i16> = (0..sound.len() * 2 / 3).map(|i| sound[i * 3 / 2]).collect();
     let stt = MoonshineStt::tiny_en(&models()).unwrap();
-    let request = TranscribeRequest::new(Utterance::from_samples(speech));
-    let heard = stt.transcribe(request, &CallContext::new()).await.unwrap();
-    let heard: Vec<_> = heard.map(Result::unwrap).collect().await;
-    let words = |text: &str| -> Vec<String> {
-        let clean: String = text.chars().map(|c| if c.is_alphanumeric() { c } else { ' ' }).collect();
-        clean.to_lowercase().split_whitespace().map(str::to_owned).collect()
-    };
-    let (said, heard) = (words(text), words(&heard.last().unwrap().text));
-    let wrong = said.iter().filter(|w| !heard.contains(w)).count() + heard.len().abs_diff(said.len());
-    assert!(wrong * 10 <= said.len(), "{wrong} of {} words wrong: {heard:?}", said.len());
+    let texts = [
+        "The capital of France is Paris. It has about two million people, and many of them live near the river.",
+        "Sure, I can help with that! Please call me tomorrow morning, because I would like to talk about the weather.",
+        "Your table is booked for seven thirty in the evening, on the fourth of June. It costs twenty five dollars.",
+    ];
+    let (mut said, mut heard) = (String::new(), String::new());
+    for text in texts {
+        let chunks = kokoro().synthesize(SynthesisRequest::new(text), &CallContext::new()).await.unwrap();
+        let chunks: Vec<Pcm> = chunks.map(Result::unwrap).collect().await;
+        assert!(chunks.len() >= 2, "a chunk for each sentence");
+        let sound = Pcm::concat(&chunks).unwrap().unwrap().resampled(SPEECH_RATE).unwrap();
+        let request = TranscribeRequest::new(Utterance::from_samples(sound.samples()));
+        let transcripts = stt.transcribe(request, &CallContext::new()).await.unwrap();
+        let transcripts: Vec<_> = transcripts.map(Result::unwrap).collect().await;
+        println!("said  {text}\nheard {}", transcripts.last().unwrap().text);
+        said += text;
+        said.push(' ');
+        heard += &transcripts.last().unwrap().text;
+        heard.push(' ');
+    }
+    let errors = word_errors(&said, &heard);
+    assert!(errors <= 0.10, "{:.1} % word errors in: {heard}", errors * 100.0);
 }

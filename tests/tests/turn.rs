@@ -524,6 +524,22 @@ async fn idle_sessions_expire_and_old_ones_are_deleted() {
     assert_eq!(agent.sessions().list(SessionQuery::default()).await.unwrap().items[0].id, fresh);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_stage_may_be_left_out() {
+    let set = Set::new();
+    let build = |stt: &'static str, tts: &'static str| {
+        VoiceAgent::builder().stt(stt).llm(set.llm.clone()).tts(tts).storage("memory").build()
+    };
+    let typed_only = build("none", "none").await.unwrap();
+    let reply = typed_only.turn("hello").await.unwrap();
+    assert_eq!((reply.text.as_str(), reply.audio.is_empty(), reply.audio_error.is_none()), (ANSWER, true, true));
+    let error = typed_only.converse(question()).await.unwrap_err();
+    assert_eq!((error.kind(), error.stage()), (ErrorKind::InvalidConfig, Some(Stage::Stt)));
+
+    let nobody = VoiceAgent::builder().stt("none").llm("none").tts("none").storage("memory").build().await;
+    assert_eq!(nobody.unwrap_err().kind(), ErrorKind::InvalidConfig);
+}
+
 /// Whatever happens, no log record, error or `Debug` output holds what was said.
 #[tokio::test(start_paused = true)]
 async fn what_was_said_is_in_no_log_error_or_debug_output() {

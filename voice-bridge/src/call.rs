@@ -57,6 +57,14 @@ impl<T: Send + 'static> Call<T> {
         Self::start(work, token, true)
     }
 
+    /// Starts work that blocks, on a thread of its own. Cancelling it gives up waiting; the work itself goes on to its end.
+    pub fn blocking(work: impl FnOnce() -> Outcome<T> + Send + 'static) -> Self {
+        Self::spawn(async move {
+            let work = runtime::handle()?.spawn_blocking(work);
+            work.await.unwrap_or_else(|_| Err(panicked()))
+        })
+    }
+
     /// Starts work that watches `token` itself and ends in its own way.
     pub(crate) fn spawn_with(
         token: CancellationToken,

@@ -47,6 +47,12 @@ impl ErrorRecord {
     }
 }
 
+/// Every code with the HTTP status that goes with it, for the exceptions of each language.
+#[must_use]
+pub fn error_codes() -> Vec<(&'static str, u16)> {
+    ErrorCode::ALL.into_iter().map(|code| (code.as_str(), code.http_status())).collect()
+}
+
 fn word<T: Serialize>(value: &T) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(word)) => word,

@@ -12,6 +12,7 @@ mod call;
 mod error;
 pub mod host;
 pub mod logging;
+pub mod models;
 mod record;
 pub mod runtime;
 mod stream;
@@ -20,9 +21,15 @@ pub mod testing;
 
 pub use agent::{Agent, AudioInput, Hosts, Input, TurnOptions};
 pub use call::{Call, Cancel, guard};
-pub use error::{ErrorRecord, Outcome, from_host};
+pub use error::{ErrorRecord, Outcome, error_codes, from_host};
 pub use record::{EventRecord, ReplyRecord};
 pub use stream::EventStream;
 
 /// The version of the library, the same in every language.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The JSON schema of the config document, from which typed languages make their types.
+#[must_use]
+pub fn config_schema() -> String {
+    voice_core::Config::json_schema().to_string()
+}

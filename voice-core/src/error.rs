@@ -155,6 +155,14 @@ pub enum ErrorKind {
     Storage,
     /// The store was written by a newer version of this library.
     StorageTooNew,
+    /// The store has no room left.
+    StorageFull,
+    /// The store may be read but not written.
+    StorageReadOnly,
+    /// What the store reads is damaged, or is not a store at all.
+    StorageCorrupt,
+    /// Another process held the store for too long; the same call may succeed later.
+    StorageBusy,
     /// A connection to a provider could not be made (refused, DNS, TLS).
     Connect,
     /// A connection broke while it was in use.
@@ -203,7 +211,12 @@ impl ErrorKind {
             K::InvalidConfig | K::RejectedByProvider | K::ModelMissing | K::File | K::Closed => {
                 ErrorCode::InvalidRequest
             }
-            K::Storage | K::StorageTooNew => ErrorCode::StorageError,
+            K::Storage
+            | K::StorageTooNew
+            | K::StorageFull
+            | K::StorageReadOnly
+            | K::StorageCorrupt
+            | K::StorageBusy => ErrorCode::StorageError,
             K::Connect | K::ConnectionLost | K::ProviderFailed | K::MalformedResponse | K::CircuitOpen => {
                 ErrorCode::ProviderError
             }
@@ -228,6 +241,7 @@ impl ErrorKind {
                 | K::ConnectTimeout
                 | K::FirstByteTimeout
                 | K::IdleTimeout
+                | K::StorageBusy
         )
     }
 }

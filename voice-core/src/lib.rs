@@ -1,4 +1,51 @@
 //! Speech in, speech out, in your own process.
+//!
+//! ```no_run
+//! use voice_core::{Audio, VoiceAgent};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> voice_core::Result<()> {
+//! let agent = VoiceAgent::local().await?;
+//! let reply = agent.converse(Audio::from_path("question.wav")?).await?;
+//! println!("{} – {}", reply.transcript, reply.text);
+//! reply.audio.save("answer.wav")?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # The turn
+//!
+//! [`VoiceAgent::converse`] and [`VoiceAgent::turn`] take something said or typed and give a [`Reply`]: the transcript, the
+//! answer's text and sound, when each stage came through. Awaited, a turn gives its reply; [`Turn::stream`] gives its
+//! [`TurnEvent`]s as they happen. Sentences are spoken while the model still writes. Dropping either cancels the turn, and
+//! then nothing of it is kept; a turn that was answered is saved whole, once, before it is acknowledged.
+//!
+//! # Who does the work
+//!
+//! Three traits: [`SpeechToText`], [`LanguageModel`], [`TextToSpeech`]. The library's own are named by strings
+//! (`"openai/gpt-transcribe"`, `"local"`), yours are values; a list of them is tried in order. Around each stand time-outs,
+//! retries, a rate limit and a circuit breaker (see [`layer`]). Conversations are kept by a [`ConversationStore`]: an SQLite
+//! file by default.
+//!
+//! # Configuration
+//!
+//! In code ([`VoiceAgent::builder`]), as a JSON or TOML document ([`Config`]), and from the environment, in this order of
+//! precedence.
+//!
+//! # Errors
+//!
+//! One type, [`Error`]: a stable [`ErrorCode`] out of twelve, a precise [`ErrorKind`], the [`Stage`] and the provider, whether
+//! trying again may help, and a message that says what to do. None ever holds a secret or anybody's words.
+//!
+//! # Features
+//!
+//! | feature | default | brings |
+//! |---|---|---|
+//! | `openai` | yes | OpenAI and servers that speak its wire format |
+//! | `sqlite` | yes | conversations in an SQLite file |
+//! | `local` | no | models on this machine's CPU, and what fetches them |
+//!
+//! The library runs on the tokio runtime of its caller. It logs through `tracing`, never what was said.
 
 pub mod agent;
 pub mod audio;
@@ -9,12 +56,14 @@ pub mod event;
 pub mod id;
 pub mod layer;
 pub mod message;
+#[cfg(any(feature = "sqlite", feature = "local"))]
 mod paths;
 pub mod provider;
 pub mod providers;
 mod registry;
 pub mod secret;
 pub mod store;
+pub mod stores;
 pub mod time;
 mod turn;
 
@@ -29,3 +78,8 @@ pub use provider::{LanguageModel, SpeechToText, TextToSpeech};
 pub use secret::Secret;
 pub use store::{ConversationStore, Session};
 pub use turn::TurnInput;
+
+/// The examples of the README are compiled with those of the documentation.
+#[cfg(all(doctest, feature = "local", feature = "openai", feature = "sqlite"))]
+#[doc = include_str!("../../README.md")]
+struct Readme;

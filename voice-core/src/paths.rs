@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 /// The folder `voice-core` in the user's data folder: `$XDG_DATA_HOME` or `~/.local/share`; `~/Library/Application Support` on
 /// Apple systems; `%LOCALAPPDATA%` on Windows.
-#[cfg_attr(not(any(feature = "sqlite", feature = "local")), allow(dead_code))]
+#[cfg(feature = "sqlite")]
 pub(crate) fn data_folder() -> Option<PathBuf> {
     data_folder_with(|name| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from))
 }
 
-#[cfg_attr(not(any(feature = "sqlite", feature = "local")), allow(dead_code))]
+#[cfg(any(feature = "sqlite", feature = "local"))]
 pub(crate) fn data_folder_with(variable: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
     let data = if cfg!(windows) {
         variable("LOCALAPPDATA")

@@ -2,6 +2,7 @@
 //! conformance suites, and doubles that speak providers' real wire formats.
 
 mod clock;
+pub mod conformance;
 pub mod openai;
 mod scripted;
 

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::VoiceAgent;
 use crate::{
-    config::{AssistantConfig, Config, ProviderConfig, ProviderList},
+    config::{AssistantConfig, Config, ProviderConfig, ProviderList, invalid},
     error::Result,
     layer::{LayerOptions, LlmService, Stack, SttService, TtsService},
     provider::{LanguageModel, SpeechToText, TextToSpeech},
@@ -16,6 +16,9 @@ use crate::{
 
 /// One or more providers of a stage, in the order in which they are tried: made from `"provider/model"`, a list of such names, a
 /// provider from the config, a provider value, or a shared one.
+///
+/// `"none"` leaves speech to text or text to speech out: an agent without the one takes typed messages only, without the other
+/// it answers in writing only.
 pub struct Providers<P: ?Sized>(Vec<Choice<P>>);
 
 enum Choice<P: ?Sized> {
@@ -181,11 +184,14 @@ impl AgentBuilder {
             }));
         }
         let mut llm = Vec::new();
-        for choice in chosen(self.llm, config.llm.as_ref()) {
+        for choice in given(self.llm, config.llm.as_ref()) {
             llm.push(LlmService(match choice {
                 Choice::Given(provider) => provider,
                 Choice::Configured(provider) => registry.llm(&provider).await?,
             }));
+        }
+        if llm.is_empty() {
+            return Err(invalid("llm: the list of providers is empty".into()));
         }
         let mut tts = Vec::new();
         for choice in chosen(self.tts, config.tts.as_ref()) {
@@ -208,9 +214,9 @@ impl AgentBuilder {
         let (limits, audio_limits) = (config.limits, config.audio_limits());
         let assistant = self.assistant.unwrap_or(config.assistant);
         let engine = Engine {
-            stt: Some(Stack::new(stt, &layers)),
+            stt: (!stt.is_empty()).then(|| Stack::new(stt, &layers)),
             llm: Stack::new(llm, &layers),
-            tts: Some(Arc::new(Stack::new(tts, &layers))),
+            tts: (!tts.is_empty()).then(|| Arc::new(Stack::new(tts, &layers))),
             store,
             clock: self.clock.unwrap_or_else(system_clock),
             settings: TurnSettings {
@@ -234,6 +240,15 @@ impl AgentBuilder {
     }
 }
 
-fn chosen<P: ?Sized>(set: Option<Providers<P>>, configured: Option<&ProviderList>) -> Vec<Choice<P>> {
+/// The name that leaves a stage out.
+const NONE: &str = "none";
+
+fn given<P: ?Sized>(set: Option<Providers<P>>, configured: Option<&ProviderList>) -> Vec<Choice<P>> {
     set.or_else(|| configured.cloned().map(Into::into)).unwrap_or_else(|| "local".into()).0
+}
+
+fn chosen<P: ?Sized>(set: Option<Providers<P>>, configured: Option<&ProviderList>) -> Vec<Choice<P>> {
+    let mut all = given(set, configured);
+    all.retain(|choice| !matches!(choice, Choice::Configured(provider) if provider.provider == NONE));
+    all
 }

@@ -19,7 +19,7 @@ use crate::{
     audio::Audio,
     config::Config,
     error::{Error, ErrorKind, Result},
-    layer::{LlmService, SttService, TtsService},
+    layer::{LlmService, Stack, SttService, TtsService},
     turn::{Engine, TurnInput},
 };
 
@@ -111,16 +111,25 @@ impl VoiceAgent {
     /// The first error of any provider.
     pub async fn warm_up(&self) -> Result<()> {
         let engine = self.engine()?;
-        for SttService(stt) in engine.stt.iter().flat_map(crate::layer::Stack::services) {
-            stt.warm_up().await?;
-        }
-        for LlmService(llm) in engine.llm.services() {
-            llm.warm_up(&engine.settings.system_prompt).await?;
-        }
-        for TtsService(tts) in engine.tts.iter().flat_map(|stack| stack.services()) {
-            tts.warm_up().await?;
-        }
-        Ok(())
+        let stt = async {
+            for SttService(stt) in engine.stt.iter().flat_map(Stack::services) {
+                stt.warm_up().await?;
+            }
+            Ok(())
+        };
+        let llm = async {
+            for LlmService(llm) in engine.llm.services() {
+                llm.warm_up(&engine.settings.system_prompt).await?;
+            }
+            Ok(())
+        };
+        let tts = async {
+            for TtsService(tts) in engine.tts.iter().flat_map(|stack| stack.services()) {
+                tts.warm_up().await?;
+            }
+            Ok(())
+        };
+        tokio::try_join!(stt, llm, tts).map(|_| ())
     }
 
     /// Cancels turns that are running, finishes what is being saved, and closes the store. Closing twice is fine; any other

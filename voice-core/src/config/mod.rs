@@ -126,7 +126,7 @@ impl Default for LimitsConfig {
 pub struct LocalConfig {
     /// The folder of the model files. Default: `VOICE_CORE_MODELS`, else `voice-core/models` in the user's data folder.
     pub models: Option<PathBuf>,
-    /// How many threads models may use. Default: one less than there are cores, at least 1.
+    /// How many threads models may use, all together. Default: one less than there are cores, but both of two.
     pub threads: Option<usize>,
 }
 

@@ -4,8 +4,8 @@
 //! observe (trace, metrics) → fallback (circuit breaker) → per provider: rate limit → retry → time-outs → provider
 //! ```
 //!
-//! The three provider traits are seen through one shape, [`Service`], so that each layer is written once. A layer may try
-//! again only while nothing has reached the caller; what to do after that is the turn's to decide (see [`Stack::open`]).
+//! The three provider traits are seen through one shape, so that each layer is written once. A layer may try
+//! again only while nothing has reached the caller; what to do after that is the turn's to decide.
 
 mod breaker;
 mod rate_limit;

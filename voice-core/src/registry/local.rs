@@ -13,7 +13,7 @@ use crate::{
     provider::{LanguageModel, SpeechToText, TextToSpeech},
     providers::local::{
         KokoroOptions, KokoroTts, LocalLlm, LocalLlmOptions, ModelDir, MoonshineStt, PiperOptions, PiperTts,
-        ThreadBudget,
+        ThreadBudget, WhisperStt, models::CATALOGUE,
     },
 };
 
@@ -23,13 +23,15 @@ const DEFAULT_STT: &str = "moonshine-tiny-en";
 const DEFAULT_LLM: &str = "smollm2-135m-instruct";
 const DEFAULT_TTS: &str = "kokoro-82m";
 
-/// The default language model is too small for the usual temperature: above this it loses the thread.
-const DEFAULT_LLM_TEMPERATURE: f32 = 0.2;
-
 pub(super) async fn stt(local: &LocalConfig, provider: &ProviderConfig, place: Place) -> Result<Arc<dyn SpeechToText>> {
     Settings::new(provider, place).finish()?;
     let folder = find(local, provider, place, DEFAULT_STT)?;
-    Ok(Arc::new(MoonshineStt::from_folder(folder)?.with_threads(threads(local))))
+    let threads = threads(local);
+    if folder.join("model.safetensors").is_file() {
+        let open = move || Ok(Arc::new(WhisperStt::open(folder)?.with_threads(threads)) as Arc<dyn SpeechToText>);
+        return off_thread(open).await;
+    }
+    Ok(Arc::new(MoonshineStt::from_folder(folder)?.with_threads(threads)))
 }
 
 pub(super) async fn llm(
@@ -37,10 +39,7 @@ pub(super) async fn llm(
     provider: &ProviderConfig,
     place: Place,
 ) -> Result<Arc<dyn LanguageModel>> {
-    let mut options = LocalLlmOptions::default();
-    if provider.model.is_none() {
-        options.sampling.temperature = Some(DEFAULT_LLM_TEMPERATURE);
-    }
+    let mut options = LocalLlmOptions { threads: threads(local), ..LocalLlmOptions::default() };
     let mut settings = Settings::new(provider, place);
     if let Some(tokens) = settings.whole("context_tokens", 64, 1 << 20)? {
         options.context_tokens = tokens;
@@ -113,6 +112,9 @@ fn find(local: &LocalConfig, provider: &ProviderConfig, place: Place, default: &
     there.retain(|folder| folder.file_name().is_some_and(|n| n.to_string_lossy().starts_with(name)));
     match there.as_slice() {
         [one] => Ok(one.clone()),
+        [] if CATALOGUE.iter().any(|model| model.name == name) => {
+            Err(missing(format!("{place}: the model {name:?} is not there yet; run `voice-core models fetch {name}`")))
+        }
         [] => Err(missing(format!(
             "{place}: there is no model {name:?} in {}; `voice-core models list` shows what there is, `voice-core models \
              fetch` fetches the default models, and any path of a model file will do",

@@ -4,6 +4,7 @@
 mod local;
 #[cfg(feature = "openai")]
 mod openai;
+#[cfg(any(feature = "local", feature = "openai"))]
 mod settings;
 mod stores;
 

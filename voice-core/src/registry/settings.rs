@@ -24,6 +24,7 @@ impl<'a> Settings<'a> {
         self.values.get(key).filter(|value| !value.is_null())
     }
 
+    #[cfg(feature = "openai")]
     pub(super) fn text(&mut self, key: &'static str) -> Result<Option<&'a str>> {
         let place = self.place;
         self.take(key)
@@ -42,6 +43,7 @@ impl<'a> Settings<'a> {
             .transpose()
     }
 
+    #[cfg(feature = "local")]
     pub(super) fn whole(&mut self, key: &'static str, least: usize, most: usize) -> Result<Option<usize>> {
         let place = self.place;
         self.take(key)

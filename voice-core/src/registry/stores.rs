@@ -17,7 +17,7 @@ pub(super) async fn open(address: Option<&str>) -> Result<Arc<dyn ConversationSt
     }
 }
 
-#[cfg(any())] // until the SQLite store is merged: feature = "sqlite"
+#[cfg(feature = "sqlite")]
 async fn sqlite(address: &str) -> Result<Arc<dyn ConversationStore>> {
     use crate::stores::sqlite::SqliteStore;
 
@@ -32,7 +32,7 @@ async fn sqlite(address: &str) -> Result<Arc<dyn ConversationStore>> {
     Ok(Arc::new(store?))
 }
 
-#[cfg(all())]
+#[cfg(not(feature = "sqlite"))]
 async fn sqlite(address: &str) -> Result<Arc<dyn ConversationStore>> {
     if address.starts_with("sqlite:") {
         return Err(invalid(
@@ -43,7 +43,7 @@ async fn sqlite(address: &str) -> Result<Arc<dyn ConversationStore>> {
 }
 
 /// `voice-core/voice.db` in the user's data folder, which is made if it is not there.
-#[cfg(any())] // until the SQLite store is merged: feature = "sqlite"
+#[cfg(feature = "sqlite")]
 fn default_path() -> Result<std::path::PathBuf> {
     let folder = crate::paths::data_folder().ok_or_else(|| {
         invalid("storage: this system has no data folder for the user; name a file, as in sqlite:voice.db".into())

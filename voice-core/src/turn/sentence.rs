@@ -10,6 +10,15 @@ const SHORTEST: usize = 4;
 /// The first piece may end at a clause once it has this many characters.
 const SHORTEST_CLAUSE: usize = 14;
 
+/// The first piece is cut before a joining word once it has this many characters and no mark: about two seconds of sound.
+const LONGEST_FIRST: usize = 34;
+
+/// Words before which a speaker may breathe, in lower case.
+const JOINING: &[&str] = &[
+    "and", "are", "as", "at", "because", "but", "by", "for", "from", "if", "in", "into", "is", "of", "on", "or", "so",
+    "than", "that", "to", "was", "were", "when", "where", "which", "while", "who", "with",
+];
+
 /// Words that end in a full stop in the middle of a sentence, in lower case, without their stop.
 const ABBREVIATIONS: &[&str] = &[
     "mr", "mrs", "ms", "dr", "prof", "st", "mt", "sr", "jr", "vs", "e.g", "i.e", "cf", "approx", "dept", "est", "fig",
@@ -101,8 +110,24 @@ impl Splitter {
 
     /// Where to cut a text that has grown too long without a boundary: at the last space, else where the limit falls.
     fn too_long(&mut self) -> Option<usize> {
+        if self.clause_cut
+            && self.buffer.chars().nth(LONGEST_FIRST).is_some()
+            && let Some(at) = self.before_joining_word()
+        {
+            return Some(at);
+        }
         let (limit, _) = self.buffer.char_indices().nth(self.longest)?;
         Some(self.buffer[..limit].rfind(char::is_whitespace).filter(|at| *at > 0).unwrap_or(limit))
+    }
+
+    /// The space before the last joining word, if enough stands before it.
+    fn before_joining_word(&self) -> Option<usize> {
+        let spaces: Vec<usize> = self.buffer.match_indices(' ').map(|(at, _)| at).collect();
+        // The last word may not be whole yet.
+        let words =
+            spaces.iter().zip(spaces.iter().skip(1)).map(|(space, end)| (*space, &self.buffer[space + 1..*end]));
+        let breaks = words.filter(|(_, word)| JOINING.contains(&word.to_lowercase().as_str()));
+        breaks.map(|(at, _)| at).filter(|at| self.buffer[..*at].trim_start().chars().count() >= SHORTEST_CLAUSE).last()
     }
 
     fn after_terminator(&self, next: usize) -> Verdict {
@@ -281,6 +306,19 @@ mod tests {
     fn the_first_piece_may_be_a_clause_and_only_the_first() {
         let (pieces, _) = split(&["The capital of France, as you know, is Paris, a big city."], true);
         assert_eq!(pieces, ["The capital of France,", "as you know, is Paris, a big city."]);
+    }
+
+    #[test]
+    fn a_long_first_piece_without_a_mark_ends_before_a_joining_word() {
+        let text = "A good thing to see in Paris is the Eiffel Tower and the river is a good thing to see in Paris.";
+        let words: Vec<&str> = text.split_inclusive(' ').collect();
+        let (pieces, early) = split(&words, true);
+        assert_eq!(pieces[0], "A good thing to see in Paris");
+        assert_eq!(pieces.join(" "), text);
+        assert_eq!((pieces.len(), early), (2, 2));
+        assert_eq!(split(&words, false).0, [text]);
+        let short = "The capital of France is Paris.";
+        assert_eq!(split(&[short], true).0, [short]);
     }
 
     #[test]

@@ -8,14 +8,17 @@
 
 mod guard;
 mod llm;
+mod mel;
 pub mod models;
 mod moonshine;
 mod runtime;
 mod segment;
 mod tts;
+mod whisper;
 
 pub use llm::{LlmWork, LocalLlm, LocalLlmOptions, Sampling};
 pub use models::ModelDir;
 pub use moonshine::MoonshineStt;
 pub use runtime::ThreadBudget;
 pub use tts::{KokoroOptions, KokoroTts, PiperOptions, PiperTts};
+pub use whisper::WhisperStt;

@@ -15,9 +15,10 @@ use crate::{
     provider::{CallContext, ResultStream},
 };
 
-/// How many threads one local model may keep busy.
+/// How many threads the local models with this budget may keep busy, all together.
 ///
-/// Default: the number of cores less one, at least one, so that audio keeps flowing while a model works.
+/// Default: the number of cores less one, so that audio keeps flowing while a model works; both cores where there are two,
+/// since the first sound of an answer would otherwise take twice as long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ThreadBudget(NonZeroUsize);
 
@@ -38,7 +39,7 @@ impl ThreadBudget {
 impl Default for ThreadBudget {
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        Self(NonZeroUsize::new(cores - 1).unwrap_or(NonZeroUsize::MIN))
+        Self(NonZeroUsize::new(cores.saturating_sub(1).max(cores.min(2))).unwrap_or(NonZeroUsize::MIN))
     }
 }
 
@@ -74,8 +75,11 @@ impl<T> LoadOnce<T> {
     }
 }
 
-/// The pool of the given size that every rten model of this process with that budget runs on.
-pub(crate) fn rten_pool(budget: ThreadBudget) -> Arc<rten::ThreadPool> {
+/// The pool that every local model of this process with that budget runs on. Its threads sleep when there is nothing to do.
+///
+/// One pool for all: while a piece is spoken, a language model fills the moments in which the voice keeps not all threads
+/// busy, instead of taking half the machine from the sound that somebody waits for.
+pub(crate) fn model_pool(budget: ThreadBudget) -> Arc<rten::ThreadPool> {
     static POOLS: LazyLock<Mutex<HashMap<usize, Weak<rten::ThreadPool>>>> = LazyLock::new(Mutex::default);
     let mut pools = lock(&POOLS);
     let slot = pools.entry(budget.get()).or_default();
@@ -178,9 +182,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_default_budget_leaves_a_core_free_but_is_never_zero() {
+    fn the_default_budget_leaves_a_core_free_unless_there_are_only_two() {
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        assert_eq!(ThreadBudget::default().get(), (cores - 1).max(1));
+        assert_eq!(ThreadBudget::default().get(), if cores <= 2 { cores } else { cores - 1 });
     }
 
     #[test]

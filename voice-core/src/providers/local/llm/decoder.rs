@@ -4,12 +4,14 @@
 //! windows), each of which is told by the file. Keys and values live outside the model, in a [`KvState`], so that one
 //! copy of the weights serves every session.
 
-use candle_core::{D, Device, Tensor, quantized::QMatMul};
-use candle_nn::Module;
+use std::sync::Arc;
+
+use candle_core::{D, Device, Tensor};
 
 use super::{
     gguf::{Gguf, Metadata},
     kv::KvState,
+    matrix::Matrix,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -98,13 +100,13 @@ impl Shape {
 
 /// A projection, with its bias if it has one.
 struct Linear {
-    weight: QMatMul,
+    weight: Matrix,
     bias: Option<Tensor>,
 }
 
 impl Linear {
     fn read(gguf: &mut Gguf, name: &str) -> Result<Self> {
-        let weight = QMatMul::from_qtensor(gguf.tensor(&format!("{name}.weight"))?).map_err(failed)?;
+        let weight = gguf.matrix(&format!("{name}.weight"))?;
         let bias = format!("{name}.bias");
         let bias = if gguf.has(&bias) { Some(vector(gguf, &bias)?) } else { None };
         Ok(Self { weight, bias })
@@ -227,10 +229,10 @@ struct Layer {
 /// The weights of a model. Holds no conversation.
 pub(super) struct Decoder {
     shape: Shape,
-    embeddings: QMatMul,
+    embeddings: Arc<Matrix>,
     layers: Vec<Layer>,
     norm: Norm,
-    output: QMatMul,
+    output: Arc<Matrix>,
     rope: Rope,
     sliding_rope: Option<Rope>,
 }
@@ -244,12 +246,9 @@ impl Decoder {
         let shape = Shape::read(gguf, max_context)?;
         let layers = (0..shape.layers).map(|i| Layer::read(gguf, &shape, i)).collect::<Result<_>>()?;
         let norm = Norm::read(gguf, "output_norm", shape.norm_epsilon)?;
-        let embeddings = QMatMul::from_qtensor(gguf.tensor("token_embd.weight")?).map_err(failed)?;
-        let output = if gguf.has("output.weight") {
-            QMatMul::from_qtensor(gguf.tensor("output.weight")?).map_err(failed)?
-        } else {
-            embeddings.clone()
-        };
+        let embeddings = Arc::new(gguf.matrix("token_embd.weight")?);
+        let output =
+            if gguf.has("output.weight") { Arc::new(gguf.matrix("output.weight")?) } else { embeddings.clone() };
         let factors = ["rope_freqs.weight", "rope_factors_short.weight"].into_iter().find(|name| gguf.has(name));
         let factors = match factors {
             Some(name) => Some(vector(gguf, name)?.to_vec1::<f32>().map_err(failed)?),
@@ -289,7 +288,7 @@ impl Decoder {
 
     fn run(&self, tokens: &[u32], state: &mut KvState) -> candle_core::Result<Vec<f32>> {
         let count = tokens.len();
-        let mut x = self.embeddings.embedding(&Tensor::new(tokens, &Device::Cpu)?)?;
+        let mut x = self.embeddings.select(tokens)?;
         if self.shape.gemma {
             x = (x * (self.shape.hidden as f64).sqrt())?;
         }
@@ -330,11 +329,7 @@ impl Layer {
         let gate_up = if gguf.has(&name("ffn_gate.weight")) {
             Fused::Apart([Linear::read(gguf, &name("ffn_gate"))?, up])
         } else {
-            let both = match &up.weight {
-                QMatMul::QTensor(t) => t.shape().dims().first().copied(),
-                QMatMul::Tensor(t) | QMatMul::TensorF16(t) => t.dims().first().copied(),
-            };
-            let half = both.unwrap_or(0) / 2;
+            let half = up.weight.rows() / 2;
             Fused::Together { linear: up, sizes: [half, half] }
         };
         Ok(Self {

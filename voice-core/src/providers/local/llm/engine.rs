@@ -2,11 +2,16 @@
 
 use std::{
     path::Path,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
+use tokio::sync::Semaphore;
+
 use super::{
-    LlmWork,
+    LlmWork, LocalLlmOptions,
     decoder::Decoder,
     gguf::Gguf,
     kv::{KvState, PrefixCache},
@@ -19,10 +24,14 @@ use crate::{
     error::{Error, ErrorKind, Result},
     message::{Role, Usage},
     provider::{FinishReason, GenerateRequest, LlmEvent, PromptMessage},
+    providers::local::runtime::model_pool,
 };
 
 /// Prompt tokens read between two looks at whether anybody still wants the answer.
 const CHUNK: usize = 64;
+
+/// Answers that are written at once; more would each be slower than speech, and each holds keys and values.
+const MOST_WRITERS: usize = 4;
 
 /// Room that is kept for the answer when a prompt must be shortened: this part of the context at most.
 const ANSWER_SHARE: usize = 4;
@@ -36,6 +45,11 @@ pub(super) struct Engine {
     tokenizer: Tokenizer,
     template: ChatTemplate,
     known: PrefixCache,
+    pool: Arc<rten::ThreadPool>,
+    /// A permit for each answer that may be written at once.
+    pub(super) writers: Arc<Semaphore>,
+    /// How many numbers the model was trained to.
+    pub(super) parameters: usize,
     prompt_tokens: AtomicU64,
     cached_tokens: AtomicU64,
     written_tokens: AtomicU64,
@@ -43,16 +57,19 @@ pub(super) struct Engine {
 
 impl Engine {
     /// Reads a GGUF file.
-    pub(super) fn load(path: &Path, context_tokens: usize, cache_bytes: usize) -> Result<Self> {
+    pub(super) fn load(path: &Path, options: &LocalLlmOptions) -> Result<Self> {
         let mut gguf = Gguf::open(path)?;
         let tokenizer = Tokenizer::read(gguf.metadata())?;
         let template = ChatTemplate::new(gguf.metadata().text("tokenizer.chat_template"), &tokenizer);
-        let decoder = Decoder::read(&mut gguf, context_tokens)?;
+        let decoder = Decoder::read(&mut gguf, options.context_tokens)?;
         Ok(Self {
+            parameters: gguf.parameters(),
             decoder,
             tokenizer,
             template,
-            known: PrefixCache::new(cache_bytes),
+            known: PrefixCache::new(options.cache_bytes),
+            pool: model_pool(options.threads),
+            writers: Arc::new(Semaphore::new(MOST_WRITERS)),
             prompt_tokens: AtomicU64::new(0),
             cached_tokens: AtomicU64::new(0),
             written_tokens: AtomicU64::new(0),
@@ -140,7 +157,7 @@ impl Engine {
     }
 
     fn step(&self, tokens: &[u32], state: &mut KvState) -> Result<Vec<f32>> {
-        self.decoder.forward(tokens, state)
+        self.pool.run(|| self.decoder.forward(tokens, state))
     }
 
     /// The prompt's tokens; if there are too many, without the oldest messages.

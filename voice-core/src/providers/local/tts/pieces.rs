@@ -1,11 +1,11 @@
 //! Cutting text where a speaker would breathe.
 
-/// A piece longer than this is cut at a clause, and if it has none at a word: voices lose their breath, and the first
-/// sound waits for the whole piece.
-const LONGEST: usize = 220;
+/// A piece longer than this is cut at a clause, and if it has none at a word: voices lose their breath, the next sound waits
+/// for the whole piece, and so does the memory of its sound (about 20 MB a second of Kokoro's).
+const LONGEST: usize = 140;
 
 /// The first piece is cut at a clause beyond this length, so that sound starts sooner.
-const LONGEST_FIRST: usize = 90;
+const LONGEST_FIRST: usize = 60;
 
 /// A clause shorter than this stays with the next: alone it would sound cut off.
 const SHORTEST: usize = 16;

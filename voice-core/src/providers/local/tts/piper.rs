@@ -19,7 +19,7 @@ use crate::{
     audio::Pcm,
     error::{Error, ErrorKind, Result, Stage},
     provider::{CallContext, ResultStream, SynthesisRequest, TextToSpeech, TtsCapabilities},
-    providers::local::runtime::{LoadOnce, ThreadBudget, load_onnx, off_thread, rten_pool},
+    providers::local::runtime::{LoadOnce, ThreadBudget, load_onnx, model_pool, off_thread},
 };
 
 static VOICES: LoadOnce<PiperVoice> = LoadOnce::new();
@@ -206,7 +206,7 @@ impl Speaker {
             voice,
             speed: options.speed,
             number: i32::try_from(options.speaker).unwrap_or(i32::MAX),
-            pool: rten_pool(options.threads),
+            pool: model_pool(options.threads),
         })
     }
 }

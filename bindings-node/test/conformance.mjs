@@ -1,0 +1,315 @@
+// Plays the scenarios of tests/conformance through the public API of this package. See the README there.
+import { readdirSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { isDeepStrictEqual } from 'node:util'
+
+import { VoiceAgent, VoiceError } from 'voice-core'
+
+import { wav } from './scripted.mjs'
+
+const require = createRequire(import.meta.url)
+const folder = new URL('../../tests/conformance/', import.meta.url)
+const defaults = JSON.parse(readFileSync(new URL('defaults.json', folder), 'utf8'))
+
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
+const snake = (word) => word.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+const fill = (text, values) => text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole))
+
+/** A host object that plays scripts, and who watches it. */
+class Host {
+  calls = 0
+  cancelled = 0
+  #waiting = []
+
+  constructor(role, { calls, methods }) {
+    this.role = role
+    const play = (script, request) => this.#play(script, request)
+    const nth = () => calls[Math.min(this.calls, calls.length - 1)]
+    const name = `host/${role}`
+    this.object = {
+      stt: { name, transcribe: (request) => play(nth(), request) },
+      llm: { name, generate: (request) => play(nth(), request) },
+      tts: { name, synthesize: (request) => play(nth(), request) },
+      store: new Proxy({ name }, { get: (own, key) => own[key] ?? this.#method(methods, key, play) }),
+    }[role]
+  }
+
+  #method(methods, key, play) {
+    if (typeof key !== 'string' || key === 'then') return undefined
+    const script = methods?.[snake(key)] ?? [{ json: null }]
+    return async (_, context) => {
+      let answer = null
+      for await (const value of play(script, context)) answer = value
+      return answer
+    }
+  }
+
+  /** Resolves when the host is asked for the next time. */
+  asked() {
+    return new Promise((resolve) => this.#waiting.push(resolve))
+  }
+
+  async *#play(script, request) {
+    this.calls += 1
+    for (const tell of this.#waiting.splice(0)) tell()
+    const { signal, messages = [] } = request
+    const aborted = new Promise((resolve) => signal.addEventListener('abort', resolve))
+    signal.addEventListener('abort', () => (this.cancelled += 1))
+    const values = {
+      samples: request.samples?.length,
+      language: request.language ?? 'none',
+      last: messages.at(-1)?.content,
+      count: messages.length,
+      system: messages[0]?.content,
+    }
+    for (const action of script) {
+      if ('wait_ms' in action) await sleep(action.wait_ms)
+      else if ('transcript' in action) {
+        const { transcript, final, language } = action
+        yield { text: fill(transcript, values), final, language }
+      } else if ('text' in action) yield fill(action.text, values)
+      else if ('audio_ms' in action) {
+        const { audio_ms, sample_rate: sampleRate } = action
+        yield { samples: new Int16Array((audio_ms * sampleRate) / 1000).fill(1000), sampleRate }
+      } else if ('json' in action) yield action.json
+      else if ('throw' in action) throw new Error(action.throw)
+      else if ('fail' in action || 'no_answer' in action) {
+        const { message, code = 'PROVIDER_ERROR', retryable, retry_after_ms: retryAfter } =
+          action.fail ?? { message: 'no answer', retryable: false }
+        throw new VoiceError(message, { code, retryable, retryAfter })
+      } else if ('hang' in action) return void (await aborted)
+      else throw new Error(`there is no action ${JSON.stringify(action)}`)
+    }
+  }
+}
+
+function inputOf(input) {
+  if ('text' in input) return { text: input.text }
+  if ('path' in input) return input.path
+  if ('hex' in input) return Buffer.from(input.hex, 'hex')
+  const { seconds, sample_rate: sampleRate, channels, amplitude } = input.tone
+  const samples = new Int16Array(Math.round(seconds * sampleRate) * channels)
+  for (let i = 0; i < samples.length; i += 1) {
+    samples[i] = Math.floor(Math.floor(i / channels) / 40) % 2 === 0 ? amplitude : -amplitude
+  }
+  if (input.as === 'pcm') return { samples, sampleRate, channels }
+  if (input.as === 'f32') return { samples: Float32Array.from(samples, (s) => s / 32_768), sampleRate, channels }
+  return wav(samples, sampleRate, channels)
+}
+
+const errorOf = (error) =>
+  error && {
+    code: error.code,
+    kind: error.kind,
+    stage: error.stage ?? null,
+    message: error.message,
+    retryable: error.retryable,
+    retry_after_ms: error.retryAfter ?? null,
+    provider: error.provider ?? null,
+    http_status: error.httpStatus,
+  }
+
+const replyOf = (reply) => ({
+  transcript: reply.transcript,
+  text: reply.text,
+  language: reply.language,
+  session_id: reply.sessionId,
+  turn_id: reply.turnId,
+  user_message_id: reply.userMessageId,
+  assistant_message_id: reply.assistantMessageId,
+  sample_rate: reply.audio.sampleRate,
+  audio_seconds: reply.audio.samples.length / reply.audio.sampleRate || 0,
+  audio_error: errorOf(reply.audioError) ?? null,
+})
+
+/** A value of the library, its keys as they are written in scenarios. */
+function valueOf(value) {
+  if (Array.isArray(value)) return value.map(valueOf)
+  if (typeof value !== 'object' || value === null) return value ?? null
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [snake(key), key === 'metadata' ? item : valueOf(item)]),
+  )
+}
+
+class Events {
+  all = []
+
+  get summary() {
+    const of = (type) => this.all.filter((event) => event.type === type)
+    const seconds = of('audio').reduce((sum, { samples, sampleRate }) => sum + samples.length / sampleRate, 0)
+    const kinds = this.all.map(({ type }) => snake(type)).filter((kind) => kind !== 'metrics')
+    return {
+      order: [...new Set(kinds)],
+      transcripts: of('transcript').map(({ text, final, language }) => ({ text, final, language: language ?? null })),
+      text: of('text').map(({ text }) => text).join(''),
+      audio_seconds: seconds,
+      metrics: [...new Set(of('metrics').map(({ stage }) => stage))].sort(),
+      audio_failed: errorOf(of('audioFailed')[0]?.error) ?? null,
+    }
+  }
+}
+
+/** Why `found` is not what is written; undefined: it is. */
+function mismatch(wanted, found, path = '') {
+  const at = (why) => `${path || 'outcome'}: ${why}`
+  if (Array.isArray(wanted)) {
+    if (!Array.isArray(found) || found.length !== wanted.length) return at(`expected ${wanted.length} items, got ${JSON.stringify(found)}`)
+    return wanted.map((item, i) => mismatch(item, found[i], `${path}[${i}]`)).find(Boolean)
+  }
+  if (typeof wanted === 'object' && wanted !== null) {
+    const { $contains, $length, $min, $max } = wanted
+    const size = typeof found === 'string' ? [...found].length : found?.length
+    if ($contains !== undefined) return String(found).includes($contains) ? undefined : at(`${found} does not contain ${$contains}`)
+    if ($length !== undefined) return size === $length ? undefined : at(`expected a length of ${$length}, got ${size}`)
+    if ($min !== undefined || $max !== undefined) {
+      const inside = typeof found === 'number' && found >= ($min ?? -Infinity) && found <= ($max ?? Infinity)
+      return inside ? undefined : at(`expected ${JSON.stringify(wanted)}, got ${found}`)
+    }
+    if (typeof found !== 'object' || found === null) return at(`expected an object, got ${JSON.stringify(found)}`)
+    return Object.keys(wanted).map((key) => mismatch(wanted[key], found[key], `${path}.${key}`)).find(Boolean)
+  }
+  const same = isDeepStrictEqual(wanted, found) || (typeof wanted === 'number' && Math.abs(wanted - found) < 1e-9)
+  return same ? undefined : at(`expected ${JSON.stringify(wanted)}, got ${JSON.stringify(found)}`)
+}
+
+function filled(value, values) {
+  if (typeof value === 'string') return fill(value, values)
+  if (Array.isArray(value)) return value.map((item) => filled(item, values))
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, filled(item, values)]))
+}
+
+const METHODS = {
+  create: (sessions, { metadata }) => sessions.create({ metadata }),
+  get: (sessions, { id }) => sessions.get(id),
+  list: (sessions, options) => sessions.list(options),
+  history: (sessions, { id, ...options }) => sessions.history(id, options),
+  set_metadata: (sessions, { id, metadata }) => sessions.setMetadata(id, metadata),
+  end: (sessions, { id }) => sessions.end(id),
+  delete: (sessions, { id }) => sessions.delete(id),
+  expire_idle: (sessions) => sessions.expireIdle(),
+  delete_over: (sessions, { age_seconds }) => sessions.deleteOver(age_seconds),
+}
+
+/** Makes the call of a step; gives its outcome, or nothing when it was abandoned. */
+async function made(agent, step, hosts) {
+  const controller = new AbortController()
+  const { signal } = controller
+  if (hosts[step.cancel]) void hosts[step.cancel].asked().then(() => controller.abort())
+  const { session, deadline_ms: deadline, ...rest } = step.options ?? {}
+  const options = { ...rest, sessionId: session, deadline, signal }
+  const events = new Events()
+  const call = async () => {
+    switch (step.do) {
+      case 'turn':
+        return { reply: replyOf(await agent.converse(inputOf(step.input), options)) }
+      case 'stream': {
+        for await (const event of agent.turn(inputOf(step.input), options)) {
+          events.all.push(event)
+          const kind = `event:${snake(event.type)}`
+          if (step.abandon === kind) return undefined
+          if (step.cancel === kind) controller.abort()
+        }
+        return { reply: replyOf(events.all.at(-1).reply) }
+      }
+      case 'sessions': {
+        const { user, ...args } = step.arguments
+        const sessions = user === undefined ? agent.sessions : agent.sessions.forUser(user)
+        return { value: valueOf(await METHODS[step.method](sessions, args)) }
+      }
+      case 'close':
+        return { value: valueOf(await agent.close()) }
+      case 'warm_up':
+        return { value: valueOf(await agent.warmUp()) }
+      case 'fail_with': {
+        const { guarded } = require('../dist/error.js')
+        return { value: guarded(() => require('../dist/native.js').native.failWith(step.code)) }
+      }
+      default:
+        throw new Error(`there is no step ${step.do}`)
+    }
+  }
+  const outcome = call().catch((error) => {
+    if (!(error instanceof VoiceError)) throw error
+    return { error: errorOf(error) }
+  })
+  if (step.cancel === 'start') controller.abort()
+  const done = await outcome
+  return done && { ...done, events: events.summary }
+}
+
+async function take(agent, step, hosts, values) {
+  const copies = Array.from({ length: step.copies ?? 1 }, async (_, n) => {
+    const own = filled(step, { ...values, n })
+    const outcome = await made(agent, own, hosts)
+    if (outcome === undefined) return
+    const { expect } = own
+    if (expect === undefined && outcome.error) throw new Error(`it failed: ${JSON.stringify(outcome.error)}`)
+    const why = expect && mismatch(expect, outcome)
+    if (why) throw new Error(why)
+    for (const [name, field] of Object.entries(own.save ?? {})) values[name] = (outcome.reply ?? outcome.value)[field]
+  })
+  await Promise.all(copies)
+}
+
+async function play(scenario) {
+  const scripts = { ...defaults.hosts, ...scenario.hosts }
+  const hosts = {}
+  const config = { ...defaults.config, ...scenario.config }
+  for (const [role, script] of Object.entries(scripts)) {
+    if (!script) continue
+    hosts[role] = new Host(role, script)
+    config[role === 'store' ? 'storage' : role] = hosts[role].object
+  }
+  let agent
+  try {
+    agent = await VoiceAgent.create(config)
+  } catch (error) {
+    const why = scenario.build ? mismatch(scenario.build, { error: errorOf(error) }) : `building failed: ${error.message}`
+    if (why) throw new Error(why)
+    return
+  }
+  if (scenario.build) throw new Error('it was built')
+  try {
+    const values = {}
+    for (const [i, step] of scenario.steps.entries()) {
+      await take(agent, step, hosts, values).catch((error) => {
+        throw new Error(`step ${i + 1}: ${error.message}`, { cause: error })
+      })
+    }
+    let why
+    for (let i = 0; i < 500; i += 1) {
+      const counts = Object.fromEntries(Object.entries(hosts).map(([role, { calls, cancelled }]) => [role, { calls, cancelled }]))
+      why = mismatch(scenario.after ?? {}, counts, 'after')
+      if (!why) break
+      await sleep(10)
+    }
+    if (why) throw new Error(why)
+  } finally {
+    await agent.close()
+  }
+}
+
+const wanted = process.argv.slice(2)
+let passed = 0
+let failed = 0
+for (const file of readdirSync(folder).filter((name) => name.endsWith('.json') && name !== 'defaults.json').sort()) {
+  for (const scenario of JSON.parse(readFileSync(new URL(file, folder), 'utf8')).scenarios) {
+    const { name, needs = [] } = scenario
+    if (wanted.length > 0 && !wanted.some((part) => name.includes(part))) continue
+    if (needs.includes('panic')) {
+      console.log(`n/a - ${name}: JavaScript has no panics`)
+      continue
+    }
+    try {
+      await play(scenario)
+      passed += 1
+      console.log(`ok - ${name}`)
+    } catch (error) {
+      failed += 1
+      console.log(`FAIL - ${name}: ${error.message}`)
+    }
+  }
+}
+console.log(`Node: ${passed} passed, ${failed} failed`)
+process.exitCode = failed > 0 || passed === 0 ? 1 : 0

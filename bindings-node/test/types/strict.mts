@@ -1,0 +1,94 @@
+// Compiled, never run: what a strict project writes, and what it must not.
+import {
+  type ConversationStore,
+  type LanguageModel,
+  models,
+  type Reply,
+  type Session,
+  setLogger,
+  type SpeechToText,
+  type TextToSpeech,
+  type TurnEvent,
+  VoiceAgent,
+  VoiceError,
+} from 'voice-core'
+
+const ears: SpeechToText = { transcribe: async ({ samples, signal }) => (signal.aborted ? '' : `${samples.length}`) }
+const mind: LanguageModel = {
+  async *generate({ messages, maxTokens }) {
+    yield `${messages.length} of ${maxTokens}`
+  },
+}
+const mouth: TextToSpeech = { synthesize: ({ text }) => ({ samples: new Int16Array(text.length), sampleRate: 16_000 }) }
+
+const agent: VoiceAgent = await VoiceAgent.create({
+  stt: ears,
+  llm: mind,
+  tts: mouth,
+  storage: 'sqlite:voice.db',
+  assistant: { system_prompt: 'Be brief.', language: 'auto' },
+  limits: { max_audio_seconds: 60 },
+  retry: { attempts: 2 },
+})
+await VoiceAgent.create({
+  stt: 'openai/gpt-transcribe',
+  llm: ['openai/gpt-6-luna', { provider: 'local', model: 'smollm2-135m-instruct' }],
+  tts: { provider: 'openai', voice: 'marin', settings: { speed: 1 } },
+})
+
+// @ts-expect-error: there is no such key.
+await VoiceAgent.create({ sst: 'local' })
+// @ts-expect-error: a limit is a number.
+await VoiceAgent.create({ limits: { max_audio_seconds: 'many' } })
+// @ts-expect-error: a voice has to speak.
+await VoiceAgent.create({ tts: { name: 'mute' } })
+// @ts-expect-error: samples need their rate.
+await agent.converse({ samples: new Int16Array(1) })
+// @ts-expect-error: there is no such option.
+await agent.converse('a.wav', { sesionId: 'x' })
+
+const reply: Reply = await agent.converse('question.wav', { signal: new AbortController().signal, deadline: 1000 })
+const again: Reply = await agent.turn(Buffer.alloc(0), { sessionId: reply.sessionId })
+const { samples, seconds }: { samples: Int16Array; seconds: number } = again.audio
+await reply.audio.save('answer.wav')
+const file: Buffer = await reply.audio.encode('ogg_opus')
+
+function shown(event: TurnEvent): string | number {
+  switch (event.type) {
+    case 'started':
+      return event.sessionId
+    case 'transcript':
+      return event.final ? event.text : ''
+    case 'text':
+      return event.text
+    case 'audio':
+      return event.pcm.length + event.samples.length + event.sampleRate
+    case 'metrics':
+      return event.totalMs
+    case 'audioFailed':
+      return event.error.code
+    case 'done':
+      return event.reply.text
+  }
+}
+for await (const event of agent.turn({ text: 'hi' })) shown(event)
+
+try {
+  await agent.sessions.forUser('ada').get('x')
+} catch (error) {
+  if (error instanceof VoiceError && error.code === 'SESSION_NOT_FOUND') console.log(error.retryAfter?.toFixed())
+  // @ts-expect-error: there is no such code.
+  if (error instanceof VoiceError && error.code === 'SESION_NOT_FOUND') console.log()
+}
+
+const session: Session = await agent.sessions.create({ metadata: { order: 7 } })
+setLogger({ log: ({ level, message, fields }) => console.log(level, message, fields) }, 'warn')
+await models.fetch({ onProgress: (step) => step.type === 'downloading' && console.log(step.done / step.total) })
+
+export const store: Partial<ConversationStore> = {
+  session: ({ id }) => (id === session.id ? session : null),
+  async messages({ sessionId, limit }, { signal }) {
+    return { items: [], hasMore: sessionId.length + limit > 0 && signal.aborted }
+  },
+}
+export { file, samples, seconds }

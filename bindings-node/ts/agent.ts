@@ -1,0 +1,133 @@
+import type { Config } from './config.js'
+import { guarded, invalid, VoiceError } from './error.js'
+import { type ConversationStore, isHost, type LanguageModel, type SpeechToText, type TextToSpeech } from './host.js'
+import type { TurnInput } from './input.js'
+import { line } from './line.js'
+import { type HostId, type NativeAgent, native, type Role } from './native.js'
+import type { CallOptions, Reply } from './reply.js'
+import { Sessions } from './sessions.js'
+import { Turn, type TurnOptions } from './turn.js'
+
+/**
+ * What an agent is made of: the config document, in which your own objects may stand for providers and for the store.
+ *
+ * Keys are those of the document, the same in every language and in files, hence `system_prompt` and not `systemPrompt`.
+ */
+export interface AgentConfig extends Omit<Config, 'stt' | 'llm' | 'tts' | 'storage'> {
+  /** Speech to text: `"provider/model"`, a provider with settings, a list tried in order, or your own. Default `local`. */
+  stt?: Config['stt'] | SpeechToText
+  /** The language model, likewise. */
+  llm?: Config['llm'] | LanguageModel
+  /** Text to speech, likewise. */
+  tts?: Config['tts'] | TextToSpeech
+  /** Where conversations are kept: `sqlite:PATH`, `memory`, or your own store. */
+  storage?: Config['storage'] | ConversationStore
+}
+
+const ROLES: ReadonlyArray<[Role, 'stt' | 'llm' | 'tts' | 'storage']> = [
+  ['stt', 'stt'],
+  ['llm', 'llm'],
+  ['tts', 'tts'],
+  ['store', 'storage'],
+]
+
+/** Speech in, speech out, in this process. Any number of turns at a time. */
+export class VoiceAgent {
+  readonly #native: NativeAgent
+  readonly #hosts: number[]
+  #closed = false
+
+  private constructor(agent: NativeAgent, hosts: number[]) {
+    this.#native = agent
+    this.#hosts = hosts
+  }
+
+  /**
+   * An agent that runs offline with local models.
+   *
+   * Conversations are kept in an SQLite file in the user's data folder unless `storage` says otherwise. Fails with
+   * `INVALID_REQUEST` (kind `model_missing`) when models are missing: the message says how to fetch them.
+   */
+  static local(config: Omit<AgentConfig, 'stt' | 'llm' | 'tts'> = {}, options: CallOptions = {}): Promise<VoiceAgent> {
+    return VoiceAgent.create({ stt: 'local', llm: 'local', tts: 'local', ...config }, options)
+  }
+
+  /**
+   * An agent as the config says; what it leaves out comes from the environment, then from the defaults.
+   *
+   * Fails with `INVALID_REQUEST` for a wrong config, naming the path of what is wrong, and with `INVALID_PROVIDER_KEY`
+   * naming the variable that would supply a missing key.
+   */
+  static async create(config: AgentConfig = {}, options: CallOptions = {}): Promise<VoiceAgent> {
+    if (typeof config !== 'object' || config === null) throw invalid(`config: expected an object, got ${typeof config}`)
+    const document: Record<string, unknown> = { ...config }
+    const hosts: Partial<Record<Role, HostId>> = {}
+    for (const [role, key] of ROLES) {
+      const object = document[key]
+      if (!isHost(role, object)) continue
+      delete document[key]
+      const id = line.number()
+      line.hosts.set(id, { role, object } as never)
+      hosts[role] = { id, name: typeof object.name === 'string' ? object.name : `host-${role}` }
+    }
+    const ids = Object.values(hosts).map(({ id }) => id)
+    try {
+      return await line.call(
+        (id, port) => native.Agent.build(port, id, JSON.stringify(document), hosts),
+        (done) => new VoiceAgent(done.agent!, ids),
+        options,
+      )
+    } catch (error) {
+      for (const id of ids) line.hosts.delete(id)
+      throw error
+    }
+  }
+
+  /** Answers what was said or typed, and waits for the whole reply. */
+  converse(input: TurnInput, options: TurnOptions = {}): Promise<Reply> {
+    return this.turn(input, options).then()
+  }
+
+  /** One turn, to be awaited for its reply or iterated over for its events. */
+  turn(input: TurnInput, options: TurnOptions = {}): Turn {
+    return new Turn(() => this.#open(), input, options)
+  }
+
+  /** Sessions and their history. */
+  get sessions(): Sessions {
+    return new Sessions(() => this.#open())
+  }
+
+  /** Makes every provider ready: loads models, opens connections. Otherwise the first turn does it. */
+  async warmUp(options: CallOptions = {}): Promise<void> {
+    const agent = this.#open()
+    await line.call(
+      (id, port) => agent.warmUp(port, id),
+      () => undefined,
+      options,
+    )
+  }
+
+  /** Closes the agent: cancels what runs, finishes what is being saved. Closing again is fine; using it fails. */
+  async close(): Promise<void> {
+    this.#closed = true
+    await line.call(
+      (id, port) => this.#native.close(port, id),
+      () => undefined,
+    )
+    for (const id of this.#hosts) line.hosts.delete(id)
+  }
+
+  #open(): NativeAgent {
+    if (!this.#closed) return this.#native
+    throw new VoiceError('the agent is closed', {
+      code: 'INVALID_REQUEST',
+      kind: 'closed',
+      retryable: false,
+      httpStatus: 400,
+    })
+  }
+}
+
+/** The version of the library. */
+export const version: string = guarded(() => native.version())

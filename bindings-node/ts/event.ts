@@ -1,0 +1,99 @@
+import { fromRecord, type VoiceError } from './error.js'
+import { samplesOf } from './host.js'
+import type { NativeEvent } from './native.js'
+import { Reply } from './reply.js'
+import { camel } from './words.js'
+
+/** The turn was admitted. */
+export interface StartedEvent {
+  type: 'started'
+  /** The session, new or continued. */
+  sessionId: string
+  /** This turn. */
+  turnId: string
+}
+
+/** What the user said. */
+export interface TranscriptEvent {
+  type: 'transcript'
+  /** Everything recognised so far; a later transcript replaces an earlier one. */
+  text: string
+  /** Whether this is the last word on it. */
+  final: boolean
+  /** The language, when the recogniser told. */
+  language: string | null
+}
+
+/** The next piece of the answer's text. */
+export interface TextEvent {
+  type: 'text'
+  /** The piece. */
+  text: string
+}
+
+/** The next piece of the answer's sound, gapless with the one before; every piece of a turn has the same rate. */
+export interface AudioEvent {
+  type: 'audio'
+  /** Mono samples as bytes, 16-bit little-endian: what a speaker takes. */
+  pcm: Buffer
+  /** The same samples; they share memory with `pcm`. */
+  samples: Int16Array
+  /** Samples a second. */
+  sampleRate: number
+}
+
+/** A provider call ended. */
+export interface MetricsEvent {
+  type: 'metrics'
+  /** The stage it served. */
+  stage: 'stt' | 'llm' | 'tts'
+  /** The provider that served it. */
+  provider: string
+  /** From the call to its first result, in milliseconds. */
+  firstResultMs: number | null
+  /** From the call to its end, in milliseconds. */
+  totalMs: number
+  /** How many attempts were made. */
+  attempts: number
+}
+
+/** Speech failed after text existed; the turn goes on without its sound. */
+export interface AudioFailedEvent {
+  type: 'audioFailed'
+  /** Why. */
+  error: VoiceError
+}
+
+/** The turn is complete and stored. Always the last event. */
+export interface DoneEvent {
+  type: 'done'
+  /** Its reply. */
+  reply: Reply
+}
+
+/** What happens in a turn, in order. A turn that fails throws instead of ending with `done`. */
+export type TurnEvent =
+  | StartedEvent
+  | TranscriptEvent
+  | TextEvent
+  | AudioEvent
+  | MetricsEvent
+  | AudioFailedEvent
+  | DoneEvent
+
+/** @internal */
+export function eventOf({ json, pcm, reply }: NativeEvent): TurnEvent {
+  const record = JSON.parse(json)
+  switch (record.type) {
+    case 'audio': {
+      const bytes = pcm ?? Buffer.alloc(0)
+      return { type: 'audio', pcm: bytes, samples: samplesOf(bytes), sampleRate: record.sample_rate }
+    }
+    case 'audio_failed':
+      return { type: 'audioFailed', error: fromRecord(record.error) }
+    case 'done':
+      return { type: 'done', reply: new Reply(reply!) }
+    default:
+      return camel<TurnEvent>(record)
+  }
+}

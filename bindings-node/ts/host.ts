@@ -1,0 +1,298 @@
+import { invalid } from './error.js'
+import { until } from './input.js'
+import type { Message, NativeAnswer, Role } from './native.js'
+import { camel, type JsonObject, snake } from './words.js'
+
+/** One value now or later, or many: an async generator, a promise, or a plain value. */
+export type Given<T> = AsyncIterable<T> | Iterable<T> | Promise<T> | T
+
+/** Words that were recognised. */
+export interface Transcript {
+  /** Everything recognised so far; a later transcript replaces an earlier one. */
+  text: string
+  /** Whether this is the last word on it. Default true. */
+  final?: boolean
+  /** A BCP 47 tag such as `en`, if it is known. */
+  language?: string
+}
+
+/** What a recogniser is asked. */
+export interface TranscribeRequest {
+  /** What was said: 16 kHz mono. */
+  samples: Int16Array
+  /** Samples a second: 16,000. */
+  sampleRate: number
+  /** The language that is spoken, if it is known. */
+  language: string | undefined
+  /** Aborted when nobody wants the answer any more. */
+  signal: AbortSignal
+}
+
+/** Your own speech to text. */
+export interface SpeechToText {
+  /** Its name in events and logs. */
+  name?: string
+  /** Transcribes: interim transcripts if there are any, then one final. A string is a final transcript. */
+  transcribe(request: TranscribeRequest): Given<string | Transcript>
+}
+
+/** A message of the prompt. */
+export interface PromptMessage {
+  /** Who says it. */
+  role: 'system' | 'user' | 'assistant' | 'tool'
+  /** What is said. */
+  content: string
+}
+
+/** What a language model is asked. */
+export interface GenerateRequest {
+  /** The instructions, the history and what the user said last. */
+  messages: PromptMessage[]
+  /** The most tokens of the answer. */
+  maxTokens: number
+  /** The sampling temperature. */
+  temperature: number
+  /** Aborted when nobody wants the answer any more. */
+  signal: AbortSignal
+}
+
+/** Your own language model. */
+export interface LanguageModel {
+  /** Its name in events and logs. */
+  name?: string
+  /** Answers, in pieces as they come. */
+  generate(request: GenerateRequest): Given<string>
+}
+
+/** What a voice is asked. */
+export interface SynthesizeRequest {
+  /** What to say: a sentence or a few. */
+  text: string
+  /** Its language, if it is known. */
+  language: string | undefined
+  /** Aborted when nobody wants the answer any more. */
+  signal: AbortSignal
+}
+
+/** A chunk of mono sound: samples, or their bytes (16-bit little-endian). */
+export type SoundChunk = { samples: Int16Array; sampleRate: number } | { pcm: Uint8Array; sampleRate: number }
+
+/** Your own text to speech. */
+export interface TextToSpeech {
+  /** Its name in events and logs. */
+  name?: string
+  /** Speaks, in chunks as they come. */
+  synthesize(request: SynthesizeRequest): Given<SoundChunk>
+}
+
+/** A conversation as it is stored. Times are RFC 3339. */
+export interface Session {
+  /** Its id. */
+  id: string
+  /** Whose it is: your own name for a user. */
+  user: string | null
+  /** Whether it can take turns. */
+  status: 'active' | 'ended' | 'expired'
+  /** Your own data. */
+  metadata: JsonObject
+  /** When it was started. */
+  createdAt: string
+  /** When it last took a turn. */
+  lastActivityAt: string
+  /** When it ended or expired. */
+  endedAt: string | null
+}
+
+/** A message as it is stored. */
+export interface StoredMessage {
+  /** Its id. Ids grow with time. */
+  id: string
+  /** The session it belongs to. */
+  sessionId: string
+  /** The turn in which it was said. */
+  turnId: string
+  /** Who said it. */
+  role: 'user' | 'assistant' | 'system' | 'tool'
+  /** What was said. */
+  content: string
+  /** Where its sound is kept, if it is. */
+  audioRef: string | null
+  /** When it was said, RFC 3339. */
+  createdAt: string
+}
+
+/** Part of a longer list. */
+export interface Page<T> {
+  /** The items. */
+  items: T[]
+  /** Whether there are more beyond this page. */
+  hasMore: boolean
+}
+
+type Awaitable<T> = T | Promise<T>
+
+/** The second argument of every method of a store. */
+export interface StoreContext {
+  /** Aborted when nobody wants the answer any more. */
+  signal: AbortSignal
+}
+
+/** Where conversations are kept, if you keep them yourself. Every failure becomes a `STORAGE_ERROR`. */
+export interface ConversationStore {
+  /** Its name in logs. */
+  name?: string
+  /** Creates a session. An id that exists already is left as it is. */
+  createSession(args: { session: Session }, context: StoreContext): Awaitable<void>
+  /** A session by its id, or null. */
+  session(args: { id: string }, context: StoreContext): Awaitable<Session | null | undefined>
+  /** Sessions, newest first; `before`: only those older than this one. */
+  listSessions(
+    args: { user: string | null; status: Session['status'] | null; limit: number; before: string | null },
+    context: StoreContext,
+  ): Awaitable<Page<Session>>
+  /** Replaces a session's metadata. `false`: no such session. */
+  setMetadata(args: { id: string; metadata: JsonObject }, context: StoreContext): Awaitable<boolean>
+  /** Ends an active session. `false`: there is none. */
+  endSession(args: { id: string; at: string }, context: StoreContext): Awaitable<boolean>
+  /** Deletes a session with its messages. `false`: no such session. */
+  deleteSession(args: { id: string }, context: StoreContext): Awaitable<boolean>
+  /** Saves a turn: all of it or nothing. `false`: this `turnId` had been saved before, and nothing was changed. */
+  saveTurn(
+    args: { turnId: string; session: Session; messages: StoredMessage[] },
+    context: StoreContext,
+  ): Awaitable<boolean>
+  /** A session's latest messages, oldest of them first; `before`: only those older than this one. */
+  messages(
+    args: { sessionId: string; limit: number; before: string | null },
+    context: StoreContext,
+  ): Awaitable<Page<StoredMessage>>
+  /** Marks active sessions idle since before a time as expired; says how many. */
+  expireIdle(args: { idleSince: string; at: string }, context: StoreContext): Awaitable<number>
+  /** Deletes sessions that were over before a time; says how many. */
+  deleteOver(args: { endedBefore: string }, context: StoreContext): Awaitable<number>
+  /** Finishes what is under way. */
+  close?(args: Record<string, never>, context: StoreContext): Awaitable<void>
+}
+
+/** @internal A host object and what it stands in for. */
+export type HostObject =
+  | { role: 'stt'; object: SpeechToText }
+  | { role: 'llm'; object: LanguageModel }
+  | { role: 'tts'; object: TextToSpeech }
+  | { role: 'store'; object: ConversationStore }
+
+const METHODS: Record<Role, string> = { stt: 'transcribe', llm: 'generate', tts: 'synthesize', store: 'saveTurn' }
+
+/** @internal Whether a value is a host object for a role, rather than a part of the config. */
+export function isHost(role: Role, value: unknown): value is { name?: string } {
+  return typeof value === 'object' && value !== null && typeof (value as JsonObject)[METHODS[role]] === 'function'
+}
+
+/** @internal Asks a host object, and hands on what it gives. Never fails: what goes wrong is the answer. */
+export async function serve(
+  host: HostObject,
+  message: Message,
+  answer: NativeAnswer,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    for await (const wanted of until(answered(host, message, answer, signal), signal)) {
+      if (!wanted) break
+    }
+    answer.finish()
+  } catch (thrown) {
+    failed(answer, thrown)
+  }
+}
+
+/** Runs the host's method; yields after each piece whether more is wanted. */
+async function* answered(
+  host: HostObject,
+  { text = '', name, bytes }: Message,
+  answer: NativeAnswer,
+  signal: AbortSignal,
+): AsyncGenerator<boolean, void, undefined> {
+  switch (host.role) {
+    case 'stt': {
+      const samples = samplesOf(bytes ?? new Uint8Array())
+      for await (const piece of many(host.object.transcribe({ samples, sampleRate: 16_000, language: name, signal }))) {
+        const transcript: Transcript = typeof piece === 'string' ? { text: piece } : piece
+        if (typeof transcript?.text !== 'string') throw invalid('transcribe: expected a string or { text, final }')
+        yield answer.transcript(transcript.text, transcript.final ?? true, transcript.language)
+      }
+      return
+    }
+    case 'llm':
+      for await (const piece of many(host.object.generate({ ...camel<GenerateRequest>(JSON.parse(text)), signal }))) {
+        if (typeof piece !== 'string') throw invalid(`generate: expected strings, got ${typeof piece}`)
+        yield answer.text(piece)
+      }
+      return
+    case 'tts':
+      for await (const chunk of many(host.object.synthesize({ text, language: name, signal }))) {
+        const { samples, sampleRate } = soundOf(chunk)
+        yield answer.audio(samples, sampleRate)
+      }
+      return
+    case 'store': {
+      const method = camelWord(name ?? '') as keyof ConversationStore
+      const run = host.object[method] as ((args: unknown, context: StoreContext) => unknown) | undefined
+      if (run === undefined && method === 'close') {
+        yield answer.text('null')
+        return
+      }
+      if (typeof run !== 'function') throw invalid(`the store has no method ${method}`)
+      const result: unknown = await run.call(host.object, camel(JSON.parse(text)), { signal })
+      yield answer.text(JSON.stringify(snake(result ?? null)))
+    }
+  }
+}
+
+function camelWord(word: string): string {
+  return Object.keys(camel<JsonObject>({ [word]: null }))[0] ?? word
+}
+
+/** Everything that is given, whichever way it is given. A string is one piece, not many letters. */
+async function* many<T>(given: Given<T>): AsyncGenerator<T, void, undefined> {
+  const value = await given
+  if (typeof value === 'object' && value !== null && (Symbol.asyncIterator in value || Symbol.iterator in value)) {
+    yield* value as AsyncIterable<T>
+  } else if (value !== undefined) {
+    yield value as T
+  }
+}
+
+function soundOf(chunk: SoundChunk): { samples: Int16Array; sampleRate: number } {
+  const { sampleRate, ...sound } = Object(chunk) as { sampleRate?: unknown; samples?: unknown; pcm?: unknown }
+  const samples = sound.pcm instanceof Uint8Array ? samplesOf(sound.pcm) : sound.samples
+  if (samples instanceof Int16Array && Number.isInteger(sampleRate)) return { samples, sampleRate: sampleRate as number }
+  throw invalid('synthesize: expected { samples: Int16Array, sampleRate } or { pcm: Uint8Array, sampleRate }')
+}
+
+/** @internal Bytes as 16-bit samples; copied when they do not lie as samples must. */
+export function samplesOf(bytes: Uint8Array): Int16Array {
+  const aligned = bytes.byteOffset % 2 === 0 ? bytes : Uint8Array.from(bytes)
+  return new Int16Array(aligned.buffer, aligned.byteOffset, aligned.byteLength >> 1)
+}
+
+interface Thrown {
+  name?: unknown
+  message?: unknown
+  code?: unknown
+  retryable?: unknown
+  retryAfter?: unknown
+}
+
+/** What the host's code threw, with what the library can act on: code, whether and when to try again. */
+function failed(answer: NativeAnswer, thrown: unknown): void {
+  const error: Thrown = typeof thrown === 'object' && thrown !== null ? thrown : { message: thrown }
+  const text = (value: unknown) => (typeof value === 'string' ? value : undefined)
+  // `AbortSignal.timeout` speaks like this.
+  const code = error.name === 'TimeoutError' ? 'TIMEOUT' : text(error.code)
+  answer.fail(
+    text(error.message) || "the host's object failed",
+    code,
+    typeof error.retryable === 'boolean' ? error.retryable : undefined,
+    typeof error.retryAfter === 'number' && error.retryAfter >= 0 ? error.retryAfter : undefined,
+  )
+}

@@ -1,0 +1,34 @@
+/**
+ * Speech in, speech out, in your own process: offline by default.
+ *
+ * @packageDocumentation
+ */
+
+export { type AgentConfig, VoiceAgent, version } from './agent.js'
+export type * from './config.js'
+export { type ErrorCode, type Stage, VoiceError, type VoiceErrorDetails } from './error.js'
+export type * from './event.js'
+export type {
+  ConversationStore,
+  GenerateRequest,
+  Given,
+  LanguageModel,
+  Page,
+  PromptMessage,
+  Session,
+  SoundChunk,
+  SpeechToText,
+  StoreContext,
+  StoredMessage,
+  SynthesizeRequest,
+  TextToSpeech,
+  TranscribeRequest,
+  Transcript,
+} from './host.js'
+export type { AudioInput, ByteStream, Samples, TurnInput } from './input.js'
+export { type Logger, type LogLevel, type LogRecord, setLogger } from './logger.js'
+export { type Fetched, type FetchOptions, type FetchStep, type FileCheck, type FolderOptions, type ModelStatus, models } from './models.js'
+export type { CallOptions, Reply, ReplyAudio, SoundFormat, Timings, Usage } from './reply.js'
+export type { PageOptions, Sessions } from './sessions.js'
+export type { Turn, TurnOptions } from './turn.js'
+export type { JsonObject } from './words.js'

@@ -1,0 +1,114 @@
+import { fromRecord, cancelled, guarded } from './error.js'
+import { type HostObject, serve } from './host.js'
+import { type Message, type NativePort, native } from './native.js'
+
+interface Pending {
+  settle(message: Message): void
+  step: ((text: string) => void) | undefined
+}
+
+/** A logger's end of the line. */
+type Log = (message: Message) => void
+
+/**
+ * The one line to the addon: work under way by number, host objects by number.
+ *
+ * The addon holds it weakly, so that a copy of this package that nobody uses any more (a reloaded window, a test runner's fresh
+ * module registry) can be collected; while something is awaited it holds itself.
+ */
+class Line {
+  readonly port: NativePort
+  readonly hosts = new Map<number, HostObject>()
+  log: Log | undefined
+  private readonly pending = new Map<number, Pending>()
+  private readonly questions = new Map<number, AbortController>()
+  private readonly hold: { line?: Line } = {}
+  private last = 0
+
+  constructor() {
+    const { hold } = this
+    const weak = new WeakRef<Line>(this)
+    this.port = guarded(() => new native.Port((message) => (hold.line ?? weak.deref())?.deliver(message)))
+  }
+
+  /** A fresh number. */
+  number(): number {
+    this.last = (this.last + 1) % 0x1_0000_0000
+    return this.last
+  }
+
+  /**
+   * Starts a piece of work and waits for its outcome. Aborting `signal` cancels it.
+   */
+  call<T>(
+    begin: (id: number, port: NativePort) => void,
+    result: (done: Message) => T,
+    options: { signal?: AbortSignal | undefined; step?: (text: string) => void } = {},
+  ): Promise<T> {
+    const { signal, step } = options
+    if (signal?.aborted) return Promise.reject(cancelled(signal))
+    return new Promise<T>((resolve, reject) => {
+      const id = this.number()
+      const abort = () => guarded(() => this.port.cancel(id))
+      const settle = (message: Message) => {
+        signal?.removeEventListener('abort', abort)
+        if (message.error === undefined) {
+          try {
+            resolve(result(message))
+          } catch (thrown) {
+            reject(thrown as Error)
+          }
+        } else {
+          const error = fromRecord(JSON.parse(message.error))
+          reject(error.code === 'CANCELLED' && signal?.aborted ? cancelled(signal) : error)
+        }
+      }
+      guarded(() => begin(id, this.port))
+      this.pending.set(id, { settle, step })
+      if (this.pending.size === 1) this.await(true)
+      signal?.addEventListener('abort', abort, { once: true })
+    })
+  }
+
+  private await(something: boolean): void {
+    if (something) this.hold.line = this
+    else delete this.hold.line
+    guarded(() => this.port.awaited(something))
+  }
+
+  private deliver(message: Message): void {
+    switch (message.kind) {
+      case 'done': {
+        const pending = this.pending.get(message.id)
+        this.pending.delete(message.id)
+        if (this.pending.size === 0) this.await(false)
+        pending?.settle(message)
+        break
+      }
+      case 'step':
+        this.pending.get(message.id)?.step?.(message.text ?? '')
+        break
+      case 'ask': {
+        const { id, question, answer } = message
+        const host = this.hosts.get(id)
+        if (host === undefined || question === undefined || answer === undefined) break
+        const controller = new AbortController()
+        this.questions.set(question, controller)
+        void serve(host, message, answer, controller.signal).finally(() => this.questions.delete(question))
+        break
+      }
+      case 'stop':
+        this.questions.get(message.id)?.abort()
+        break
+      case 'drop':
+        this.hosts.delete(message.id)
+        break
+      case 'log':
+        this.log?.(message)
+        break
+    }
+  }
+}
+
+/** @internal */
+export const line: Line = new Line()

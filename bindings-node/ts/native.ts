@@ -1,0 +1,129 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { VoiceError } from './error.js'
+import { platform } from './platform.js'
+
+/** @internal An event as the addon hands it over. */
+export interface NativeEvent {
+  json: string
+  pcm?: Buffer
+  reply?: NativeReply
+}
+
+/** @internal A message of the addon; see `Message` in `src/message.rs`. */
+export interface Message {
+  kind: 'done' | 'ask' | 'stop' | 'drop' | 'log' | 'step'
+  id: number
+  error?: string
+  text?: string
+  name?: string
+  agent?: NativeAgent
+  stream?: NativeEvents
+  events?: NativeEvent[]
+  reply?: NativeReply
+  answer?: NativeAnswer
+  question?: number
+  bytes?: Buffer
+}
+
+/** @internal */
+export interface NativePort {
+  awaited(awaited: boolean): void
+  cancel(id: number): void
+  log(level: string): void
+  logOff(): void
+  fetchModels(id: number, folder: string | undefined, wanted: string): void
+  verifyModels(id: number, folder: string | undefined): void
+  listModels(id: number, folder: string | undefined): void
+}
+
+/** @internal */
+export interface NativeInput {
+  text?: string
+  path?: string
+  bytes?: Uint8Array
+  samples?: Int16Array
+  floats?: Float32Array
+  sampleRate?: number
+  channels?: number
+}
+
+/** @internal */
+export interface NativeOptions {
+  session?: string
+  user?: string
+  language?: string
+  deadlineMs?: number
+  speak?: boolean
+}
+
+/** @internal */
+export interface HostId {
+  id: number
+  name: string
+}
+
+/** @internal */
+export interface NativeAgent {
+  turn(port: NativePort, id: number, input: NativeInput, options: NativeOptions): void
+  stream(port: NativePort, id: number, input: NativeInput, options: NativeOptions): void
+  warmUp(port: NativePort, id: number): void
+  close(port: NativePort, id: number): void
+  sessions(port: NativePort, id: number, method: string, args: string): void
+}
+
+/** @internal */
+export interface NativeEvents {
+  next(port: NativePort, id: number, most: number): void
+  cancel(): void
+}
+
+/** @internal */
+export interface NativeReply {
+  json(): string
+  pcm(): Buffer
+  encode(port: NativePort, id: number, format: string): void
+  save(port: NativePort, id: number, path: string): void
+}
+
+/** @internal */
+export interface NativeAnswer {
+  transcript(text: string, isFinal: boolean, language?: string): boolean
+  text(piece: string): boolean
+  audio(samples: Int16Array, sampleRate: number): boolean
+  finish(): void
+  fail(detail: string, code?: string, retryable?: boolean, retryAfterMs?: number): void
+}
+
+/** @internal */
+export interface Native {
+  Port: new (deliver: (message: Message) => void) => NativePort
+  Agent: {
+    build(port: NativePort, id: number, config: string, hosts: Partial<Record<Role, HostId>>): void
+  }
+  version(): string
+  configSchema(): string
+}
+
+/** @internal What a host object can stand in for. */
+export type Role = 'stt' | 'llm' | 'tts' | 'store'
+
+function load(): Native {
+  const name = platform()
+  // A build of one's own lies beside the package; a published addon comes in a package per platform.
+  const own = join(__dirname, '..', `voice-core.${name}.node`)
+  const wanted = existsSync(own) ? own : `voice-core-${name}`
+  try {
+    return require(wanted) as Native
+  } catch (cause) {
+    throw new VoiceError(
+      `cannot load the native addon for ${name}; reinstall voice-core without --omit=optional, or build it from the ` +
+        `repository with bindings-node/build.sh`,
+      { code: 'INTERNAL_ERROR', kind: 'internal', retryable: false, httpStatus: 500, cause },
+    )
+  }
+}
+
+/** @internal The addon. */
+export const native: Native = load()

@@ -1,0 +1,22 @@
+/** A JSON object. */
+export type JsonObject = Record<string, unknown>
+
+function renamed(value: unknown, rename: (key: string) => string): unknown {
+  if (Array.isArray(value)) return value.map((item) => renamed(item, rename))
+  if (typeof value !== 'object' || value === null) return value
+  const entries = Object.entries(value).map(([key, item]) => {
+    // What the host itself put there keeps its keys.
+    return [rename(key), key === 'metadata' ? item : renamed(item, rename)]
+  })
+  return Object.fromEntries(entries)
+}
+
+/** @internal Keys as JavaScript writes them: `session_id` becomes `sessionId`. */
+export function camel<T>(value: unknown): T {
+  return renamed(value, (key) => key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())) as T
+}
+
+/** @internal Keys as the library writes them: `sessionId` becomes `session_id`. */
+export function snake(value: unknown): unknown {
+  return renamed(value, (key) => key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`))
+}

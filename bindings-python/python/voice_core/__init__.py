@@ -1,0 +1,110 @@
+"""Speech in, speech out, in your own process.
+
+>>> from voice_core import VoiceAgent
+>>> agent = VoiceAgent.local()                              # doctest: +SKIP
+>>> reply = agent.converse("question.wav")                  # doctest: +SKIP
+>>> print(reply.transcript, "→", reply.text)                # doctest: +SKIP
+>>> reply.audio.save("answer.wav")                          # doctest: +SKIP
+
+`AsyncVoiceAgent` is the same for asyncio. Everything that fails raises a `VoiceError`.
+"""
+
+from ._aio import AsyncSessions, AsyncTurn, AsyncVoiceAgent
+from ._audio import Audio, AudioSource
+from ._errors import (
+    InternalError,
+    InvalidApiKeyError,
+    InvalidProviderKeyError,
+    InvalidRequestError,
+    ProviderError,
+    RateLimitError,
+    SessionNotFoundError,
+    StorageError,
+    TurnCancelledError,
+    UnauthorizedError,
+    ValidationError,
+    VoiceError,
+    VoiceTimeoutError,
+)
+from ._host import ConversationStore, LanguageModel, SpeechToText, TextToSpeech
+from ._logging import log_level
+from ._native import VERSION as __version__
+from ._sync import Sessions, Turn, VoiceAgent
+from ._types import (
+    AudioChunk,
+    AudioFailed,
+    Done,
+    GenerateRequest,
+    Message,
+    Metrics,
+    Page,
+    PromptMessage,
+    Reply,
+    Session,
+    Started,
+    SynthesisRequest,
+    TextDelta,
+    TranscribeRequest,
+    Transcript,
+    TurnEvent,
+)
+
+__all__ = [
+    "AsyncSessions",
+    "AsyncTurn",
+    "AsyncVoiceAgent",
+    "Audio",
+    "AudioChunk",
+    "AudioFailed",
+    "AudioSource",
+    "ConversationStore",
+    "Done",
+    "GenerateRequest",
+    "InternalError",
+    "InvalidApiKeyError",
+    "InvalidProviderKeyError",
+    "InvalidRequestError",
+    "LanguageModel",
+    "Message",
+    "Metrics",
+    "Page",
+    "PromptMessage",
+    "ProviderError",
+    "RateLimitError",
+    "Reply",
+    "Session",
+    "SessionNotFoundError",
+    "Sessions",
+    "SpeechToText",
+    "Started",
+    "StorageError",
+    "SynthesisRequest",
+    "TextDelta",
+    "TextToSpeech",
+    "TranscribeRequest",
+    "Transcript",
+    "Turn",
+    "TurnCancelledError",
+    "TurnEvent",
+    "UnauthorizedError",
+    "ValidationError",
+    "VoiceAgent",
+    "VoiceError",
+    "VoiceTimeoutError",
+    "__version__",
+    "log_level",
+]
+
+
+def _shut_down() -> None:
+    from . import _host, _native
+
+    # After this, no thread of the library asks for the interpreter.
+    _host.stop()
+    _native.set_log_sink("error", None)
+    _native.shutdown()
+
+
+import atexit as _atexit  # noqa: E402
+
+_atexit.register(_shut_down)

@@ -1,0 +1,157 @@
+"""What the blocking and the asyncio agent have in common: the native agent, its config and its host objects."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple, Type, Union
+
+from . import _audio, _host, _logging
+from ._errors import InvalidRequestError, ValidationError
+from ._native import Agent, Input
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from ._native import Pending
+
+_ROLES: Tuple[Tuple[str, str, Type[_host._Adaptor]], ...] = (
+    ("stt", "transcribe", _host.SttAdaptor),
+    ("llm", "generate", _host.LlmAdaptor),
+    ("tts", "synthesize", _host.TtsAdaptor),
+    ("storage", "save_turn", _host.StoreAdaptor),
+)
+
+
+def _document(config: Union[None, str, "os.PathLike[str]", Mapping[str, Any]]) -> Dict[str, Any]:
+    if config is None:
+        return {}
+    if isinstance(config, Mapping):
+        return dict(config)
+    with open(config, "rb") as file:
+        text = file.read()
+    try:
+        if os.fspath(config).endswith(".toml"):
+            import tomllib  # type: ignore[import-not-found,unused-ignore]  # from Python 3.11
+
+            document = tomllib.loads(text.decode())
+        else:
+            document = json.loads(text)
+    except ImportError:
+        raise InvalidRequestError("a TOML config needs Python 3.11 or newer; JSON is read by all") from None
+    except ValueError as error:
+        raise InvalidRequestError(f"the config {os.fspath(config)} cannot be read: {error}") from None
+    if not isinstance(document, dict):
+        raise InvalidRequestError(f"the config {os.fspath(config)} is no object")
+    return document
+
+
+class Core:
+    """A native agent, made when it is first needed, and again in a forked child: threads and connections stay behind there."""
+
+    def __init__(
+        self, config: Union[None, str, "os.PathLike[str]", Mapping[str, Any]], given: Mapping[str, Any]
+    ) -> None:
+        document = _document(config)
+        document.update({name: value for name, value in given.items() if value is not None})
+        self._targets: Dict[str, object] = {}
+        for role, method, _ in _ROLES:
+            value = document.get(role)
+            if value is None or isinstance(value, (str, Mapping, list, tuple)):
+                continue
+            if not callable(getattr(value, method, None)):
+                raise ValidationError(
+                    f"{role}: {type(value).__name__} has no method {method}; a name as in 'provider/model' or an object with "
+                    f"{method}() is accepted"
+                )
+            self._targets[role] = document.pop(role)
+        try:
+            self._config = json.dumps(document)
+        except (TypeError, ValueError) as error:
+            raise ValidationError(f"the config cannot be written as JSON: {error}") from None
+        self._level: Optional[str] = document.get("log_level")
+        self._made: Optional[Tuple[int, Pending[Agent]]] = None
+        self._closed = False
+
+    def making(self, loop: Optional[asyncio.AbstractEventLoop]) -> Pending[Agent]:
+        """The native agent under way; `async` methods of host objects run on `loop`."""
+        if self._closed:
+            raise _closed()
+        process = os.getpid()
+        if self._made is None or self._made[0] != process:
+            _logging.log_level(self._level)
+            hosts = {
+                role: adaptor(self._targets[role], loop) for role, _, adaptor in _ROLES if role in self._targets
+            }
+            making = Agent.build(
+                self._config, hosts.get("stt"), hosts.get("llm"), hosts.get("tts"), hosts.get("storage")
+            )
+            self._made = (process, making)
+        return self._made[1]
+
+    def failed(self) -> None:
+        """Making the agent failed: the next use tries again."""
+        self._made = None
+
+    def close(self) -> Optional[Pending[Agent]]:
+        """Takes the native agent out, to be closed; None: there is none (any more)."""
+        made, self._made, self._closed = self._made, None, True
+        return made[1] if made is not None and made[0] == os.getpid() else None
+
+
+def _closed() -> InvalidRequestError:
+    error = InvalidRequestError("the agent is closed; make a new one")
+    error.kind = "closed"
+    return error
+
+
+class Request:
+    """What a turn is about, and how it is to be run."""
+
+    __slots__ = ("_options", "_text", "_audio", "_channels", "_sample_rate")
+
+    def __init__(
+        self,
+        audio: object,
+        text: Optional[str],
+        sample_rate: Optional[int],
+        channels: int,
+        session: Optional[str],
+        user: Optional[str],
+        language: Optional[str],
+        deadline: Optional[float],
+        speak: bool,
+    ) -> None:
+        if (audio is None) == (text is None):
+            raise ValidationError("a turn is about something said or something typed: give audio or text")
+        if text is not None and not isinstance(text, str):
+            raise ValidationError(f"text: {type(text).__name__} is not accepted; a str is")
+        for name, value in (("session", session), ("user", user), ("language", language)):
+            if value is not None and not isinstance(value, str):
+                raise ValidationError(f"{name}: {type(value).__name__} is not accepted; a str is")
+        for name, number in (("sample_rate", sample_rate), ("channels", channels)):
+            if number is not None and (not isinstance(number, int) or not 0 < number < 2**32):
+                raise ValidationError(f"{name}: {number!r} is not accepted; a whole number from 1 is")
+        milliseconds = None
+        if deadline is not None:
+            if not isinstance(deadline, (int, float)) or not 0 < deadline < 1e9:
+                raise ValidationError(f"deadline: {deadline!r} is not accepted; a number of seconds above 0 is")
+            milliseconds = max(1, round(deadline * 1000))
+        self._audio, self._text, self._sample_rate, self._channels = audio, text, sample_rate, channels
+        self._options = (session, user, language, milliseconds, bool(speak))
+
+    @property
+    def options(self) -> Tuple[Optional[str], Optional[str], Optional[str], Optional[int], bool]:
+        """Session, user, language, deadline in milliseconds, and whether the answer is spoken."""
+        return self._options
+
+    @property
+    def reads(self) -> bool:
+        """Whether an open file has to be read, for which an event loop must not wait."""
+        return callable(getattr(self._audio, "read", None))
+
+    def input(self) -> Input:
+        """What the native half takes for it."""
+        if self._text is not None:
+            return Input.text(self._text)
+        return _audio.source(self._audio, self._sample_rate, self._channels)

@@ -1,0 +1,409 @@
+"""Providers and stores written in Python.
+
+The native half asks an adaptor to `start` a piece of work on a thread that must not wait. What is `async` runs on the event loop
+to which the agent belongs, everything else on daemon threads of Python: neither a provider that blocks nor one that never
+returns holds up anything but its own turn.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import logging
+import os
+import queue
+import threading
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    AsyncIterable,
+    Awaitable,
+    Callable,
+    Dict,
+    Iterable,
+    List,
+    Mapping,
+    Optional,
+    Protocol,
+    Tuple,
+    Union,
+)
+
+from ._audio import Audio
+from ._errors import VoiceError
+from ._types import AudioChunk, GenerateRequest, PromptMessage, SynthesisRequest, TranscribeRequest, Transcript
+
+if TYPE_CHECKING:
+    import asyncio
+
+    import numpy
+    from typing_extensions import TypeAlias
+
+    from ._native import Responder
+
+logger = logging.getLogger("voice_core.host")
+
+Heard: TypeAlias = "Union[str, Transcript]"
+Spoken: TypeAlias = "Union[bytes, Audio, AudioChunk, numpy.ndarray[Any, Any]]"
+
+
+class SpeechToText(Protocol):
+    """A speech recogniser of your own: a class with this one method; inheriting from this one is not necessary.
+
+    An attribute ``name`` says how errors, metrics and logs name it. Default: the name of the class.
+    """
+
+    def transcribe(
+        self, request: TranscribeRequest, /
+    ) -> Union[Heard, Awaitable[Heard], Iterable[Transcript], AsyncIterable[Transcript]]:
+        """Transcribes one utterance.
+
+        Plain or ``async``. Returns the words, or yields interim transcripts and at last a final one. Without speech the
+        words are empty.
+        """
+        ...
+
+
+class LanguageModel(Protocol):
+    """A language model of your own: a class with this one method; inheriting from this one is not necessary.
+
+    An attribute ``name`` says how errors, metrics and logs name it. Default: the name of the class.
+    """
+
+    def generate(
+        self, request: GenerateRequest, /
+    ) -> Union[str, Awaitable[str], Iterable[str], AsyncIterable[str]]:
+        """Writes the answer to a prompt.
+
+        Plain or ``async``. Returns the text, or yields it piece by piece: speech begins with the first sentence.
+        """
+        ...
+
+
+class TextToSpeech(Protocol):
+    """A voice of your own: a class with this one method; inheriting from this one is not necessary.
+
+    An attribute ``name`` says how errors, metrics and logs name it (default: the name of the class), an attribute ``sample_rate``
+    how many samples a second bytes and arrays have (default: 24000).
+    """
+
+    def synthesize(
+        self, request: SynthesisRequest, /
+    ) -> Union[Spoken, Awaitable[Spoken], Iterable[Spoken], AsyncIterable[Spoken]]:
+        """Speaks a text.
+
+        Plain or ``async``. Returns the sound, or yields it chunk by chunk, all of one rate: mono 16-bit little-endian samples as
+        bytes, an array of samples, or `Audio`.
+        """
+        ...
+
+
+class ConversationStore(Protocol):
+    """A conversation store of your own: a class with these methods; inheriting from this one is not necessary.
+
+    All may be plain or ``async``. A session, a message and a turn are dictionaries that can be written as JSON: keep them
+    as they are. Ids are strings that sort by age. An attribute ``name`` says how errors name it.
+    """
+
+    def create_session(self, *, session: Dict[str, Any]) -> Union[None, Awaitable[None]]:
+        """Creates a session. An id that exists already is left as it is."""
+        ...
+
+    def session(self, *, id: str) -> Union[Optional[Mapping[str, Any]], Awaitable[Optional[Mapping[str, Any]]]]:
+        """A session, or None."""
+        ...
+
+    def list_sessions(
+        self, *, user: Optional[str], status: Optional[str], limit: int, before: Optional[str]
+    ) -> Union[Mapping[str, Any], Awaitable[Mapping[str, Any]]]:
+        """Sessions older than the one with the id `before`, newest first: ``{"items": […], "has_more": bool}``."""
+        ...
+
+    def set_metadata(self, *, id: str, metadata: Dict[str, Any]) -> Union[bool, Awaitable[bool]]:
+        """Replaces a session's metadata. False: no such session."""
+        ...
+
+    def end_session(self, *, id: str, at: str) -> Union[bool, Awaitable[bool]]:
+        """Ends an active session. False: there is no such session, or it was over already."""
+        ...
+
+    def delete_session(self, *, id: str) -> Union[bool, Awaitable[bool]]:
+        """Deletes a session with its messages. False: no such session."""
+        ...
+
+    def save_turn(
+        self, *, turn_id: str, session: Dict[str, Any], messages: List[Dict[str, Any]]
+    ) -> Union[bool, Awaitable[bool]]:
+        """Saves a turn: all of it or nothing, once per turn id. False: it had been saved before.
+
+        The session is created when its id is unknown; otherwise only its `last_activity_at` moves, never backwards.
+        """
+        ...
+
+    def messages(
+        self, *, session_id: str, limit: int, before: Optional[str]
+    ) -> Union[Mapping[str, Any], Awaitable[Mapping[str, Any]]]:
+        """The latest messages older than the one with the id `before`, oldest first: ``{"items": […], "has_more": bool}``."""
+        ...
+
+    def expire_idle(self, *, idle_since: str, at: str) -> Union[int, Awaitable[int]]:
+        """Marks active sessions whose last activity is before `idle_since` as expired at `at`; says how many."""
+        ...
+
+    def delete_over(self, *, ended_before: str) -> Union[int, Awaitable[int]]:
+        """Deletes sessions that ended or expired before that time, with their messages; says how many."""
+        ...
+
+    def close(self) -> Union[None, Awaitable[None]]:
+        """Finishes what is under way and closes. Closing again is fine."""
+        ...
+
+
+class _Threads:
+    """Daemon threads that are kept for the next piece of work: the interpreter does not wait for them when it exits."""
+
+    _MOST_IDLE = 8
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._idle: List["queue.SimpleQueue[Callable[[], None]]"] = []
+
+    def run(self, work: Callable[[], None]) -> None:
+        with self._lock:
+            inbox = self._idle.pop() if self._idle else None
+        if inbox is None:
+            inbox = queue.SimpleQueue()
+            threading.Thread(target=self._serve, args=(inbox,), name="voice-core-host", daemon=True).start()
+        inbox.put(work)
+
+    def _serve(self, inbox: "queue.SimpleQueue[Callable[[], None]]") -> None:
+        while True:
+            inbox.get()()
+            with self._lock:
+                if len(self._idle) >= self._MOST_IDLE:
+                    return
+                self._idle.append(inbox)
+
+
+class _OwnLoop:
+    """An event loop of the library's own, for agents that belong to none."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._loop: Optional[asyncio.AbstractEventLoop] = None
+        self.thread: Optional[threading.Thread] = None
+
+    def get(self) -> asyncio.AbstractEventLoop:
+        import asyncio
+
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                self.thread = threading.Thread(target=self._loop.run_forever, name="voice-core-loop", daemon=True)
+                self.thread.start()
+            return self._loop
+
+    def stop(self) -> None:
+        """Cancels what runs on it, as `asyncio.run` does, but waits only a moment."""
+        loop, thread = self._loop, self.thread
+        if loop is None or thread is None:
+            return
+        import asyncio
+
+        async def end() -> None:
+            tasks = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in tasks:
+                task.cancel()
+            if tasks:
+                await asyncio.wait(tasks, timeout=1)
+            loop.stop()
+
+        asyncio.run_coroutine_threadsafe(end(), loop)
+        thread.join(timeout=2)
+
+
+_threads = _Threads()
+_own_loop = _OwnLoop()
+
+
+def _forget() -> None:
+    """A forked child has the memory of its parent's threads, but not the threads."""
+    global _threads, _own_loop
+    _threads, _own_loop = _Threads(), _OwnLoop()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
+
+
+def stop() -> None:
+    """Ends what the interpreter would otherwise leave in the middle when it exits."""
+    _own_loop.stop()
+
+
+def on_own_loop() -> bool:
+    """Whether this thread runs the library's own event loop."""
+    return threading.current_thread() is _own_loop.thread
+
+
+class _Adaptor:
+    """Passes requests of the native half on to an object of the host."""
+
+    _method: str
+
+    def __init__(self, target: object, loop: Optional[asyncio.AbstractEventLoop]) -> None:
+        self.name = str(getattr(target, "name", None) or type(target).__name__)
+        self._target = target
+        self._loop = loop
+
+    def _send(self, answer: Responder, item: Any) -> bool:
+        raise NotImplementedError
+
+    def _run(self, answer: Responder, method: Callable[..., Any], *arguments: Any, **named: Any) -> None:
+        def call() -> Any:
+            return method(*arguments, **named)
+
+        if inspect.iscoroutinefunction(method) or inspect.isasyncgenfunction(method):
+            self._on_loop(answer, call)
+        else:
+            _threads.run(lambda: self._on_thread(answer, call))
+
+    def _on_thread(self, answer: Responder, call: Callable[[], Any]) -> None:
+        try:
+            result = call()
+            if inspect.isawaitable(result) or hasattr(result, "__aiter__"):
+                self._on_loop(answer, lambda: result)
+                return
+            if isinstance(result, _PIECES) or not hasattr(result, "__iter__"):
+                self._send(answer, result)
+            else:
+                for item in result:
+                    if not self._send(answer, item):
+                        break
+            answer.finish()
+        except BaseException as error:  # also SystemExit: it is the provider's failure, not the program's end
+            self._fail(answer, error)
+
+    def _on_loop(self, answer: Responder, call: Callable[[], Any]) -> None:
+        import asyncio
+
+        async def drive() -> None:
+            try:
+                result = call()
+                if hasattr(result, "__aiter__"):
+                    await self._iterate(answer, result)
+                else:
+                    self._send(answer, await result)
+                answer.finish()
+            except BaseException as error:
+                self._fail(answer, error)
+                if isinstance(error, asyncio.CancelledError):
+                    raise
+
+        loop = self._loop
+        if loop is None or loop.is_closed() or not loop.is_running():
+            loop = _own_loop.get()
+        started: List[asyncio.Task[None]] = []
+        loop.call_soon_threadsafe(lambda: started.append(loop.create_task(drive())))
+
+        def cancel() -> None:
+            for task in started:
+                task.cancel()
+
+        answer.on_cancel(lambda: loop.call_soon_threadsafe(cancel))
+
+    async def _iterate(self, answer: Responder, items: Any) -> None:
+        try:
+            async for item in items:
+                if not self._send(answer, item):
+                    break
+        finally:
+            close = getattr(items, "aclose", None)
+            if close is not None:
+                await close()
+
+    def _fail(self, answer: Responder, error: BaseException) -> None:
+        import asyncio
+
+        if isinstance(error, VoiceError):
+            after = None if error.retry_after is None else int(error.retry_after * 1000)
+            answer.fail(error.code if type(error) is not VoiceError else None, error.message, error._retryable, after)
+            return
+        if isinstance(error, asyncio.CancelledError):
+            answer.fail(None, "the provider was cancelled")
+            return
+        logger.warning("%s failed", self.name, exc_info=error)
+        code = "TIMEOUT" if isinstance(error, (TimeoutError, asyncio.TimeoutError)) else None
+        answer.fail(code, f"{type(error).__name__}: {error}")
+
+
+_PIECES: Tuple[type, ...] = (str, bytes, bytearray, memoryview, dict, list, Transcript, Audio, AudioChunk)
+
+
+class SttAdaptor(_Adaptor):
+    """Asks a `SpeechToText`."""
+
+    def start(self, pcm: bytes, language: Optional[str], answer: Responder) -> None:
+        """Has the utterance transcribed."""
+        request = TranscribeRequest(Audio(pcm, 16_000), language)
+        self._run(answer, self._target.transcribe, request)  # type: ignore[attr-defined]
+
+    def _send(self, answer: Responder, item: Any) -> bool:
+        if isinstance(item, str):
+            item = Transcript(item)
+        if not isinstance(item, Transcript):
+            raise TypeError(f"{self.name} gave {type(item).__name__}; a str or a Transcript is expected")
+        return answer.send_transcript(item.text, item.final, item.language)
+
+
+class LlmAdaptor(_Adaptor):
+    """Asks a `LanguageModel`."""
+
+    def start(self, request_json: str, answer: Responder) -> None:
+        """Has the answer written."""
+        fields = json.loads(request_json)
+        messages = tuple(PromptMessage(m["role"], m["content"]) for m in fields["messages"])
+        request = GenerateRequest(messages, fields["max_tokens"], fields["temperature"])
+        self._run(answer, self._target.generate, request)  # type: ignore[attr-defined]
+
+    def _send(self, answer: Responder, item: Any) -> bool:
+        if not isinstance(item, str):
+            raise TypeError(f"{self.name} gave {type(item).__name__}; a str is expected")
+        return answer.send_text(item)
+
+
+class TtsAdaptor(_Adaptor):
+    """Asks a `TextToSpeech`."""
+
+    def start(self, text: str, language: Optional[str], answer: Responder) -> None:
+        """Has the text spoken."""
+        self._run(answer, self._target.synthesize, SynthesisRequest(text, language))  # type: ignore[attr-defined]
+
+    def _send(self, answer: Responder, item: Any) -> bool:
+        rate = int(getattr(self._target, "sample_rate", 24_000))
+        if isinstance(item, (bytes, bytearray, memoryview)):
+            return answer.send_audio(bytes(item), rate)
+        if hasattr(item, "__array_interface__"):
+            item = Audio.from_numpy(item, rate)
+        if not isinstance(item, (Audio, AudioChunk)):
+            raise TypeError(f"{self.name} gave {type(item).__name__}; bytes, an array or Audio is expected")
+        if getattr(item, "channels", 1) != 1:
+            raise TypeError(f"{self.name} gave sound of several channels; mono is expected")
+        return answer.send_audio(item.pcm, item.sample_rate)
+
+
+class StoreAdaptor(_Adaptor):
+    """Asks a `ConversationStore`."""
+
+    def start(self, method: str, arguments_json: str, answer: Responder) -> None:
+        """Has one method run."""
+        run = getattr(self._target, method, None)
+        if run is None and method == "close":
+            answer.finish()
+        elif run is None:
+            answer.fail(None, f"it has no method {method}")
+        else:
+            self._run(answer, run, **json.loads(arguments_json))
+
+    def _send(self, answer: Responder, item: Any) -> bool:
+        return answer.send_text(json.dumps(item))

@@ -1,0 +1,315 @@
+"""The blocking agent."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import deque
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Callable, Deque, Dict, Iterator, Mapping, Optional, Type, TypeVar, Union
+
+from . import _types
+from ._core import Core, Request
+from ._native import Agent as NativeAgent
+from ._native import EventStream
+from ._types import Message, Page, Reply, Session, TurnEvent
+from ._waiting import wait
+
+if TYPE_CHECKING:
+    from ._audio import AudioSource
+    from .config import Assistant, CircuitBreaker, Config, Limits, Local, Provider, RateLimit, Retry, Timeout
+    from ._host import ConversationStore, LanguageModel, SpeechToText, TextToSpeech
+
+T = TypeVar("T")
+BATCH = 64
+
+
+class Turn:
+    """One turn: iterate over its events, or ask for its reply.
+
+    It begins with the first of these. Leaving it before its end cancels it, as `cancel` does from any thread; nothing is
+    stored then.
+    """
+
+    def __init__(self, agent: VoiceAgent, request: Request) -> None:
+        self._agent = agent
+        self._request = request
+        self._stream: Optional[EventStream] = None
+        self._ready: Deque[TurnEvent] = deque()
+        self._cancelled = self._over = False
+        self._reply: Optional[Reply] = None
+
+    def __iter__(self) -> Iterator[TurnEvent]:
+        return self
+
+    def __next__(self) -> TurnEvent:
+        while not self._ready:
+            if self._over:
+                raise StopIteration
+            self._pull()
+        return self._ready.popleft()
+
+    def _pull(self) -> None:
+        try:
+            if self._stream is None:
+                self._stream = wait(self._agent._native().stream(self._request.input(), *self._request.options))
+                if self._cancelled:
+                    self._stream.cancel()
+            batch = wait(self._stream.next_batch(BATCH))
+        except BaseException:
+            self._over = True
+            self.cancel()
+            raise
+        self._over = not batch
+        for record in batch:
+            event = _types.event(*record)
+            if isinstance(event, _types.Done):
+                self._reply = event.reply
+            if event is not None:
+                self._ready.append(event)
+
+    def reply(self) -> Reply:
+        """Runs the turn to its end.
+
+        Raises
+        ------
+        VoiceError
+            As `VoiceAgent.converse`.
+        """
+        for _ in self:
+            pass
+        if self._reply is None:
+            from ._errors import TurnCancelledError
+
+            raise TurnCancelledError("the turn had ended without a reply")
+        return self._reply
+
+    def cancel(self) -> None:
+        """Cancels the turn. Any thread, any number of times."""
+        self._cancelled = True
+        if self._stream is not None:
+            self._stream.cancel()
+
+    def __enter__(self) -> Turn:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.cancel()
+
+
+class Sessions:
+    """The conversations that are kept, and their messages.
+
+    With `user`, only that user's are reachable: any other is a `SessionNotFoundError`.
+    """
+
+    def __init__(self, agent: VoiceAgent, user: Optional[str] = None) -> None:
+        self._agent = agent
+        self._user = user
+
+    def _run(self, method: str, convert: Callable[[Any], T], **arguments: object) -> T:
+        answer = wait(self._agent._native().sessions(method, json.dumps({"user": self._user, **arguments})))
+        return convert(json.loads(answer))
+
+    def for_user(self, user: str) -> Sessions:
+        """The sessions of one user."""
+        return Sessions(self._agent, user)
+
+    def create(self, *, metadata: Optional[Mapping[str, Any]] = None) -> Session:
+        """Starts a session with your own data."""
+        return self._run("create", _types.session, metadata=metadata)
+
+    def get(self, id: str) -> Session:
+        """A session."""
+        return self._run("get", _types.session, id=id)
+
+    def list(
+        self, *, status: Optional[str] = None, limit: int = 20, before: Optional[str] = None
+    ) -> Page[Session]:
+        """Sessions, newest first: at most `limit` (1 to 100), of one `status`, older than the session `before`."""
+        return self._run("list", _types.session_page, status=status, limit=limit, before=before)
+
+    def history(self, id: str, *, limit: int = 20, before: Optional[str] = None) -> Page[Message]:
+        """The latest messages of a session, oldest first: at most `limit` (1 to 100), older than the message `before`."""
+        return self._run("history", _types.message_page, id=id, limit=limit, before=before)
+
+    def set_metadata(self, id: str, metadata: Mapping[str, Any]) -> None:
+        """Replaces your own data of a session."""
+        return self._run("set_metadata", _types.nothing, id=id, metadata=metadata)
+
+    def end(self, id: str) -> None:
+        """Ends a session: it takes no more turns."""
+        return self._run("end", _types.nothing, id=id)
+
+    def delete(self, id: str) -> None:
+        """Deletes a session with its messages."""
+        return self._run("delete", _types.nothing, id=id)
+
+    def expire_idle(self) -> int:
+        """Marks sessions that were idle for too long (``limits.session_idle_minutes``) as expired; says how many."""
+        return self._run("expire_idle", int)
+
+    def delete_over(self, age_seconds: float) -> int:
+        """Deletes sessions that have been over for that long, with their messages; says how many."""
+        return self._run("delete_over", int, age_seconds=age_seconds)
+
+
+class VoiceAgent:
+    """Speech in, speech out: hears, thinks, answers, remembers. Blocks; `AsyncVoiceAgent` is the same for asyncio.
+
+    Any number of threads may use one agent. While a call waits, other threads of Python run on, and Ctrl-C cancels it.
+
+    Parameters
+    ----------
+    config
+        The config document as a mapping, or the path of a ``.json`` or ``.toml`` file. The parameters below have the same names
+        as its keys, and win over it.
+    stt, llm, tts
+        Who hears, thinks and speaks: ``"provider/model"``; a mapping that says more; a list of these, tried in order; or
+        an object of your own (`SpeechToText`, `LanguageModel`, `TextToSpeech`). Default: local models.
+    storage
+        Where conversations are kept: ``"sqlite:PATH"``, ``"memory"``, or an object of your own (`ConversationStore`). Default: an
+        SQLite file in the user's data folder.
+    assistant
+        Who the agent is: ``{"system_prompt": …, "language": …}``.
+    limits, retry, timeouts, circuit_breaker, rate_limit, local, warm_up, log_level
+        As in the config document.
+
+    Raises
+    ------
+    InvalidRequestError
+        The config is wrong (the message names the path of the fault), or models are missing (it names the command that
+        fetches them).
+    StorageError
+        The store cannot be opened.
+    """
+
+    def __init__(
+        self,
+        config: Union[None, str, os.PathLike[str], Config] = None,
+        *,
+        stt: Union[None, str, Provider, list[Union[str, Provider]], SpeechToText] = None,
+        llm: Union[None, str, Provider, list[Union[str, Provider]], LanguageModel] = None,
+        tts: Union[None, str, Provider, list[Union[str, Provider]], TextToSpeech] = None,
+        storage: Union[None, str, ConversationStore] = None,
+        assistant: Optional[Assistant] = None,
+        limits: Optional[Limits] = None,
+        retry: Optional[Retry] = None,
+        timeouts: Optional[Timeout] = None,
+        circuit_breaker: Optional[CircuitBreaker] = None,
+        rate_limit: Optional[RateLimit] = None,
+        local: Optional[Local] = None,
+        warm_up: Optional[bool] = None,
+        log_level: Optional[str] = None,
+    ) -> None:
+        given: Dict[str, object] = dict(locals())
+        for name in ("self", "config"):
+            del given[name]
+        self._core = Core(config, given)
+        self._native()
+
+    @classmethod
+    def local(cls, storage: Union[None, str, ConversationStore] = None) -> VoiceAgent:
+        """An agent that runs offline with local models: ``python -m voice_core models fetch`` gets them."""
+        return cls(stt="local", llm="local", tts="local", storage=storage)
+
+    def _native(self) -> NativeAgent:
+        try:
+            return wait(self._core.making(None))
+        except BaseException:
+            self._core.failed()
+            raise
+
+    def turn(
+        self,
+        audio: Optional[AudioSource] = None,
+        *,
+        text: Optional[str] = None,
+        sample_rate: Optional[int] = None,
+        channels: int = 1,
+        session: Optional[str] = None,
+        user: Optional[str] = None,
+        language: Optional[str] = None,
+        deadline: Optional[float] = None,
+        speak: bool = True,
+    ) -> Turn:
+        """One turn about something said or typed: iterate over its events.
+
+        Takes the same parameters as `converse`, and raises the same errors while it is iterated.
+        """
+        return Turn(
+            self, Request(audio, text, sample_rate, channels, session, user, language, deadline, speak)
+        )
+
+    def converse(
+        self,
+        audio: Optional[AudioSource] = None,
+        *,
+        text: Optional[str] = None,
+        sample_rate: Optional[int] = None,
+        channels: int = 1,
+        session: Optional[str] = None,
+        user: Optional[str] = None,
+        language: Optional[str] = None,
+        deadline: Optional[float] = None,
+        speak: bool = True,
+    ) -> Reply:
+        """One whole turn: hears the audio, answers, saves both messages.
+
+        Parameters
+        ----------
+        audio
+            What was said: the path of a file of any common format, a file's bytes, an open binary file, `Audio`, or a numpy
+            array.
+        text
+            What was typed, in place of audio.
+        sample_rate, channels
+            Of an array, and of bytes that are raw 16-bit samples.
+        session
+            The session to continue. One that is unknown, or none at all, starts a fresh session.
+        user
+            Whose turn it is; another user's session is never reached.
+        language
+            The language that is spoken (BCP 47).
+        deadline
+            How long the turn may take, in seconds. Default: ``limits.turn_seconds`` (120).
+        speak
+            Whether the answer is spoken.
+
+        Raises
+        ------
+        ValidationError
+            The audio is not acceptable, or nobody speaks in it.
+        VoiceTimeoutError
+            The deadline passed.
+        VoiceError
+            A provider or the store failed. Nothing is stored then.
+        """
+        request = Request(audio, text, sample_rate, channels, session, user, language, deadline, speak)
+        return _types.reply(wait(self._native().turn(request.input(), *request.options)))
+
+    @property
+    def sessions(self) -> Sessions:
+        """The sessions and their history."""
+        return Sessions(self)
+
+    def warm_up(self) -> None:
+        """Makes every provider ready (models loaded, connections opened), so that the first turn is as fast as the next."""
+        wait(self._native().warm_up())
+
+    def close(self) -> None:
+        """Cancels turns that are running, finishes what is being saved, and closes the store. Closing twice is fine."""
+        made = self._core.close()
+        if made is not None:
+            wait(wait(made).close())
+
+    def __enter__(self) -> VoiceAgent:
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        self.close()

@@ -1,0 +1,286 @@
+"""What comes back: replies, events, sessions; and what a provider of your own is asked."""
+
+from __future__ import annotations
+
+import html
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Dict, Generic, List, Mapping, Optional, Tuple, TypeVar, Union, cast
+
+from ._audio import Audio
+from ._errors import VoiceError, from_fields
+from ._native import Reply as NativeReply
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a turn gives back. In Jupyter it plays itself."""
+
+    transcript: str = field(repr=False)
+    """What the user said."""
+    text: str = field(repr=False)
+    """What the agent answered."""
+    audio: Audio
+    """The answer's sound; empty when speech failed (see `audio_error`) or was not wanted."""
+    audio_error: Optional[VoiceError]
+    """Why sound is missing or incomplete although there is text."""
+    language: Optional[str]
+    """The language of the user's words, when the recogniser told: a BCP 47 tag such as ``en``."""
+    session_id: str
+    """The session, new or continued."""
+    turn_id: str
+    """This turn."""
+    user_message_id: str = field(repr=False)
+    """The stored message of the user."""
+    assistant_message_id: str = field(repr=False)
+    """The stored message of the agent."""
+    timings: Mapping[str, Optional[float]]
+    """When each stage came through, in milliseconds from the start of the turn; None: did not happen."""
+    usage: Mapping[str, float] = field(repr=False)
+    """What was used, as far as the providers say."""
+
+    def _repr_html_(self) -> str:
+        sound = self.audio._repr_html_() if self.audio else ""
+        said, answered = html.escape(self.transcript), html.escape(self.text)
+        return f"<div><p><em>{said}</em></p><p>{answered}</p>{sound}</div>"
+
+
+@dataclass(frozen=True)
+class Started:
+    """The turn was admitted."""
+
+    session_id: str
+    """The session, new or continued."""
+    turn_id: str
+    """This turn."""
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """What the user said. A speech recogniser of your own yields it, too."""
+
+    text: str = field(repr=False)
+    """Everything recognised so far; a later transcript replaces an earlier one."""
+    final: bool = True
+    """Whether this is the last word on it."""
+    language: Optional[str] = None
+    """A BCP 47 tag such as ``en``, when the recogniser told."""
+
+
+@dataclass(frozen=True)
+class TextDelta:
+    """The next piece of the answer's text."""
+
+    text: str = field(repr=False)
+    """The piece."""
+
+
+@dataclass(frozen=True)
+class AudioChunk:
+    """The next piece of the answer's sound, gapless with the one before; every chunk of a turn has the same rate."""
+
+    pcm: bytes = field(repr=False)
+    """Mono 16-bit little-endian samples."""
+    sample_rate: int
+    """Samples a second."""
+
+    @property
+    def duration(self) -> float:
+        """How long it lasts, in seconds."""
+        return len(self.pcm) / 2 / self.sample_rate
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """A provider call ended."""
+
+    stage: str
+    """``stt``, ``llm`` or ``tts``."""
+    provider: str
+    """The provider that served it, for example ``openai/gpt-transcribe``."""
+    first_result_ms: Optional[float]
+    """From the call to its first result, in milliseconds."""
+    total_ms: float
+    """From the call to its end, in milliseconds."""
+    attempts: int
+    """How many attempts were made, over all providers of the stage."""
+
+
+@dataclass(frozen=True)
+class AudioFailed:
+    """Speech failed after text existed; the turn goes on without (the rest of) its sound."""
+
+    error: VoiceError
+    """Why."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """The turn is complete and stored: the last event of a turn that succeeds."""
+
+    reply: Reply
+    """Its reply."""
+
+
+TurnEvent = Union[Started, Transcript, TextDelta, AudioChunk, Metrics, AudioFailed, Done]
+"""What happens in a turn, in order. A turn that fails ends with an exception instead of `Done`."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """One conversation."""
+
+    id: str
+    """Its id."""
+    user: Optional[str]
+    """Whose it is."""
+    status: str
+    """``active``, ``ended`` or ``expired``."""
+    metadata: Mapping[str, Any]
+    """Your own data."""
+    created_at: datetime
+    """When it was started."""
+    last_activity_at: datetime
+    """When it last took a turn."""
+    ended_at: Optional[datetime]
+    """When it ended or expired."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """One stored message."""
+
+    id: str
+    """Its id."""
+    session_id: str
+    """The session it belongs to."""
+    turn_id: str
+    """The turn in which it was said."""
+    role: str
+    """Who said it: ``user`` or ``assistant``."""
+    content: str = field(repr=False)
+    """What was said."""
+    created_at: datetime
+    """When it was said."""
+    audio_ref: Optional[str] = None
+    """Where its sound is kept, if it is."""
+
+
+@dataclass(frozen=True)
+class Page(Generic[T]):
+    """Part of a longer list."""
+
+    items: List[T]
+    """The items."""
+    has_more: bool
+    """Whether there are more beyond this page."""
+
+
+@dataclass(frozen=True)
+class TranscribeRequest:
+    """A request to transcribe one utterance."""
+
+    audio: Audio
+    """The utterance: 16 kHz, mono."""
+    language: Optional[str]
+    """The language to expect (BCP 47); None: detect it."""
+
+
+@dataclass(frozen=True)
+class PromptMessage:
+    """One message of a prompt."""
+
+    role: str
+    """``system``, ``user`` or ``assistant``."""
+    content: str = field(repr=False)
+    """What is said."""
+
+
+@dataclass(frozen=True)
+class GenerateRequest:
+    """A request to write an answer."""
+
+    messages: Tuple[PromptMessage, ...]
+    """The prompt: system first, then history, then what the user just said."""
+    max_tokens: int
+    """The most tokens to write."""
+    temperature: float
+    """The sampling temperature, 0 to 2."""
+
+
+@dataclass(frozen=True)
+class SynthesisRequest:
+    """A request to speak a piece of text."""
+
+    text: str = field(repr=False)
+    """What to say: one sentence or a few."""
+    language: Optional[str]
+    """The language of the text (BCP 47), when it is known."""
+
+
+def reply(native: NativeReply) -> Reply:
+    """The reply for one of the native half."""
+    fields: Dict[str, Any] = json.loads(native.json())
+    rate, failed = fields.pop("sample_rate"), fields.pop("audio_error")
+    fields.pop("audio_seconds")
+    fields["timings"] = fields.pop("timings_ms")
+    return Reply(
+        audio=Audio._of_reply(native, rate), audio_error=None if failed is None else from_fields(failed), **fields
+    )
+
+
+def event(kind: str, record: str, attachment: Union[bytes, NativeReply, None]) -> Optional[TurnEvent]:
+    """The event for one of the native half; None for a kind that this version does not know."""
+    if kind == "done":
+        return Done(reply(cast(NativeReply, attachment)))
+    fields: Dict[str, Any] = json.loads(record)
+    if kind == "audio":
+        return AudioChunk(cast(bytes, attachment), fields["sample_rate"])
+    if kind == "text":
+        return TextDelta(fields["text"])
+    if kind == "transcript":
+        return Transcript(fields["text"], fields["final"], fields["language"])
+    if kind == "started":
+        return Started(fields["session_id"], fields["turn_id"])
+    if kind == "audio_failed":
+        return AudioFailed(from_fields(fields["error"]))
+    if kind == "metrics":
+        del fields["type"]
+        return Metrics(**fields)
+    return None
+
+
+def _time(text: Optional[str]) -> Optional[datetime]:
+    """RFC 3339 as the library writes it: in UTC, with up to nine digits of a second."""
+    if text is None:
+        return None
+    seconds, _, fraction = text.rstrip("Z").partition(".")
+    return datetime.fromisoformat(f"{seconds}.{fraction[:6]:0<6}+00:00")
+
+
+def session(fields: Dict[str, Any]) -> Session:
+    """The session for one of the native half."""
+    times = {name: _time(fields.get(name)) for name in ("created_at", "last_activity_at", "ended_at")}
+    return Session(**cast(Dict[str, Any], {**fields, **times}))
+
+
+def message(fields: Dict[str, Any]) -> Message:
+    """The message for one of the native half."""
+    return Message(**{**fields, "created_at": _time(fields["created_at"])})
+
+
+def session_page(fields: Dict[str, Any]) -> Page[Session]:
+    """The page of sessions for one of the native half."""
+    return Page([session(item) for item in fields["items"]], fields["has_more"])
+
+
+def message_page(fields: Dict[str, Any]) -> Page[Message]:
+    """The page of messages for one of the native half."""
+    return Page([message(item) for item in fields["items"]], fields["has_more"])
+
+
+def nothing(_: object) -> None:
+    """For what gives nothing."""

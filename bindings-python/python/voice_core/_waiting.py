@@ -1,0 +1,44 @@
+"""Waiting for the native half: blocking, or on an event loop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from . import _host
+from ._errors import InvalidRequestError
+
+if TYPE_CHECKING:
+    from ._native import Pending
+
+T = TypeVar("T")
+
+
+def wait(pending: Pending[T]) -> T:
+    """Blocks this thread; other threads of Python run on. Ctrl-C cancels the work."""
+    if _host.on_own_loop():
+        pending.cancel()
+        raise InvalidRequestError(
+            "a blocking call was made on the library's own event loop, as in an async provider; use AsyncVoiceAgent there"
+        )
+    return pending.wait()
+
+
+async def awaited(pending: Pending[T], *, shared: bool = False) -> T:
+    """Waits on the running event loop; cancelling the task cancels the work, unless it is shared with others."""
+    import asyncio
+
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[None] = loop.create_future()
+
+    def end() -> None:
+        if not ended.done():
+            ended.set_result(None)
+
+    pending.on_done(lambda: loop.call_soon_threadsafe(end))
+    try:
+        await ended
+    except asyncio.CancelledError:
+        if not shared:
+            pending.cancel()
+        raise
+    return pending.result()

@@ -1,0 +1,32 @@
+//! Log records for Python's `logging`.
+
+use std::sync::Arc;
+
+use pyo3::prelude::*;
+
+use crate::{courier::LOGS, error::run};
+
+/// Sends log records of `level` and above to `sink(level, target, message, fields_json)`, on a thread of the library; `None`: to
+/// nobody.
+#[pyfunction]
+#[pyo3(signature = (level, sink=None))]
+pub(crate) fn set_log_sink(py: Python<'_>, level: &str, sink: Option<Py<PyAny>>) -> PyResult<()> {
+    run(py, || {
+        let Some(sink) = sink.map(Arc::new) else {
+            voice_bridge::logging::clear_sink();
+            return Ok(());
+        };
+        voice_bridge::logging::set_sink(
+            level,
+            Arc::new(move |level, target, message, fields| {
+                let (sink, target) = (Arc::clone(&sink), target.to_owned());
+                let (message, fields) = (message.to_owned(), fields.to_owned());
+                LOGS.send(move |py| {
+                    if let Err(error) = sink.bind(py).call1((level, target, message, fields)) {
+                        error.write_unraisable(py, Some(sink.bind(py)));
+                    }
+                });
+            }),
+        )
+    })
+}

@@ -1,0 +1,25 @@
+#!/bin/sh
+# Builds the wheel, installs it into an environment under target/, and tests what was installed.
+#
+# VOICE_CORE_MODELS names the folder of the local models. Arguments go to pytest.
+set -eu
+cd "$(dirname "$0")"
+root=$(cd .. && pwd)
+target=${CARGO_TARGET_DIR:-$root/target}
+venv=$target/python-venv
+python=$venv/bin/python
+
+[ -x "$python" ] || "${PYTHON:-python3}" -m venv "$venv"
+"$python" -c 'import maturin, mypy, numpy, pyright, pytest' 2>/dev/null ||
+    "$python" -m pip install --quiet 'maturin>=1.9,<2' 'mypy>=1.18' 'numpy' 'pyright>=1.1.400' 'pytest>=8'
+
+rm -rf "$target/wheels-testing"
+"$python" -m maturin build --quiet --profile dev --features testing --out "$target/wheels-testing"
+"$python" -m pip install --quiet --force-reinstall --no-deps "$target"/wheels-testing/*.whl
+
+cd tests
+"$python" -m mypy --config-file ../pyproject.toml -p voice_core
+"$python" -m mypy --config-file ../pyproject.toml conformance.py ../generate.py
+"$python" -m mypy.stubtest voice_core._native --allowlist stubtest-allowlist.txt --ignore-unused-allowlist --mypy-config-file ../pyproject.toml
+"$venv/bin/pyright" --pythonpath "$python" --verifytypes voice_core --ignoreexternal
+exec "$python" -m pytest -q -c ../pyproject.toml . "$@"

@@ -1,0 +1,389 @@
+"""Plays the scenarios of `tests/conformance` through the asyncio agent. `python conformance.py [NAME…]` prints the verdicts."""
+
+from __future__ import annotations
+
+import array
+import asyncio
+import dataclasses
+import json
+import pathlib
+import sys
+from typing import Any, AsyncIterator, Callable, Dict, Iterator, List, Optional, Set
+
+import voice_core
+from voice_core import Audio, AsyncVoiceAgent, Done, Reply, Transcript, VoiceError, _errors, _native
+
+FOLDER = pathlib.Path(__file__).resolve().parents[2] / "tests" / "conformance"
+ROLES = ("stt", "llm", "tts", "store")
+
+
+class Mismatch(Exception):
+    """What was found is not what is expected."""
+
+
+def scenarios() -> Iterator[Dict[str, Any]]:
+    """Every scenario, the defaults filled in."""
+    defaults = json.loads((FOLDER / "defaults.json").read_text())
+    for path in sorted(FOLDER.glob("*.json")):
+        for scenario in json.loads(path.read_text()).get("scenarios", ()):
+            scenario["config"] = {**defaults["config"], **scenario.get("config", {})}
+            scenario["hosts"] = {**defaults["hosts"], **scenario.get("hosts", {})}
+            yield scenario
+
+
+def impossible(scenario: Dict[str, Any]) -> Optional[str]:
+    """Why a scenario cannot be played in this language."""
+    needs = set(scenario.get("needs", ()))
+    if "panic" in needs:
+        return "Python has exceptions, which other scenarios throw, and no panics"
+    if "testing" in needs and not hasattr(_native, "_fail_with"):
+        return "built without the functions that fail on purpose"
+    return None
+
+
+class Host:
+    """A provider or a store that plays scripts."""
+
+    def __init__(self, role: str, script: Dict[str, Any]) -> None:
+        self.name = f"host/{role}"
+        self._script = script
+        self.calls = self.cancelled = 0
+        self.asked: Set[Callable[[], object]] = set()
+
+    def _next(self, scripts: List[Any], index: int) -> List[Dict[str, Any]]:
+        self.calls += 1
+        for tell in list(self.asked):
+            tell()
+        return scripts[min(index, len(scripts) - 1)] if scripts else []
+
+    async def _play(self, script: List[Dict[str, Any]], words: Dict[str, object]) -> AsyncIterator[Any]:
+        try:
+            for action in script:
+                if "wait_ms" in action:
+                    await asyncio.sleep(action["wait_ms"] / 1000)
+                elif "hang" in action:
+                    await asyncio.Event().wait()
+                elif "throw" in action:
+                    raise RuntimeError(action["throw"])
+                elif "fail" in action:
+                    raise failure(**action["fail"])
+                elif "no_answer" in action:
+                    raise VoiceError("no answer", retryable=False)
+                elif "transcript" in action:
+                    text = filled(action["transcript"], words)
+                    yield Transcript(text, action["final"], action.get("language"))
+                elif "text" in action:
+                    yield filled(action["text"], words)
+                elif "audio_ms" in action:
+                    rate = action["sample_rate"]
+                    yield Audio(array.array("h", [1000] * (rate * action["audio_ms"] // 1000)).tobytes(), rate)
+                else:
+                    yield action["json"]
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+
+    async def transcribe(self, request: voice_core.TranscribeRequest) -> AsyncIterator[Any]:
+        words = {"samples": len(request.audio.pcm) // 2, "language": request.language or "none"}
+        async for item in self._play(self._next(self._script["calls"], self.calls), words):
+            yield item
+
+    async def generate(self, request: voice_core.GenerateRequest) -> AsyncIterator[Any]:
+        messages = request.messages
+        words = {"last": messages[-1].content, "count": len(messages), "system": messages[0].content}
+        async for item in self._play(self._next(self._script["calls"], self.calls), words):
+            yield item
+
+    async def synthesize(self, request: voice_core.SynthesisRequest) -> AsyncIterator[Any]:
+        async for item in self._play(self._next(self._script["calls"], self.calls), {}):
+            yield item
+
+
+class Store(Host):
+    """A conversation store that plays a script for each method."""
+
+    def __init__(self, script: Dict[str, Any]) -> None:
+        super().__init__("store", script)
+
+    def __getattr__(self, method: str) -> Any:
+        if method.startswith("_"):
+            raise AttributeError(method)
+
+        async def run(**_: object) -> Any:
+            answer = None
+            async for item in self._play(self._next([self._script["methods"].get(method, [])], 0), {}):
+                answer = item
+            return answer
+
+        return run
+
+
+def failure(
+    message: str, code: Optional[str] = None, retryable: Optional[bool] = None, retry_after_ms: Optional[int] = None
+) -> VoiceError:
+    """What a provider of the host raises for a failure record."""
+    kind = VoiceError if code is None else _errors.CLASSES[code]
+    return kind(message, retryable=retryable, retry_after=None if retry_after_ms is None else retry_after_ms / 1000)
+
+
+def filled(value: Any, words: Dict[str, object]) -> Any:
+    """Puts words in place of their names in every string."""
+    if isinstance(value, str):
+        for name, word in words.items():
+            value = value.replace("{" + name + "}", str(word))
+        return value
+    if isinstance(value, list):
+        return [filled(item, words) for item in value]
+    if isinstance(value, dict):
+        return {key: filled(item, words) for key, item in value.items()}
+    return value
+
+
+def match(path: str, expected: Any, found: Any) -> None:
+    """Raises when something is not as expected."""
+    if isinstance(expected, dict) and any(key.startswith("$") for key in expected):
+        good: Dict[str, Callable[[Any], bool]] = {
+            "$contains": lambda value: value in found,
+            "$length": lambda value: len(found) == value,
+            "$min": lambda value: found >= value,
+            "$max": lambda value: found <= value,
+        }
+        for key, value in expected.items():
+            if found is None or not good[key](value):
+                raise Mismatch(f"{path}: expected {expected}, found {found!r}")
+    elif isinstance(expected, dict):
+        if not isinstance(found, dict):
+            raise Mismatch(f"{path}: expected an object, found {found!r}")
+        for key, value in expected.items():
+            if key not in found:
+                raise Mismatch(f"{path}.{key}: missing")
+            match(f"{path}.{key}", value, found[key])
+    elif isinstance(expected, list):
+        if not isinstance(found, list) or len(found) != len(expected):
+            raise Mismatch(f"{path}: expected {len(expected)} items, found {found!r}")
+        for index, value in enumerate(expected):
+            match(f"{path}[{index}]", value, found[index])
+    elif expected != found or isinstance(expected, bool) != isinstance(found, bool):
+        raise Mismatch(f"{path}: expected {expected!r}, found {found!r}")
+
+
+def error_fields(error: Optional[BaseException]) -> Optional[Dict[str, Any]]:
+    """An exception as the scenarios write it."""
+    if error is None:
+        return None
+    if isinstance(error, asyncio.CancelledError):
+        return {"code": "CANCELLED"}
+    if not isinstance(error, VoiceError):
+        raise error
+    after = error.retry_after
+    return {
+        "code": error.code,
+        "kind": error.kind,
+        "stage": error.stage,
+        "message": error.message,
+        "retryable": error.retryable,
+        "retry_after_ms": None if after is None else round(after * 1000),
+        "provider": error.provider,
+        "http_status": error.http_status,
+    }
+
+
+def reply_fields(reply: Reply) -> Dict[str, Any]:
+    """A reply as the scenarios write it."""
+    fields = {field.name: getattr(reply, field.name) for field in dataclasses.fields(reply)}
+    fields["sample_rate"], fields["audio_seconds"] = reply.audio.sample_rate, reply.audio.duration
+    fields["audio_error"] = error_fields(reply.audio_error)
+    return fields
+
+
+def event_fields(events: List[voice_core.TurnEvent]) -> Dict[str, Any]:
+    """The events of a stream as the scenarios write them."""
+    names = {
+        voice_core.Started: "started",
+        Transcript: "transcript",
+        voice_core.TextDelta: "text",
+        voice_core.AudioChunk: "audio",
+        voice_core.AudioFailed: "audio_failed",
+        Done: "done",
+    }
+    order = [names[type(event)] for event in events if not isinstance(event, voice_core.Metrics)]
+    failed = next((event.error for event in events if isinstance(event, voice_core.AudioFailed)), None)
+    return {
+        "order": list(dict.fromkeys(order)),
+        "transcripts": [dataclasses.asdict(event) for event in events if isinstance(event, Transcript)],
+        "text": "".join(event.text for event in events if isinstance(event, voice_core.TextDelta)),
+        "audio_seconds": sum(event.duration for event in events if isinstance(event, voice_core.AudioChunk)),
+        "metrics": sorted({event.stage for event in events if isinstance(event, voice_core.Metrics)}),
+        "audio_failed": error_fields(failed),
+    }
+
+
+EVENTS = {"text": voice_core.TextDelta, "audio": voice_core.AudioChunk, "transcript": Transcript, "started": voice_core.Started}
+
+
+def tone(seconds: float, sample_rate: int, channels: int, amplitude: int) -> Audio:
+    """The sound of a scenario."""
+    frames = int(seconds * sample_rate)
+    period = array.array("h", [amplitude] * (40 * channels) + [-amplitude] * (40 * channels))
+    samples = (period * (frames // 80 + 1))[: frames * channels]
+    return Audio(samples.tobytes(), sample_rate, channels)
+
+
+def parameters(step: Dict[str, Any]) -> Dict[str, Any]:
+    """What a turn is called with."""
+    given, options = step["input"], dict(step.get("options", {}))
+    if "deadline_ms" in options:
+        options["deadline"] = options.pop("deadline_ms") / 1000
+    if "text" in given:
+        return {"text": given["text"], **options}
+    if "hex" in given:
+        return {"audio": bytes.fromhex(given["hex"]), **options}
+    if "path" in given:
+        return {"audio": given["path"], **options}
+    audio = tone(**given["tone"])
+    if given["as"] == "wav":
+        return {"audio": audio.encode("wav"), **options}
+    if given["as"] == "f32":
+        return {"audio": (audio.numpy() / 32768).astype("float32"), "sample_rate": audio.sample_rate, **options}
+    return {"audio": audio, **options}
+
+
+class Player:
+    """One scenario under way."""
+
+    def __init__(self, scenario: Dict[str, Any]) -> None:
+        self._scenario = scenario
+        self._saved: Dict[str, object] = {}
+        self.hosts: Dict[str, Host] = {}
+        for role in ROLES:
+            script = scenario["hosts"].get(role)
+            if script is not None:
+                self.hosts[role] = Store(script) if role == "store" else Host(role, script)
+
+    async def play(self) -> None:
+        """Plays it; raises what is not as expected."""
+        config: Any = dict(self._scenario["config"])
+        config.update({"storage" if role == "store" else role: host for role, host in self.hosts.items()})
+        agent = AsyncVoiceAgent(config)
+        if "build" in self._scenario:
+            found = await outcome(agent.__aenter__())
+            return match("build", self._scenario["build"], {"error": error_fields(found) if isinstance(found, BaseException) else None})
+        async with agent:
+            for number, step in enumerate(self._scenario["steps"]):
+                copies = [self._step(agent, filled(step, {**self._saved, "n": n})) for n in range(step.get("copies", 1))]
+                for result in await asyncio.gather(*copies, return_exceptions=True):
+                    if isinstance(result, Mismatch):
+                        raise Mismatch(f"step {number + 1}: {result}")
+                    if isinstance(result, BaseException):
+                        raise result
+            await self._after()
+
+    async def _after(self) -> None:
+        expected = self._scenario.get("after", {})
+        for patience in range(500, -1, -1):
+            found = {role: {"calls": host.calls, "cancelled": host.cancelled} for role, host in self.hosts.items()}
+            try:
+                return match("after", expected, found)
+            except Mismatch:
+                if not patience:
+                    raise
+                await asyncio.sleep(0.01)
+
+    async def _step(self, agent: AsyncVoiceAgent, step: Dict[str, Any]) -> None:
+        events: List[voice_core.TurnEvent] = []
+        found = await outcome(self._done(agent, step, events))
+        if "abandon" in step:
+            return
+        fields: Dict[str, Any] = {}
+        if isinstance(found, BaseException):
+            fields["error"] = error_fields(found)
+        elif isinstance(found, Reply):
+            fields["reply"] = reply_fields(found)
+        else:
+            fields["value"] = value_fields(found)
+        if step["do"] == "stream":
+            fields["events"] = event_fields(events)
+        if "expect" in step:
+            match("found", step["expect"], fields)
+        elif "error" in fields:
+            raise Mismatch(f"it failed: {fields['error']}")
+        for name, field in step.get("save", {}).items():
+            self._saved[name] = (fields.get("reply") or fields["value"])[field]
+
+    async def _done(self, agent: AsyncVoiceAgent, step: Dict[str, Any], events: List[voice_core.TurnEvent]) -> Any:
+        kind = step["do"]
+        if kind == "close":
+            return await agent.close()
+        if kind == "warm_up":
+            return await agent.warm_up()
+        if kind == "fail_with":
+            return getattr(_native, "_fail_with")(step["code"])
+        if kind == "sessions":
+            arguments = dict(step.get("arguments", {}))
+            sessions = agent.sessions.for_user(arguments.pop("user")) if "user" in arguments else agent.sessions
+            return await getattr(sessions, step["method"])(**arguments)
+        run = self._streamed(agent, step, events) if kind == "stream" else agent.converse(**parameters(step))
+        work = asyncio.ensure_future(run)
+        when = step.get("cancel", "")
+        if when == "start":
+            asyncio.get_running_loop().call_soon(work.cancel)
+        elif when in ROLES:
+            loop, host = asyncio.get_running_loop(), self.hosts[when]
+            host.asked.add(lambda: loop.call_soon_threadsafe(work.cancel))
+        return await work
+
+    async def _streamed(self, agent: AsyncVoiceAgent, step: Dict[str, Any], events: List[voice_core.TurnEvent]) -> Any:
+        def reached(when: Optional[str], event: voice_core.TurnEvent) -> bool:
+            return when is not None and when.startswith("event:") and isinstance(event, EVENTS[when[6:]])
+
+        async for event in agent.turn(**parameters(step)):
+            events.append(event)
+            if reached(step.get("abandon"), event):
+                return None
+            if reached(step.get("cancel"), event):
+                task = asyncio.current_task()
+                assert task is not None
+                task.cancel()
+            if isinstance(event, Done):
+                return event.reply
+        raise Mismatch("the stream ended without a reply")
+
+
+async def outcome(work: Any) -> Any:
+    """What comes of some work: its result, or its exception."""
+    try:
+        return await work
+    except (VoiceError, asyncio.CancelledError) as error:
+        return error
+
+
+def value_fields(value: Any) -> Any:
+    """A session, a page or a number as the scenarios write it."""
+    return dataclasses.asdict(value) if dataclasses.is_dataclass(value) and not isinstance(value, type) else value
+
+
+def main(wanted: List[str]) -> int:
+    """Plays the scenarios whose names contain one of the words; gives the exit status."""
+    passed = failed = 0
+    for scenario in scenarios():
+        name = scenario["name"]
+        if wanted and not any(word in name for word in wanted):
+            continue
+        why = impossible(scenario)
+        if why is not None:
+            print(f"n/a - {name}: {why}")
+            continue
+        try:
+            asyncio.run(asyncio.wait_for(Player(scenario).play(), 60))
+        except Exception as error:
+            failed += 1
+            print(f"FAIL - {name}: {type(error).__name__}: {error}")
+        else:
+            passed += 1
+            print(f"ok - {name}")
+    print(f"python: {passed} passed, {failed} failed")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,100 @@
+"""What is shipped: the command, the examples, the types, and a conversation with the real models."""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import wave
+
+import pytest
+from conftest import ROOT
+
+from voice_core import AudioChunk, TextDelta, Transcript, VoiceAgent, models
+
+SAID = "ever tried ever failed"
+PACKAGE = ROOT / "bindings-python"
+
+
+def command(*arguments, **options):
+    return subprocess.run(
+        [sys.executable, "-m", "voice_core", *map(str, arguments)], capture_output=True, text=True, timeout=600, **options
+    )
+
+
+def test_a_recording_is_answered_offline(models, recording):
+    with VoiceAgent.local(storage="memory") as agent:
+        events = list(agent.turn(recording, deadline=600))
+    reply = events[-1].reply
+    assert SAID in re.sub(r"[^a-z ]", "", reply.transcript.lower())
+    assert reply.text and reply.audio.duration > 0.5
+    assert any(isinstance(e, AudioChunk) for e in events)
+    assert "".join(e.text for e in events if isinstance(e, TextDelta)) == reply.text
+    assert [e.text for e in events if isinstance(e, Transcript) and e.final] == [reply.transcript]
+
+
+def test_the_command_answers_a_recording(models, recording, tmp_path):
+    out = tmp_path / "answer.wav"
+    done = command("converse", recording, "--storage", "memory", "-o", out, "--deadline", 600, "--json")
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert SAID in re.sub(r"[^a-z ]", "", answer["transcript"].lower()) and answer["audio"] == str(out)
+    with wave.open(str(out)) as file:
+        assert file.getnframes() / file.getframerate() == pytest.approx(answer["audio_seconds"], abs=0.01)
+
+
+def test_the_command_says_what_is_wrong(tmp_path):
+    done = command("converse", tmp_path / "none.wav", "--storage", "memory", "--stt", "none", "--llm", "nobody")
+    assert done.returncode == 1 and "nobody" in done.stderr and "INVALID_REQUEST" in done.stderr
+    assert command("converse").returncode == 2
+    assert command("--version").stdout.startswith("voice-core ")
+
+
+def test_the_command_lists_and_verifies_models(models, tmp_path):
+    listed = json.loads(command("models", "list", "--json").stdout)
+    assert any(model["default"] and model["present"] for model in listed)
+    assert "there" in command("models", "list").stdout
+    done = command("models", "verify", "--folder", tmp_path)
+    assert done.returncode == 1 and "models fetch" in done.stderr
+
+
+def test_models_are_listed_and_fetched_from_a_mirror(tmp_path):
+    assert not any(model.present for model in models.list_all(tmp_path))
+    with pytest.raises(Exception, match="nobody"):
+        models.fetch(["nobody"], tmp_path)
+
+
+def examples():
+    readme = (PACKAGE / "README.md").read_text()
+    for number, block in enumerate(re.findall(r"```python\n(.*?)```", readme, re.S)):
+        yield pytest.param(block, id=f"README-{number + 1}")
+    for path in sorted((ROOT / "examples" / "python").glob("*.py")):
+        yield pytest.param(path.read_text(), id=path.name)
+
+
+@pytest.mark.parametrize("program", list(examples()))
+def test_every_example_runs(program, models, recording, tmp_path):
+    (tmp_path / "question.wav").write_bytes(recording.read_bytes())
+    environment = {**os.environ, "DATABASE_URL": "memory"}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+
+
+def test_the_types_of_the_config_are_current():
+    done = subprocess.run([sys.executable, PACKAGE / "generate.py", "--check"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_package_says_that_it_is_typed():
+    import voice_core
+
+    assert (pathlib.Path(voice_core.__file__).parent / "py.typed").exists()

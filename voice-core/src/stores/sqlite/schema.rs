@@ -1,0 +1,95 @@
+//! The tables, as numbered migrations. They only ever go forward: one that was released is never edited.
+//!
+//! Times are microseconds since 1970, ids the 16 bytes of their UUID, so that newer ones sort after older ones.
+
+use std::path::Path;
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use super::error::explain;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Marks a file as ours, in SQLite's header: `vcor`.
+const APPLICATION_ID: i32 = i32::from_be_bytes(*b"vcor");
+
+/// Number `n` brings a database from version `n` to `n + 1`.
+const MIGRATIONS: &[&str] = &["
+    CREATE TABLE sessions (
+        key              INTEGER PRIMARY KEY,
+        id               BLOB    NOT NULL UNIQUE CHECK (length(id) = 16),
+        user             TEXT,
+        status           TEXT    NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'ended', 'expired')),
+        metadata         TEXT    NOT NULL DEFAULT '{}',
+        created_at       INTEGER NOT NULL,
+        last_activity_at INTEGER NOT NULL,
+        ended_at         INTEGER
+    ) STRICT;
+    CREATE INDEX sessions_by_user   ON sessions (user, id);
+    CREATE INDEX sessions_by_status ON sessions (status, id);
+    CREATE INDEX sessions_idle      ON sessions (last_activity_at) WHERE status = 'active';
+    CREATE INDEX sessions_over      ON sessions (ended_at) WHERE ended_at IS NOT NULL;
+
+    CREATE TABLE turns (
+        key     INTEGER PRIMARY KEY,
+        id      BLOB    NOT NULL UNIQUE CHECK (length(id) = 16),
+        session INTEGER NOT NULL REFERENCES sessions (key) ON DELETE CASCADE
+    ) STRICT;
+    CREATE INDEX turns_by_session ON turns (session);
+
+    -- The key is the order in which messages were said.
+    CREATE TABLE messages (
+        key        INTEGER PRIMARY KEY,
+        id         BLOB    NOT NULL UNIQUE CHECK (length(id) = 16),
+        session    INTEGER NOT NULL REFERENCES sessions (key) ON DELETE CASCADE,
+        turn       BLOB    NOT NULL CHECK (length(turn) = 16),
+        role       TEXT    NOT NULL CHECK (role IN ('user', 'assistant', 'system', 'tool')),
+        content    TEXT    NOT NULL DEFAULT '',
+        audio_ref  TEXT,
+        created_at INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX messages_by_session ON messages (session);
+"];
+
+/// Brings the database to the newest version, whatever other process is doing the same.
+pub(super) fn migrate(connection: &Connection, path: &Path) -> Result<()> {
+    let failed = |error| explain(path, error);
+    if check(connection, path)? == MIGRATIONS.len() {
+        return Ok(());
+    }
+    let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate).map_err(failed)?;
+    let version = check(&transaction, path)?;
+    for migration in &MIGRATIONS[version..] {
+        transaction.execute_batch(migration).map_err(failed)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(failed)?;
+    transaction.pragma_update(None, "user_version", MIGRATIONS.len() as i64).map_err(failed)?;
+    transaction.commit().map_err(failed)
+}
+
+/// The version of a database that this library may use; 0 is an empty file.
+pub(super) fn check(connection: &Connection, path: &Path) -> Result<usize> {
+    let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
+    let read = || {
+        let tables = connection.query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get::<_, i64>(0))?;
+        Ok((number("application_id")?, number("user_version")?, tables))
+    };
+    let (owner, version, tables) = read().map_err(|error| explain(path, error))?;
+    if owner != i64::from(APPLICATION_ID) {
+        if owner == 0 && version == 0 && tables == 0 {
+            return Ok(0);
+        }
+        let message = format!("{} is the database of another program: name another file", path.display());
+        return Err(Error::new(ErrorKind::Storage, message));
+    }
+    let newest = MIGRATIONS.len();
+    usize::try_from(version).ok().filter(|version| *version <= newest).ok_or_else(|| {
+        Error::new(
+            ErrorKind::StorageTooNew,
+            format!(
+                "{} was written by a newer voice-core (its schema is number {version}, this one knows {newest}): update \
+                 voice-core, or name another file",
+                path.display()
+            ),
+        )
+    })
+}

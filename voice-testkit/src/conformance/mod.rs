@@ -1,0 +1,95 @@
+//! What every implementation of a trait must do, written once and run against each: the shipped ones and a host's own.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use voice_core::store::MemoryStore;
+//! use voice_testkit::conformance;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! let report = conformance::conversations("memory", async || Ok(Arc::new(MemoryStore::new()) as _)).await;
+//! assert!(report.passed(), "{report}");
+//! # }
+//! ```
+
+mod conversations;
+
+use std::{fmt, panic::AssertUnwindSafe, sync::Arc};
+
+use futures_util::{FutureExt, future::BoxFuture};
+use voice_core::{ConversationStore, Error, Result};
+
+pub use conversations::CONVERSATIONS;
+
+/// Why a case failed: what was expected and what was found instead.
+pub type Outcome = Result<(), String>;
+
+/// One thing that an implementation of `T` must do.
+pub struct Case<T: ?Sized + 'static> {
+    /// What must hold, as a statement.
+    pub name: &'static str,
+    check: fn(Arc<T>) -> BoxFuture<'static, Outcome>,
+}
+
+impl<T: ?Sized + Send + Sync> Case<T> {
+    /// Tries it on a fresh, empty implementation. A panic in that is a failure too.
+    ///
+    /// # Errors
+    /// What was expected and what was found instead.
+    pub async fn run(&self, subject: Arc<T>) -> Outcome {
+        let run = AssertUnwindSafe((self.check)(subject)).catch_unwind();
+        run.await.unwrap_or_else(|_| Err("it panicked".into()))
+    }
+}
+
+/// How an implementation did in every case. `Display` lists them, a line each.
+#[derive(Clone, Debug)]
+pub struct Report {
+    subject: String,
+    outcomes: Vec<(&'static str, Outcome)>,
+}
+
+impl Report {
+    /// Whether every case passed.
+    #[must_use]
+    pub fn passed(&self) -> bool {
+        self.outcomes.iter().all(|(_, outcome)| outcome.is_ok())
+    }
+
+    /// The cases in their order, and how each went.
+    pub fn outcomes(&self) -> impl Iterator<Item = (&'static str, &Outcome)> {
+        self.outcomes.iter().map(|(name, outcome)| (*name, outcome))
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let passed = self.outcomes.iter().filter(|(_, outcome)| outcome.is_ok()).count();
+        writeln!(f, "{}: {passed} of {} cases pass", self.subject, self.outcomes.len())?;
+        self.outcomes.iter().try_for_each(|(name, outcome)| match outcome {
+            Ok(()) => writeln!(f, "  pass  {name}"),
+            Err(why) => writeln!(f, "  FAIL  {name}: {why}"),
+        })
+    }
+}
+
+/// Runs every case of [`CONVERSATIONS`], each on a store of its own that `open` makes: empty, and not closed.
+pub async fn conversations<F>(subject: impl Into<String>, open: F) -> Report
+where
+    F: AsyncFn() -> Result<Arc<dyn ConversationStore>>,
+{
+    let mut outcomes = Vec::new();
+    for case in CONVERSATIONS {
+        let outcome = match open().await {
+            Ok(store) => case.run(store).await,
+            Err(error) => Err(told(&error)),
+        };
+        outcomes.push((case.name, outcome));
+    }
+    Report { subject: subject.into(), outcomes }
+}
+
+/// An error in a line.
+fn told(error: &Error) -> String {
+    format!("{}: {error}", error.code())
+}

@@ -1,0 +1,43 @@
+//! `cargo xtask bench`: the measurements, in release mode.
+
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{project::Project, setup};
+
+/// What the usual Python ways of reading audio need, to be measured beside ours.
+const INGEST_PEERS: &[&str] = &["av", "soundfile", "soxr", "numpy"];
+
+pub fn run(arguments: &[String]) -> Result<bool> {
+    let project = Project::here();
+    let names = names(&project)?;
+    let (name, rest) = match arguments.split_first() {
+        Some((name, rest)) if names.contains(name) => (name, rest),
+        _ => bail!("say what to measure: {}", names.join(", ")),
+    };
+    let built = project.cargo(&["build", "--release", "-p", "voice-bench", "--bin", name]).status()?;
+    if !built.success() {
+        bail!("the measurement could not be built");
+    }
+    let mut command = Command::new(project.target.join("release").join(name));
+    command.current_dir(&project.root).stdin(Stdio::null());
+    if name == "ingest" {
+        setup::system_packages(&project)?;
+        command.arg(setup::python(&project, "ingest", INGEST_PEERS)?);
+    }
+    let status = command.args(rest).status().with_context(|| format!("cannot start the measurement {name}"))?;
+    Ok(status.success())
+}
+
+/// The measurements that there are: the programs of `benches`.
+fn names(project: &Project) -> Result<Vec<String>> {
+    let folder = project.root.join("benches/src/bin");
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(&folder).with_context(|| format!("cannot list {}", folder.display()))? {
+        let path = entry?.path();
+        names.extend(path.file_stem().map(|name| name.to_string_lossy().into_owned()));
+    }
+    names.sort();
+    Ok(names)
+}
