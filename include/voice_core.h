@@ -441,7 +441,7 @@ vc_error *vc_reply_audio_error(const vc_reply *reply);
 // Writes the sound to a file, in the format that its name says (`.wav`, `.ogg`, …). Blocks; any thread.
 vc_status vc_reply_save_audio(const vc_reply *reply, const char *path, vc_error **error);
 
-// The sound as a file's bytes; `format`: `wav`, `ogg`, `mulaw`, `alaw`, `pcm`. `*result` is the caller's to free. Any thread.
+// The sound as a file's bytes; `format`: `wav`, `ogg_opus`, `mu_law`, `a_law`, `pcm`. `*result` is the caller's to free. Any thread.
 vc_status vc_reply_encode_audio(const vc_reply *reply,
                                 const char *format,
                                 vc_bytes **result,

@@ -46,7 +46,7 @@ public struct Reply: Sendable {
     /// The answer's sound, mono; copied from the library at each call.
     public func samples() -> [Int16] { [Int16](littleEndian: native.pcm()) }
 
-    /// The answer's sound as a file's bytes: `wav`, `ogg`, `mulaw`, `alaw` or `pcm`.
+    /// The answer's sound as a file's bytes: `wav`, `ogg_opus`, `mu_law`, `a_law` or `pcm`.
     public func encoded(_ format: String = "wav") throws -> Data {
         try translated { try native.encoded(format: format) }
     }
@@ -86,7 +86,7 @@ public enum TurnEvent: Sendable {
         case .metrics(let stage, let provider, let firstResultMs, let totalMs, let attempts):
             self = .metrics(
                 CallMetrics(
-                    stage: stage, provider: provider, firstResult: firstResultMs.map { .milliseconds($0) },
+                    stage: stage, provider: provider, firstResult: firstResultMs.map { Duration.milliseconds($0) },
                     total: .milliseconds(totalMs), attempts: Int(attempts)))
         case .audioFailed(let error): self = .audioFailed(VoiceError(error))
         case .done(let reply): self = .done(Reply(reply))
@@ -161,10 +161,11 @@ public struct TurnEvents: AsyncSequence, Sendable {
         }
 
         private mutating func pull() async throws {
-            let turn = try turn ?? Turn(stream: translated(begin))
+            let turn: Turn
+            if let begun = self.turn { turn = begun } else { turn = Turn(stream: try translated(begin)) }
             self.turn = turn
             // The native layer's futures know nothing of the task's cancellation.
-            let batch = try await translated {
+            let batch = try await awaited {
                 try await withTaskCancellationHandler {
                     try await turn.stream.nextBatch(max: Self.batch)
                 } onCancel: {

@@ -163,7 +163,7 @@ public struct Sessions: Sendable {
 
     private func call<T: Decodable>(_ method: String, _ arguments: [String: JSONValue]) async throws -> T {
         let arguments = String(decoding: try JSONEncoder().encode(arguments), as: UTF8.self)
-        let answer = try await translated { try await native.sessions(method: method, argumentsJson: arguments) }
+        let answer = try await awaited { try await native.sessions(method: method, argumentsJson: arguments) }
         return try JSONDecoder().decode(T.self, from: Data(answer.utf8))
     }
 }

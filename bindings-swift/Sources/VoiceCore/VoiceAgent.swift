@@ -34,7 +34,7 @@ public final class VoiceAgent: Sendable {
             tts: tts.map { TtsHost(name: $0.name, host: TtsBridge($0)) },
             store: store.map { StoreHost(name: $0.name, host: StoreBridge($0)) }
         )
-        native = try await translated { try await Agent.build(configJson: config, hosts: hosts) }
+        native = try await awaited { try await Agent.build(configJson: config, hosts: hosts) }
         sessions = Sessions(native)
     }
 
@@ -64,7 +64,7 @@ public final class VoiceAgent: Sendable {
         let options = TurnOptions(
             session: session, user: user, language: language, deadlineMs: deadline?.milliseconds, speak: speak)
         let call = native.turn(input: input.lowered, options: options)
-        return try await translated {
+        return try await awaited {
             // The native layer's futures know nothing of the task's cancellation.
             try await withTaskCancellationHandler {
                 Reply(try await call.reply())
@@ -87,13 +87,13 @@ public final class VoiceAgent: Sendable {
 
     /// Makes every provider ready, so that the first turn is as fast as the others.
     public func warmUp() async throws {
-        try await translated { try await native.warmUp() }
+        try await awaited { try await native.warmUp() }
     }
 
     /// Cancels what runs, finishes what is being saved. A second time is fine; any other use afterwards is a ``VoiceError`` of kind
     /// `closed`. An agent that is simply let go stops its turns too.
     public func close() async throws {
-        try await translated { try await native.shutDown() }
+        try await awaited { try await native.shutDown() }
     }
 
     /// The version of the library, the same in every language.

@@ -56,7 +56,7 @@ public struct VoiceError: Error, Sendable, LocalizedError, CustomStringConvertib
         message = details.detail
         stage = details.stage
         retryable = details.retryable
-        retryAfter = details.retryAfterMs.map { .milliseconds(Int64(clamping: $0)) }
+        retryAfter = details.retryAfterMs.map { Duration.milliseconds(Int64(clamping: $0)) }
         provider = details.provider
         httpStatus = Int(details.httpStatus)
     }
@@ -99,7 +99,8 @@ func translated<T>(_ call: () throws -> T) throws -> T {
     do { return try call() } catch { throw raised(error) }
 }
 
-func translated<T>(_ call: () async throws -> T) async throws -> T {
+/// The same for calls that are waited for. A name of its own, since an asynchronous context would prefer it to the other.
+func awaited<T>(_ call: () async throws -> T) async throws -> T {
     do { return try await call() } catch { throw raised(error) }
 }
 

@@ -2337,7 +2337,7 @@ public func FfiConverterTypeLogSink_lower(_ value: LogSink) -> UInt64 {
 public protocol ReplyProtocol: AnyObject, Sendable {
     
     /**
-     * The sound as a file of `format` (`wav`, `ogg`, `mulaw`, `alaw`, `pcm`).
+     * The sound as a file of `format` (`wav`, `ogg_opus`, `mu_law`, `a_law`, `pcm`).
      */
     func encoded(format: String) throws  -> Data
     
@@ -2414,7 +2414,7 @@ open class Reply: ReplyProtocol, @unchecked Sendable {
 
     
     /**
-     * The sound as a file of `format` (`wav`, `ogg`, `mulaw`, `alaw`, `pcm`).
+     * The sound as a file of `format` (`wav`, `ogg_opus`, `mu_law`, `a_law`, `pcm`).
      */
 open func encoded(format: String)throws  -> Data  {
     return try  FfiConverterData.lift(try rustCallWithError(FfiConverterTypeFailure_lift) {

@@ -81,7 +81,7 @@ private final class Scenario: @unchecked Sendable {
         guard build == .null else { throw Mismatch("the agent was built") }
         for step in scenario["steps"].items {
             let copies = step["copies"].number.map { Int($0) } ?? 1
-            let saved = saved
+            let saved = self.saved
             let kept = try await withThrowingTaskGroup(of: [String: String].self) { group in
                 for copy in 0..<copies { group.addTask { try await self.step(step, copy, saved) } }
                 return try await group.reduce(into: [:]) { $0.merge($1) { $1 } }
@@ -203,7 +203,7 @@ private struct CallOptions: Sendable {
 
     init(_ json: JSONValue) {
         (session, user, language) = (json["session"].text, json["user"].text, json["language"].text)
-        deadline = json["deadline_ms"].number.map { .milliseconds($0) }
+        deadline = json["deadline_ms"].number.map { Duration.milliseconds($0) }
         speak = json["speak"] != .bool(false)
     }
 }
@@ -249,8 +249,8 @@ private struct Seen {
     private(set) var reply: JSONValue = .null
 
     mutating func take(_ event: TurnEvent) {
-        let kind = kind(event)
-        if kind != "metrics", !order.contains(kind) { order.append(kind) }
+        let name = kind(event)
+        if name != "metrics", !order.contains(name) { order.append(name) }
         switch event {
         case .transcript(let heard):
             transcripts.append(["text": .string(heard.text), "final": .bool(heard.isFinal), "language": .text(heard.language)])
@@ -291,7 +291,7 @@ private func value(_ error: any Error) -> JSONValue {
     return [
         "code": .string(error.code.rawValue), "kind": .string(error.kind), "stage": .text(error.stage),
         "message": .string(error.message), "retryable": .bool(error.retryable), "provider": .text(error.provider),
-        "retry_after_ms": error.retryAfter.map { .number(Double($0.milliseconds)) } ?? .null,
+        "retry_after_ms": error.retryAfter.map { JSONValue.number(Double($0.milliseconds)) } ?? .null,
         "http_status": .number(Double(error.httpStatus)),
     ]
 }
@@ -318,7 +318,7 @@ private func match(_ expected: JSONValue, _ found: JSONValue, _ what: String) th
 private func difference(_ expected: JSONValue, _ found: JSONValue) -> String? {
     let no = "expected \(expected.json), found \(found.json)"
     switch (expected, found) {
-    case (.object(let rules), _) where rules.keys.contains { $0.hasPrefix("$") }:
+    case (.object(let rules), _) where rules.keys.contains(where: { $0.hasPrefix("$") }):
         return rules.allSatisfy { holds($0.key, $0.value, found) } ? nil : no
     case (.object(let expected), .object):
         return expected.lazy.compactMap { key, value in difference(value, found[key]).map { "\(key): \($0)" } }.first

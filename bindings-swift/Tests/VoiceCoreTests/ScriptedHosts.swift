@@ -82,8 +82,8 @@ final class Asked: @unchecked Sendable {
     private static func failure(_ of: JSONValue) -> ProviderFailure {
         let retryable: Bool? = if case .bool(let bool) = of["retryable"] { bool } else { nil }
         return ProviderFailure(
-            of["message"].text ?? "", code: of["code"].text.flatMap(VoiceError.Code.init) ?? .provider,
-            retryable: retryable, retryAfter: of["retry_after_ms"].number.map { .milliseconds($0) })
+            of["message"].text ?? "", code: of["code"].text.flatMap(VoiceError.Code.init(rawValue:)) ?? .provider,
+            retryable: retryable, retryAfter: of["retry_after_ms"].number.map { Duration.milliseconds($0) })
     }
 }
 

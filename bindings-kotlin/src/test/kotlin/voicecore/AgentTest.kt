@@ -58,7 +58,7 @@ class AgentTest {
             val reply = agent.converse("Hello")
             assertNull(reply.audioError)
             assertEquals("RIFF", reply.audio.encoded("wav").decodeToString(0, 4))
-            assertEquals("OggS", reply.audio.encoded("ogg").decodeToString(0, 4))
+            assertEquals("OggS", reply.audio.encoded("ogg_opus").decodeToString(0, 4))
             assertFailsWith<VoiceException.Validation> { reply.audio.encoded("nonsense") }
             val file = File.createTempFile("answer", ".wav")
             reply.audio.save(file.path)

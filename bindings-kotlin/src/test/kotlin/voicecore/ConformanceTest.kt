@@ -144,7 +144,7 @@ private class Scenario(private val defaults: JsonObject, private val scenario: J
         Outcome(error = JsonObject(mapOf("code" to JsonPrimitive("CANCELLED"))))
     }
 
-    private suspend fun turn(step: JsonObject): Outcome = coroutineScope {
+    private suspend fun turn(step: JsonObject): Outcome = supervisorScope {
         val cancel = step["cancel"].text()
         val before = asked[cancel]?.calls?.get()
         val call = Options(step["options"])
@@ -155,7 +155,7 @@ private class Scenario(private val defaults: JsonObject, private val scenario: J
             while (before != null && asked.getValue(cancel).calls.get() == before) delay(1)
             turn.cancel()
         }
-        caught { supervisorScope { turn.await() } }
+        caught { turn.await() }
     }
 
     private suspend fun stream(step: JsonObject): Outcome {

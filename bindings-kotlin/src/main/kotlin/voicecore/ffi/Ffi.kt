@@ -4533,7 +4533,7 @@ public object FfiConverterTypeLogSink: FfiConverter<LogSink, Long> {
 public interface ReplyInterface {
     
     /**
-     * The sound as a file of `format` (`wav`, `ogg`, `mulaw`, `alaw`, `pcm`).
+     * The sound as a file of `format` (`wav`, `ogg_opus`, `mu_law`, `a_law`, `pcm`).
      */
     fun `encoded`(`format`: kotlin.String): kotlin.ByteArray
     
@@ -4661,7 +4661,7 @@ open class Reply: Disposable, AutoCloseable, ReplyInterface
 
     
     /**
-     * The sound as a file of `format` (`wav`, `ogg`, `mulaw`, `alaw`, `pcm`).
+     * The sound as a file of `format` (`wav`, `ogg_opus`, `mu_law`, `a_law`, `pcm`).
      */
     @Throws(Failure::class)override fun `encoded`(`format`: kotlin.String): kotlin.ByteArray {
             return FfiConverterByteArray.lift(
