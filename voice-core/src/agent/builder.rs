@@ -231,6 +231,7 @@ impl AgentBuilder {
                 deadline: Duration::from_secs_f64(limits.turn_seconds),
             },
             locks: crate::turn::SessionLocks::default(),
+            saving: crate::turn::Saving::default(),
         };
         let agent = VoiceAgent::from_engine(engine);
         if self.warm_up.unwrap_or(config.warm_up) {

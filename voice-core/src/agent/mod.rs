@@ -8,9 +8,12 @@ pub use builder::{AgentBuilder, Providers};
 pub use sessions::{NewSession, Sessions};
 pub use turn::{Turn, TurnStream};
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use tokio_util::sync::CancellationToken;
@@ -22,6 +25,9 @@ use crate::{
     layer::{LlmService, Stack, SttService, TtsService},
     turn::{Engine, TurnInput},
 };
+
+/// How long closing waits for turns that are being saved.
+const LONGEST_SAVE: Duration = Duration::from_secs(10);
 
 /// Speech in, speech out: hears, thinks, answers, remembers.
 ///
@@ -142,7 +148,10 @@ impl VoiceAgent {
             return Ok(());
         }
         self.inner.cancel.cancel();
-        self.inner.engine.store.close().await
+        let engine = &self.inner.engine;
+        // A turn whose caller has stopped polling it cannot finish saving; it must not keep the agent open for ever.
+        let _unfinished = tokio::time::timeout(LONGEST_SAVE, engine.saving.none()).await;
+        engine.store.close().await
     }
 
     pub(crate) fn engine(&self) -> Result<&Engine> {

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::{
-    locks::{SessionGuard, SessionLocks},
+    locks::{Saving, SessionGuard, SessionLocks},
     machine::{TurnMachine, TurnSettings},
     speech::{Speech, Spoken},
 };
@@ -42,6 +42,8 @@ pub(crate) struct Engine {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) settings: TurnSettings,
     pub(crate) locks: SessionLocks,
+    /// The turns that are being saved: closing waits for them.
+    pub(crate) saving: Saving,
 }
 
 /// What a turn is about.
@@ -157,6 +159,7 @@ impl Engine {
 
     /// Saves a turn, again if the store says that may help: saving is idempotent by turn id.
     async fn save(&self, record: &TurnRecord) -> Result<Saved> {
+        let _saving = self.saving.begin();
         let mut delay = SAVE_DELAY;
         for _ in 1..SAVE_ATTEMPTS {
             match self.store.save_turn(record).await {

@@ -1,11 +1,11 @@
-//! One turn at a time in each session.
+//! One turn at a time in each session, and how many are being saved.
 
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError, Weak},
 };
 
-use tokio::sync::OwnedMutexGuard;
+use tokio::sync::{OwnedMutexGuard, watch};
 
 use crate::id::SessionId;
 
@@ -48,6 +48,31 @@ impl Drop for SessionGuard {
         if gates.get(&self.session).is_some_and(|gate| gate.strong_count() == 0) {
             gates.remove(&self.session);
         }
+    }
+}
+
+/// How many turns are being saved.
+#[derive(Default)]
+pub(crate) struct Saving(watch::Sender<usize>);
+
+impl Saving {
+    /// One more, until the guard is dropped.
+    pub(crate) fn begin(&self) -> impl Drop + use<'_> {
+        struct Guard<'a>(&'a Saving);
+        impl Drop for Guard<'_> {
+            fn drop(&mut self) {
+                self.0.0.send_modify(|count| *count -= 1);
+            }
+        }
+        self.0.send_modify(|count| *count += 1);
+        Guard(self)
+    }
+
+    /// Waits until there is none.
+    pub(crate) async fn none(&self) {
+        // It fails only without a sender, and then nothing is being saved.
+        let mut count = self.0.subscribe();
+        let _gone = count.wait_for(|count| *count == 0).await;
     }
 }
 

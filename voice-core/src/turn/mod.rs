@@ -16,5 +16,5 @@ mod speech;
 
 pub use driver::TurnInput;
 pub(crate) use driver::{Engine, Sink, TurnCall};
-pub(crate) use locks::SessionLocks;
+pub(crate) use locks::{Saving, SessionLocks};
 pub(crate) use machine::TurnSettings;
