@@ -23,7 +23,7 @@ cd tests
 "$python" -m mypy.stubtest voice_core._native --allowlist stubtest-allowlist.txt --ignore-unused-allowlist --mypy-config-file ../pyproject.toml
 # It fetches itself with npm when it first runs; where it cannot, mypy has judged already.
 if "$venv/bin/pyright" --version >/dev/null 2>&1; then
-    "$venv/bin/pyright" --pythonpath "$python" --verifytypes voice_core --ignoreexternal >"$target/python-pyright.txt" ||
+    PATH="$venv/bin:$PATH" "$venv/bin/pyright" --verifytypes voice_core --ignoreexternal >"$target/python-pyright.txt" ||
         { cat "$target/python-pyright.txt"; exit 1; }
     grep 'completeness' "$target/python-pyright.txt"
 fi
