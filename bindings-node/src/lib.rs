@@ -1,6 +1,6 @@
 //! The native half of the npm package `voice-core`. The JavaScript half, in `ts/`, is what users import; see README.md.
 //!
-//! JavaScript names each piece of work by a number and learns the outcome through one function, the [`port`]: one queue per
+//! JavaScript names each piece of work by a number and learns the outcome through one function, the port: one queue per
 //! environment, so that a worker may end, an Electron window reload or a context go away while work is under way, without
 //! anything that could call into what is no longer there. Every export runs behind a guard: a panic is an error.
 //! Memory never crosses by reference: bytes are copied into memory of the engine's own, as Electron asks.
@@ -13,6 +13,8 @@ mod models;
 mod port;
 mod reply;
 #[cfg(feature = "testing")]
+// Checked as a test of its own it exports nothing.
+#[cfg_attr(test, allow(dead_code))]
 mod testing;
 
 use napi_derive::napi;

@@ -1,7 +1,7 @@
 //! The native half of the Python package `voice_core`: converts types and nothing else.
 //!
-//! Everything that takes time is a [`pending::Pending`], which Python waits for or awaits. The library's own threads never take
-//! the interpreter's lock: what they have for Python goes to the [`courier`].
+//! Everything that takes time is a pending call, which Python waits for or awaits. The library's own threads never take
+//! the interpreter's lock: what they have for Python goes to the courier.
 
 mod agent;
 mod courier;

@@ -1,6 +1,6 @@
 //! The command as a person or a script uses it: what it prints where, and its exit status.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::{
     io::Write,

@@ -6,7 +6,7 @@
 //!
 //! A line is `turn TURN SESSION`, `error CODE KIND MESSAGE`, or, from `fill`, `step WHAT`.
 
-#![allow(clippy::print_stdout, clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::print_stdout, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::{path::Path, sync::Arc};
 

@@ -127,10 +127,7 @@ impl Splitter {
         let words =
             spaces.iter().zip(spaces.iter().skip(1)).map(|(space, end)| (*space, &self.buffer[space + 1..*end]));
         let breaks = words.filter(|(_, word)| JOINING.contains(&word.to_lowercase().as_str()));
-        breaks
-            .map(|(at, _)| at)
-            .filter(|at| self.buffer[..*at].trim_start().chars().count() >= SHORTEST_CLAUSE)
-            .next_back()
+        breaks.map(|(at, _)| at).rfind(|at| self.buffer[..*at].trim_start().chars().count() >= SHORTEST_CLAUSE)
     }
 
     fn after_terminator(&self, next: usize) -> Verdict {

@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn an_acronym_is_spelled() {
         let phonemes = Phonemizer::shared(false).unwrap().phonemes("XKQZ").unwrap();
-        assert!(phonemes.contains("kjˈu"), "{phonemes}");
+        assert_eq!(phonemes.replace(['ˈ', 'ˌ'], ""), "ɛkskAkjuzi");
     }
 
     #[test]
