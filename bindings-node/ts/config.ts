@@ -132,6 +132,6 @@ export interface RateLimitOptions {
 export interface LocalConfig {
   /** The folder of the model files. Default: `VOICE_CORE_MODELS`, else `voice-core/models` in the user's data folder. */
   models?: string | null
-  /** How many threads models may use. Default: one less than there are cores, at least 1. */
+  /** How many threads models may use, all together. Default: one less than there are cores, but both of two. */
   threads?: number | null
 }

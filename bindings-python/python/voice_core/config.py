@@ -113,7 +113,7 @@ class Local(TypedDict, total=False):
     """The folder of the model files. Default: ``VOICE_CORE_MODELS``, else ``voice-core/models`` in the user's data
     folder."""
     threads: Optional[int]
-    """How many threads models may use. Default: one less than there are cores, at least 1."""
+    """How many threads models may use, all together. Default: one less than there are cores, but both of two."""
 
 
 ProviderList = Union[str, Provider, List[Union[str, Provider]]]

@@ -4758,7 +4758,7 @@ private let initializationResult: InitializationResult = {
     if (uniffi_voice_core_uniffi_checksum_method_turncall_reply() != 10564) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_voice_core_uniffi_checksum_method_reply_encoded() != 55342) {
+    if (uniffi_voice_core_uniffi_checksum_method_reply_encoded() != 9610) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_voice_core_uniffi_checksum_method_reply_fields() != 10926) {

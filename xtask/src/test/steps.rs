@@ -89,6 +89,11 @@ const STEPS: &[Step] = &[
         folder: Some("bindings-kotlin"),
         ..step("kotlin", "the Kotlin package on the JVM: tests, scenarios", 20, Work::Programs(kotlin))
     },
+    // The last, for it builds the library without the functions that fail on purpose.
+    Step {
+        folder: Some("bindings-uniffi"),
+        ..step("generated", "the generated layers are what the library says", 20, Work::Programs(generated))
+    },
 ];
 
 /// The steps that there are in this checkout.
@@ -198,6 +203,12 @@ fn kotlin(bench: &Bench) -> Result<Vec<Command>> {
     // The library that the step `build` left is the one under test.
     command.env("VOICE_CORE_NATIVE", bench.project.built(""));
     runner(bench, command)
+}
+
+fn generated(bench: &Bench) -> Result<Vec<Command>> {
+    let mut command = bench.project.script("bindings-uniffi/generate.sh");
+    command.arg("--check");
+    one(command)
 }
 
 /// What the player of the conformance scenarios says at its end: `Node: 60 passed, 0 failed`.

@@ -1137,7 +1137,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_voice_core_uniffi_checksum_method_turncall_reply() and 0xFFFF) != 10564) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_voice_core_uniffi_checksum_method_reply_encoded() and 0xFFFF) != 55342) {
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_reply_encoded() and 0xFFFF) != 9610) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_voice_core_uniffi_checksum_method_reply_fields() and 0xFFFF) != 10926) {
