@@ -11,5 +11,5 @@ if [ -z "${VOICE_CORE_NATIVE:-}" ]; then
 fi
 status=0
 mvn -B -ntp test -Dnative.library="$VOICE_CORE_NATIVE" "$@" > target-test.log 2>&1 || status=$?
-grep -E '^(ok|FAIL|n/a) - |^kotlin: |^said: |ERROR|Tests run:' target-test.log || true
+sed -nE '/^(ok|FAIL|n\/a) - |^kotlin: |^said: |ERROR|Tests run:/p' target-test.log
 exit $status
