@@ -438,8 +438,11 @@ async fn heard(speech: Option<&mut Speech>) -> Spoken {
     }
 }
 
-/// Decodes off the async threads.
+/// Decodes, off the async threads when there is something to decode.
 async fn prepare(audio: Audio, limits: audio::AudioLimits) -> Result<Utterance> {
+    if audio.is_short_speech() {
+        return audio::prepare(&audio, &limits);
+    }
     tokio::task::spawn_blocking(move || audio::prepare(&audio, &limits))
         .await
         .unwrap_or_else(|e| Err(Error::internal(format!("preparing the audio stopped: {e}")).with_stage(Stage::Audio)))
