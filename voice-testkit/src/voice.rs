@@ -17,8 +17,8 @@ use voice_core::{
 
 /// Samples of a millisecond.
 const MS: usize = 16;
-/// How long a word is.
-const WORD: usize = 200 * MS;
+/// How long a letter of a word is, and the space after it.
+const LETTER: usize = 40 * MS;
 /// The loudness of the first word; each word has one of its own.
 const FIRST: i16 = 2_000;
 /// Every other loudness above this is sound without words.
@@ -29,7 +29,7 @@ const NOISE: i16 = 1_500;
 /// ```
 /// use voice_testkit::Voice;
 /// let voice = Voice::new();
-/// assert_eq!(voice.say("good morning").len(), 2 * 200 * 16, "200 ms a word at 16 kHz");
+/// assert_eq!(voice.say("good morning").len(), (5 + 8) * 40 * 16, "40 ms a letter or space at 16 kHz");
 /// assert_eq!(voice.understood(&voice.say("good morning")), "good morning");
 /// assert_eq!(voice.understood(&voice.cough(300)), "");
 /// ```
@@ -71,7 +71,7 @@ impl Voice {
         self.words.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The sound of these words: 200 ms each, 16 kHz mono.
+    /// The sound of these words: 40 ms for each letter and for the space after a word, 16 kHz mono.
     #[must_use]
     pub fn say(&self, text: &str) -> Vec<i16> {
         let mut words = self.locked();
@@ -79,7 +79,7 @@ impl Voice {
         for word in text.split_whitespace() {
             let next = FIRST + i16::try_from(words.known.len()).unwrap_or(i16::MAX - FIRST);
             let loudness = *words.known.entry(word.to_owned()).or_insert(next);
-            sound.extend((0..WORD).map(|n| if n % 2 == 0 { loudness } else { -loudness }));
+            sound.extend((0..length(word)).map(|n| if n % 2 == 0 { loudness } else { -loudness }));
         }
         sound
     }
@@ -90,22 +90,24 @@ impl Voice {
         (0..ms * MS).map(|n| if n % 2 == 0 { NOISE } else { -NOISE }).collect()
     }
 
-    /// What the recogniser understands: every word of which at least three quarters are there.
+    /// What the recogniser understands: every word that is there but for its last 20 ms.
     #[must_use]
     pub fn understood(&self, samples: &[i16]) -> String {
         let words = self.locked();
-        let mut counts: Vec<(i16, usize)> = Vec::new();
-        for loudness in samples.iter().map(|s| s.saturating_abs()) {
-            match counts.last_mut() {
+        let named =
+            |loudness: i16| words.known.iter().find(|(_, known)| **known == loudness).map(|(word, _)| word.as_str());
+        let (mut said, mut rest) = (Vec::new(), samples);
+        while let Some(loudness) = rest.first().map(|sample| sample.saturating_abs()) {
+            let same = rest.iter().take_while(|sample| sample.saturating_abs() == loudness).count();
+            let (run, after) = rest.split_at(same);
+            if let Some(word) = named(loudness) {
                 // A word that is said twice in a row is as long as two.
-                Some((same, count)) if *same == loudness && *count < WORD => *count += 1,
-                _ => counts.push((loudness, 1)),
+                let times = (run.len() + 20 * MS) / length(word);
+                said.extend(std::iter::repeat_n(word, times));
             }
+            rest = after;
         }
-        let said = counts.iter().filter(|(_, count)| *count >= WORD * 3 / 4);
-        let text =
-            said.filter_map(|(l, _)| words.known.iter().find(|(_, known)| *known == l).map(|(word, _)| word.as_str()));
-        text.collect::<Vec<_>>().join(" ")
+        said.join(" ")
     }
 
     /// What its recogniser has heard so far, call by call.
@@ -131,6 +133,10 @@ impl Voice {
     pub fn activity(&self) -> VoiceActivity {
         VoiceActivity::new(|| Loud)
     }
+}
+
+fn length(word: &str) -> usize {
+    (word.chars().count() + 1) * LETTER
 }
 
 struct Recogniser(Voice);

@@ -31,7 +31,7 @@ use crate::{
 
 /// How long the end of a session waits for words that are being recognised and turns that are being stored.
 const LAST_WORDS: Duration = Duration::from_secs(5);
-const LAST_SAVES: Duration = Duration::from_secs(10);
+const LAST_SAVES: Duration = Duration::from_secs(5);
 
 /// What is being recognised.
 enum Heard {
@@ -157,6 +157,9 @@ impl Driver {
 
     /// Runs the session to its end.
     pub(super) async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+        let engine = Arc::clone(&self.engine);
+        // The agent's closing waits for what is kept at the end.
+        let _unfinished = engine.saving.begin();
         self.emit(LiveEvent::Started { session_id: self.session.id, sample_rate: self.output_rate });
         if let Some(text) = self.first_message.take() {
             let interruptible = self.config.conversation.greeting_interruptible;
