@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use pyo3::{call::PyCallArgs, prelude::*};
+use pyo3::{prelude::*, types::PyTuple};
 use voice_bridge::{
     ErrorRecord, Outcome, from_host,
     host::{HostLlm, HostStore, HostStt, HostTts, Pcm, Transcript},
@@ -21,6 +21,7 @@ pub(crate) fn hosted<A>(
     adaptor: fn(String, Hosted) -> A,
 ) -> Outcome<Option<A>> {
     let Some(object) = object else { return Ok(None) };
+    CALLS.serve(py)?;
     let name = object.getattr(py, "name").and_then(|name| name.extract::<String>(py));
     let name = name.map_err(|_| ErrorRecord::internal("a host object has no name"))?;
     Ok(Some(adaptor(name, Hosted(Arc::new(object)))))
@@ -30,15 +31,12 @@ impl Hosted {
     /// Calls `start(*arguments)`, which only passes the work on: to an event loop, or to a thread of Python's.
     fn start<A>(&self, arguments: impl FnOnce(Python<'_>) -> PyResult<A> + Send + 'static)
     where
-        A: for<'py> PyCallArgs<'py>,
+        A: for<'py> IntoPyObject<'py, Target = PyTuple, Output = Bound<'py, PyTuple>, Error: Into<PyErr>>,
     {
         let object = Arc::clone(&self.0);
+        // When it fails, the answer is dropped with the arguments, so that its asker learns that none comes.
         CALLS.send(move |py| {
-            let started = arguments(py).and_then(|arguments| object.bind(py).call_method1("start", arguments));
-            if let Err(defect) = started {
-                // The answer was dropped with the arguments, so that its asker learns that none comes.
-                defect.write_unraisable(py, Some(object.bind(py)));
-            }
+            Ok((object.getattr(py, "start")?, arguments(py)?.into_pyobject(py).map_err(Into::into)?.unbind()))
         });
     }
 }
@@ -137,6 +135,7 @@ impl Responder {
     /// Has `callback()` called when nobody wants the answer any more, on a thread of the library.
     fn on_cancel(&self, py: Python<'_>, callback: Py<PyAny>) -> PyResult<()> {
         run(py, || {
+            CALLS.serve(py)?;
             let token = match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
                 Some(Answer::Transcript(answer)) => answer.cancellation(),
                 Some(Answer::Text(answer)) => answer.cancellation(),
@@ -145,7 +144,7 @@ impl Responder {
             };
             runtime::handle()?.spawn(async move {
                 token.cancelled().await;
-                CALLS.send(move |py| drop(callback.call0(py)));
+                CALLS.call(callback);
             });
             Ok(())
         })
