@@ -107,6 +107,7 @@ const errorOf = (error) =>
     retry_after_ms: error.retryAfter ?? null,
     provider: error.provider ?? null,
     http_status: error.httpStatus,
+    reply: error.reply ? replyOf(error.reply) : null,
   }
 
 const replyOf = (reply) => ({

@@ -185,6 +185,7 @@ def error_fields(error: Optional[BaseException]) -> Optional[Dict[str, Any]]:
         "retry_after_ms": None if after is None else round(after * 1000),
         "provider": error.provider,
         "http_status": error.http_status,
+        "reply": reply_fields(error.reply) if error.reply else None,
     }
 
 

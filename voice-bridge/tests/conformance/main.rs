@@ -309,6 +309,7 @@ fn reply_value(reply: &ReplyRecord) -> Value {
 fn error_value(error: &ErrorRecord) -> Value {
     let mut value = json!(error);
     value["message"] = value["detail"].take();
+    value["reply"] = error.reply.as_ref().map_or(Value::Null, reply_value);
     value
 }
 
