@@ -260,7 +260,11 @@ async function play(scenario) {
   for (const [role, script] of Object.entries(scripts)) {
     if (!script) continue
     hosts[role] = new Host(role, script)
-    config[role === 'store' ? 'storage' : role] = hosts[role].object
+    const { object } = hosts[role]
+    const listed = config[role]
+    config[role === 'store' ? 'storage' : role] = Array.isArray(listed)
+      ? listed.map((one) => (one === 'host/0' ? object : one))
+      : object
   }
   let agent
   try {

@@ -310,3 +310,16 @@ async fn sessions(agent: &VoiceAgent, method: &str, arguments: &Arguments) -> Ou
         other => return Err(ErrorRecord::invalid(format!("there is no method {other:?} of sessions"))),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_object_that_is_not_there_is_named_with_its_place() {
+        let config = r#"{"storage": "memory", "llm": ["local", "host/1"]}"#;
+        let error = Agent::build(config, Hosts::default()).wait().err().map(|e| (e.code, e.detail));
+        let expected = "llm[1]: there is no host object 1; 0 were given";
+        assert_eq!(error, Some(("VALIDATION_ERROR".into(), expected.into())));
+    }
+}

@@ -63,10 +63,7 @@ impl<T: Send + 'static> Call<T> {
     }
 
     /// The same for work that watches `token` itself and ends in its own way.
-    pub(crate) fn blocking_with(
-        token: CancellationToken,
-        work: impl FnOnce() -> Outcome<T> + Send + 'static,
-    ) -> Self {
+    pub(crate) fn blocking_with(token: CancellationToken, work: impl FnOnce() -> Outcome<T> + Send + 'static) -> Self {
         Self::spawn_with(token, off_thread(work))
     }
 

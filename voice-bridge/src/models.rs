@@ -76,8 +76,11 @@ pub fn fetch(path: Option<PathBuf>, options_json: &str, progress: impl Fn(String
     Call::blocking_with(token, move || {
         let options = options.map_err(|e| ErrorRecord::invalid(format!("the options of a fetch: {e}")))?;
         let folder = folder(path)?;
-        let mut wanted =
-            FetchOptions::default().models(options.models).force(options.force).keep_packages(options.keep_packages).cancel_on(&watched);
+        let mut wanted = FetchOptions::default()
+            .models(options.models)
+            .force(options.force)
+            .keep_packages(options.keep_packages)
+            .cancel_on(&watched);
         if let Some(mirror) = options.mirror {
             wanted = wanted.mirror(mirror);
         }

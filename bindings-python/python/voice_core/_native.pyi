@@ -1,5 +1,5 @@
 import os
-from typing import Any, Callable, Generic, List, Optional, Tuple, TypeVar, Union, final
+from typing import Any, Callable, Generic, List, Optional, Sequence, Tuple, TypeVar, Union, final
 
 from ._host import _Adaptor
 
@@ -30,10 +30,10 @@ class Agent:
     @staticmethod
     def build(
         config_json: str,
-        stt: Optional[_Adaptor] = None,
-        llm: Optional[_Adaptor] = None,
-        tts: Optional[_Adaptor] = None,
-        store: Optional[_Adaptor] = None,
+        stt: Sequence[_Adaptor],
+        llm: Sequence[_Adaptor],
+        tts: Sequence[_Adaptor],
+        store: Optional[_Adaptor],
     ) -> Pending[Agent]: ...
     def turn(
         self,

@@ -19,7 +19,8 @@ public final class VoiceAgent: Sendable {
 
     /// An agent as a config document (JSON) and your own objects say; what is left out has a sensible default.
     ///
-    /// - Parameter config: the same document in every language.
+    /// - Parameter config: the same document in every language. In a list of providers `"host/0"` is your own object of that role, to
+    ///   be tried in that place; an object that the config does not name stands in place of what it says.
     /// - Throws: ``VoiceError`` of code `invalidRequest`, naming the path of what is wrong in the config.
     public init(
         config: String = "{}",
@@ -29,9 +30,9 @@ public final class VoiceAgent: Sendable {
         store: (any ConversationStore)? = nil
     ) async throws {
         let hosts = Hosts(
-            stt: stt.map { SttHost(name: $0.name, host: SttBridge($0)) },
-            llm: llm.map { LlmHost(name: $0.name, host: LlmBridge($0)) },
-            tts: tts.map { TtsHost(name: $0.name, host: TtsBridge($0)) },
+            stt: stt.map { [SttHost(name: $0.name, host: SttBridge($0))] } ?? [],
+            llm: llm.map { [LlmHost(name: $0.name, host: LlmBridge($0))] } ?? [],
+            tts: tts.map { [TtsHost(name: $0.name, host: TtsBridge($0))] } ?? [],
             store: store.map { StoreHost(name: $0.name, host: StoreBridge($0)) }
         )
         native = try await awaited { try await Agent.build(configJson: config, hosts: hosts) }

@@ -93,9 +93,9 @@ async fn play(defaults: &Value, scenario: &Value) -> Found {
     for (role, script) in over("hosts").into_iter().filter(|(_, script)| !script.is_null()) {
         let host = Arc::new(Asked::new(script));
         match role.as_str() {
-            "stt" => hosts.stt = Some(Arc::new(SttAdaptor("host/stt".into(), hosts::Host(Arc::clone(&host))))),
-            "llm" => hosts.llm = Some(Arc::new(LlmAdaptor("host/llm".into(), hosts::Host(Arc::clone(&host))))),
-            "tts" => hosts.tts = Some(Arc::new(TtsAdaptor("host/tts".into(), hosts::Host(Arc::clone(&host))))),
+            "stt" => hosts.stt = vec![Arc::new(SttAdaptor("host/stt".into(), hosts::Host(Arc::clone(&host))))],
+            "llm" => hosts.llm = vec![Arc::new(LlmAdaptor("host/llm".into(), hosts::Host(Arc::clone(&host))))],
+            "tts" => hosts.tts = vec![Arc::new(TtsAdaptor("host/tts".into(), hosts::Host(Arc::clone(&host))))],
             _ => hosts.store = Some(Arc::new(StoreAdaptor("host/store".into(), hosts::Host(Arc::clone(&host))))),
         }
         asked.insert(role, host);

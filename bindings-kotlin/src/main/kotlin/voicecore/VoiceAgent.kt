@@ -123,7 +123,8 @@ public class VoiceAgent private constructor(private val native: Agent) : AutoClo
         /**
          * An agent as a config document (JSON) and your own objects say; what is left out has a sensible default.
          *
-         * @param config the same document in every language
+         * @param config the same document in every language. In a list of providers `"host/0"` is your own object of that role, to be
+         *   tried in that place; an object that the config does not name stands in place of what it says
          * @throws VoiceException.InvalidRequest naming the path of what is wrong in the config
          */
         public suspend fun create(
@@ -134,9 +135,9 @@ public class VoiceAgent private constructor(private val native: Agent) : AutoClo
             store: ConversationStore? = null,
         ): VoiceAgent = translated {
             val hosts = voicecore.ffi.Hosts(
-                stt?.let { voicecore.ffi.SttHost(nameOf(it, "stt"), SttHost(it)) },
-                llm?.let { voicecore.ffi.LlmHost(nameOf(it, "llm"), LlmHost(it)) },
-                tts?.let { voicecore.ffi.TtsHost(nameOf(it, "tts"), TtsHost(it)) },
+                listOfNotNull(stt?.let { voicecore.ffi.SttHost(nameOf(it, "stt"), SttHost(it)) }),
+                listOfNotNull(llm?.let { voicecore.ffi.LlmHost(nameOf(it, "llm"), LlmHost(it)) }),
+                listOfNotNull(tts?.let { voicecore.ffi.TtsHost(nameOf(it, "tts"), TtsHost(it)) }),
                 store?.let { voicecore.ffi.StoreHost(nameOf(it, "store"), StoreHost(it)) },
             )
             VoiceAgent(Agent.build(config, hosts))

@@ -90,7 +90,10 @@ impl FetchOptions {
 }
 
 fn cancelled() -> Error {
-    Error::new(ErrorKind::Cancelled, "the fetch was cancelled; what is in place stays, and the next one goes on from there")
+    Error::new(
+        ErrorKind::Cancelled,
+        "the fetch was cancelled; what is in place stays, and the next one goes on from there",
+    )
 }
 
 /// What a fetch is doing, for a progress bar.
