@@ -1,9 +1,10 @@
-//! The project's own commands: `cargo xtask test | demo | bench | arch`.
+//! The project's own commands: `cargo xtask test | demo | bench | gen | verify | arch`.
 
 mod arch;
 mod bench;
 mod counts;
 mod demo;
+mod generate;
 mod metadata;
 mod project;
 mod run;
@@ -18,6 +19,9 @@ cargo xtask test [STEP…]        set up what is missing, then check and test ev
 cargo xtask demo                answer a recording of a human voice, offline, and hold the figures against their bars
 cargo xtask bench ingest|turn|store [ARGUMENT…]
                                 measure, in release mode
+cargo xtask gen [parity]        write what is made from the library: native layers, config types, C header, npm packages of platforms;
+                                parity: the table of scenarios, from the last test run
+cargo xtask verify              show what of that is not current
 cargo xtask arch                draw the rooms and check the rules of the sources";
 
 fn main() -> ExitCode {
@@ -31,6 +35,8 @@ fn main() -> ExitCode {
         "demo" => demo::run(),
         "bench" => bench::run(rest),
         "arch" => arch::run(),
+        "gen" => generate::write(&project::Project::here(), rest),
+        "verify" => generate::verify(&project::Project::here()),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");
             return ExitCode::SUCCESS;

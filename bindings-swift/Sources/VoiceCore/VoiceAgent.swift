@@ -39,6 +39,22 @@ public final class VoiceAgent: Sendable {
         sessions = Sessions(native)
     }
 
+    /// The same with a typed config.
+    ///
+    /// ```swift
+    /// try await VoiceAgent(AgentConfig(llm: [.host, .named("openai/gpt-6-luna")]), llm: mine)
+    /// ```
+    public convenience init(
+        _ config: AgentConfig,
+        stt: (any SpeechToText)? = nil,
+        llm: (any LanguageModel)? = nil,
+        tts: (any TextToSpeech)? = nil,
+        store: (any ConversationStore)? = nil
+    ) async throws {
+        let json = String(decoding: try JSONEncoder().encode(config), as: UTF8.self)
+        try await self.init(config: json, stt: stt, llm: llm, tts: tts, store: store)
+    }
+
     /// An agent that runs offline with local models and keeps conversations in an SQLite file in the user's data folder.
     ///
     /// - Parameter storage: another place for conversations: `sqlite:voice.db`, `memory`.
@@ -99,4 +115,15 @@ public final class VoiceAgent: Sendable {
 
     /// The version of the library, the same in every language.
     public static var version: String { VoiceCoreNative.version() }
+}
+
+extension ProviderConfig {
+    /// A provider by its name in the config, as in `openai/gpt-transcribe`.
+    public static func named(_ name: String) -> ProviderConfig {
+        let parts = name.split(separator: "/", maxSplits: 1).map(String.init)
+        return ProviderConfig(provider: parts.first ?? "", model: parts.count > 1 ? parts[1] : nil)
+    }
+
+    /// In a list of providers, your own object of that role.
+    public static var host: ProviderConfig { ProviderConfig(provider: "host") }
 }

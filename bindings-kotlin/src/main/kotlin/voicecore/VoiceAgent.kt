@@ -143,6 +143,21 @@ public class VoiceAgent private constructor(private val native: Agent) : AutoClo
             VoiceAgent(Agent.build(config, hosts))
         }
 
+        /**
+         * The same with a typed config.
+         *
+         * ```kotlin
+         * VoiceAgent.create(AgentConfig(llm = listOf(ProviderConfig.host(), ProviderConfig.named("openai/gpt-6-luna"))), llm = mine)
+         * ```
+         */
+        public suspend fun create(
+            config: AgentConfig,
+            stt: SpeechToText? = null,
+            llm: LanguageModel? = null,
+            tts: TextToSpeech? = null,
+            store: ConversationStore? = null,
+        ): VoiceAgent = create(config.json().toString(), stt, llm, tts, store)
+
         /** The version of the library, the same in every language. */
         public val version: String get() = voicecore.ffi.version()
 
@@ -156,6 +171,13 @@ public class VoiceAgent private constructor(private val native: Agent) : AutoClo
             TurnOptions(session, user, language, deadline?.inWholeMilliseconds?.coerceAtLeast(0)?.toULong(), speak)
     }
 }
+
+/** A provider by its name in the config, as in `openai/gpt-transcribe`. */
+public fun ProviderConfig.Companion.named(name: String): ProviderConfig =
+    ProviderConfig(name.substringBefore('/'), name.substringAfter('/', "").ifEmpty { null })
+
+/** In a list of providers, your own object of that role. */
+public fun ProviderConfig.Companion.host(): ProviderConfig = ProviderConfig("host")
 
 /** A provider or store of your own that has a name of its own for errors and metrics; others go by their class. */
 public interface Named {

@@ -7,6 +7,7 @@ import kotlin.test.Test
 import kotlin.test.assertContentEquals
 import kotlin.test.assertEquals
 import kotlin.test.assertFailsWith
+import kotlin.test.assertFalse
 import kotlin.test.assertIs
 import kotlin.test.assertNull
 import kotlin.test.assertTrue
@@ -109,6 +110,22 @@ class AgentTest {
         assertTrue(records.none { "secret" in it.fieldsJson })
         assertFailsWith<VoiceException.Validation> { Logging.to("loud") {} }
         Unit
+    }
+
+    @Test
+    fun `a typed config says the same as the document`() = runBlocking {
+        val config = AgentConfig(
+            llm = listOf(ProviderConfig.named("openai/gpt-6-luna"), ProviderConfig.host()),
+            storage = "memory",
+            assistant = AssistantConfig(systemPrompt = "Be brief.", maxTokens = 5, temperature = 0.5),
+            rateLimit = RateLimitOptions(perMinute = 60),
+        )
+        val expected = """{"llm":[{"provider":"openai","model":"gpt-6-luna"},{"provider":"host"}],"storage":"memory",""" +
+            """"assistant":{"system_prompt":"Be brief.","temperature":0.5,"max_tokens":5},"rate_limit":{"per_minute":60}}"""
+        assertEquals(expected, config.json().toString())
+        assertFalse("secret" in ProviderConfig("openai", apiKey = "secret").toString())
+        val own = AgentConfig(llm = listOf(ProviderConfig.host()), storage = "memory")
+        VoiceAgent.create(own, ears, mind, mouth).use { assertEquals("You said: Hi.", it.converse("Hi").text) }
     }
 
     @Test
