@@ -12,13 +12,12 @@ mod typescript;
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
 };
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use crate::project::Project;
+use crate::{project::Project, run::output};
 use schema::Schema;
 
 /// A generated file: its path from the root, and what it should hold.
@@ -163,13 +162,4 @@ fn native_layers(project: &Project) -> Result<Vec<File>> {
     let read =
         |from: &str| fs::read_to_string(out.join(Path::new(from))).with_context(|| format!("there is no {from}"));
     PLACES.iter().map(|(from, to)| Ok(File::new((*to).to_owned(), read(from)?))).collect()
-}
-
-/// What a program prints; an error with its own words when it fails.
-fn output(command: &mut Command) -> Result<String> {
-    let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot start {command:?}"))?;
-    if !output.status.success() {
-        bail!("{command:?}: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
-    }
-    Ok(String::from_utf8(output.stdout)?)
 }
