@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use voice_core::{
     Audio, Config, LanguageModel, MessageId, Providers, SessionId, SpeechToText, TextToSpeech, Turn, TurnInput,
@@ -11,7 +11,7 @@ use voice_core::{
     store::{ConversationStore, MessageQuery, SessionQuery, SessionStatus},
 };
 
-use crate::{Call, ErrorRecord, EventStream, Outcome, ReplyRecord};
+use crate::{Call, ErrorRecord, EventStream, LiveSession, Outcome, ReplyRecord, arguments::Arguments};
 
 /// Host objects that take part.
 ///
@@ -194,6 +194,11 @@ impl Agent {
         Ok(EventStream::new(self.prepared(input, options)?))
     }
 
+    /// Starts a live session. What `options_json` may say, and what is taken for what it leaves out, is told at [`LiveSession`].
+    pub fn live(&self, options_json: &str) -> Call<LiveSession> {
+        LiveSession::start(&self.agent, options_json)
+    }
+
     /// Makes every provider ready.
     pub fn warm_up(&self) -> Call<()> {
         let agent = self.agent.clone();
@@ -220,53 +225,11 @@ impl Agent {
     /// | `delete_over` | `age_seconds` | number |
     pub fn sessions(&self, method: &str, arguments_json: &str) -> Call<String> {
         let (agent, method) = (self.agent.clone(), method.to_owned());
-        let arguments = serde_json::from_str::<Value>(arguments_json);
+        let arguments = Arguments::read(arguments_json);
         Call::spawn(async move {
-            let Ok(Value::Object(arguments)) = arguments else {
-                return Err(ErrorRecord::invalid("the arguments must be a JSON object"));
-            };
-            Ok(sessions(&agent, &method, &Arguments(arguments)).await?.to_string())
+            let arguments = arguments?;
+            Ok(sessions(&agent, &method, &arguments).await?.to_string())
         })
-    }
-}
-
-struct Arguments(Map<String, Value>);
-
-impl Arguments {
-    fn given(&self, name: &str) -> Option<&Value> {
-        self.0.get(name).filter(|v| !v.is_null())
-    }
-
-    fn text(&self, name: &str) -> Outcome<Option<&str>> {
-        self.given(name)
-            .map(|v| v.as_str().ok_or_else(|| ErrorRecord::invalid(format!("{name}: expected a string"))))
-            .transpose()
-    }
-
-    fn id(&self, name: &str) -> Outcome<SessionId> {
-        let text = self.text(name)?.ok_or_else(|| ErrorRecord::invalid(format!("{name}: missing")))?;
-        // What is no id names no session.
-        text.parse().map_err(|_| {
-            voice_core::Error::new(voice_core::ErrorKind::SessionNotFound, "there is no such session").into()
-        })
-    }
-
-    fn limit(&self) -> Outcome<usize> {
-        match self.given("limit") {
-            None => Ok(20),
-            Some(v) => v
-                .as_u64()
-                .and_then(|n| usize::try_from(n).ok())
-                .ok_or_else(|| ErrorRecord::invalid("limit: expected a whole number from 1 to 100")),
-        }
-    }
-
-    fn metadata(&self) -> Outcome<Map<String, Value>> {
-        match self.given("metadata") {
-            None => Ok(Map::new()),
-            Some(Value::Object(map)) => Ok(map.clone()),
-            Some(_) => Err(ErrorRecord::invalid("metadata: expected an object")),
-        }
     }
 }
 

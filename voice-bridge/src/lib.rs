@@ -3,15 +3,18 @@
 //! * owned, `'static` types only: [`ReplyRecord`], [`EventRecord`], [`ErrorRecord`]; config and stored records as JSON text;
 //! * every piece of work is a [`Call`]: wait for it, await it, or cancel it;
 //! * streams are pulled in batches: [`EventStream::next_batch`]; items that are there come before the error that ends them;
+//! * live conversations: [`LiveSession`] takes sound at any time and gives its events in batches;
 //! * a panic anywhere comes back as an [`ErrorRecord`] with code `INTERNAL_ERROR`;
 //! * the [`runtime`] starts with the first call, survives `fork`, and shuts down with the process;
 //! * host objects become providers and stores through [`host`]; the host's logger gets records through [`logging`].
 
 mod agent;
 mod answer;
+mod arguments;
 mod call;
 mod error;
 pub mod host;
+mod live;
 pub mod logging;
 pub mod models;
 mod record;
@@ -23,7 +26,8 @@ pub mod testing;
 pub use agent::{Agent, AudioInput, Hosts, Input, TurnOptions};
 pub use call::{Call, Cancel, guard};
 pub use error::{ErrorRecord, Outcome, error_codes, from_host};
-pub use record::{EventRecord, ReplyRecord};
+pub use live::{LiveBatch, LiveSession};
+pub use record::{EventRecord, LiveSummaryRecord, LiveTurnRecord, ReplyRecord};
 pub use stream::EventStream;
 
 /// The version of the library, the same in every language.

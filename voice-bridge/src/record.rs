@@ -1,9 +1,13 @@
 //! Replies and events as plain owned records.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
+use serde::Serialize;
 use serde_json::json;
-use voice_core::{CallMetrics, Pcm, Reply, TurnEvent};
+use voice_core::{
+    CallMetrics, LiveEvent, Pcm, Reply, Timings, TurnEvent, Usage,
+    live::{LiveSummary, LiveTurn},
+};
 
 use crate::{ErrorRecord, Outcome};
 
@@ -72,7 +76,100 @@ impl ReplyRecord {
     }
 }
 
-/// An event of a turn as every language sees it.
+/// An exchange of a live session that is over and stored.
+#[derive(Clone, Debug, Serialize)]
+pub struct LiveTurnRecord {
+    /// The turn.
+    pub turn_id: String,
+    /// Why the agent spoke: `answer`, `greeting`, `said`, `reminder`, `farewell`.
+    pub kind: &'static str,
+    /// What the user said or typed; empty when the agent spoke by itself.
+    pub transcript: String,
+    /// The language of the user, when it is known.
+    pub language: Option<String>,
+    /// What the agent said and the user heard.
+    pub text: String,
+    /// Whether the user interrupted it.
+    pub interrupted: bool,
+    /// Why (part of) the sound is missing, if it is.
+    pub audio_error: Option<ErrorRecord>,
+    /// The user's stored message.
+    pub user_message_id: Option<String>,
+    /// The agent's stored message.
+    pub assistant_message_id: Option<String>,
+    /// From the end of the user's voice to the end of the user's turn, in milliseconds.
+    pub end_of_utterance_delay_ms: Option<f64>,
+    /// From the end of the user's voice to the first sound of the answer, in milliseconds.
+    pub response_delay_ms: Option<f64>,
+    /// When the stages of the answer came through.
+    pub timings_ms: Timings,
+    /// What it cost.
+    pub usage: Usage,
+}
+
+impl From<LiveTurn> for LiveTurnRecord {
+    fn from(turn: LiveTurn) -> Self {
+        Self {
+            turn_id: turn.turn_id.to_string(),
+            kind: turn.kind.as_str(),
+            transcript: turn.transcript,
+            language: turn.language,
+            text: turn.text,
+            interrupted: turn.interrupted,
+            audio_error: turn.audio_error.map(Into::into),
+            user_message_id: turn.user_message_id.map(|id| id.to_string()),
+            assistant_message_id: turn.assistant_message_id.map(|id| id.to_string()),
+            end_of_utterance_delay_ms: turn.end_of_utterance_delay.map(ms),
+            response_delay_ms: turn.response_delay.map(ms),
+            timings_ms: turn.timings,
+            usage: turn.usage,
+        }
+    }
+}
+
+/// What a whole live session came to.
+#[derive(Clone, Debug, Serialize)]
+pub struct LiveSummaryRecord {
+    /// The session.
+    pub session_id: String,
+    /// Why it ended: `host`, `agent_closed`, `silence`, `max_duration`, `end_call_phrase`, `goodbye`, `nobody_listens`.
+    pub reason: &'static str,
+    /// How long it lasted, in seconds.
+    pub duration_seconds: f64,
+    /// How many exchanges were stored.
+    pub turns: u32,
+    /// How many of them the user interrupted.
+    pub interruptions: u32,
+    /// What all of it cost.
+    pub usage: Usage,
+}
+
+impl LiveSummaryRecord {
+    /// The summary as JSON.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        json!(self).to_string()
+    }
+}
+
+impl From<LiveSummary> for LiveSummaryRecord {
+    fn from(summary: LiveSummary) -> Self {
+        Self {
+            session_id: summary.session_id.to_string(),
+            reason: summary.reason.as_str(),
+            duration_seconds: summary.duration.as_secs_f64(),
+            turns: summary.turns,
+            interruptions: summary.interruptions,
+            usage: summary.usage,
+        }
+    }
+}
+
+fn ms(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}
+
+/// An event of a turn or of a live session as every language sees it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum EventRecord {
@@ -125,6 +222,71 @@ pub enum EventRecord {
         /// Its reply.
         reply: ReplyRecord,
     },
+    /// A live session is ready for sound.
+    LiveStarted {
+        /// The session, new or continued.
+        session_id: String,
+        /// The rate of the sound that is given out.
+        sample_rate: u32,
+    },
+    /// What the user is doing changed.
+    UserState {
+        /// `listening`, `speaking`, `away`.
+        state: &'static str,
+    },
+    /// What the agent is doing changed.
+    AgentState {
+        /// `listening`, `thinking`, `speaking`.
+        state: &'static str,
+    },
+    /// A turn of the agent's begins: text and sound until its end are its own.
+    TurnStarted {
+        /// The turn.
+        turn_id: String,
+        /// Why the agent speaks, as in [`LiveTurnRecord`].
+        kind: &'static str,
+    },
+    /// What the sound that follows says.
+    Speaking {
+        /// The words.
+        text: String,
+    },
+    /// Sound that was given out and is not played yet is to be thrown away.
+    Clear,
+    /// The user interrupted the agent for good.
+    Interrupted {
+        /// The turn.
+        turn_id: String,
+        /// The words that were heard.
+        heard: String,
+    },
+    /// The agent fell silent because the user seemed to interrupt, and now goes on.
+    FalseInterruption,
+    /// The user said something that did not ask for an answer.
+    Backchannel {
+        /// What it was.
+        text: String,
+    },
+    /// Keys of the telephone that were pressed, once they are complete.
+    Dtmf {
+        /// The keys.
+        keys: String,
+    },
+    /// An exchange is over and stored.
+    TurnDone {
+        /// The exchange.
+        turn: Box<LiveTurnRecord>,
+    },
+    /// Something failed; the live session goes on.
+    Error {
+        /// What.
+        error: ErrorRecord,
+    },
+    /// The live session is over.
+    Ended {
+        /// What it came to.
+        summary: LiveSummaryRecord,
+    },
 }
 
 impl EventRecord {
@@ -144,8 +306,37 @@ impl EventRecord {
         })
     }
 
+    /// The record of a live session's event; `None` for a kind that this version of the bridge does not know.
+    pub(crate) fn of_live(event: LiveEvent) -> Option<Self> {
+        Some(match event {
+            LiveEvent::Started { session_id, sample_rate } => {
+                Self::LiveStarted { session_id: session_id.to_string(), sample_rate }
+            }
+            LiveEvent::UserState(state) => Self::UserState { state: state.as_str() },
+            LiveEvent::AgentState(state) => Self::AgentState { state: state.as_str() },
+            LiveEvent::Transcript(t) => Self::Transcript { text: t.text, is_final: t.is_final, language: t.language },
+            LiveEvent::TurnStarted { turn_id, kind } => {
+                Self::TurnStarted { turn_id: turn_id.to_string(), kind: kind.as_str() }
+            }
+            LiveEvent::Text(delta) => Self::Text { delta: delta.0 },
+            LiveEvent::Speaking(delta) => Self::Speaking { text: delta.0 },
+            LiveEvent::Audio(pcm) => Self::Audio { pcm },
+            LiveEvent::Clear => Self::Clear,
+            LiveEvent::Interrupted { turn_id, heard } => {
+                Self::Interrupted { turn_id: turn_id.to_string(), heard: heard.0 }
+            }
+            LiveEvent::FalseInterruption => Self::FalseInterruption,
+            LiveEvent::Backchannel(delta) => Self::Backchannel { text: delta.0 },
+            LiveEvent::Dtmf(keys) => Self::Dtmf { keys },
+            LiveEvent::Metrics(metrics) => Self::metrics(&metrics),
+            LiveEvent::TurnDone(turn) => Self::TurnDone { turn: Box::new((*turn).into()) },
+            LiveEvent::Error(error) => Self::Error { error: error.into() },
+            LiveEvent::Ended(summary) => Self::Ended { summary: summary.into() },
+            _ => return None,
+        })
+    }
+
     fn metrics(metrics: &CallMetrics) -> Self {
-        let ms = |d: std::time::Duration| d.as_secs_f64() * 1e3;
         Self::Metrics {
             stage: metrics.stage.as_str().to_owned(),
             provider: metrics.provider.clone(),
@@ -172,23 +363,48 @@ impl EventRecord {
             }),
             Self::AudioFailed { error } => json!({ "error": error }),
             Self::Done { reply } => json!({ "reply": reply.json() }),
+            Self::LiveStarted { session_id, sample_rate } => {
+                json!({ "session_id": session_id, "sample_rate": sample_rate })
+            }
+            Self::UserState { state } | Self::AgentState { state } => json!({ "state": state }),
+            Self::TurnStarted { turn_id, kind } => json!({ "turn_id": turn_id, "kind": kind }),
+            Self::Speaking { text } | Self::Backchannel { text } => json!({ "text": text }),
+            Self::Clear | Self::FalseInterruption => json!({}),
+            Self::Interrupted { turn_id, heard } => json!({ "turn_id": turn_id, "heard": heard }),
+            Self::Dtmf { keys } => json!({ "keys": keys }),
+            Self::TurnDone { turn } => json!({ "turn": turn }),
+            Self::Error { error } => json!({ "error": error }),
+            Self::Ended { summary } => json!({ "summary": summary }),
         };
         value["type"] = self.kind().into();
         value.to_string()
     }
 
     /// The kind of event, the same word in every language: `started`, `transcript`, `text`, `audio`, `metrics`,
-    /// `audio_failed`, `done`.
+    /// `audio_failed`, `done`; of live sessions also `user_state`, `agent_state`, `turn_started`, `speaking`, `clear`,
+    /// `interrupted`, `false_interruption`, `backchannel`, `dtmf`, `turn_done`, `error`, `ended`.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
-            Self::Started { .. } => "started",
+            Self::Started { .. } | Self::LiveStarted { .. } => "started",
             Self::Transcript { .. } => "transcript",
             Self::Text { .. } => "text",
             Self::Audio { .. } => "audio",
             Self::Metrics { .. } => "metrics",
             Self::AudioFailed { .. } => "audio_failed",
             Self::Done { .. } => "done",
+            Self::UserState { .. } => "user_state",
+            Self::AgentState { .. } => "agent_state",
+            Self::TurnStarted { .. } => "turn_started",
+            Self::Speaking { .. } => "speaking",
+            Self::Clear => "clear",
+            Self::Interrupted { .. } => "interrupted",
+            Self::FalseInterruption => "false_interruption",
+            Self::Backchannel { .. } => "backchannel",
+            Self::Dtmf { .. } => "dtmf",
+            Self::TurnDone { .. } => "turn_done",
+            Self::Error { .. } => "error",
+            Self::Ended { .. } => "ended",
         }
     }
 }

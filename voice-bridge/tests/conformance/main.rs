@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, reason = "a runner reports on standard output")]
 
 mod hosts;
+mod live;
 mod matching;
 
 use std::{collections::HashMap, fs, path::Path, process::ExitCode, sync::Arc, time::Duration};
@@ -148,6 +149,12 @@ impl Run {
                 events = seen;
                 outcome
             }
+            "live" => {
+                let mut told = live::Told::default();
+                let outcome = live::live(&self.agent, &step, &mut told).await?;
+                events = told.value();
+                outcome
+            }
             "sessions" => {
                 let method = step["method"].as_str().unwrap_or_default();
                 self.agent.sessions(method, &step["arguments"].to_string()).await.map(|t| parsed(&t))
@@ -167,7 +174,11 @@ impl Run {
             (Err(error), Value::Null) => return Err(format!("it failed: {}", error_value(&error))),
             (Err(error), expected) => matched(expected, &error_value(&error), "the error")?,
             (Ok(value), Value::Null) => {
-                let part = if step["do"] == "sessions" { "value" } else { "reply" };
+                let part = match step["do"].as_str() {
+                    Some("sessions") => "value",
+                    Some("live") => "summary",
+                    _ => "reply",
+                };
                 if let Some(expected) = expect.get(part) {
                     matched(expected, &value, part)?;
                 }

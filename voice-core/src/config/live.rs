@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::range;
+use super::{parse, range};
 use crate::error::Result;
 
 /// How a live session takes turns and behaves.
@@ -188,6 +188,16 @@ impl Default for ConversationOptions {
 }
 
 impl LiveConfig {
+    /// What the `live` part of a config document says; what it leaves out has its default.
+    ///
+    /// # Errors
+    /// `INVALID_REQUEST` (kind `InvalidConfig`), naming the path of what is wrong.
+    pub fn from_value(document: serde_json::Value) -> Result<Self> {
+        let config = parse::config(serde_json::json!({ "live": document }))?.live;
+        config.validate()?;
+        Ok(config)
+    }
+
     /// Checks what types cannot: ranges.
     pub(crate) fn validate(&self) -> Result<()> {
         let ms = |path: &str, value: u32, most: f64| range(&format!("live.{path}"), f64::from(value), 0.0, most);
