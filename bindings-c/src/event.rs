@@ -1,4 +1,4 @@
-//! Events of a turn.
+//! Events of turns and live sessions.
 
 use std::ffi::{CString, c_char};
 
@@ -17,7 +17,8 @@ use crate::{
 pub enum vc_event_kind {
     /// A kind that this header does not know, or no event.
     VC_EVENT_OTHER = 0,
-    /// The turn was admitted: `vc_event_json` has `session_id` and `turn_id`.
+    /// The turn was admitted: `vc_event_json` has `session_id` and `turn_id`. Live: the session is ready for sound; `session_id` and
+    /// `sample_rate`.
     VC_EVENT_STARTED = 1,
     /// What the user said so far: `vc_event_text`, `vc_event_is_final`.
     VC_EVENT_TRANSCRIPT = 2,
@@ -31,12 +32,36 @@ pub enum vc_event_kind {
     VC_EVENT_AUDIO_FAILED = 6,
     /// The turn is complete and stored: `vc_event_reply`.
     VC_EVENT_DONE = 7,
+    /// Live: what the user is doing changed: `vc_event_text` is `listening`, `speaking` or `away`.
+    VC_EVENT_USER_STATE = 8,
+    /// Live: what the agent is doing changed: `vc_event_text` is `listening`, `thinking` or `speaking`.
+    VC_EVENT_AGENT_STATE = 9,
+    /// Live: a turn of the agent's begins: `vc_event_json` has `turn_id` and `kind` (`answer`, `greeting`, `said`, `reminder`, `farewell`).
+    VC_EVENT_TURN_STARTED = 10,
+    /// Live: what the sound that follows says: `vc_event_text`.
+    VC_EVENT_SPEAKING = 11,
+    /// Live: throw away the sound that was given out and is not played yet. What is still to be heard of it comes again.
+    VC_EVENT_CLEAR = 12,
+    /// Live: the user interrupted the agent: `vc_event_text` is what was heard.
+    VC_EVENT_INTERRUPTED = 13,
+    /// Live: the agent fell silent because the user seemed to interrupt, and now goes on.
+    VC_EVENT_FALSE_INTERRUPTION = 14,
+    /// Live: the user said something that did not ask for an answer: `vc_event_text`.
+    VC_EVENT_BACKCHANNEL = 15,
+    /// Live: keys of the telephone, once they are complete: `vc_event_text`.
+    VC_EVENT_DTMF = 16,
+    /// Live: an exchange is over and stored: `vc_event_json` has it as `turn`, with `kind`, `transcript`, `text`, `interrupted`, …
+    VC_EVENT_TURN_DONE = 17,
+    /// Live: something failed, the session goes on: `vc_event_error`.
+    VC_EVENT_ERROR = 18,
+    /// Live: the session is over: `vc_event_json` has its `summary`. The last event.
+    VC_EVENT_ENDED = 19,
 }
 
 use vc_event_kind::*;
 
-/// Something that happened in a turn. The caller frees one from `vc_stream_next` with `vc_event_free`; the one that a callback
-/// gets is the library's.
+/// Something that happened in a turn or in a live session. The caller frees one from `vc_stream_next` and `vc_live_next` with
+/// `vc_event_free`; the one that a callback gets is the library's.
 pub struct vc_event {
     _opaque: [u8; 0],
 }
@@ -52,7 +77,13 @@ pub(crate) struct Happening {
 impl Happening {
     pub(crate) fn open(record: EventRecord) -> *mut vc_event {
         let text = match &record {
-            EventRecord::Transcript { text, .. } | EventRecord::Text { delta: text } => c_text(text),
+            EventRecord::Transcript { text, .. }
+            | EventRecord::Text { delta: text }
+            | EventRecord::Speaking { text }
+            | EventRecord::Backchannel { text }
+            | EventRecord::Interrupted { heard: text, .. }
+            | EventRecord::Dtmf { keys: text } => c_text(text),
+            EventRecord::UserState { state } | EventRecord::AgentState { state } => c_text(state),
             _ => CString::default(),
         };
         handle::open(Self { text, json: c_text(&record.to_json()), record })
@@ -64,19 +95,31 @@ impl Happening {
 pub extern "C" fn vc_event_get_kind(event: *const vc_event) -> vc_event_kind {
     value(VC_EVENT_OTHER, || {
         handle::get(event).map_or(VC_EVENT_OTHER, |e| match &e.record {
-            EventRecord::Started { .. } => VC_EVENT_STARTED,
+            EventRecord::Started { .. } | EventRecord::LiveStarted { .. } => VC_EVENT_STARTED,
             EventRecord::Transcript { .. } => VC_EVENT_TRANSCRIPT,
             EventRecord::Text { .. } => VC_EVENT_TEXT,
             EventRecord::Audio { .. } => VC_EVENT_AUDIO,
             EventRecord::Metrics { .. } => VC_EVENT_METRICS,
             EventRecord::AudioFailed { .. } => VC_EVENT_AUDIO_FAILED,
             EventRecord::Done { .. } => VC_EVENT_DONE,
+            EventRecord::UserState { .. } => VC_EVENT_USER_STATE,
+            EventRecord::AgentState { .. } => VC_EVENT_AGENT_STATE,
+            EventRecord::TurnStarted { .. } => VC_EVENT_TURN_STARTED,
+            EventRecord::Speaking { .. } => VC_EVENT_SPEAKING,
+            EventRecord::Clear => VC_EVENT_CLEAR,
+            EventRecord::Interrupted { .. } => VC_EVENT_INTERRUPTED,
+            EventRecord::FalseInterruption => VC_EVENT_FALSE_INTERRUPTION,
+            EventRecord::Backchannel { .. } => VC_EVENT_BACKCHANNEL,
+            EventRecord::Dtmf { .. } => VC_EVENT_DTMF,
+            EventRecord::TurnDone { .. } => VC_EVENT_TURN_DONE,
+            EventRecord::Error { .. } => VC_EVENT_ERROR,
+            EventRecord::Ended { .. } => VC_EVENT_ENDED,
             _ => VC_EVENT_OTHER,
         })
     })
 }
 
-/// The transcript so far, or the next piece of the answer; empty for other kinds. Belongs to the event. Any thread.
+/// The transcript so far, the next piece of the answer, or what the kind says; empty for other kinds. Belongs to the event. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_event_text(event: *const vc_event) -> *const c_char {
     value(c"".as_ptr(), || handle::get(event).map_or(c"".as_ptr(), |e| e.text.as_ptr()))
@@ -120,11 +163,13 @@ pub extern "C" fn vc_event_reply(event: *const vc_event) -> *mut vc_reply {
     })
 }
 
-/// Why speech failed, or NULL. The caller frees it with `vc_error_free`. Any thread.
+/// Why speech, or something in a live session, failed; or NULL. The caller frees it with `vc_error_free`. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_event_error(event: *const vc_event) -> *mut vc_error {
     value(std::ptr::null_mut(), || match handle::get(event).as_deref() {
-        Ok(Happening { record: EventRecord::AudioFailed { error }, .. }) => Failure::open(error.clone()),
+        Ok(Happening { record: EventRecord::AudioFailed { error } | EventRecord::Error { error }, .. }) => {
+            Failure::open(error.clone())
+        }
         _ => std::ptr::null_mut(),
     })
 }

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// How many events cross the border at a time: one wait serves all that are there.
-const BATCH: usize = 16;
+pub(crate) const BATCH: usize = 16;
 
 /// What a turn is about. Start from zeros and set exactly one of `text`, `path`, `bytes`, `samples` and `samples_f32`. Everything is
 /// copied during the call.
@@ -280,12 +280,13 @@ pub extern "C" fn vc_stream_free(stream: *mut vc_stream) {
     value((), || drop(handle::take(stream)));
 }
 
-/// Takes what happens in a turn: `event` or `error`, the other is NULL. The last call brings an event of kind `VC_EVENT_DONE` or an
-/// error; there is always exactly one last call. Both handles belong to the library and last for the call.
+/// Takes what happens in a turn or in a live session: `event` or `error`, the other is NULL. The last call brings an event of kind
+/// `VC_EVENT_DONE` (live: `VC_EVENT_ENDED`) or an error; there is always exactly one last call. Both handles belong to the library and
+/// last for the call.
 ///
-/// Called on a thread of the library that serves this turn alone, one call after the other: it may take its time, which slows
-/// only this turn; it may use accessors and `vc_call_cancel`; a call that blocks fails there with `VC_INTERNAL_ERROR`. It must not
-/// throw.
+/// Called on a thread of the library that serves this turn or session alone, one call after the other: it may take its time, which
+/// slows only that one; it may use accessors, `vc_call_cancel`, and what of `vc_live_` does not block; a call that blocks fails there with
+/// `VC_INTERNAL_ERROR`. It must not throw.
 pub type vc_event_fn = Option<extern "C" fn(user_data: *mut c_void, event: *const vc_event, error: *const vc_error)>;
 
 pub(crate) struct Running {
@@ -306,7 +307,7 @@ impl Drop for Running {
 }
 
 /// Tells the host one thing that happened.
-fn told(function: vc_event_fn, user_data: &UserData, item: Result<EventRecord, ErrorRecord>) {
+pub(crate) fn told(function: vc_event_fn, user_data: &UserData, item: Result<EventRecord, ErrorRecord>) {
     let Some(function) = function else { return };
     match item {
         Ok(record) => {

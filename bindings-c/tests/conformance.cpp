@@ -260,6 +260,56 @@ struct Outcome {
     Json value, error, events{Json::Object};
 };
 
+// What a live session told.
+struct Told {
+    Json order{Json::List}, states{Json::List}, finals{Json::List}, keys{Json::List}, turns{Json::List}, errors{Json::List};
+    std::set<string> kinds;
+    string latest, text, spoken;
+    double seconds = 0;
+
+    // Takes the next event; false at the end.
+    bool next(vc_live *live, vc_error **error) {
+        vc_event *event = nullptr;
+        vc_status status;
+        while ((status = vc_live_next(live, 50, &event, nullptr)) == VC_TIMEOUT) {}
+        if (status != VC_OK) status = vc_live_next(live, -1, &event, error);
+        if (status != VC_OK || !event) return false;
+        Json told = Json::parse(vc_event_json(event));
+        latest = told["type"].text;
+        const bool state = latest == "user_state" || latest == "agent_state";
+        if (latest != "metrics" && !state && kinds.insert(latest).second) order.add(latest);
+        switch (vc_event_get_kind(event)) {
+            case VC_EVENT_AGENT_STATE: states.add(vc_event_text(event)); break;
+            case VC_EVENT_TRANSCRIPT: if (vc_event_is_final(event)) finals.add(vc_event_text(event)); break;
+            case VC_EVENT_TEXT: text += vc_event_text(event); break;
+            case VC_EVENT_SPEAKING: spoken += vc_event_text(event); break;
+            case VC_EVENT_DTMF: keys.add(vc_event_text(event)); break;
+            case VC_EVENT_TURN_DONE: turns.add(told["turn"]); break;
+            case VC_EVENT_ERROR: errors.add(error_value(vc_event_error(event))); break;
+            default: break;
+        }
+        size_t count = 0;
+        uint32_t rate = 0;
+        if (vc_event_samples(event, &count, &rate)) seconds += static_cast<double>(count) / rate;
+        vc_event_free(event);
+        return true;
+    }
+
+    Json value() const {
+        Json all(Json::Object);
+        all.set("order", order);
+        all.set("states", states);
+        all.set("finals", finals);
+        all.set("text", text);
+        all.set("spoken", spoken);
+        all.set("audio_seconds", seconds);
+        all.set("keys", keys);
+        all.set("turns", turns);
+        all.set("errors", errors);
+        return all;
+    }
+};
+
 struct Run {
     vc_agent *agent = nullptr;
     std::map<string, HostRef> hosts;
@@ -330,8 +380,59 @@ struct Run {
         return outcome;
     }
 
+    // One action of a live session's script; gives the error that it ended with.
+    static Json act(vc_live *live, const Json &action, Told &told) {
+        vc_error *error = nullptr;
+        if (action["until"]) {
+            while (told.next(live, &error) && told.latest != action["until"].text) {}
+        } else if (action["push"]) {
+            Input input(action["push"]);
+            const vc_input &sound = input.input;
+            size_t frame = sound.sample_rate / 50 * sound.channels;
+            for (size_t from = 0; from < sound.length && !error; from += frame) {
+                size_t length = std::min(frame, sound.length - from);
+                if (sound.samples) vc_live_push_audio(live, sound.samples + from, length, &error);
+                else vc_live_push_audio_f32(live, sound.samples_f32 + from, length, &error);
+            }
+        } else if (action["text"]) vc_live_push_text(live, action["text"].text.c_str(), &error);
+        else if (action["dtmf"]) vc_live_push_dtmf(live, action["dtmf"].text.c_str(), &error);
+        else if (action.has("say")) vc_live_say(live, action["say"].text.c_str(), !action.has("interruptible") || action["interruptible"].truth, &error);
+        else if (action["language"]) vc_live_set_language(live, action["language"].text.c_str(), &error);
+        else if (action.has("played")) vc_live_set_playback_position(live, action["played"].number, &error);
+        else if (action["do"].text == "commit") vc_live_commit(live, &error);
+        else if (action["do"].text == "interrupt") vc_live_interrupt(live, &error);
+        else if (action["do"].text == "pause") vc_live_pause(live, &error);
+        else if (action["do"].text == "resume") vc_live_resume(live, &error);
+        else vc_live_end(live, nullptr, &error);
+        return error_value(error);
+    }
+
+    Outcome live(const Json &step) {
+        Outcome outcome;
+        vc_error *error = nullptr;
+        vc_live *started = nullptr;
+        vc_live_start(agent, step["options"] ? step["options"].dump().c_str() : nullptr, nullptr, nullptr, &started, &error);
+        std::unique_ptr<vc_live, void (*)(vc_live *)> live(started, vc_live_free);
+        Told told;
+        if (live) {
+            for (const auto &action : step["script"].members) {
+                Json failed = act(live.get(), action.second, told);
+                if (failed && !action.second["error"]) throw std::runtime_error("an action failed: " + failed.dump());
+                match(action.second["error"], failed, action.second.dump());
+            }
+            vc_bytes *summary = nullptr;
+            if (vc_live_end(live.get(), &summary, &error) == VC_OK) outcome.value = Json::parse(vc_bytes_data(summary));
+            vc_bytes_free(summary);
+            while (told.next(live.get(), nullptr)) {}
+        }
+        outcome.events = told.value();
+        outcome.error = error_value(error);
+        return outcome;
+    }
+
     Outcome made(const Json &step) {
         const string &what = step["do"].text;
+        if (what == "live") return live(step);
         if (what == "turn") return turn(step);
         if (what == "stream") return stream(step);
         Outcome outcome;
@@ -359,7 +460,7 @@ struct Run {
         if (step["abandon"]) return {};
         if (outcome.error && !expect["error"]) throw std::runtime_error("it failed: " + outcome.error.dump());
         if (!outcome.error && expect["error"]) throw std::runtime_error("it did not fail but gave " + outcome.value.dump());
-        for (const char *part : {"error", "reply", "value", "events"}) {
+        for (const char *part : {"error", "reply", "value", "summary", "events"}) {
             const Json &found = string(part) == "error" ? outcome.error : string(part) == "events" ? outcome.events : outcome.value;
             if (expect.has(part)) match(expect[part], found, part);
         }

@@ -6,6 +6,7 @@ use voice_bridge::{AudioInput, Call, ErrorRecord, EventStream, Input, Outcome, T
 
 use crate::{
     host::{HostObjects, adopted},
+    live::Live,
     message::Message,
     port::Port,
     reply::Reply,
@@ -121,6 +122,15 @@ impl Agent {
             let (agent, input) = (self.0.clone(), input.read()?);
             let call = Call::blocking(move || agent.stream(input, options.into()));
             port.line.follow(id, call, |done, stream| Message { stream: Some(Events(stream)), ..done })
+        })
+    }
+
+    /// Starts a live session.
+    #[napi]
+    pub fn live(&self, port: &Port, id: u32, options: String) -> napi::Result<()> {
+        run(|| {
+            let call = self.0.live(&options);
+            port.line.follow(id, call, |done, live| Message { live: Some(Live(live)), ..done })
         })
     }
 

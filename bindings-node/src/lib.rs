@@ -8,6 +8,7 @@
 mod agent;
 mod answer;
 mod host;
+mod live;
 mod message;
 mod models;
 mod port;

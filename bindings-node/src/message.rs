@@ -8,6 +8,7 @@ use crate::{
     agent::{Agent, Events},
     answer::Answer,
     as_json,
+    live::Live,
     reply::Reply,
 };
 
@@ -58,7 +59,9 @@ pub struct Message {
     pub agent: Option<Agent>,
     /// A turn to be pulled.
     pub stream: Option<Events>,
-    /// What happened in a turn.
+    /// A live session.
+    pub live: Option<Live>,
+    /// What happened in a turn or in a live session.
     pub events: Option<Vec<Event>>,
     /// A reply; of work that failed, what had been said before.
     pub reply: Option<Reply>,
@@ -80,7 +83,7 @@ impl Message {
     }
 }
 
-/// An event of a turn.
+/// An event of a turn or of a live session.
 #[napi(object, object_from_js = false)]
 pub struct Event {
     /// The event as JSON.

@@ -150,6 +150,58 @@ class Events {
   }
 }
 
+/** What a live session told. */
+function told(events) {
+  const of = (type) => events.filter((event) => event.type === type)
+  const apart = ['metrics', 'user_state', 'agent_state']
+  return {
+    order: [...new Set(events.map(({ type }) => snake(type)).filter((kind) => !apart.includes(kind)))],
+    states: of('agentState').map(({ state }) => state),
+    finals: of('transcript').filter(({ final }) => final).map(({ text }) => text),
+    text: of('text').map(({ text }) => text).join(''),
+    spoken: of('speaking').map(({ text }) => text).join(''),
+    audio_seconds: of('audio').reduce((sum, { samples, sampleRate }) => sum + samples.length / sampleRate, 0),
+    keys: of('dtmf').map(({ keys }) => keys),
+    turns: of('turnDone').map(({ turn: { audioError, ...turn } }) => ({ ...valueOf(turn), audio_error: errorOf(audioError) })),
+    errors: of('error').map(({ error }) => errorOf(error)),
+  }
+}
+
+/** Plays a script on a live session; the events go into `seen`. */
+async function talk(agent, { script = [], options: { session, ...rest } = {} }, seen) {
+  const live = await agent.live({ sessionId: session, ...camelKeys(rest) })
+  const events = live[Symbol.asyncIterator]()
+  const next = async () => {
+    const { done, value } = await events.next()
+    if (!done) seen.push(value)
+    return !done
+  }
+  const act = async (action) => {
+    if (action.until) while ((await next()) && snake(seen.at(-1).type) !== action.until);
+    else if (action.push) {
+      const { samples, sampleRate, channels } = inputOf(action.push)
+      const frame = (sampleRate / 50) * channels
+      for (let from = 0; from < samples.length; from += frame) live.pushAudio(samples.subarray(from, from + frame))
+    } else if (action.text !== undefined) live.pushText(action.text)
+    else if (action.dtmf) live.pushDtmf(action.dtmf)
+    else if (action.say !== undefined) live.say(action.say, { interruptible: action.interruptible ?? true })
+    else if (action.language) live.setLanguage(action.language)
+    else if (action.played !== undefined) live.setPlaybackPosition(action.played)
+    else await live[action.do]()
+  }
+  for (const [i, action] of script.entries()) {
+    const error = errorOf(await act(action).then(() => undefined, (thrown) => thrown))
+    const why = action.error ? mismatch(action.error, error) : error && JSON.stringify(error)
+    if (why) throw new Error(`action ${i}: ${why}`)
+  }
+  const summary = valueOf(await live.end())
+  while (await next());
+  return { summary }
+}
+
+const camelKeys = (options) =>
+  Object.fromEntries(Object.entries(options).map(([key, value]) => [key.replace(/_([a-z])/g, (_, c) => c.toUpperCase()), value]))
+
 /** Why `found` is not what is written; undefined: it is. */
 function mismatch(wanted, found, path = '') {
   const at = (why) => `${path || 'outcome'}: ${why}`
@@ -200,6 +252,7 @@ async function made(agent, step, hosts) {
   const { session, deadline_ms: deadline, ...rest } = step.options ?? {}
   const options = { ...rest, sessionId: session, deadline, signal }
   const events = new Events()
+  const live = []
   const call = async () => {
     switch (step.do) {
       case 'turn':
@@ -218,6 +271,8 @@ async function made(agent, step, hosts) {
         const sessions = user === undefined ? agent.sessions : agent.sessions.forUser(user)
         return { value: valueOf(await METHODS[step.method](sessions, args)) }
       }
+      case 'live':
+        return talk(agent, step, live)
       case 'close':
         return { value: valueOf(await agent.close()) }
       case 'warm_up':
@@ -236,7 +291,7 @@ async function made(agent, step, hosts) {
   })
   if (step.cancel === 'start') controller.abort()
   const done = await outcome
-  return done && { ...done, events: events.summary }
+  return done && { ...done, events: step.do === 'live' ? told(live) : events.summary }
 }
 
 async function take(agent, step, hosts, values) {
@@ -248,7 +303,7 @@ async function take(agent, step, hosts, values) {
     if (expect === undefined && outcome.error) throw new Error(`it failed: ${JSON.stringify(outcome.error)}`)
     const why = expect && mismatch(expect, outcome)
     if (why) throw new Error(why)
-    for (const [name, field] of Object.entries(own.save ?? {})) values[name] = (outcome.reply ?? outcome.value)[field]
+    for (const [name, field] of Object.entries(own.save ?? {})) values[name] = (outcome.reply ?? outcome.summary ?? outcome.value)[field]
   })
   await Promise.all(copies)
 }

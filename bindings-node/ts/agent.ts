@@ -3,6 +3,7 @@ import { guarded, invalid, VoiceError } from './error.js'
 import { type ConversationStore, isHost, type LanguageModel, type SpeechToText, type TextToSpeech } from './host.js'
 import type { TurnInput } from './input.js'
 import { line } from './line.js'
+import { type LiveOptions, LiveSession } from './live.js'
 import { type HostId, type NativeAgent, type NativeHosts, native, type Role } from './native.js'
 import type { CallOptions, Reply } from './reply.js'
 import { Sessions } from './sessions.js'
@@ -106,6 +107,15 @@ export class VoiceAgent {
   /** One turn, to be awaited for its reply or iterated over for its events. */
   turn(input: TurnInput, options: TurnOptions = {}): Turn {
     return new Turn(() => this.#open(), input, options)
+  }
+
+  /**
+   * Starts a live conversation: sound in both directions at once.
+   *
+   * Fails with `VALIDATION_ERROR` for a rate or a number of channels that is not supported, and with `INVALID_REQUEST` for a wrong config.
+   */
+  async live(options: LiveOptions = {}): Promise<LiveSession> {
+    return LiveSession.start(this.#open(), options)
   }
 
   /** Sessions and their history. */

@@ -26,6 +26,27 @@ export type {
   Transcript,
 } from './host.js'
 export type { AudioInput, ByteStream, Samples, TurnInput } from './input.js'
+export type {
+  AgentStateEvent,
+  BackchannelEvent,
+  ClearEvent,
+  DtmfEvent,
+  EndedEvent,
+  FalseInterruptionEvent,
+  InterruptedEvent,
+  LiveErrorEvent,
+  LiveEvent,
+  LiveOptions,
+  LiveSession,
+  LiveStartedEvent,
+  LiveSummary,
+  LiveTurn,
+  SpeakingEvent,
+  SpeechKind,
+  TurnDoneEvent,
+  TurnStartedEvent,
+  UserStateEvent,
+} from './live.js'
 export { type Logger, type LogLevel, type LogRecord, setLogger } from './logger.js'
 export { type Fetched, type FetchOptions, type FetchStep, type FileCheck, type FolderOptions, type ModelStatus, models } from './models.js'
 export type { CallOptions, Reply, ReplyAudio, SoundFormat, Timings, Usage } from './reply.js'

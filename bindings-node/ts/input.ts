@@ -64,8 +64,8 @@ function isWebStream(value: object): boolean {
   return 'getReader' in value && typeof value.getReader === 'function'
 }
 
-/** Memory that other threads can write to is copied first. */
-function owned<T extends Uint8Array | Int16Array | Float32Array>(array: T): T {
+/** @internal Memory that other threads can write to is copied first. */
+export function owned<T extends Uint8Array | Int16Array | Float32Array>(array: T): T {
   const shared = typeof SharedArrayBuffer !== 'undefined' && (array.buffer as object) instanceof SharedArrayBuffer
   return shared ? (array.slice() as T) : array
 }

@@ -20,6 +20,7 @@ export interface Message {
   name?: string
   agent?: NativeAgent
   stream?: NativeEvents
+  live?: NativeLive
   events?: NativeEvent[]
   reply?: NativeReply
   answer?: NativeAnswer
@@ -76,6 +77,7 @@ export interface NativeHosts {
 export interface NativeAgent {
   turn(port: NativePort, id: number, input: NativeInput, options: NativeOptions): void
   stream(port: NativePort, id: number, input: NativeInput, options: NativeOptions): void
+  live(port: NativePort, id: number, options: string): void
   warmUp(port: NativePort, id: number): void
   close(port: NativePort, id: number): void
   sessions(port: NativePort, id: number, method: string, args: string): void
@@ -85,6 +87,24 @@ export interface NativeAgent {
 export interface NativeEvents {
   next(port: NativePort, id: number, most: number): void
   cancel(): void
+}
+
+/** @internal */
+export interface NativeLive {
+  sessionId(): string
+  pushSamples(samples: Int16Array): void
+  pushFloats(samples: Float32Array): void
+  pushText(text: string): void
+  pushDtmf(keys: string): void
+  commit(): void
+  say(text: string, interruptible: boolean): void
+  interrupt(): void
+  pause(): void
+  resume(): void
+  setPlaybackPosition(seconds: number): void
+  setLanguage(language?: string): void
+  next(port: NativePort, id: number, most: number): void
+  end(port: NativePort, id: number): void
 }
 
 /** @internal */

@@ -16,6 +16,7 @@ use voice_bridge::{
 use crate::{
     error::run,
     host::hosted,
+    live::LiveSession,
     pending::Pending,
     reply::{Reply, chunk},
 };
@@ -135,6 +136,10 @@ impl Agent {
         })
     }
 
+    fn live(&self, py: Python<'_>, options_json: &str) -> PyResult<Pending> {
+        run(py, || Pending::of(self.0.live(options_json), |py, live| LiveSession(live).into_py_any(py)))
+    }
+
     fn sessions(&self, py: Python<'_>, method: &str, arguments_json: &str) -> PyResult<Pending> {
         run(py, || Pending::of(self.0.sessions(method, arguments_json), |py, answer| answer.into_py_any(py)))
     }
@@ -175,7 +180,7 @@ impl Drop for EventStream {
     }
 }
 
-fn converted(py: Python<'_>, event: EventRecord) -> PyResult<(&'static str, String, Py<PyAny>)> {
+pub(crate) fn converted(py: Python<'_>, event: EventRecord) -> PyResult<(&'static str, String, Py<PyAny>)> {
     let (kind, json) = (event.kind(), event.to_json());
     let attachment = match event {
         EventRecord::Audio { pcm } => chunk(py, &pcm)?.0.into_py_any(py)?,

@@ -11,7 +11,7 @@ import sys
 from typing import Any, AsyncIterator, Callable, Dict, Iterator, List, Optional, Set
 
 import voice_core
-from voice_core import Audio, AsyncVoiceAgent, Done, Reply, Transcript, VoiceError, _errors, _native
+from voice_core import AsyncLiveSession, Audio, AsyncVoiceAgent, Done, Dtmf, LiveSummary, Reply, Transcript, VoiceError, _errors, _native
 
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "tests" / "conformance"
 ROLES = ("stt", "llm", "tts", "store")
@@ -219,6 +219,72 @@ def event_fields(events: List[voice_core.TurnEvent]) -> Dict[str, Any]:
     }
 
 
+LIVE_EVENTS = {
+    voice_core.LiveStarted: "started",
+    voice_core.TurnStarted: "turn_started",
+    Transcript: "transcript",
+    voice_core.TextDelta: "text",
+    voice_core.Speaking: "speaking",
+    voice_core.AudioChunk: "audio",
+    voice_core.Clear: "clear",
+    voice_core.Interrupted: "interrupted",
+    voice_core.FalseInterruption: "false_interruption",
+    voice_core.Backchannel: "backchannel",
+    voice_core.Dtmf: "dtmf",
+    voice_core.TurnDone: "turn_done",
+    voice_core.LiveFailure: "error",
+    voice_core.LiveEnded: "ended",
+}
+
+
+def live_fields(events: List[voice_core.LiveEvent]) -> Dict[str, Any]:
+    """The events of a live session as the scenarios write them."""
+    order = [LIVE_EVENTS[type(event)] for event in events if type(event) in LIVE_EVENTS]
+    return {
+        "order": list(dict.fromkeys(order)),
+        "states": [event.state for event in events if isinstance(event, voice_core.AgentStateChanged)],
+        "finals": [event.text for event in events if isinstance(event, Transcript) and event.final],
+        "text": "".join(event.text for event in events if isinstance(event, voice_core.TextDelta)),
+        "spoken": "".join(event.text for event in events if isinstance(event, voice_core.Speaking)),
+        "audio_seconds": sum(event.duration for event in events if isinstance(event, voice_core.AudioChunk)),
+        "keys": [event.keys for event in events if isinstance(event, Dtmf)],
+        "turns": [dataclasses.asdict(event) for event in events if isinstance(event, voice_core.TurnDone)],
+        "errors": [error_fields(event.error) for event in events if isinstance(event, voice_core.LiveFailure)],
+    }
+
+
+async def act(live: AsyncLiveSession, action: Dict[str, Any], events: List[voice_core.LiveEvent]) -> None:
+    """One action of a live session's script."""
+    if "until" in action:
+        async for event in live:
+            events.append(event)
+            if LIVE_EVENTS.get(type(event)) == action["until"]:
+                return
+    elif "push" in action:
+        audio = tone(**action["push"]["tone"])
+        samples: Any = audio.pcm
+        frame = audio.sample_rate // 50 * audio.channels * 2
+        if action["push"]["as"] == "f32":
+            samples = (audio.numpy().reshape(-1) / 32768).astype("float32")
+            frame //= 2
+        for start in range(0, len(samples), frame):
+            live.push_audio(samples[start : start + frame])
+    elif "text" in action:
+        live.push_text(action["text"])
+    elif "dtmf" in action:
+        live.push_dtmf(action["dtmf"])
+    elif "say" in action:
+        live.say(action["say"], interruptible=action.get("interruptible", True))
+    elif "language" in action:
+        live.set_language(action["language"])
+    elif "played" in action:
+        live.set_playback_position(action["played"])
+    elif action["do"] == "end":
+        await live.end()
+    else:
+        getattr(live, action["do"])()
+
+
 EVENTS = {"text": voice_core.TextDelta, "audio": voice_core.AudioChunk, "transcript": Transcript, "started": voice_core.Started}
 
 
@@ -295,7 +361,9 @@ class Player:
 
     async def _step(self, agent: AsyncVoiceAgent, step: Dict[str, Any]) -> None:
         events: List[voice_core.TurnEvent] = []
-        found = await outcome(self._done(agent, step, events))
+        told: List[voice_core.LiveEvent] = []
+        work = self._live(agent, step, told) if step["do"] == "live" else self._done(agent, step, events)
+        found = await outcome(work)
         if "abandon" in step:
             return
         fields: Dict[str, Any] = {}
@@ -303,8 +371,12 @@ class Player:
             fields["error"] = error_fields(found)
         elif isinstance(found, Reply):
             fields["reply"] = reply_fields(found)
+        elif isinstance(found, LiveSummary):
+            fields["summary"] = dict(dataclasses.asdict(found), duration_seconds=found.duration)
         else:
             fields["value"] = value_fields(found)
+        if step["do"] == "live":
+            fields["events"] = live_fields(told)
         if step["do"] == "stream":
             fields["events"] = event_fields(events)
         if "expect" in step:
@@ -312,7 +384,7 @@ class Player:
         elif "error" in fields:
             raise Mismatch(f"it failed: {fields['error']}")
         for name, field in step.get("save", {}).items():
-            self._saved[name] = (fields.get("reply") or fields["value"])[field]
+            self._saved[name] = next(iter(fields.values()))[field]
 
     async def _done(self, agent: AsyncVoiceAgent, step: Dict[str, Any], events: List[voice_core.TurnEvent]) -> Any:
         kind = step["do"]
@@ -335,6 +407,19 @@ class Player:
             loop, host = asyncio.get_running_loop(), self.hosts[when]
             host.asked.add(lambda: loop.call_soon_threadsafe(work.cancel))
         return await work
+
+    async def _live(self, agent: AsyncVoiceAgent, step: Dict[str, Any], told: List[voice_core.LiveEvent]) -> LiveSummary:
+        live = await agent.live(**step.get("options", {})).start()
+        for number, action in enumerate(step.get("script", ())):
+            found = await outcome(act(live, action, told))
+            if not isinstance(found, BaseException) and "error" not in action:
+                continue
+            failed = error_fields(found) if isinstance(found, BaseException) else None
+            match(f"action {number}", action.get("error"), failed)
+        summary = await live.end()
+        async for event in live:
+            told.append(event)
+        return summary
 
     async def _streamed(self, agent: AsyncVoiceAgent, step: Dict[str, Any], events: List[voice_core.TurnEvent]) -> Any:
         def reached(when: Optional[str], event: voice_core.TurnEvent) -> bool:

@@ -9,6 +9,7 @@ use crate::{
     event::{Event, Reply},
     from_bytes,
     host::Hosts,
+    live::LiveSession,
 };
 
 /// Audio as a host hands it in.
@@ -131,6 +132,11 @@ impl Agent {
     pub fn stream(&self, input: Input, options: TurnOptions) -> Result<Arc<EventStream>, Failure> {
         let stream = guarded(|| self.agent.stream(input.into(), options.into()))?;
         Ok(Arc::new(EventStream { stream }))
+    }
+
+    /// Starts a live session from options as JSON: see `voice-bridge`.
+    pub async fn live(&self, options_json: String) -> Result<Arc<LiveSession>, Failure> {
+        Ok(LiveSession::new(self.agent.live(&options_json).await?))
     }
 
     /// Runs a method of the session store, JSON in and out: see `voice-bridge`.

@@ -4,6 +4,7 @@ use voice_bridge::{EventRecord, ReplyRecord};
 
 use crate::{
     error::{ErrorDetails, Failure, guarded},
+    live::{LiveSummaryFields, LiveTurnFields},
     to_bytes,
 };
 
@@ -82,7 +83,7 @@ impl Reply {
     }
 }
 
-/// What happens in a turn.
+/// What happens in a turn or in a live session.
 #[derive(uniffi::Enum)]
 pub enum Event {
     /// The turn was admitted.
@@ -136,6 +137,71 @@ pub enum Event {
         /// Its reply.
         reply: std::sync::Arc<Reply>,
     },
+    /// Live: the session is ready for sound.
+    LiveStarted {
+        /// The session, new or continued.
+        session_id: String,
+        /// The rate of the sound that is given out.
+        sample_rate: u32,
+    },
+    /// Live: what the user is doing changed.
+    UserState {
+        /// `listening`, `speaking`, `away`.
+        state: String,
+    },
+    /// Live: what the agent is doing changed.
+    AgentState {
+        /// `listening`, `thinking`, `speaking`.
+        state: String,
+    },
+    /// Live: a turn of the agent's begins.
+    TurnStarted {
+        /// The turn.
+        turn_id: String,
+        /// Why the agent speaks.
+        kind: String,
+    },
+    /// Live: what the sound that follows says.
+    Speaking {
+        /// The words.
+        text: String,
+    },
+    /// Live: sound that is not played yet is to be thrown away.
+    Clear,
+    /// Live: the user interrupted the agent.
+    Interrupted {
+        /// The turn.
+        turn_id: String,
+        /// The words that were heard.
+        heard: String,
+    },
+    /// Live: the agent goes on after what seemed an interruption.
+    FalseInterruption,
+    /// Live: the user said something that did not ask for an answer.
+    Backchannel {
+        /// What it was.
+        text: String,
+    },
+    /// Live: keys of the telephone.
+    Dtmf {
+        /// The keys.
+        keys: String,
+    },
+    /// Live: an exchange is over and stored.
+    TurnDone {
+        /// The exchange.
+        turn: LiveTurnFields,
+    },
+    /// Live: something failed; the session goes on.
+    Failed {
+        /// What.
+        error: ErrorDetails,
+    },
+    /// Live: the session is over.
+    Ended {
+        /// What it came to.
+        summary: LiveSummaryFields,
+    },
     /// A kind that this layer does not know.
     Other {
         /// The event as JSON.
@@ -155,6 +221,19 @@ impl From<EventRecord> for Event {
             }
             EventRecord::AudioFailed { error } => Self::AudioFailed { error: error.into() },
             EventRecord::Done { reply } => Self::Done { reply: Reply::new(reply) },
+            EventRecord::LiveStarted { session_id, sample_rate } => Self::LiveStarted { session_id, sample_rate },
+            EventRecord::UserState { state } => Self::UserState { state: state.to_owned() },
+            EventRecord::AgentState { state } => Self::AgentState { state: state.to_owned() },
+            EventRecord::TurnStarted { turn_id, kind } => Self::TurnStarted { turn_id, kind: kind.to_owned() },
+            EventRecord::Speaking { text } => Self::Speaking { text },
+            EventRecord::Clear => Self::Clear,
+            EventRecord::Interrupted { turn_id, heard } => Self::Interrupted { turn_id, heard },
+            EventRecord::FalseInterruption => Self::FalseInterruption,
+            EventRecord::Backchannel { text } => Self::Backchannel { text },
+            EventRecord::Dtmf { keys } => Self::Dtmf { keys },
+            EventRecord::TurnDone { turn } => Self::TurnDone { turn: (*turn).into() },
+            EventRecord::Error { error } => Self::Failed { error: error.into() },
+            EventRecord::Ended { summary } => Self::Ended { summary: summary.into() },
             other => Self::Other { json: other.to_json() },
         }
     }

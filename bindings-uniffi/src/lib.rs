@@ -5,6 +5,7 @@ mod agent;
 mod error;
 mod event;
 mod host;
+mod live;
 mod log;
 mod models;
 #[cfg(feature = "testing")]
@@ -19,6 +20,7 @@ pub use host::{
     AudioAnswer, HostLlm, HostStore, HostStt, HostTts, Hosts, LlmHost, StoreHost, SttHost, TextAnswer,
     TranscriptAnswer, TtsHost,
 };
+pub use live::{LiveSession, LiveSummaryFields, LiveTurnFields};
 pub use log::LogSink;
 pub use models::{FetchSink, ModelsCall};
 

@@ -107,6 +107,14 @@ pub struct LiveTurnRecord {
     pub usage: Usage,
 }
 
+impl LiveTurnRecord {
+    /// The exchange as JSON.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        json!(self).to_string()
+    }
+}
+
 impl From<LiveTurn> for LiveTurnRecord {
     fn from(turn: LiveTurn) -> Self {
         Self {

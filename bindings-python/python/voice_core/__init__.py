@@ -27,6 +27,24 @@ from ._errors import (
     VoiceTimeoutError,
 )
 from ._host import ConversationStore, LanguageModel, SpeechToText, TextToSpeech
+from ._live import AsyncLiveSession, LiveSession
+from ._live_types import (
+    AgentStateChanged,
+    Backchannel,
+    Clear,
+    Dtmf,
+    FalseInterruption,
+    Interrupted,
+    LiveEnded,
+    LiveEvent,
+    LiveFailure,
+    LiveStarted,
+    LiveSummary,
+    Speaking,
+    TurnDone,
+    TurnStarted,
+    UserStateChanged,
+)
 from ._logging import log_level
 from ._native import VERSION as __version__
 from ._sync import Sessions, Turn, VoiceAgent
@@ -50,6 +68,8 @@ from ._types import (
 )
 
 __all__ = [
+    "AgentStateChanged",
+    "AsyncLiveSession",
     "AsyncSessions",
     "AsyncTurn",
     "AsyncVoiceAgent",
@@ -57,14 +77,25 @@ __all__ = [
     "AudioChunk",
     "AudioFailed",
     "AudioSource",
+    "Backchannel",
+    "Clear",
     "ConversationStore",
     "Done",
+    "Dtmf",
+    "FalseInterruption",
     "GenerateRequest",
     "InternalError",
+    "Interrupted",
     "InvalidApiKeyError",
     "InvalidProviderKeyError",
     "InvalidRequestError",
     "LanguageModel",
+    "LiveEnded",
+    "LiveEvent",
+    "LiveFailure",
+    "LiveSession",
+    "LiveStarted",
+    "LiveSummary",
     "Message",
     "Metrics",
     "Page",
@@ -75,6 +106,7 @@ __all__ = [
     "Session",
     "SessionNotFoundError",
     "Sessions",
+    "Speaking",
     "SpeechToText",
     "Started",
     "StorageError",
@@ -85,8 +117,11 @@ __all__ = [
     "Transcript",
     "Turn",
     "TurnCancelledError",
+    "TurnDone",
     "TurnEvent",
+    "TurnStarted",
     "UnauthorizedError",
+    "UserStateChanged",
     "ValidationError",
     "VoiceAgent",
     "VoiceError",

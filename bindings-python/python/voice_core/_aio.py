@@ -25,6 +25,7 @@ from typing import (
 from . import _types
 from ._core import Core, Request
 from ._errors import TurnCancelledError
+from ._live import AsyncLiveSession
 from ._native import Agent as NativeAgent
 from ._native import EventStream, Input
 from ._sync import BATCH
@@ -33,7 +34,7 @@ from ._waiting import awaited
 
 if TYPE_CHECKING:
     from ._audio import AudioSource
-    from .config import Assistant, CircuitBreaker, Config, Limits, Local, Provider, RateLimit, Retry, Timeout
+    from .config import Assistant, CircuitBreaker, Config, Limits, Live, Local, Provider, RateLimit, Retry, Timeout
     from ._host import ConversationStore, LanguageModel, SpeechToText, TextToSpeech
 
 T = TypeVar("T")
@@ -199,6 +200,7 @@ class AsyncVoiceAgent:
         circuit_breaker: Optional[CircuitBreaker] = None,
         rate_limit: Optional[RateLimit] = None,
         local: Optional[Local] = None,
+        live: Optional[Live] = None,
         warm_up: Optional[bool] = None,
         log_level: Optional[str] = None,
     ) -> None:
@@ -264,6 +266,31 @@ class AsyncVoiceAgent:
         return await AsyncTurn(
             self, Request(audio, text, sample_rate, channels, session, user, language, deadline, speak)
         )
+
+    def live(
+        self,
+        *,
+        session: Optional[str] = None,
+        user: Optional[str] = None,
+        language: Optional[str] = None,
+        config: Optional[Live] = None,
+        first_message: Optional[str] = None,
+        input_rate: int = 16_000,
+        input_channels: int = 1,
+        output_rate: int = 24_000,
+        speak: bool = True,
+    ) -> AsyncLiveSession:
+        """A live conversation: sound in both directions at once, in an ``async with`` block.
+
+        >>> async with agent.live(input_rate=16_000) as live:  # doctest: +SKIP
+        ...     live.push_audio(frame)
+        ...     async for event in live: ...
+
+        Takes the same parameters as `VoiceAgent.live`, and raises the same errors when it starts.
+        """
+        options: Dict[str, object] = dict(locals())
+        del options["self"]
+        return AsyncLiveSession(self, options)
 
     @property
     def sessions(self) -> AsyncSessions:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Callable, Deque, Dict, Iterator, Mapping,
 
 from . import _types
 from ._core import Core, Request
+from ._live import LiveSession
 from ._native import Agent as NativeAgent
 from ._native import EventStream
 from ._types import Message, Page, Reply, Session, TurnEvent
@@ -17,7 +18,7 @@ from ._waiting import wait
 
 if TYPE_CHECKING:
     from ._audio import AudioSource
-    from .config import Assistant, CircuitBreaker, Config, Limits, Local, Provider, RateLimit, Retry, Timeout
+    from .config import Assistant, CircuitBreaker, Config, Limits, Live, Local, Provider, RateLimit, Retry, Timeout
     from ._host import ConversationStore, LanguageModel, SpeechToText, TextToSpeech
 
 T = TypeVar("T")
@@ -172,7 +173,7 @@ class VoiceAgent:
         SQLite file in the user's data folder.
     assistant
         Who the agent is: ``{"system_prompt": …, "language": …}``.
-    limits, retry, timeouts, circuit_breaker, rate_limit, local, warm_up, log_level
+    limits, retry, timeouts, circuit_breaker, rate_limit, local, live, warm_up, log_level
         As in the config document.
 
     Raises
@@ -199,6 +200,7 @@ class VoiceAgent:
         circuit_breaker: Optional[CircuitBreaker] = None,
         rate_limit: Optional[RateLimit] = None,
         local: Optional[Local] = None,
+        live: Optional[Live] = None,
         warm_up: Optional[bool] = None,
         log_level: Optional[str] = None,
     ) -> None:
@@ -287,6 +289,57 @@ class VoiceAgent:
         """
         request = Request(audio, text, sample_rate, channels, session, user, language, deadline, speak)
         return _types.reply(wait(self._native().turn(request.input(), *request.options)))
+
+    def live(
+        self,
+        *,
+        session: Optional[str] = None,
+        user: Optional[str] = None,
+        language: Optional[str] = None,
+        config: Optional[Live] = None,
+        first_message: Optional[str] = None,
+        input_rate: int = 16_000,
+        input_channels: int = 1,
+        output_rate: int = 24_000,
+        speak: bool = True,
+    ) -> LiveSession:
+        """A live conversation: sound in both directions at once, in a ``with`` block.
+
+        >>> with agent.live(input_rate=16_000) as live:        # doctest: +SKIP
+        ...     live.push_audio(frame)
+        ...     for event in live: ...
+
+        Parameters
+        ----------
+        session
+            The stored session to continue. One that is unknown, or none at all, starts a fresh session.
+        user
+            Whose conversation it is; another user's session is never reached.
+        language
+            The language that is spoken (BCP 47). Default: the assistant's, else detected with every utterance.
+        config
+            How turns are taken and the conversation behaves, in place of the config's ``live``.
+        first_message
+            What the agent says first. Default: the assistant's.
+        input_rate, input_channels
+            The sound that will be pushed.
+        output_rate
+            The rate of the sound that is given out, one channel.
+        speak
+            Whether the agent speaks.
+
+        Raises
+        ------
+        ValidationError
+            A rate or a number of channels is not supported. Raised when the session starts, as the others.
+        InvalidRequestError
+            The config is wrong.
+        StorageError
+            The stored session cannot be read.
+        """
+        options: Dict[str, object] = dict(locals())
+        del options["self"]
+        return LiveSession(self, options)
 
     @property
     def sessions(self) -> Sessions:

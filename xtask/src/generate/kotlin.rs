@@ -53,7 +53,7 @@ fn record(record: &Record) -> String {
 
 fn type_of(of: &Type) -> String {
     match of {
-        Type::Text => "String".into(),
+        Type::Text | Type::Words(_) => "String".into(),
         Type::Whole => "Long".into(),
         Type::Number => "Double".into(),
         Type::Truth => "Boolean".into(),
@@ -72,6 +72,6 @@ fn json(of: &Type, value: &str) -> String {
         Type::List(item) => format!("JsonArray({value}.map {{ one -> {} }})", json(item, "one")),
         Type::Named(name) if name == "ProviderList" => format!("JsonArray({value}.map {{ one -> one.json() }})"),
         Type::Named(_) => format!("{value}.json()"),
-        Type::Text | Type::Whole | Type::Number | Type::Truth => format!("JsonPrimitive({value})"),
+        Type::Text | Type::Words(_) | Type::Whole | Type::Number | Type::Truth => format!("JsonPrimitive({value})"),
     }
 }

@@ -9,7 +9,7 @@ const HEAD: &str = r#""""The config document as types. Written by `cargo xtask g
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional, TypedDict, Union
+from typing import Any, Dict, List, Literal, Optional, TypedDict, Union
 "#;
 
 pub fn print(schema: &Schema) -> String {
@@ -68,6 +68,7 @@ fn name_of(name: &str) -> &str {
 fn type_of(of: &Type) -> String {
     match of {
         Type::Text => "str".into(),
+        Type::Words(words) => format!("Literal[\"{}\"]", words.join("\", \"")),
         Type::Whole => "int".into(),
         Type::Number => "float".into(),
         Type::Truth => "bool".into(),

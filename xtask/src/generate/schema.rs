@@ -1,5 +1,7 @@
 //! The config document's schema, as far as typed languages need it.
 
+use std::collections::HashMap;
+
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
@@ -13,6 +15,8 @@ pub enum Type {
     /// An object with any keys.
     Map,
     List(Box<Type>),
+    /// One of these words.
+    Words(Vec<String>),
     /// A record or a choice, by its name.
     Named(String),
     OneOf(Vec<Type>),
@@ -54,15 +58,26 @@ pub struct Schema {
 
 impl Schema {
     pub fn read(schema: &Value) -> Result<Self> {
+        // Words are said where they are used.
+        let mut words = HashMap::new();
         let mut parts = Vec::new();
         for (name, part) in schema["$defs"].as_object().context("the schema names no parts")? {
-            parts.push(if part.get("properties").is_some() {
-                Part::Record(record(name, part)?)
+            if let Some(known) = words_of(part) {
+                words.insert(name.as_str(), known);
+            } else if part.get("properties").is_some() {
+                parts.push(Part::Record(record(name, part)?));
             } else {
-                Part::Choice(name.clone(), type_of(part)?.0)
-            });
+                parts.push(Part::Choice(name.clone(), type_of(part)?.0));
+            }
         }
-        Ok(Self { config: record("Config", schema)?, parts })
+        let mut schema = Self { config: record("Config", schema)?, parts };
+        for part in &mut schema.parts {
+            if let Part::Record(record) = part {
+                record.fields.iter_mut().for_each(|field| spell_out(field, &words));
+            }
+        }
+        schema.config.fields.iter_mut().for_each(|field| spell_out(field, &words));
+        Ok(schema)
     }
 
     /// The records, the document's own last.
@@ -72,6 +87,22 @@ impl Schema {
             Part::Choice(..) => None,
         });
         parts.chain(std::iter::once(&self.config))
+    }
+}
+
+/// The words of a part that is one of some.
+fn words_of(part: &Value) -> Option<Vec<String>> {
+    let choices = part["oneOf"].as_array()?;
+    choices.iter().map(|choice| choice["const"].as_str().map(str::to_owned)).collect()
+}
+
+fn spell_out(field: &mut Field, words: &HashMap<&str, Vec<String>>) {
+    if let Type::Named(name) = &field.of
+        && let Some(known) = words.get(name.as_str())
+    {
+        let quoted: Vec<String> = known.iter().map(|word| format!("`{word}`")).collect();
+        field.about = format!("{} One of {}.", field.about, quoted.join(", "));
+        field.of = Type::Words(known.clone());
     }
 }
 
@@ -149,14 +180,17 @@ mod tests {
             "properties": {
                 "who": { "anyOf": [{ "$ref": "#/$defs/Who" }, { "type": "null" }], "description": "By\nwhom." },
                 "count": { "type": ["integer", "null"] },
+                "pace": { "$ref": "#/$defs/Pace", "description": "How fast." },
             },
-            "$defs": { "Who": { "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }] } },
+            "$defs": { "Pace": { "oneOf": [{ "const": "slow" }, { "const": "fast" }] }, "Who": { "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }] } },
         }))
         .unwrap();
-        let [who, count] = &schema.config.fields[..] else { unreachable!() };
+        let [who, count, pace] = &schema.config.fields[..] else { unreachable!() };
         assert_eq!((&who.of, who.nullable, who.required), (&Type::Named("Who".into()), true, true));
         assert_eq!((who.about.as_str(), schema.config.about.as_str()), ("By whom.", "All. See the module."));
         assert_eq!((&count.of, count.nullable, count.required), (&Type::Whole, true, false));
+        assert_eq!(pace.of, Type::Words(vec!["slow".into(), "fast".into()]));
+        assert_eq!(pace.about, "How fast. One of `slow`, `fast`.");
         let Part::Choice(name, Type::OneOf(types)) = &schema.parts[0] else { unreachable!() };
         assert_eq!((name.as_str(), &types[1]), ("Who", &Type::List(Box::new(Type::Text))));
     }

@@ -28,6 +28,7 @@ fn record(record: &Record) -> String {
 fn type_of(of: &Type) -> String {
     match of {
         Type::Text => "string".into(),
+        Type::Words(words) => words.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(" | "),
         Type::Whole | Type::Number => "number".into(),
         Type::Truth => "boolean".into(),
         Type::Map => "Record<string, unknown>".into(),

@@ -1,0 +1,256 @@
+//! Live sessions: pulled, or with a callback.
+
+use std::{
+    ffi::{c_char, c_void},
+    time::Duration,
+};
+
+use voice_bridge::{ErrorRecord, EventRecord, LiveSession, Outcome, from_host, runtime};
+
+use crate::{
+    agent::vc_agent,
+    error::{run, run_blocking, value, vc_error, vc_status},
+    event::{Happening, vc_event},
+    handle::{self, handles},
+    memory::{UserData, bytes, cleared, copied, optional_text, put, text, vc_bytes},
+    turn::{BATCH, told, vc_event_fn},
+};
+
+/// A live conversation. The caller frees it with `vc_live_free`.
+pub struct vc_live {
+    _opaque: [u8; 0],
+}
+
+handles!(vc_live => Conversation);
+
+pub(crate) struct Conversation(LiveSession);
+
+impl Drop for Conversation {
+    fn drop(&mut self) {
+        // Whoever takes its events on another thread holds it, too.
+        self.0.end().detach();
+    }
+}
+
+/// Hands every event to the host; the last one is that of the end, or an error.
+fn followed(live: &LiveSession, tell: impl Fn(Result<EventRecord, ErrorRecord>)) -> Outcome<()> {
+    let handle = runtime::handle()?;
+    loop {
+        let batch = handle.block_on(live.next_batch(BATCH))?;
+        let mut ended = false;
+        let events = batch.into_events();
+        if events.is_empty() {
+            return Err(ErrorRecord::closed("live session, whose events were not taken in time,"));
+        }
+        for event in events {
+            ended |= matches!(event, EventRecord::Ended { .. });
+            tell(Ok(event));
+        }
+        if ended {
+            return Ok(());
+        }
+    }
+}
+
+/// Starts a live session: sound is pushed at any time, and events come at any time.
+///
+/// `options_json`: an object, or NULL; every key may be left out.
+///
+/// | key | meaning |
+/// |---|---|
+/// | `session`, `user`, `language` | as for a turn |
+/// | `config` | how turns are taken, in place of `live` in the agent's config; `{"turn_detection": "manual"}` is push to talk |
+/// | `first_message` | what the agent says first |
+/// | `input_rate`, `input_channels` | the sound that will be pushed; 16000 and 1 |
+/// | `output_rate` | the rate of the sound that is given out; 24000 |
+/// | `speak` | whether the agent speaks |
+///
+/// With `on_event` the events come to it on a thread of the library that serves this session alone; the last call brings an
+/// event of kind `VC_EVENT_ENDED` or an error, and `user_data` must last until it has returned. Without it (NULL) they are pulled with
+/// `vc_live_next`. They must be taken: a session with hundreds of events that nobody took ends. `*live` is the caller's to free.
+/// Blocks for a moment; not on a thread of the library.
+#[unsafe(no_mangle)]
+pub extern "C" fn vc_live_start(
+    agent: *const vc_agent,
+    options_json: *const c_char,
+    on_event: vc_event_fn,
+    user_data: *mut c_void,
+    live: *mut *mut vc_live,
+    error: *mut *mut vc_error,
+) -> vc_status {
+    run_blocking(error, || {
+        let live = cleared("live", live)?;
+        let options = optional_text("options_json", options_json)?.unwrap_or_else(|| "{}".to_owned());
+        let session = handle::get(agent)?.live(&options).wait()?;
+        if on_event.is_some() {
+            let (session, told_to) = (session.clone(), UserData::new(user_data, None));
+            runtime::handle()?.spawn_blocking(move || {
+                let tell = |item| told(on_event, &told_to, item);
+                if let Err(record) = voice_bridge::guard(|| followed(&session, tell)) {
+                    told(on_event, &told_to, Err(record));
+                }
+            });
+        }
+        put(live, handle::open(Conversation(session)));
+        Ok(())
+    })
+}
+
+/// Waits for the next event, for at most `timeout_ms`; less than 0: for as long as it takes. `*event` is the caller's to free; `VC_OK` with
+/// `*event == NULL`: the session is over; `VC_TIMEOUT`: nothing happened. Blocks; not on a thread of the library; several threads
+/// take turns.
+#[unsafe(no_mangle)]
+pub extern "C" fn vc_live_next(
+    live: *const vc_live,
+    timeout_ms: i64,
+    event: *mut *mut vc_event,
+    error: *mut *mut vc_error,
+) -> vc_status {
+    run_blocking(error, || {
+        let event = cleared("event", event)?;
+        let live = handle::get(live)?;
+        let batch = match u64::try_from(timeout_ms) {
+            Ok(ms) => live.0.next_within(1, Duration::from_millis(ms)).wait()?.ok_or_else(nothing)?,
+            Err(_) => live.0.next_batch(1).wait()?,
+        };
+        if let Some(record) = batch.into_events().pop() {
+            put(event, Happening::open(record));
+        }
+        Ok(())
+    })
+}
+
+fn nothing() -> ErrorRecord {
+    from_host(Some("TIMEOUT"), "nothing happened in that time; ask again", Some(true), None).into()
+}
+
+/// Does something with a session that never waits.
+fn at_once(
+    live: *const vc_live,
+    error: *mut *mut vc_error,
+    act: impl FnOnce(&LiveSession) -> Outcome<()>,
+) -> vc_status {
+    run(error, || act(&handle::get(live)?.0))
+}
+
+/// Takes the next sound of the user: `length` interleaved samples over all channels, at most ten seconds. Never waits. Any thread.
+///
+/// `VC_RATE_LIMIT_EXCEEDED`: sound comes faster than it can be heard; push it again in a moment.
+#[unsafe(no_mangle)]
+pub extern "C" fn vc_live_push_audio(
+    live: *const vc_live,
+    samples: *const i16,
+    length: usize,
+    error: *mut *mut vc_error,
+) -> vc_status {
+    at_once(live, error, |live| live.push_audio(copied("samples", samples, length)?))
+}
+
+/// The same for float samples, full scale ±1.
+#[unsafe(no_mangle)]
+pub extern "C" fn vc_live_push_audio_f32(
+    live: *const vc_live,
+    samples: *const f32,
+    length: usize,
+    error: *mut *mut vc_error,
+) -> vc_status {
+    at_once(live, error, |live| live.push_audio_f32(&copied("samples", samples, length)?))
+}
+
+/// Takes something that the user typed. It is answered at once; what the agent says is interrupted. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn vc_live_push_text(
+    live: *const vc_live,
+    typed: *const c_char,
+    error: *mut *mut vc_error,
+) -> vc_status {
+    at_once(live, error, |live| live.push_text(&text("typed", typed)?))
+}
+
+/// Takes keys of the telephone: `0`–`9`, `*`, `#`, `A`–`D`. `#` or a pause completes them. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn vc_live_push_dtmf(live: *const vc_live, keys: *const c_char, error: *mut *mut vc_error) -> vc_status {
+    at_once(live, error, |live| live.push_dtmf(&text("keys", keys)?))
+}
+
+/// Ends the user's turn now: push to talk. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn vc_live_commit(live: *const vc_live, error: *mut *mut vc_error) -> vc_status {
+    at_once(live, error, LiveSession::commit)
+}
+
+/// Has the agent say something, after what it is saying now. `interruptible`: whether the user can interrupt it. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn vc_live_say(
+    live: *const vc_live,
+    words: *const c_char,
+    interruptible: bool,
+    error: *mut *mut vc_error,
+) -> vc_status {
+    at_once(live, error, |live| live.say(&text("words", words)?, interruptible))
+}
+
+/// Stops what the agent says or is about to say. What was heard of it is stored. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn vc_live_interrupt(live: *const vc_live, error: *mut *mut vc_error) -> vc_status {
+    at_once(live, error, LiveSession::interrupt)
+}
+
+/// Holds the sound back until `vc_live_resume`; what is not played yet is to be thrown away (`VC_EVENT_CLEAR`) and comes again then. Any
+/// thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn vc_live_pause(live: *const vc_live, error: *mut *mut vc_error) -> vc_status {
+    at_once(live, error, LiveSession::pause)
+}
+
+/// Goes on after `vc_live_pause`. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn vc_live_resume(live: *const vc_live, error: *mut *mut vc_error) -> vc_status {
+    at_once(live, error, LiveSession::resume)
+}
+
+/// Says how many seconds of the session's sound were played so far. From then on only this tells what was heard; until then sound
+/// counts as played when its time has passed. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn vc_live_set_playback_position(
+    live: *const vc_live,
+    seconds: f64,
+    error: *mut *mut vc_error,
+) -> vc_status {
+    at_once(live, error, |live| live.set_playback_position(seconds))
+}
+
+/// Changes the language that is expected and spoken (BCP 47); NULL: it is detected. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn vc_live_set_language(
+    live: *const vc_live,
+    language: *const c_char,
+    error: *mut *mut vc_error,
+) -> vc_status {
+    at_once(live, error, |live| live.set_language(optional_text("language", language)?))
+}
+
+/// Ends a session: what is being said is stopped, what was heard is stored. Its last events can be pulled afterwards. `summary` may be NULL;
+/// `*summary` is the caller's to free, JSON with `session_id`, `reason`, `duration_seconds`, `turns`, `interruptions` and `usage`. Ending it
+/// again gives the same. Blocks; not on a thread of the library.
+#[unsafe(no_mangle)]
+pub extern "C" fn vc_live_end(
+    live: *const vc_live,
+    summary: *mut *mut vc_bytes,
+    error: *mut *mut vc_error,
+) -> vc_status {
+    run_blocking(error, || {
+        put(summary, std::ptr::null_mut());
+        let ended = handle::get(live)?.0.end().wait()?;
+        if !summary.is_null() {
+            put(summary, bytes(ended.to_json().into_bytes()));
+        }
+        Ok(())
+    })
+}
+
+/// Frees a session, and ends it if it is not over. NULL and a second time are fine. Any thread, also in `on_event`.
+#[unsafe(no_mangle)]
+pub extern "C" fn vc_live_free(live: *mut vc_live) {
+    value((), || drop(handle::take(live)));
+}

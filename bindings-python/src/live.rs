@@ -1,0 +1,86 @@
+//! Live sessions.
+
+use pyo3::{IntoPyObjectExt, prelude::*, types::PyList};
+
+use crate::{
+    agent::{converted, samples},
+    error::run,
+    pending::Pending,
+};
+
+/// A live conversation; dropping it ends it.
+#[pyclass(frozen, module = "voice_core._native")]
+pub(crate) struct LiveSession(pub(crate) voice_bridge::LiveSession);
+
+#[pymethods]
+impl LiveSession {
+    #[getter]
+    fn session_id(&self) -> String {
+        self.0.session_id()
+    }
+
+    fn push_pcm16(&self, py: Python<'_>, data: &[u8]) -> PyResult<()> {
+        run(py, || self.0.push_audio(samples(data)?))
+    }
+
+    fn push_text(&self, py: Python<'_>, text: &str) -> PyResult<()> {
+        run(py, || self.0.push_text(text))
+    }
+
+    fn push_dtmf(&self, py: Python<'_>, keys: &str) -> PyResult<()> {
+        run(py, || self.0.push_dtmf(keys))
+    }
+
+    fn commit(&self, py: Python<'_>) -> PyResult<()> {
+        run(py, || self.0.commit())
+    }
+
+    fn say(&self, py: Python<'_>, text: &str, interruptible: bool) -> PyResult<()> {
+        run(py, || self.0.say(text, interruptible))
+    }
+
+    fn interrupt(&self, py: Python<'_>) -> PyResult<()> {
+        run(py, || self.0.interrupt())
+    }
+
+    fn pause(&self, py: Python<'_>) -> PyResult<()> {
+        run(py, || self.0.pause())
+    }
+
+    fn resume(&self, py: Python<'_>) -> PyResult<()> {
+        run(py, || self.0.resume())
+    }
+
+    fn set_playback_position(&self, py: Python<'_>, seconds: f64) -> PyResult<()> {
+        run(py, || self.0.set_playback_position(seconds))
+    }
+
+    #[pyo3(signature = (language))]
+    fn set_language(&self, py: Python<'_>, language: Option<String>) -> PyResult<()> {
+        run(py, || self.0.set_language(language))
+    }
+
+    /// The next events: a list of `(kind, json, attachment)`; empty at the end.
+    fn next_batch(&self, py: Python<'_>, most: usize) -> PyResult<Pending> {
+        run(py, || {
+            let call = self.0.next_batch(most);
+            let canceller = call.canceller();
+            // What has come is taken out here: a result that Python forgets to ask for must not hold up those that follow.
+            let work = async { Ok(call.await?.into_events()) };
+            Pending::start(
+                work,
+                move || canceller.cancel(),
+                |py, events| {
+                    let events: Vec<_> =
+                        events.into_iter().map(|event| converted(py, event)).collect::<PyResult<_>>()?;
+                    PyList::new(py, events)?.into_py_any(py)
+                },
+            )
+        })
+    }
+
+    /// Ends the session; gives the summary as JSON.
+    fn end(&self, py: Python<'_>) -> PyResult<Pending> {
+        run(py, || Pending::of(self.0.end(), |py, summary| summary.to_json().into_py_any(py)))
+    }
+}
