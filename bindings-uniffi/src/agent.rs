@@ -7,7 +7,7 @@ use voice_bridge::{Call, Cancel, ErrorRecord, ReplyRecord};
 use crate::{
     error::{Failure, guarded},
     event::{Event, Reply},
-    from_bytes,
+    floats_from_bytes, from_bytes,
     host::Hosts,
     live::LiveSession,
 };
@@ -54,8 +54,7 @@ impl From<AudioInput> for voice_bridge::AudioInput {
                 Self::Pcm { samples: from_bytes(&data), sample_rate, channels }
             }
             AudioInput::PcmF32 { data, sample_rate, channels } => {
-                let samples = data.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
-                Self::PcmF32 { samples, sample_rate, channels }
+                Self::PcmF32 { samples: floats_from_bytes(&data), sample_rate, channels }
             }
         }
     }

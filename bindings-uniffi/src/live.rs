@@ -7,7 +7,7 @@ use voice_bridge::{LiveSession as Session, LiveSummaryRecord, LiveTurnRecord};
 use crate::{
     error::{ErrorDetails, Failure, guarded},
     event::Event,
-    from_bytes,
+    floats_from_bytes, from_bytes,
 };
 
 /// An exchange of a live session that is over and stored.
@@ -110,6 +110,11 @@ impl LiveSession {
     /// Takes interleaved 16-bit samples, little-endian.
     pub fn push_pcm(&self, data: Vec<u8>) -> Result<(), Failure> {
         guarded(|| self.session.push_audio(from_bytes(&data)))
+    }
+
+    /// Takes interleaved 32-bit float samples, little-endian, full scale ±1.
+    pub fn push_pcm_f32(&self, data: Vec<u8>) -> Result<(), Failure> {
+        guarded(|| self.session.push_audio_f32(&floats_from_bytes(&data)))
     }
 
     /// Takes something typed.

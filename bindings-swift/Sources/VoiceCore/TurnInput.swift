@@ -54,3 +54,8 @@ extension [Int16] {
         }
     }
 }
+
+extension [Float] {
+    /// The samples as the native layer takes them.
+    var littleEndian: Data { map(\.bitPattern.littleEndian).withUnsafeBytes { Data($0) } }
+}

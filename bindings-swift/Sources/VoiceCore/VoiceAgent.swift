@@ -102,6 +102,19 @@ public final class VoiceAgent: Sendable {
         return TurnEvents { [native] in try native.stream(input: input.lowered, options: options) }
     }
 
+    /// Starts a live conversation: sound in both directions at once.
+    ///
+    /// - Throws: ``VoiceError`` of code `validationError` for a rate or a number of channels that is not supported, `invalidRequest` for a
+    ///   wrong config.
+    public func live(_ options: LiveOptions = LiveOptions()) async throws -> LiveSession {
+        let json = String(decoding: try JSONEncoder().encode(options), as: UTF8.self)
+        return try await live(json: json)
+    }
+
+    func live(json: String) async throws -> LiveSession {
+        try await awaited { LiveSession(try await native.live(optionsJson: json)) }
+    }
+
     /// Makes every provider ready, so that the first turn is as fast as the others.
     public func warmUp() async throws {
         try await awaited { try await native.warmUp() }

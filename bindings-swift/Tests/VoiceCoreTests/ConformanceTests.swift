@@ -101,6 +101,7 @@ private final class Scenario: @unchecked Sendable {
         switch step["do"].text {
         case "turn": outcome = await turn(step)
         case "stream": outcome = await stream(step)
+        case "live": outcome = try await live(step)
         case "sessions": outcome = await caught { try await self.sessions(step["method"].text ?? "", step["arguments"]) }
         case "close": outcome = await caught { try await self.agent.close(); return .null }
         case "warm_up": outcome = await caught { try await self.agent.warmUp(); return .null }
@@ -111,7 +112,7 @@ private final class Scenario: @unchecked Sendable {
         if outcome.error != .null, expect["error"] == .null { throw Mismatch("it failed: \(outcome.error.json)") }
         if outcome.error == .null, expect["error"] != .null { throw Mismatch("it did not fail but gave \(outcome.value.json)") }
         for (part, found) in [
-            ("error", outcome.error), ("reply", outcome.value), ("value", outcome.value), ("events", outcome.events),
+            ("error", outcome.error), ("reply", outcome.value), ("value", outcome.value), ("summary", outcome.value), ("events", outcome.events),
         ] where expect.members[part] != nil {
             try match(expect[part], found, part)
         }
@@ -168,6 +169,18 @@ private final class Scenario: @unchecked Sendable {
         return await reading.value
     }
 
+    private func live(_ step: JSONValue) async throws -> Outcome {
+        let session: LiveSession
+        do {
+            session = try await agent.live(json: step["options"] == .null ? "{}" : step["options"].json)
+        } catch {
+            return Outcome(error: value(error))
+        }
+        let scenario = LiveScenario(session)
+        let summary = try await scenario.play(step["script"].items)
+        return Outcome(value: summary, events: scenario.value)
+    }
+
     private func sessions(_ method: String, _ arguments: JSONValue) async throws -> JSONValue {
         let (id, user) = (arguments["id"].text ?? "", arguments["user"].text)
         let limit = arguments["limit"].number.map { Int($0) } ?? 20
@@ -208,21 +221,27 @@ private struct CallOptions: Sendable {
     }
 }
 
-private func input(_ json: JSONValue) -> TurnInput {
+func input(_ json: JSONValue) -> TurnInput {
     if let text = json["text"].text { return .text(text) }
     if let path = json["path"].text { return .file(URL(fileURLWithPath: path)) }
     if let hex = json["hex"].text {
         let digits = Array(hex)
         return .data(Data(stride(from: 0, to: digits.count, by: 2).compactMap { UInt8(String(digits[$0...($0 + 1)]), radix: 16) }))
     }
-    let tone = json["tone"].members.compactMapValues { $0.number.map { Int($0) } }
-    let (rate, channels, amplitude) = (tone["sample_rate"] ?? 0, tone["channels"] ?? 1, Int16(tone["amplitude"] ?? 0))
-    let samples = (0..<(tone["seconds"] ?? 0) * rate * channels).map { $0 / channels / 40 % 2 == 0 ? amplitude : -amplitude }
+    let (samples, rate, channels) = tone(json)
     switch json["as"].text {
     case "pcm": return .pcm(samples, sampleRate: rate, channels: channels)
     case "f32": return .pcmFloat(samples.map { Float($0) / 32768 }, sampleRate: rate, channels: channels)
     default: return .data(wav(samples, rate, channels))
     }
+}
+
+/// The sound of a tone, its rate and channels.
+func tone(_ json: JSONValue) -> ([Int16], Int, Int) {
+    let tone = json["tone"].members.compactMapValues { $0.number.map { Int($0) } }
+    let (rate, channels, amplitude) = (tone["sample_rate"] ?? 0, tone["channels"] ?? 1, Int16(tone["amplitude"] ?? 0))
+    let samples = (0..<(tone["seconds"] ?? 0) * rate * channels).map { $0 / channels / 40 % 2 == 0 ? amplitude : -amplitude }
+    return (samples, rate, channels)
 }
 
 private func wav(_ samples: [Int16], _ rate: Int, _ channels: Int) -> Data {
@@ -284,7 +303,7 @@ private func kind(_ event: TurnEvent) -> String {
     }
 }
 
-private func value(_ error: any Error) -> JSONValue {
+func value(_ error: any Error) -> JSONValue {
     guard let error = error as? VoiceError else {
         return ["code": .string(error is CancellationError ? "CANCELLED" : "\(error)")]
     }
@@ -310,7 +329,7 @@ private func encoded(_ value: some Encodable) throws -> JSONValue {
     try JSONDecoder().decode(JSONValue.self, from: JSONEncoder().encode(value))
 }
 
-private func match(_ expected: JSONValue, _ found: JSONValue, _ what: String) throws {
+func match(_ expected: JSONValue, _ found: JSONValue, _ what: String) throws {
     if let why = difference(expected, found) { throw Mismatch("\(what): \(why); found \(found.json)") }
 }
 

@@ -36,9 +36,7 @@ public class Audio private constructor(private val input: AudioInput) : TurnInpu
 
         /** Interleaved float samples, full scale ±1. */
         public fun pcm(samples: FloatArray, sampleRate: Int, channels: Int = 1): Audio {
-            val data = ByteBuffer.allocate(samples.size * 4).order(ByteOrder.LITTLE_ENDIAN)
-            data.asFloatBuffer().put(samples)
-            return Audio(AudioInput.PcmF32(data.array(), sampleRate.toUInt(), channels.toUInt()))
+            return Audio(AudioInput.PcmF32(samples.toBytes(), sampleRate.toUInt(), channels.toUInt()))
         }
     }
 }
@@ -54,6 +52,12 @@ public class Pcm(
 internal fun ShortArray.toBytes(): ByteArray {
     val data = ByteBuffer.allocate(size * 2).order(ByteOrder.LITTLE_ENDIAN)
     data.asShortBuffer().put(this)
+    return data.array()
+}
+
+internal fun FloatArray.toBytes(): ByteArray {
+    val data = ByteBuffer.allocate(size * 4).order(ByteOrder.LITTLE_ENDIAN)
+    data.asFloatBuffer().put(this)
     return data.array()
 }
 

@@ -102,5 +102,6 @@ internal fun Event.raised(): TurnEvent? = when (this) {
         TurnEvent.Metrics(stage, provider, firstResultMs?.milliseconds, totalMs.milliseconds, attempts.toInt())
     is Event.AudioFailed -> TurnEvent.AudioFailed(VoiceException.of(error))
     is Event.Done -> TurnEvent.Done(Reply(reply))
-    is Event.Other -> null
+    // Only live sessions tell the others.
+    else -> null
 }

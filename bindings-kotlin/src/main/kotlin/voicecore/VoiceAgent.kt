@@ -5,6 +5,8 @@ import kotlin.coroutines.cancellation.CancellationException
 import kotlin.time.Duration
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.flow
+import kotlinx.serialization.json.buildJsonObject
+import kotlinx.serialization.json.put
 import voicecore.ffi.Agent
 import voicecore.ffi.TurnOptions
 
@@ -93,6 +95,48 @@ public class VoiceAgent private constructor(private val native: Agent) : AutoClo
     /** The same for something typed. */
     public fun turn(text: String, session: String? = null, user: String? = null): Flow<TurnEvent> =
         turn(Text(text), session, user)
+
+    /**
+     * Starts a live conversation: sound in both directions at once. Close it, or [LiveSession.end] it.
+     *
+     * @param session the session to continue; an unknown one starts a fresh session
+     * @param user whose conversation it is: your own name for the user
+     * @param language the language that is spoken (BCP 47); default: the assistant's, else detected with every utterance
+     * @param config how turns are taken and the conversation behaves, in place of the config's `live`
+     * @param firstMessage what the agent says first; default: the assistant's
+     * @param inputRate the rate of the sound that will be pushed
+     * @param inputChannels its channels
+     * @param outputRate the rate of the sound that is given out, one channel
+     * @param speak whether the agent speaks
+     * @throws VoiceException.Validation for a rate or a number of channels that is not supported
+     * @throws VoiceException.InvalidRequest for a wrong config
+     */
+    public suspend fun live(
+        session: String? = null,
+        user: String? = null,
+        language: String? = null,
+        config: LiveConfig? = null,
+        firstMessage: String? = null,
+        inputRate: Int = 16_000,
+        inputChannels: Int = 1,
+        outputRate: Int = 24_000,
+        speak: Boolean = true,
+    ): LiveSession {
+        val options = buildJsonObject {
+            session?.let { put("session", it) }
+            user?.let { put("user", it) }
+            language?.let { put("language", it) }
+            config?.let { put("config", it.json()) }
+            firstMessage?.let { put("first_message", it) }
+            put("input_rate", inputRate)
+            put("input_channels", inputChannels)
+            put("output_rate", outputRate)
+            put("speak", speak)
+        }
+        return live(options.toString())
+    }
+
+    internal suspend fun live(options: String): LiveSession = translated { LiveSession(native.live(options)) }
 
     /** Makes every provider ready, so that the first turn is as fast as the others. */
     public suspend fun warmUp(): Unit = translated { native.warmUp() }

@@ -118,6 +118,7 @@ private class Scenario(private val defaults: JsonObject, private val scenario: J
         val outcome = when (step["do"].text()) {
             "turn" -> turn(step)
             "stream" -> stream(step)
+            "live" -> live(step)
             "sessions" -> caught { sessions(step["method"].text()!!, step.getValue("arguments").jsonObject) }
             "close" -> caught { agent.shutDown().let { JsonNull } }
             "warm_up" -> caught { agent.warmUp().let { JsonNull } }
@@ -130,6 +131,7 @@ private class Scenario(private val defaults: JsonObject, private val scenario: J
         check(outcome.error !is JsonNull || "error" !in expect) { "it did not fail but gave ${outcome.value}" }
         expect["error"]?.let { match(it, outcome.error, "the error") }
         expect["reply"]?.let { match(it, outcome.value, "the reply") }
+        expect["summary"]?.let { match(it, outcome.value, "the summary") }
         expect["value"]?.let { match(it, outcome.value, "the value") }
         expect["events"]?.let { match(it, outcome.events, "the events") }
         return step["save"]?.jsonObject.orEmpty().mapValues { (_, field) -> outcome.value.jsonObject[field.text()!!].text()!! }
@@ -180,6 +182,17 @@ private class Scenario(private val defaults: JsonObject, private val scenario: J
         return Outcome(outcome.value, outcome.error, seen.value())
     }
 
+    private suspend fun live(step: JsonObject): Outcome {
+        var events: JsonElement = JsonNull
+        val outcome = caught {
+            agent.live((step["options"] ?: JsonObject(emptyMap())).toString()).use {
+                val scenario = LiveScenario(it)
+                scenario.play(step["script"]?.jsonArray ?: JsonArray(emptyList())).also { events = scenario.value() }
+            }
+        }
+        return Outcome(outcome.value, outcome.error, events)
+    }
+
     private suspend fun sessions(method: String, arguments: JsonObject): JsonElement {
         val (id, user) = arguments["id"].text().orEmpty() to arguments["user"].text()
         val metadata = arguments["metadata"]?.jsonObject ?: JsonObject(emptyMap())
@@ -224,14 +237,19 @@ private fun input(step: JsonObject): TurnInput {
     input["path"]?.let { return Audio.file(it.text()!!) }
     input["hex"]?.let { hex -> return Audio.bytes(hex.text()!!.chunked(2).map { it.toInt(16).toByte() }.toByteArray()) }
     val tone = input.getValue("tone").jsonObject.mapValues { (_, number) -> number.jsonPrimitive.int }
-    val (rate, channels, amplitude) = listOf("sample_rate", "channels", "amplitude").map(tone::getValue)
-    val samples = ShortArray(tone.getValue("seconds") * rate * channels) {
-        (if (it / channels / 40 % 2 == 0) amplitude else -amplitude).toShort()
-    }
+    val (rate, channels) = tone.getValue("sample_rate") to tone.getValue("channels")
+    val samples = tone(tone)
     return when (input["as"].text()) {
         "pcm" -> Audio.pcm(samples, rate, channels)
         "f32" -> Audio.pcm(FloatArray(samples.size) { samples[it] / 32768f }, rate, channels)
         else -> Audio.bytes(wav(samples, rate, channels))
+    }
+}
+
+internal fun tone(tone: Map<String, Int>): ShortArray {
+    val (rate, channels, amplitude) = listOf("sample_rate", "channels", "amplitude").map(tone::getValue)
+    return ShortArray(tone.getValue("seconds") * rate * channels) {
+        (if (it / channels / 40 % 2 == 0) amplitude else -amplitude).toShort()
     }
 }
 
@@ -289,7 +307,7 @@ private fun kind(event: TurnEvent) = when (event) {
     is TurnEvent.Done -> "done"
 }
 
-private fun value(error: VoiceException): JsonObject = buildJsonObject {
+internal fun value(error: VoiceException): JsonObject = buildJsonObject {
     put("code", error.code); put("kind", error.kind); put("stage", error.stage); put("message", error.message)
     put("retryable", error.retryable); put("retry_after_ms", error.retryAfter?.inWholeMilliseconds)
     put("provider", error.provider); put("http_status", error.httpStatus)
@@ -316,7 +334,7 @@ private fun <T> page(page: Page<T>, item: (T) -> JsonElement) = buildJsonObject 
     put("items", JsonArray(page.items.map(item))); put("has_more", page.hasMore)
 }
 
-private fun match(expected: JsonElement, found: JsonElement, what: String) {
+internal fun match(expected: JsonElement, found: JsonElement, what: String) {
     difference(expected, found)?.let { error("$what: $it; found $found") }
 }
 
