@@ -229,13 +229,11 @@ impl AgentBuilder {
                 max_text_characters: limits.max_text_characters,
                 session_idle: Duration::from_secs_f64(limits.session_idle_minutes * 60.0),
                 deadline: Duration::from_secs_f64(limits.turn_seconds),
-                live: config.live,
-                first_message: assistant.first_message,
             },
             locks: crate::turn::SessionLocks::default(),
             saving: crate::turn::Saving::default(),
         };
-        let agent = VoiceAgent::from_engine(engine);
+        let agent = VoiceAgent::from_engine(engine, config.live, assistant.first_message);
         if self.warm_up.unwrap_or(config.warm_up) {
             agent.warm_up().await?;
         }

@@ -235,6 +235,11 @@ impl LiveSession {
         self.events.lock().await.recv().await
     }
 
+    /// The next event if it is there already; `None`: not yet, or no more.
+    pub fn try_next(&self) -> Option<LiveEvent> {
+        self.events.try_lock().ok()?.try_recv().ok()
+    }
+
     /// Ends the session: what is being said is stopped, what was heard is stored, and everything is let go of.
     ///
     /// # Errors

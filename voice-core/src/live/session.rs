@@ -176,7 +176,6 @@ impl Driver {
         commands: &mut mpsc::Receiver<Command>,
     ) -> (EndReason, Option<oneshot::Sender<LiveSummary>>) {
         loop {
-            self.say_what_waits();
             self.give_out();
             if self.deaf {
                 return (EndReason::NobodyListens, None);
@@ -184,6 +183,7 @@ impl Driver {
             if let Some(reason) = self.mind_the_time() {
                 return (reason, None);
             }
+            self.say_what_waits();
             let wake = self.next_wake().map(|at| self.started + at);
             let takes = self.production.as_ref().is_some_and(Production::takes) && !self.is_far_ahead();
             let production = &mut self.production;
@@ -231,7 +231,7 @@ impl Driver {
                 self.let_through();
             }
             Action::Discard => self.production = None,
-            Action::Retract => self.stop_speaking(),
+            Action::Retract => self.take_back(),
             Action::Hold => {
                 if let Some(production) = &mut self.production {
                     production.held = true;

@@ -27,8 +27,6 @@ pub(crate) struct TurnSettings {
     pub(crate) max_text_characters: usize,
     pub(crate) session_idle: Duration,
     pub(crate) deadline: Duration,
-    pub(crate) live: crate::config::LiveConfig,
-    pub(crate) first_message: Option<String>,
 }
 
 /// What came of a part of a turn.
