@@ -110,6 +110,7 @@ async fn conversation(seed: u64) {
 
 async fn check(seed: u64, call: &Call, said: &HashSet<String>) {
     let events = call.events();
+    #[allow(clippy::panic)]
     let fail = |what: &str| panic!("seed {seed}: {what}\n{:#?}", call.names());
 
     // Nothing is stuck: after half a minute of silence the agent listens, but for a reminder.
@@ -119,7 +120,7 @@ async fn check(seed: u64, call: &Call, said: &HashSet<String>) {
         .iter()
         .rev()
         .find_map(|(_, e)| if let LiveEvent::TurnStarted { kind, .. } = e { Some(*kind) } else { None });
-    if !matches!(states.last(), None | Some(AgentState::Listening)) && latest != Some(SpeechKind::Reminder) {
+    if !matches!(states.next_back(), None | Some(AgentState::Listening)) && latest != Some(SpeechKind::Reminder) {
         fail("the agent is not listening");
     }
     let summary = call.live.end().await.unwrap();

@@ -76,7 +76,7 @@ pub(crate) async fn start(engine: Arc<Engine>, setup: LiveSetup) -> Result<LiveS
     let channels = setup.input_channels as usize;
     check_shape(setup.input_rate, channels)?;
     check_shape(setup.output_rate, 1)?;
-    let (stored, guard, is_new) = engine.admit(setup.session, setup.user.clone()).await?;
+    let (stored, guard, _is_new) = engine.admit(setup.session, setup.user.clone()).await?;
     drop(guard);
     let (command_sender, commands) = mpsc::channel(COMMANDS);
     let (event_sender, events) = mpsc::channel(EVENTS);
@@ -90,7 +90,7 @@ pub(crate) async fn start(engine: Arc<Engine>, setup: LiveSetup) -> Result<LiveS
         events: Mutex::new(events),
         _stop: stop,
     };
-    tokio::spawn(Driver::new(engine, setup, stored, is_new, event_sender).run(commands));
+    tokio::spawn(Driver::new(engine, setup, stored, event_sender).run(commands));
     Ok(session)
 }
 

@@ -1,6 +1,6 @@
 //! The task of a live session: takes what the host pushes and what the providers give, and does what turn taking says.
 
-use std::{collections::VecDeque, future::Future, sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{mpsc, oneshot},
@@ -97,7 +97,6 @@ impl Driver {
         engine: Arc<Engine>,
         setup: LiveSetup,
         session: Session,
-        _is_new: bool,
         events: mpsc::Sender<LiveEvent>,
     ) -> Self {
         let detects = setup.config.turn_detection == TurnDetection::Automatic;
@@ -506,11 +505,9 @@ async fn progress(production: &mut Option<Production>) -> Progress {
     }
 }
 
-fn at(wake: Option<Instant>) -> impl Future<Output = ()> {
-    async move {
-        match wake {
-            Some(wake) => tokio::time::sleep_until(wake).await,
-            None => std::future::pending().await,
-        }
+async fn at(wake: Option<Instant>) {
+    match wake {
+        Some(wake) => tokio::time::sleep_until(wake).await,
+        None => std::future::pending().await,
     }
 }
