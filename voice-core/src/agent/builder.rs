@@ -233,7 +233,7 @@ impl AgentBuilder {
             locks: crate::turn::SessionLocks::default(),
             saving: crate::turn::Saving::default(),
         };
-        let agent = VoiceAgent::from_engine(engine);
+        let agent = VoiceAgent::from_engine(engine, config.live, assistant.first_message);
         if self.warm_up.unwrap_or(config.warm_up) {
             agent.warm_up().await?;
         }

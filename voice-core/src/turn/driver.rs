@@ -16,7 +16,7 @@ use crate::{
     audio::{self, Audio, Utterance},
     context,
     error::{Error, ErrorCode, ErrorKind, Result, Stage},
-    event::{CallMetrics, Transcript, TurnEvent},
+    event::{CallMetrics, TextDelta, Transcript, TurnEvent},
     id::{SessionId, TurnId},
     layer::{Call, LlmService, Stack, SttService, TtsService},
     message::{Message, Reply},
@@ -85,7 +85,7 @@ impl Sink {
         }
     }
 
-    async fn emit_some(&self, event: Option<TurnEvent>) -> Result<()> {
+    pub(super) async fn emit_some(&self, event: Option<TurnEvent>) -> Result<()> {
         match event {
             Some(event) => self.emit(event).await,
             None => Ok(()),
@@ -158,7 +158,7 @@ impl Engine {
     }
 
     /// Saves a turn, again if the store says that may help: saving is idempotent by turn id.
-    async fn save(&self, record: &TurnRecord) -> Result<Saved> {
+    pub(crate) async fn save(&self, record: &TurnRecord) -> Result<Saved> {
         let _saving = self.saving.begin();
         let mut delay = SAVE_DELAY;
         for _ in 1..SAVE_ATTEMPTS {
@@ -208,7 +208,11 @@ impl Engine {
     }
 
     /// The session of a turn: the one that was named if it is there, is this user's and can take turns; else a fresh one.
-    async fn admit(&self, named: Option<SessionId>, user: Option<String>) -> Result<(Session, SessionGuard, bool)> {
+    pub(crate) async fn admit(
+        &self,
+        named: Option<SessionId>,
+        user: Option<String>,
+    ) -> Result<(Session, SessionGuard, bool)> {
         if let Some(id) = named {
             let guard = self.locks.lock(id).await;
             let found = self.store.session(id).await.map_err(|e| e.with_stage(Stage::Admit))?;
@@ -225,7 +229,18 @@ impl Engine {
         Ok((session, guard, true))
     }
 
-    async fn history(&self, session: SessionId, is_new: bool) -> Result<Vec<Message>> {
+    /// Who recognises speech.
+    pub(super) fn recogniser(&self) -> Result<&Stack<SttService>> {
+        self.stt.as_ref().ok_or_else(|| {
+            Error::new(
+                ErrorKind::InvalidConfig,
+                "the agent has no speech-to-text provider: configure `stt` or send text",
+            )
+            .with_stage(Stage::Stt)
+        })
+    }
+
+    pub(crate) async fn history(&self, session: SessionId, is_new: bool) -> Result<Vec<Message>> {
         if is_new || self.settings.context_messages == 0 {
             return Ok(Vec::new());
         }
@@ -236,7 +251,7 @@ impl Engine {
 }
 
 /// The limits that hold for every provider of the stage, so that a piece fits whichever speaks it.
-fn narrowest(tts: &Stack<TtsService>) -> TtsCapabilities {
+pub(super) fn narrowest(tts: &Stack<TtsService>) -> TtsCapabilities {
     let mut all = tts.services().map(|service| service.0.capabilities());
     let first = all.next().unwrap_or_default();
     all.fold(first, |mut narrow, other| {
@@ -245,7 +260,7 @@ fn narrowest(tts: &Stack<TtsService>) -> TtsCapabilities {
     })
 }
 
-fn check_text(text: &str, most: usize) -> Result<()> {
+pub(crate) fn check_text(text: &str, most: usize) -> Result<()> {
     if text.trim().is_empty() {
         return Err(Error::new(ErrorKind::InvalidText, "the message is empty").with_stage(Stage::Admit));
     }
@@ -261,16 +276,16 @@ fn check_text(text: &str, most: usize) -> Result<()> {
 }
 
 /// One turn under way.
-struct Run<'a> {
-    engine: &'a Engine,
-    machine: TurnMachine,
-    ctx: CallContext,
-    started: Instant,
-    sink: &'a Sink,
+pub(super) struct Run<'a> {
+    pub(super) engine: &'a Engine,
+    pub(super) machine: TurnMachine,
+    pub(super) ctx: CallContext,
+    pub(super) started: Instant,
+    pub(super) sink: &'a Sink,
 }
 
 impl Run<'_> {
-    fn at(&self) -> Duration {
+    pub(super) fn at(&self) -> Duration {
         self.started.elapsed()
     }
 
@@ -288,14 +303,18 @@ impl Run<'_> {
 
     /// From sound to words.
     async fn listen(&mut self, audio: Audio, language: Option<String>) -> Result<()> {
-        let stt = self.engine.stt.as_ref().ok_or_else(|| {
-            Error::new(
-                ErrorKind::InvalidConfig,
-                "the agent has no speech-to-text provider: configure `stt` or send text",
-            )
-            .with_stage(Stage::Stt)
-        })?;
+        let stt = self.engine.recogniser()?;
         let utterance = prepare(audio, self.engine.settings.limits).await?;
+        self.recognise(stt, utterance, language).await?;
+        self.machine.user_text().map(|_| ())
+    }
+
+    pub(super) async fn recognise(
+        &mut self,
+        stt: &Stack<SttService>,
+        utterance: Utterance,
+        language: Option<String>,
+    ) -> Result<()> {
         self.machine.on_audio_ready(utterance.duration().as_secs_f64(), self.at());
         let request = TranscribeRequest::new(utterance).with_language(language);
 
@@ -303,13 +322,13 @@ impl Run<'_> {
         for resumption in 0.. {
             let mut call = stt.open(request.clone(), &self.ctx, failed).await?;
             match self.transcripts(&mut call).await {
-                Ok(()) => break,
+                Ok(()) => return Ok(()),
                 // Nothing final was heard from it, so the utterance is simply recognised again.
                 Err(error) if resumption < RESUMPTIONS && error.retryable() => failed = Some(call.slot()),
                 Err(error) => return Err(error),
             }
         }
-        self.machine.user_text().map(|_| ())
+        Ok(())
     }
 
     async fn transcripts(&mut self, call: &mut Call<SttService>) -> Result<()> {
@@ -330,10 +349,16 @@ impl Run<'_> {
         let settings = &self.engine.settings;
         let prompt =
             context::prompt(&settings.system_prompt, history, settings.context_messages, self.machine.user_text()?);
-        let mut speech =
-            tts.map(|tts| Speech::new(Arc::clone(tts), self.ctx.clone(), self.machine.language().map(str::to_owned)));
+        self.write_and_speak(&prompt, tts).await
+    }
 
-        let mut call = self.engine.llm.open(self.request(&prompt), &self.ctx, None).await?;
+    pub(super) async fn write_and_speak(
+        &mut self,
+        prompt: &[PromptMessage],
+        tts: Option<&Arc<Stack<TtsService>>>,
+    ) -> Result<()> {
+        let mut speech = self.speech(tts);
+        let mut call = self.engine.llm.open(self.request(prompt), &self.ctx, None).await?;
         let mut resumptions = 0;
         loop {
             self.feed(speech.as_mut());
@@ -354,14 +379,23 @@ impl Run<'_> {
                 Some(Err(error)) if resumptions < RESUMPTIONS && error.retryable() => {
                     resumptions += 1;
                     tracing::warn!(kind = ?error.kind(), provider = error.provider(), "the answer broke off, asking for its rest");
-                    call = self.resume(&prompt, call.slot()).await?;
+                    call = self.resume(prompt, call.slot()).await?;
                 }
                 Some(Err(error)) => return Err(error),
             }
         }
         self.machine.on_llm_end(self.at())?;
         self.measured(call.metrics()).await?;
+        self.speak_out(speech).await
+    }
 
+    pub(super) fn speech(&self, tts: Option<&Arc<Stack<TtsService>>>) -> Option<Speech> {
+        let language = self.machine.language();
+        tts.map(|tts| Speech::new(Arc::clone(tts), self.ctx.clone(), language.map(str::to_owned)))
+    }
+
+    /// Until everything that is written has been spoken.
+    pub(super) async fn speak_out(&mut self, mut speech: Option<Speech>) -> Result<()> {
         self.feed(speech.as_mut());
         while let Some(talking) = speech.as_mut().filter(|s| !s.is_idle()) {
             let spoken = talking.next().await;
@@ -411,7 +445,10 @@ impl Run<'_> {
 
     async fn on_spoken(&mut self, spoken: Spoken, speech: Option<&mut Speech>) -> Result<()> {
         match spoken {
-            Spoken::Audio(pcm) => {
+            Spoken::Audio(pcm, words) => {
+                if let Some(words) = words {
+                    self.sink.emit(TurnEvent::Speaking(TextDelta(words.to_string()))).await?;
+                }
                 let event = self.machine.on_audio(pcm, self.at());
                 self.sink.emit_some(event).await
             }
@@ -438,14 +475,17 @@ async fn heard(speech: Option<&mut Speech>) -> Spoken {
     }
 }
 
-/// Decodes off the async threads.
+/// Decodes, off the async threads when there is something to decode.
 async fn prepare(audio: Audio, limits: audio::AudioLimits) -> Result<Utterance> {
+    if audio.is_short_speech() {
+        return audio::prepare(&audio, &limits);
+    }
     tokio::task::spawn_blocking(move || audio::prepare(&audio, &limits))
         .await
         .unwrap_or_else(|e| Err(Error::internal(format!("preparing the audio stopped: {e}")).with_stage(Stage::Audio)))
 }
 
-fn panic_error(panic: &(dyn std::any::Any + Send)) -> Error {
+pub(super) fn panic_error(panic: &(dyn std::any::Any + Send)) -> Error {
     // The payload may hold anything a host's code put there, so it is not shown.
     let _ = panic;
     Error::internal("a provider, a store or this library panicked during the turn; nothing of it was stored")

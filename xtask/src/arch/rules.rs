@@ -49,10 +49,14 @@ pub const ROOMS: &[Room] = &[
     ),
     room("turn", &["error", "id", "time", "audio", "message", "event", "provider", "store", "layer", "context"]),
     room(
+        "live",
+        &["error", "id", "time", "audio", "message", "event", "provider", "store", "context", "config", "turn"],
+    ),
+    room(
         "agent",
         &[
             "error", "id", "time", "secret", "paths", "audio", "message", "event", "provider", "store", "layer",
-            "context", "config", "registry", "turn",
+            "context", "config", "registry", "turn", "live",
         ],
     ),
 ];
