@@ -19,6 +19,8 @@ use super::sentence::Splitter;
 #[derive(Clone, Debug)]
 pub(crate) struct TurnSettings {
     pub(crate) system_prompt: Arc<str>,
+    /// What opens a conversation.
+    pub(crate) first_message: Option<Arc<str>>,
     pub(crate) context_messages: usize,
     pub(crate) max_tokens: u32,
     pub(crate) temperature: f32,

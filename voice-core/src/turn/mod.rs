@@ -9,12 +9,15 @@
 //! [`driver`] runs it against the providers and the store; [`speech`] keeps the pieces flowing into sound in order.
 
 mod driver;
+mod greeting;
+mod lease;
 mod locks;
 mod machine;
 mod sentence;
 mod speech;
 
 pub use driver::TurnInput;
-pub(crate) use driver::{Engine, Sink, TurnCall};
+pub(crate) use driver::{Cast, Engine, Sink, TurnCall};
+pub use greeting::Greeting;
 pub(crate) use locks::{Saving, SessionLocks};
 pub(crate) use machine::TurnSettings;
