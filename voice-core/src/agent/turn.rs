@@ -18,7 +18,7 @@ use crate::{
     event::TurnEvent,
     id::{AssistantId, OrganizationId, SessionId, TurnId},
     message::Reply,
-    turn::{Sink, TurnCall, TurnInput},
+    turn::{Caller, Sink, TurnCall, TurnInput},
 };
 
 /// How many events may wait for a slow reader before the turn waits for it.
@@ -41,11 +41,8 @@ impl Turn {
     pub(super) fn new(agent: VoiceAgent, input: TurnInput, reach: Reach) -> Self {
         let call = TurnCall {
             input,
-            session: None,
+            caller: Caller::default(),
             turn_id: TurnId::new(),
-            organization: None,
-            user: None,
-            assistant: None,
             language: None,
             deadline: None,
             speak: true,
@@ -57,7 +54,7 @@ impl Turn {
     /// Continues a session. An unknown one, one that is over, and one of another organization, user or assistant start a fresh
     /// session instead: see [`Reply::session_id`].
     pub fn session(mut self, session: impl Into<Option<SessionId>>) -> Self {
-        self.call.session = session.into();
+        self.call.caller.session = session.into();
         self
     }
 
@@ -129,9 +126,9 @@ impl Turn {
         check::user(reach.user.as_deref())?;
         if let Some(assistant) = assistant {
             let current = Assistants::new(agent.clone(), reach.clone()).current(assistant).await?;
-            call.assistant = Some(current.reference());
+            call.caller.assistant = Some(current.reference());
         }
-        (call.organization, call.user) = (reach.organization, reach.user);
+        (call.caller.organization, call.caller.user) = (reach.organization, reach.user);
         // A token of the host's own does not know of the agent's end.
         let stop = call.cancel.clone();
         let watched = engine.run(call, sink);

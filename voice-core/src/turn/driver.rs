@@ -18,7 +18,7 @@ use crate::{
     audio::{self, Audio, Utterance},
     context,
     error::{Error, ErrorCode, ErrorKind, Result, Stage},
-    event::{CallMetrics, Transcript, TurnEvent},
+    event::{CallMetrics, TextDelta, Transcript, TurnEvent},
     id::{OrganizationId, SessionId, TurnId},
     layer::{Call, LlmService, Stack, SttService, TtsService},
     message::{Message, Reply},
@@ -67,16 +67,23 @@ pub enum TurnInput {
     Text(String),
 }
 
+/// Who takes a turn, and in which session.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Caller {
+    /// The session to go on with.
+    pub(crate) session: Option<SessionId>,
+    pub(crate) organization: Option<OrganizationId>,
+    pub(crate) user: Option<String>,
+    /// Which assistant talks in a fresh session, and must be the one of a session that goes on.
+    pub(crate) assistant: Option<AssistantVersion>,
+}
+
 /// One call of a turn, as its caller set it up.
 #[derive(Clone, Debug)]
 pub(crate) struct TurnCall {
     pub(crate) input: TurnInput,
-    pub(crate) session: Option<SessionId>,
+    pub(crate) caller: Caller,
     pub(crate) turn_id: TurnId,
-    pub(crate) organization: Option<OrganizationId>,
-    pub(crate) user: Option<String>,
-    /// Which assistant talks in a fresh session.
-    pub(crate) assistant: Option<AssistantVersion>,
     pub(crate) language: Option<String>,
     pub(crate) deadline: Option<Duration>,
     pub(crate) speak: bool,
@@ -99,7 +106,7 @@ impl Sink {
         }
     }
 
-    async fn emit_some(&self, event: Option<TurnEvent>) -> Result<()> {
+    pub(super) async fn emit_some(&self, event: Option<TurnEvent>) -> Result<()> {
         match event {
             Some(event) => self.emit(event).await,
             None => Ok(()),
@@ -118,15 +125,15 @@ struct Produced {
     leave: Leave,
 }
 
-/// Leave to run a turn in a session.
-pub(super) struct Leave {
+/// Leave to run turns in a session. One that is dropped is given back in the background.
+pub(crate) struct Leave {
     /// Given back before other turns of this process go on.
     lease: Option<Lease>,
     _guard: SessionGuard,
 }
 
 impl Leave {
-    pub(super) async fn give_back(self) {
+    pub(crate) async fn give_back(self) {
         if let Some(lease) = self.lease {
             lease.give_back().await;
         }
@@ -139,7 +146,7 @@ impl Engine {
     /// A panic anywhere in it, a host's provider included, comes back as `INTERNAL_ERROR`.
     pub(crate) async fn run(&self, call: TurnCall, sink: &Sink) -> Result<Reply> {
         let span = tracing::info_span!(
-            "turn", turn_id = %call.turn_id, session_id = tracing::field::Empty, user = call.user.as_deref()
+            "turn", turn_id = %call.turn_id, session_id = tracing::field::Empty, user = call.caller.user.as_deref()
         );
         let result = AssertUnwindSafe(self.run_inner(call, sink))
             .catch_unwind()
@@ -189,7 +196,7 @@ impl Engine {
     }
 
     /// Saves a turn, again if the store says that may help: saving is idempotent by turn id.
-    pub(super) async fn save(&self, record: &TurnRecord) -> Result<Saved> {
+    pub(crate) async fn save(&self, record: &TurnRecord) -> Result<Saved> {
         let _saving = self.saving.begin();
         let mut delay = SAVE_DELAY;
         for _ in 1..SAVE_ATTEMPTS {
@@ -210,7 +217,7 @@ impl Engine {
         cancel: CancellationToken,
         sink: &Sink,
     ) -> Result<Produced> {
-        let (session, leave, is_new) = self.admit(&call).await?;
+        let (session, leave, is_new) = self.admit(&call.caller).await?;
         tracing::Span::current().record("session_id", tracing::field::display(session.id));
         let mut ctx = CallContext::new();
         ctx.session_id = session.id;
@@ -242,14 +249,14 @@ impl Engine {
 
     /// The session of a turn: the one that was named if it is there, is this caller's, has the assistant that was named, and
     /// can take turns; else a fresh one.
-    async fn admit(&self, call: &TurnCall) -> Result<(Session, Leave, bool)> {
-        if let Some(id) = call.session {
+    pub(crate) async fn admit(&self, caller: &Caller) -> Result<(Session, Leave, bool)> {
+        if let Some(id) = caller.session {
             let leave = self.enter(id).await?;
             let found = self.store.session(id).await.map_err(|e| e.with_stage(Stage::Admit))?;
             if let Some(session) = found
-                && session.organization == call.organization
-                && session.user == call.user
-                && call.assistant.is_none_or(|named| session.assistant.is_some_and(|a| a.id == named.id))
+                && session.organization == caller.organization
+                && session.user == caller.user
+                && caller.assistant.is_none_or(|named| session.assistant.is_some_and(|a| a.id == named.id))
                 && session.status == SessionStatus::Active
                 && self.clock.now().duration_since(session.last_activity_at).unsigned_abs() < self.settings.session_idle
             {
@@ -257,8 +264,8 @@ impl Engine {
             }
             leave.give_back().await;
         }
-        let mut session = Session::new(SessionId::new(), call.user.clone(), self.clock.now());
-        (session.organization, session.assistant) = (call.organization, call.assistant);
+        let mut session = Session::new(SessionId::new(), caller.user.clone(), self.clock.now());
+        (session.organization, session.assistant) = (caller.organization, caller.assistant);
         // Nobody else knows its id yet.
         let leave = Leave { lease: None, _guard: self.locks.lock(session.id).await };
         Ok((session, leave, true))
@@ -272,7 +279,7 @@ impl Engine {
     }
 
     /// The engine of a session's assistant; `None`: this one.
-    pub(super) async fn engine_of(&self, session: &Session) -> Result<Option<Arc<Self>>> {
+    pub(crate) async fn engine_of(&self, session: &Session) -> Result<Option<Arc<Self>>> {
         match (&self.cast, session.assistant) {
             (Some(cast), Some(assistant)) => {
                 cast.engine(session.organization, assistant).await.map(Some).map_err(|e| e.with_stage(Stage::Admit))
@@ -281,7 +288,18 @@ impl Engine {
         }
     }
 
-    async fn history(&self, session: SessionId, is_new: bool) -> Result<Vec<Message>> {
+    /// Who recognises speech.
+    pub(super) fn recogniser(&self) -> Result<&Stack<SttService>> {
+        self.stt.as_deref().ok_or_else(|| {
+            Error::new(
+                ErrorKind::InvalidConfig,
+                "the agent has no speech-to-text provider: configure `stt` or send text",
+            )
+            .with_stage(Stage::Stt)
+        })
+    }
+
+    pub(crate) async fn history(&self, session: SessionId, is_new: bool) -> Result<Vec<Message>> {
         if is_new || self.settings.context_messages == 0 {
             return Ok(Vec::new());
         }
@@ -301,7 +319,7 @@ pub(super) fn narrowest(tts: &Stack<TtsService>) -> TtsCapabilities {
     })
 }
 
-fn check_text(text: &str, most: usize) -> Result<()> {
+pub(crate) fn check_text(text: &str, most: usize) -> Result<()> {
     if text.trim().is_empty() {
         return Err(Error::new(ErrorKind::InvalidText, "the message is empty").with_stage(Stage::Admit));
     }
@@ -317,16 +335,16 @@ fn check_text(text: &str, most: usize) -> Result<()> {
 }
 
 /// One turn under way.
-struct Run<'a> {
-    engine: &'a Engine,
-    machine: TurnMachine,
-    ctx: CallContext,
-    started: Instant,
-    sink: &'a Sink,
+pub(super) struct Run<'a> {
+    pub(super) engine: &'a Engine,
+    pub(super) machine: TurnMachine,
+    pub(super) ctx: CallContext,
+    pub(super) started: Instant,
+    pub(super) sink: &'a Sink,
 }
 
 impl Run<'_> {
-    fn at(&self) -> Duration {
+    pub(super) fn at(&self) -> Duration {
         self.started.elapsed()
     }
 
@@ -344,14 +362,18 @@ impl Run<'_> {
 
     /// From sound to words.
     async fn listen(&mut self, audio: Audio, language: Option<String>) -> Result<()> {
-        let stt = self.engine.stt.as_ref().ok_or_else(|| {
-            Error::new(
-                ErrorKind::InvalidConfig,
-                "the agent has no speech-to-text provider: configure `stt` or send text",
-            )
-            .with_stage(Stage::Stt)
-        })?;
+        let stt = self.engine.recogniser()?;
         let utterance = prepare(audio, self.engine.settings.limits).await?;
+        self.recognise(stt, utterance, language).await?;
+        self.machine.user_text().map(|_| ())
+    }
+
+    pub(super) async fn recognise(
+        &mut self,
+        stt: &Stack<SttService>,
+        utterance: Utterance,
+        language: Option<String>,
+    ) -> Result<()> {
         self.machine.on_audio_ready(utterance.duration().as_secs_f64(), self.at());
         let request = TranscribeRequest::new(utterance).with_language(language);
 
@@ -359,13 +381,13 @@ impl Run<'_> {
         for resumption in 0.. {
             let mut call = stt.open(request.clone(), &self.ctx, failed).await?;
             match self.transcripts(&mut call).await {
-                Ok(()) => break,
+                Ok(()) => return Ok(()),
                 // Nothing final was heard from it, so the utterance is simply recognised again.
                 Err(error) if resumption < RESUMPTIONS && error.retryable() => failed = Some(call.slot()),
                 Err(error) => return Err(error),
             }
         }
-        self.machine.user_text().map(|_| ())
+        Ok(())
     }
 
     async fn transcripts(&mut self, call: &mut Call<SttService>) -> Result<()> {
@@ -386,10 +408,16 @@ impl Run<'_> {
         let settings = &self.engine.settings;
         let prompt =
             context::prompt(&settings.system_prompt, history, settings.context_messages, self.machine.user_text()?);
-        let mut speech =
-            tts.map(|tts| Speech::new(Arc::clone(tts), self.ctx.clone(), self.machine.language().map(str::to_owned)));
+        self.write_and_speak(&prompt, tts).await
+    }
 
-        let mut call = self.engine.llm.open(self.request(&prompt), &self.ctx, None).await?;
+    pub(super) async fn write_and_speak(
+        &mut self,
+        prompt: &[PromptMessage],
+        tts: Option<&Arc<Stack<TtsService>>>,
+    ) -> Result<()> {
+        let mut speech = self.speech(tts);
+        let mut call = self.engine.llm.open(self.request(prompt), &self.ctx, None).await?;
         let mut resumptions = 0;
         loop {
             self.feed(speech.as_mut());
@@ -410,14 +438,23 @@ impl Run<'_> {
                 Some(Err(error)) if resumptions < RESUMPTIONS && error.retryable() => {
                     resumptions += 1;
                     tracing::warn!(kind = ?error.kind(), provider = error.provider(), "the answer broke off, asking for its rest");
-                    call = self.resume(&prompt, call.slot()).await?;
+                    call = self.resume(prompt, call.slot()).await?;
                 }
                 Some(Err(error)) => return Err(error),
             }
         }
         self.machine.on_llm_end(self.at())?;
         self.measured(call.metrics()).await?;
+        self.speak_out(speech).await
+    }
 
+    pub(super) fn speech(&self, tts: Option<&Arc<Stack<TtsService>>>) -> Option<Speech> {
+        let language = self.machine.language();
+        tts.map(|tts| Speech::new(Arc::clone(tts), self.ctx.clone(), language.map(str::to_owned)))
+    }
+
+    /// Until everything that is written has been spoken.
+    pub(super) async fn speak_out(&mut self, mut speech: Option<Speech>) -> Result<()> {
         self.feed(speech.as_mut());
         while let Some(talking) = speech.as_mut().filter(|s| !s.is_idle()) {
             let spoken = talking.next().await;
@@ -467,7 +504,10 @@ impl Run<'_> {
 
     async fn on_spoken(&mut self, spoken: Spoken, speech: Option<&mut Speech>) -> Result<()> {
         match spoken {
-            Spoken::Audio(pcm) => {
+            Spoken::Audio(pcm, words) => {
+                if let Some(words) = words {
+                    self.sink.emit(TurnEvent::Speaking(TextDelta(words.to_string()))).await?;
+                }
                 let event = self.machine.on_audio(pcm, self.at());
                 self.sink.emit_some(event).await
             }
@@ -494,14 +534,17 @@ async fn heard(speech: Option<&mut Speech>) -> Spoken {
     }
 }
 
-/// Decodes off the async threads.
+/// Decodes, off the async threads when there is something to decode.
 async fn prepare(audio: Audio, limits: audio::AudioLimits) -> Result<Utterance> {
+    if audio.is_short_speech() {
+        return audio::prepare(&audio, &limits);
+    }
     tokio::task::spawn_blocking(move || audio::prepare(&audio, &limits))
         .await
         .unwrap_or_else(|e| Err(Error::internal(format!("preparing the audio stopped: {e}")).with_stage(Stage::Audio)))
 }
 
-fn panic_error(panic: &(dyn std::any::Any + Send)) -> Error {
+pub(super) fn panic_error(panic: &(dyn std::any::Any + Send)) -> Error {
     // The payload may hold anything a host's code put there, so it is not shown.
     let _ = panic;
     Error::internal("a provider, a store or this library panicked during the turn; nothing of it was stored")

@@ -1,20 +1,18 @@
 //! The first message of an assistant: spoken and stored before anybody has said anything.
 
-use std::{collections::VecDeque, sync::Arc};
-
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
-    driver::{Engine, narrowest},
-    sentence::Splitter,
-    speech::{Speech, Spoken},
+    driver::{Engine, Run, Sink, narrowest},
+    machine::TurnMachine,
 };
 use crate::{
-    audio::{Pcm, SPEECH_RATE},
+    audio::Pcm,
     error::{Error, Result, Stage},
     id::{MessageId, SessionId, TurnId},
     message::{Message, Role},
-    provider::CallContext,
+    provider::{CallContext, LlmEvent},
     store::{MessageQuery, Session, TurnRecord},
 };
 
@@ -61,7 +59,7 @@ impl Engine {
             leave.give_back().await;
             return Ok(None);
         }
-        let (audio, audio_error) = engine.say(&text, &session, turn_id, speak).await;
+        let (audio, audio_error) = engine.say_whole(&text, &session, turn_id, speak).await;
 
         let now = self.clock.now();
         let mut message = Message::new(session.id, turn_id, Role::Assistant, &*text, now);
@@ -75,48 +73,25 @@ impl Engine {
     }
 
     /// Speaks a text as a whole. Whatever fails, what was spoken until then is kept.
-    async fn say(&self, text: &str, session: &Session, turn_id: TurnId, speak: bool) -> (Pcm, Option<Error>) {
-        let (mut samples, mut rate, mut failed) = (Vec::new(), SPEECH_RATE, None);
-        if let Some(tts) = self.tts.as_ref().filter(|_| speak) {
-            let capabilities = narrowest(tts);
-            let mut pieces: VecDeque<Arc<str>> = VecDeque::new();
-            let mut splitter = Splitter::new(capabilities.max_characters, false);
-            splitter.push(text, |piece| pieces.push_back(piece.into()));
-            splitter.finish(|piece| pieces.push_back(piece.into()));
-            let mut ctx = CallContext::new();
-            (ctx.session_id, ctx.turn_id) = (session.id, turn_id);
-            ctx.deadline = Some(tokio::time::Instant::now() + self.settings.deadline);
-            let _stop = ctx.cancel.clone().drop_guard();
-            let mut speech = Speech::new(Arc::clone(tts), ctx, self.settings.language.clone());
-            loop {
-                while speech.wants_piece()
-                    && let Some(piece) = pieces.pop_front()
-                {
-                    speech.push(piece);
-                }
-                if speech.is_idle() {
-                    break;
-                }
-                let spoken = match speech.next().await {
-                    Spoken::Audio(pcm) if samples.is_empty() => {
-                        rate = pcm.sample_rate();
-                        Ok(pcm)
-                    }
-                    Spoken::Audio(pcm) if pcm.sample_rate() == rate => Ok(pcm),
-                    Spoken::Audio(pcm) => pcm.resampled(rate),
-                    Spoken::Piece(_) => continue,
-                    Spoken::BrokeOff(error) | Spoken::Failed(error) => Err(error),
-                };
-                match spoken {
-                    Ok(pcm) => samples.extend_from_slice(pcm.samples()),
-                    Err(error) => {
-                        failed = Some(error.with_stage(Stage::Tts));
-                        break;
-                    }
-                }
-            }
-        }
-        (Pcm::new(samples, rate), failed)
+    async fn say_whole(&self, text: &str, session: &Session, turn_id: TurnId, speak: bool) -> (Pcm, Option<Error>) {
+        let tts = self.tts.as_ref().filter(|_| speak);
+        let mut ctx = CallContext::new();
+        (ctx.session_id, ctx.turn_id) = (session.id, turn_id);
+        ctx.deadline = Some(Instant::now() + self.settings.deadline);
+        let (_stop, language) = (ctx.cancel.clone().drop_guard(), self.settings.language.clone());
+        let machine = TurnMachine::new(tts.map(|tts| narrowest(tts)).as_ref());
+        let mut run = Run { engine: self, machine, ctx, started: Instant::now(), sink: &Sink::Reply };
+        run.machine.on_typed(String::new(), language);
+        let saying = async {
+            run.machine.on_llm(LlmEvent::Text(text.to_owned()), run.at());
+            run.machine.on_llm_end(run.at())?;
+            let speech = run.speech(tts);
+            run.speak_out(speech).await
+        };
+        let failed = saying.await.err();
+        let now = self.clock.now();
+        let (_, reply) = run.machine.finish(turn_id, session.clone(), now, now);
+        (reply.audio, failed.or(reply.audio_error))
     }
 }
 
