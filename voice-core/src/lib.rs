@@ -27,6 +27,11 @@
 //! retries, a rate limit and a circuit breaker (see [`layer`]). Conversations are kept by a [`ConversationStore`]: an SQLite
 //! file by default.
 //!
+//! # Callers
+//!
+//! [`VoiceAgent::accounts`] keeps organizations, users and their API keys, [`VoiceAgent::assistants`] who talks with them. A checked key
+//! gives a [`Principal`](agent::Principal), and [`VoiceAgent::with`] what it reaches: its own, and nothing else.
+//!
 //! # Configuration
 //!
 //! In code ([`VoiceAgent::builder`]), as a JSON or TOML document ([`Config`]), and from the environment, in this order of
@@ -43,6 +48,7 @@
 //! |---|---|---|
 //! | `openai` | yes | OpenAI and servers that speak its wire format |
 //! | `sqlite` | yes | conversations in an SQLite file |
+//! | `jwt` | no | access tokens, issued and verified |
 //! | `local` | no | models on this machine's CPU, and what fetches them |
 //!
 //! The library runs on the tokio runtime of its caller. It logs through `tracing`, never what was said.

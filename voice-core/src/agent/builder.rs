@@ -149,6 +149,13 @@ impl AgentBuilder {
         self
     }
 
+    /// A provider with settings of its own (an address, a key) that assistants may name, for whichever stage they name it. What
+    /// an assistant says of model, voice and settings stands above them, as does its organization's credential of this name.
+    pub fn named_provider(mut self, name: impl Into<String>, provider: ProviderConfig) -> Self {
+        self.named.configured.insert(name.into(), provider);
+        self
+    }
+
     /// Speech to text of the host's own that assistants may name.
     pub fn named_stt(mut self, name: impl Into<String>, stt: Arc<dyn SpeechToText>) -> Self {
         self.named.stt.insert(name.into(), stt);

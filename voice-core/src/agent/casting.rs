@@ -33,6 +33,7 @@ pub(super) struct Named {
     pub(super) stt: HashMap<String, Arc<dyn SpeechToText>>,
     pub(super) llm: HashMap<String, Arc<dyn LanguageModel>>,
     pub(super) tts: HashMap<String, Arc<dyn TextToSpeech>>,
+    pub(super) configured: HashMap<String, ProviderConfig>,
 }
 
 pub(super) struct Casting {
@@ -89,7 +90,7 @@ impl Casting {
                 "model_provider" => self.named.llm.contains_key(name),
                 _ => self.named.tts.contains_key(name),
             };
-            if !own && !self.registry.knows(name) {
+            if !own && !self.named.configured.contains_key(name) && !self.registry.knows(name) {
                 return Err(Error::new(
                     ErrorKind::InvalidField,
                     format!("{path}: there is no provider {name:?}, or it is not compiled in"),
@@ -116,21 +117,21 @@ impl Casting {
         if let Some(config) = assistant.stt() {
             let stt = match self.named.stt.get(&config.provider) {
                 Some(own) => Arc::clone(own),
-                None => self.registry.stt(&self.with_credential(config, credentials)?).await?,
+                None => self.registry.stt(&self.completed(config, credentials)?).await?,
             };
             engine.stt = Some(Arc::new(Stack::new([SttService(stt)], &self.layers)));
         }
         if let Some(config) = assistant.llm() {
             let llm = match self.named.llm.get(&config.provider) {
                 Some(own) => Arc::clone(own),
-                None => self.registry.llm(&self.with_credential(config, credentials)?).await?,
+                None => self.registry.llm(&self.completed(config, credentials)?).await?,
             };
             engine.llm = Arc::new(Stack::new([LlmService(llm)], &self.layers));
         }
         if let Some(config) = assistant.tts() {
             let tts = match self.named.tts.get(&config.provider) {
                 Some(own) => Arc::clone(own),
-                None => self.registry.tts(&self.with_credential(config, credentials)?).await?,
+                None => self.registry.tts(&self.completed(config, credentials)?).await?,
             };
             engine.tts = Some(Arc::new(Stack::new([TtsService(tts)], &self.layers)));
         }
@@ -146,8 +147,20 @@ impl Casting {
         Ok(engine)
     }
 
-    fn with_credential(&self, mut config: ProviderConfig, credentials: &[Credential]) -> Result<ProviderConfig> {
-        if let Some(credential) = credentials.iter().find(|c| c.provider == config.provider) {
+    /// What an assistant says about a provider, with what the host says about it and the organization's own credential.
+    fn completed(&self, said: ProviderConfig, credentials: &[Credential]) -> Result<ProviderConfig> {
+        let credential = credentials.iter().find(|c| c.provider == said.provider);
+        let mut config = match self.named.configured.get(&said.provider) {
+            None => said,
+            Some(host) => {
+                let mut config = host.clone();
+                config.model = said.model.or(config.model);
+                config.voice = said.voice.or(config.voice);
+                config.settings.extend(said.settings);
+                config
+            }
+        };
+        if let Some(credential) = credential {
             config.api_key = Some(self.vault()?.open(credential)?);
         }
         Ok(config)

@@ -72,10 +72,11 @@ fn bound_to(organization: OrganizationId, provider: &str) -> Vec<u8> {
 
 fn from_hex(text: &str) -> Option<Vec<u8>> {
     let text = text.trim();
+    if !text.len().is_multiple_of(2) {
+        return None;
+    }
     let digits = text.bytes().map(|b| char::from(b).to_digit(16)).collect::<Option<Vec<u32>>>()?;
-    let pairs = digits.chunks_exact(2);
-    pairs.remainder().is_empty().then(|| ())?;
-    pairs.map(|pair| u8::try_from(pair[0] * 16 + pair[1]).ok()).collect()
+    digits.chunks_exact(2).map(|pair| u8::try_from(pair[0] * 16 + pair[1]).ok()).collect()
 }
 
 #[cfg(test)]
