@@ -61,6 +61,7 @@ pub mod error;
 pub mod event;
 pub mod id;
 pub mod layer;
+pub mod live;
 pub mod message;
 #[cfg(any(feature = "sqlite", feature = "local"))]
 mod paths;
@@ -79,6 +80,7 @@ pub use config::Config;
 pub use error::{Error, ErrorCode, ErrorKind, Result, Stage};
 pub use event::{CallMetrics, TextDelta, Transcript, TurnEvent};
 pub use id::{ApiKeyId, AssistantId, MessageId, OrganizationId, SessionId, TurnId, UserId};
+pub use live::{LiveEvent, LiveSession};
 pub use message::{Message, Reply, Role, Timings, Usage};
 pub use provider::{LanguageModel, SpeechToText, TextToSpeech};
 pub use secret::Secret;

@@ -257,7 +257,6 @@ impl AgentBuilder {
             clock: self.clock.unwrap_or_else(system_clock),
             settings: TurnSettings {
                 system_prompt: self.system_prompt.unwrap_or(assistant.system_prompt).into(),
-                first_message: assistant.first_message.map(Into::into),
                 context_messages: assistant.context_messages,
                 max_tokens: assistant.max_tokens,
                 temperature: assistant.temperature,
@@ -266,6 +265,8 @@ impl AgentBuilder {
                 max_text_characters: limits.max_text_characters,
                 session_idle: Duration::from_secs_f64(limits.session_idle_minutes * 60.0),
                 deadline: Duration::from_secs_f64(limits.turn_seconds),
+                live: config.live,
+                first_message: assistant.first_message,
             },
             locks: crate::turn::SessionLocks::default(),
             saving: crate::turn::Saving::default(),

@@ -137,13 +137,17 @@ impl Casting {
         }
         let settings = &mut engine.settings;
         settings.system_prompt = assistant.system_prompt.into();
-        settings.first_message = assistant.first_message.map(Into::into);
+        settings.first_message = assistant.first_message;
         settings.max_tokens = assistant.max_tokens;
         #[allow(clippy::cast_possible_truncation)]
         let temperature = assistant.temperature as f32;
         settings.temperature = temperature;
         settings.context_messages = assistant.context_messages as usize;
         settings.language = Some(assistant.language).filter(|language| language != "auto");
+        settings.live.interruption.enabled = assistant.interruptions_enabled;
+        if !assistant.end_call_phrases.is_empty() {
+            settings.live.conversation.end_call_phrases = assistant.end_call_phrases;
+        }
         Ok(engine)
     }
 

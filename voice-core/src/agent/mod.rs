@@ -7,6 +7,7 @@ mod builder;
 mod casting;
 mod check;
 mod export;
+mod live;
 mod reach;
 mod scope;
 mod sessions;
@@ -20,6 +21,7 @@ pub use assistants::{Assistants, StoredAssistant};
 pub use audit::Audit;
 pub use builder::{AgentBuilder, Providers};
 pub use export::{Export, ExportFormat};
+pub use live::Live;
 pub use reach::Principal;
 pub use scope::ScopedAgent;
 pub use sessions::{NewSession, Sessions};
@@ -72,7 +74,7 @@ pub struct VoiceAgent {
 }
 
 struct Inner {
-    engine: Engine,
+    engine: Arc<Engine>,
     parts: Parts,
     limits: CallerLimits,
     closed: AtomicBool,
@@ -118,6 +120,7 @@ impl VoiceAgent {
         let cancel = CancellationToken::new();
         let guard = cancel.clone().drop_guard();
         let (limits, closed) = (CallerLimits::default(), AtomicBool::new(false));
+        let engine = Arc::new(engine);
         let agent = Self { inner: Arc::new(Inner { engine, parts, limits, closed, cancel, _cancel_on_drop: guard }) };
         agent.start_upkeep();
         agent
@@ -139,6 +142,12 @@ impl VoiceAgent {
     #[must_use = "a turn does nothing until it is awaited or streamed"]
     pub fn turn(&self, input: impl Into<TurnInput>) -> Turn {
         Turn::new(self.clone(), input.into(), Reach::host())
+    }
+
+    /// A live conversation: sound in both directions at once. Set it up, then [`start`](Live::start) it.
+    #[must_use = "a live session does nothing until it is started"]
+    pub fn live(&self) -> Live {
+        Live::new(self.clone(), Reach::host())
     }
 
     /// The sessions and their history: everybody's.
@@ -228,7 +237,7 @@ impl VoiceAgent {
         engine.store.close().await
     }
 
-    pub(crate) fn engine(&self) -> Result<&Engine> {
+    pub(crate) fn engine(&self) -> Result<&Arc<Engine>> {
         if self.inner.closed.load(Ordering::SeqCst) {
             return Err(Error::new(ErrorKind::Closed, "the agent is closed; build a new one"));
         }

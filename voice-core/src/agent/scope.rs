@@ -1,6 +1,6 @@
 //! The agent as somebody with a credential sees it.
 
-use super::{Assistants, Audit, OrganizationAccounts, Principal, Sessions, Turn, VoiceAgent, reach::Reach};
+use super::{Assistants, Audit, Live, OrganizationAccounts, Principal, Sessions, Turn, VoiceAgent, reach::Reach};
 use crate::{audio::Audio, turn::TurnInput};
 
 /// What one organization, or one of its users, reaches of an agent. Made by [`VoiceAgent::with`].
@@ -34,6 +34,12 @@ impl ScopedAgent {
     #[must_use = "a turn does nothing until it is awaited or streamed"]
     pub fn turn(&self, input: impl Into<TurnInput>) -> Turn {
         Turn::new(self.agent.clone(), input.into(), self.reach())
+    }
+
+    /// A live conversation: see [`VoiceAgent::live`].
+    #[must_use = "a live session does nothing until it is started"]
+    pub fn live(&self) -> Live {
+        Live::new(self.agent.clone(), self.reach())
     }
 
     /// Their sessions.

@@ -48,7 +48,7 @@ pub struct Assistant {
     pub interruptions_enabled: bool,
     /// Whether noise is taken out of what is heard, in live sessions. Default false.
     pub background_denoising: bool,
-    /// Words that end the conversation when the user says them: at most 50.
+    /// When an answer has one of these phrases, a live session ends once it is spoken: at most 50. Default: the agent's.
     pub end_call_phrases: Vec<String>,
     /// The tools that the language model may call, by the names under which the host offers them: at most 64.
     pub tools: Vec<String>,

@@ -6,11 +6,16 @@
 mod accounts;
 mod assistant;
 mod environment;
+mod live;
 mod parse;
 mod provider;
 
 pub use accounts::{AccountsConfig, RetentionConfig};
 pub use assistant::Assistant;
+pub use live::{
+    ConversationOptions, EndpointingOptions, InterruptionOptions, LiveConfig, OutputOptions, Pacing, TurnDetection,
+    VadOptions,
+};
 pub use provider::{ProviderConfig, ProviderList};
 
 use std::path::{Path, PathBuf};
@@ -44,6 +49,8 @@ pub struct Config {
     pub accounts: AccountsConfig,
     /// How long things are kept.
     pub retention: RetentionConfig,
+    /// How live sessions take turns and behave.
+    pub live: LiveConfig,
     /// What is accepted, and for how long.
     pub limits: LimitsConfig,
     /// When a failed attempt at a provider is made again.
@@ -219,6 +226,7 @@ impl Config {
         range("limits.turn_seconds", l.turn_seconds, 0.01, 86_400.0)?;
         self.retention.validate()?;
         range("retry.attempts", f64::from(self.retry.attempts), 1.0, 10.0)?;
+        self.live.validate()?;
         if let Some(threads) = self.local.threads {
             range("local.threads", threads as f64, 1.0, 1024.0)?;
         }

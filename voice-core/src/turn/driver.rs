@@ -272,7 +272,7 @@ impl Engine {
     }
 
     /// Waits until no other turn runs in the session, here or in another process.
-    pub(super) async fn enter(&self, session: SessionId) -> Result<Leave> {
+    pub(crate) async fn enter(&self, session: SessionId) -> Result<Leave> {
         let guard = self.locks.lock(session).await;
         let lease = Lease::take(&self.store, &self.clock, session).await?;
         Ok(Leave { lease, _guard: guard })

@@ -62,14 +62,14 @@ impl Engine {
         let (audio, audio_error) = engine.say_whole(&text, &session, turn_id, speak).await;
 
         let now = self.clock.now();
-        let mut message = Message::new(session.id, turn_id, Role::Assistant, &*text, now);
+        let mut message = Message::new(session.id, turn_id, Role::Assistant, text.as_str(), now);
         message.id = message_id;
         let session_id = session.id;
         let saved =
             self.save(&TurnRecord::new(turn_id, Session { last_activity_at: now, ..session }, vec![message])).await;
         leave.give_back().await;
         saved.map_err(|e| e.with_stage(Stage::Store))?;
-        Ok(Some(Greeting { text: text.to_string(), audio, audio_error, session_id, message_id }))
+        Ok(Some(Greeting { text, audio, audio_error, session_id, message_id }))
     }
 
     /// Speaks a text as a whole. Whatever fails, what was spoken until then is kept.

@@ -19,8 +19,6 @@ use super::sentence::Splitter;
 #[derive(Clone, Debug)]
 pub(crate) struct TurnSettings {
     pub(crate) system_prompt: Arc<str>,
-    /// What opens a conversation.
-    pub(crate) first_message: Option<Arc<str>>,
     pub(crate) context_messages: usize,
     pub(crate) max_tokens: u32,
     pub(crate) temperature: f32,
@@ -29,6 +27,8 @@ pub(crate) struct TurnSettings {
     pub(crate) max_text_characters: usize,
     pub(crate) session_idle: Duration,
     pub(crate) deadline: Duration,
+    pub(crate) live: crate::config::LiveConfig,
+    pub(crate) first_message: Option<String>,
 }
 
 /// What came of a part of a turn.

@@ -19,7 +19,7 @@ mod sentence;
 mod speech;
 
 pub use driver::TurnInput;
-pub(crate) use driver::{Caller, Cast, Engine, Sink, TurnCall, check_text};
+pub(crate) use driver::{Caller, Cast, Engine, Leave, Sink, TurnCall, check_text};
 pub use greeting::Greeting;
 pub(crate) use locks::{Saving, SessionLocks};
 pub(crate) use machine::{Outcome, TurnSettings};
