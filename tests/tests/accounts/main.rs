@@ -8,7 +8,6 @@ mod isolation;
 mod keeping;
 mod keys;
 mod leases;
-mod secrets;
 mod tokens;
 
 use std::{sync::Arc, time::Duration};

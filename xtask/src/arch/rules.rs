@@ -47,12 +47,22 @@ pub const ROOMS: &[Room] = &[
             "stores/*",
         ],
     ),
-    room("turn", &["error", "id", "time", "audio", "message", "event", "provider", "store", "layer", "context"]),
+    room(
+        "turn",
+        &["error", "id", "time", "audio", "message", "event", "provider", "store", "layer", "context", "config"],
+    ),
+    room(
+        "live",
+        &[
+            "error", "id", "time", "audio", "message", "event", "provider", "store", "layer", "context", "config",
+            "turn",
+        ],
+    ),
     room(
         "agent",
         &[
             "error", "id", "time", "secret", "paths", "audio", "message", "event", "provider", "store", "layer",
-            "context", "config", "registry", "turn",
+            "context", "config", "registry", "turn", "live",
         ],
     ),
 ];

@@ -1,13 +1,24 @@
-//! Planted keys, searched for wherever they must not be.
+//! Planted keys, searched for wherever they must not be. Alone in its program: others would change what is logged.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::{
     io::Write,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
-use voice_core::{Secret, agent::KeyOptions, config::Assistant, store::AuditQuery};
+use voice_core::{
+    Config, Secret, VoiceAgent,
+    agent::{KeyOptions, Principal, TokenKey, TokenKeys},
+    config::Assistant,
+    store::{AuditQuery, Storage},
+    stores::sqlite::SqliteStore,
+};
+use voice_testkit::{ScriptedLlm, ScriptedStt, ScriptedTts};
 
-use super::*;
+/// 32 bytes to encrypt credentials with.
+const VAULT: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
@@ -41,8 +52,16 @@ async fn no_key_reaches_a_log_an_error_debug_output_or_the_database() {
     let mut shown = String::new();
 
     let config = format!(r#"{{"accounts": {{"credentials_key": "{VAULT}", "rate_limit": {{"per_minute": 1}}}}}}"#);
-    let agent = agent_on(sqlite(&folder), &config).await;
-    let organization = organization(&agent).await;
+    let agent = VoiceAgent::builder()
+        .config(Config::from_json(&config).unwrap())
+        .stt(ScriptedStt::hearing("will it rain"))
+        .llm(ScriptedLlm::saying("It will rain."))
+        .tts(ScriptedTts::new())
+        .stores(Storage::of(Arc::new(SqliteStore::open(folder.path().join("voice.db")).unwrap())))
+        .build()
+        .await
+        .unwrap();
+    let organization = agent.accounts().create_organization("Bakery").await.unwrap().id;
     let accounts = agent.accounts().of(organization);
     let registered = accounts.register("ada@example.org").await.unwrap();
     let admin = accounts.create_key(&KeyOptions::new().name("admin")).await.unwrap();
@@ -62,12 +81,12 @@ async fn no_key_reaches_a_log_an_error_debug_output_or_the_database() {
     );
     let caller = agent.accounts().authenticate(rotated.secret.expose()).await;
     shown += &format!("{caller:?}\n");
-    let theirs = agent.with(&voice_core::agent::Principal::organization_itself(organization));
+    let theirs = agent.with(&Principal::organization_itself(organization));
     let assistant = Assistant::from_value(serde_json::json!({"name": "A", "stt_provider": "openai"})).unwrap();
     let made = theirs.assistants().create(&assistant).await.unwrap();
-    shown += &format!("{made:?} {theirs:?} {:?}\n", theirs.turn("hello").assistant(made.id).await);
-    let keys =
-        voice_core::agent::TokenKeys::new(voice_core::agent::TokenKey::hs256("k", &Secret::new(signing)).unwrap());
+    let reply = theirs.turn("hello").assistant(made.id).await.unwrap();
+    shown += &format!("{made:?} {theirs:?} {reply:?}\n");
+    let keys = TokenKeys::new(TokenKey::hs256("k", &Secret::new(signing)).unwrap());
     let token = agent.accounts().issue_token(&keys, theirs.principal(), Duration::from_secs(60)).unwrap();
     shown += &format!("{keys:?} {token:?} {:?}\n", agent.accounts().authenticate_token(&keys, signing).await);
     secrets.push(token.expose().to_owned());
@@ -75,7 +94,8 @@ async fn no_key_reaches_a_log_an_error_debug_output_or_the_database() {
     shown += &format!("{:?}\n", agent.accounts().authenticate(&format!("{}0", registered.key.secret.expose())).await);
 
     shown += &String::from_utf8_lossy(&log.0.lock().unwrap());
-    assert!(shown.contains("turn done") && shown.contains("key.rotate"));
+    assert!(shown.contains("turn done"), "the log was listened to");
+    assert!(shown.contains("key.rotate"), "the audit log was looked at");
     let mut files = 0;
     // The log of the database is looked at before it is copied into the file, and the file after.
     for round in 0..2 {
