@@ -18,7 +18,7 @@ use crate::{
     message::Role,
     provider::CallContext,
     store::Session,
-    turn::{Engine, Outcome, SessionGuard, Sink, Words},
+    turn::{Engine, Leave, Outcome, Sink, Words},
 };
 
 /// How many events may wait for the session.
@@ -41,7 +41,7 @@ pub(super) struct Order {
     pub(super) interrupted: Arc<Vec<MessageId>>,
 }
 
-type Made = (Result<Outcome>, SessionGuard);
+type Made = (Result<Outcome>, Option<Leave>);
 
 /// Something that the agent says: made by a task of its own.
 pub(super) struct Production {
@@ -61,7 +61,7 @@ pub(super) struct Production {
     pub(super) end_of_utterance_delay: Option<Duration>,
     pub(super) stash: VecDeque<TurnEvent>,
     pub(super) outcome: Option<Result<Outcome>>,
-    pub(super) guard: Option<SessionGuard>,
+    pub(super) leave: Option<Leave>,
     events: mpsc::Receiver<Result<TurnEvent>>,
     task: Option<JoinHandle<Made>>,
     _stop: DropGuard,
@@ -88,7 +88,10 @@ impl Production {
         let (engine, session) = (Arc::clone(engine), session.id);
         let task = tokio::spawn(async move {
             // One turn at a time in a session, wherever it comes from.
-            let guard = engine.locks.lock(session).await;
+            let leave = match engine.enter(session).await {
+                Ok(leave) => leave,
+                Err(error) => return (Err(error), None),
+            };
             let made = async {
                 let words = match order.text {
                     Some(text) => Words::Fixed(text),
@@ -106,7 +109,7 @@ impl Production {
                 };
                 engine.say(words, order.language, order.speak, ctx, &Sink::Stream(sender)).await
             };
-            (made.await, guard)
+            (made.await, Some(leave))
         });
         Self {
             turn_id,
@@ -121,7 +124,7 @@ impl Production {
             end_of_utterance_delay: None,
             stash: VecDeque::new(),
             outcome: None,
-            guard: None,
+            leave: None,
             events,
             task: Some(task),
             _stop: stop,
@@ -135,13 +138,13 @@ impl Production {
             return Progress::Event(event);
         }
         let Some(task) = &mut self.task else { return std::future::pending().await };
-        let (outcome, guard) = match task.await {
-            Ok((outcome, guard)) => (outcome, Some(guard)),
+        let (outcome, leave) = match task.await {
+            Ok(made) => made,
             Err(stopped) => (Err(Error::internal(format!("an answer's task stopped: {stopped}"))), None),
         };
         self.task = None;
         self.outcome = Some(outcome);
-        self.guard = guard;
+        self.leave = leave;
         Progress::Complete
     }
 

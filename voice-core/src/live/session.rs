@@ -96,13 +96,14 @@ impl Driver {
     pub(super) fn new(
         engine: Arc<Engine>,
         setup: LiveSetup,
+        config: LiveConfig,
         session: Session,
         events: mpsc::Sender<LiveEvent>,
     ) -> Self {
-        let detects = setup.config.turn_detection == TurnDetection::Automatic;
+        let detects = config.turn_detection == TurnDetection::Automatic;
         let (rate, channels) = (setup.input_rate, setup.input_channels as usize);
-        let front = Front::new(rate, channels, setup.vad.detector(), setup.config.vad, detects);
-        let taking = TurnTaking::new(setup.config.endpointing, setup.config.interruption.clone());
+        let front = Front::new(rate, channels, setup.vad.detector(), config.vad, detects);
+        let taking = TurnTaking::new(config.endpointing, config.interruption.clone());
         let summary = LiveSummary {
             session_id: session.id,
             reason: EndReason::Host,
@@ -146,7 +147,7 @@ impl Driver {
             interrupted: Arc::default(),
             heard_usage: Usage::default(),
             summary,
-            config: setup.config,
+            config,
         }
     }
 

@@ -309,16 +309,17 @@ impl Driver {
         if messages.is_empty() {
             return;
         }
-        let guard = production.guard.take();
+        let leave = production.leave.take();
         // The task that made it is stopped here, if it still runs, and lets go of the session.
         drop(production);
         self.saving.spawn(async move {
-            let _guard = match guard {
-                Some(guard) => guard,
-                None => engine.locks.lock(id).await,
+            let leave = match leave {
+                Some(leave) => leave,
+                None => engine.enter(id).await?,
             };
-            let record = TurnRecord::new(turn_id, session, messages);
-            engine.save(&record).await.map_err(|error| error.with_stage(Stage::Store))?;
+            let saved = engine.save(&TurnRecord::new(turn_id, session, messages)).await;
+            leave.give_back().await;
+            saved.map_err(|error| error.with_stage(Stage::Store))?;
             Ok(turn)
         });
     }
@@ -345,8 +346,10 @@ impl Driver {
             usage: Usage { stt_seconds: self.heard_usage.stt_seconds, ..Usage::default() },
         };
         self.saving.spawn(async move {
-            let _guard = engine.locks.lock(session.id).await;
-            engine.save(&TurnRecord::new(turn_id, session, vec![user])).await?;
+            let leave = engine.enter(session.id).await?;
+            let saved = engine.save(&TurnRecord::new(turn_id, session, vec![user])).await;
+            leave.give_back().await;
+            saved?;
             Ok(turn)
         });
     }

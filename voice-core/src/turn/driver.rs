@@ -2,12 +2,14 @@
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use futures_util::{FutureExt, StreamExt};
 use tokio::{sync::mpsc, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::{
+    lease::Lease,
     locks::{Saving, SessionGuard, SessionLocks},
     machine::{TurnMachine, TurnSettings},
     speech::{Speech, Spoken},
@@ -17,11 +19,11 @@ use crate::{
     context,
     error::{Error, ErrorCode, ErrorKind, Result, Stage},
     event::{CallMetrics, TextDelta, Transcript, TurnEvent},
-    id::{SessionId, TurnId},
+    id::{OrganizationId, SessionId, TurnId},
     layer::{Call, LlmService, Stack, SttService, TtsService},
     message::{Message, Reply},
     provider::{CallContext, GenerateRequest, LlmEvent, PromptMessage, TranscribeRequest, TtsCapabilities},
-    store::{ConversationStore, MessageQuery, Saved, Session, SessionStatus, TurnRecord},
+    store::{AssistantVersion, ConversationStore, MessageQuery, Saved, Session, SessionStatus, TurnRecord},
     time::Clock,
 };
 
@@ -33,10 +35,11 @@ const OVERLAP_WINDOW: usize = 160;
 const SAVE_ATTEMPTS: u32 = 3;
 const SAVE_DELAY: Duration = Duration::from_millis(100);
 
-/// Everything that turns share.
+/// Everything that turns share. A clone is the same engine; one with other providers and settings shares the rest.
+#[derive(Clone)]
 pub(crate) struct Engine {
-    pub(crate) stt: Option<Stack<SttService>>,
-    pub(crate) llm: Stack<LlmService>,
+    pub(crate) stt: Option<Arc<Stack<SttService>>>,
+    pub(crate) llm: Arc<Stack<LlmService>>,
     pub(crate) tts: Option<Arc<Stack<TtsService>>>,
     pub(crate) store: Arc<dyn ConversationStore>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -44,6 +47,14 @@ pub(crate) struct Engine {
     pub(crate) locks: SessionLocks,
     /// The turns that are being saved: closing waits for them.
     pub(crate) saving: Saving,
+    /// Who speaks in sessions that have an assistant; `None`: this engine in all of them.
+    pub(crate) cast: Option<Arc<dyn Cast>>,
+}
+
+/// Finds the engine with the providers and the settings of a session's assistant.
+#[async_trait]
+pub(crate) trait Cast: Send + Sync {
+    async fn engine(&self, organization: Option<OrganizationId>, assistant: AssistantVersion) -> Result<Arc<Engine>>;
 }
 
 /// What a turn is about.
@@ -56,13 +67,23 @@ pub enum TurnInput {
     Text(String),
 }
 
+/// Who takes a turn, and in which session.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Caller {
+    /// The session to go on with.
+    pub(crate) session: Option<SessionId>,
+    pub(crate) organization: Option<OrganizationId>,
+    pub(crate) user: Option<String>,
+    /// Which assistant talks in a fresh session, and must be the one of a session that goes on.
+    pub(crate) assistant: Option<AssistantVersion>,
+}
+
 /// One call of a turn, as its caller set it up.
 #[derive(Clone, Debug)]
 pub(crate) struct TurnCall {
     pub(crate) input: TurnInput,
-    pub(crate) session: Option<SessionId>,
+    pub(crate) caller: Caller,
     pub(crate) turn_id: TurnId,
-    pub(crate) user: Option<String>,
     pub(crate) language: Option<String>,
     pub(crate) deadline: Option<Duration>,
     pub(crate) speak: bool,
@@ -101,7 +122,22 @@ fn cancelled() -> Error {
 struct Produced {
     machine: TurnMachine,
     session: Session,
+    leave: Leave,
+}
+
+/// Leave to run turns in a session. One that is dropped is given back in the background.
+pub(crate) struct Leave {
+    /// Given back before other turns of this process go on.
+    lease: Option<Lease>,
     _guard: SessionGuard,
+}
+
+impl Leave {
+    pub(crate) async fn give_back(self) {
+        if let Some(lease) = self.lease {
+            lease.give_back().await;
+        }
+    }
 }
 
 impl Engine {
@@ -110,7 +146,7 @@ impl Engine {
     /// A panic anywhere in it, a host's provider included, comes back as `INTERNAL_ERROR`.
     pub(crate) async fn run(&self, call: TurnCall, sink: &Sink) -> Result<Reply> {
         let span = tracing::info_span!(
-            "turn", turn_id = %call.turn_id, session_id = tracing::field::Empty, user = call.user.as_deref()
+            "turn", turn_id = %call.turn_id, session_id = tracing::field::Empty, user = call.caller.user.as_deref()
         );
         let result = AssertUnwindSafe(self.run_inner(call, sink))
             .catch_unwind()
@@ -146,9 +182,11 @@ impl Engine {
         }?;
 
         // From here on the turn is saved whatever the caller does: it was heard.
-        let Produced { machine, session, _guard } = produced;
+        let Produced { machine, session, leave } = produced;
         let (record, mut reply) = machine.finish(turn_id, session, started_at, self.clock.now());
-        if let Err(error) = self.save(&record).await {
+        let saved = self.save(&record).await;
+        leave.give_back().await;
+        if let Err(error) = saved {
             reply.timings.total = started.elapsed();
             return Err(error.with_stage(Stage::Store).with_reply(reply));
         }
@@ -179,7 +217,7 @@ impl Engine {
         cancel: CancellationToken,
         sink: &Sink,
     ) -> Result<Produced> {
-        let (session, guard, is_new) = self.admit(call.session, call.user).await?;
+        let (session, leave, is_new) = self.admit(&call.caller).await?;
         tracing::Span::current().record("session_id", tracing::field::display(session.id));
         let mut ctx = CallContext::new();
         ctx.session_id = session.id;
@@ -188,50 +226,71 @@ impl Engine {
         ctx.cancel = cancel;
         sink.emit(TurnEvent::Started { session_id: session.id, turn_id: call.turn_id }).await?;
 
-        let tts = self.tts.as_ref().filter(|_| call.speak);
+        let engine = self.engine_of(&session).await?;
+        let engine = engine.as_deref().unwrap_or(self);
+        let tts = engine.tts.as_ref().filter(|_| call.speak);
         let capabilities = tts.map(|tts| narrowest(tts));
-        let mut run = Run { engine: self, machine: TurnMachine::new(capabilities.as_ref()), ctx, started, sink };
-        let language = call.language.or_else(|| self.settings.language.clone());
+        let mut run = Run { engine, machine: TurnMachine::new(capabilities.as_ref()), ctx, started, sink };
+        let language = call.language.or_else(|| engine.settings.language.clone());
         let listen = async {
             match call.input {
                 TurnInput::Text(text) => {
-                    check_text(&text, self.settings.max_text_characters)?;
+                    check_text(&text, engine.settings.max_text_characters)?;
                     run.machine.on_typed(text, language);
                     Ok(())
                 }
                 TurnInput::Audio(audio) => run.listen(audio, language).await,
             }
         };
-        let ((), history) = tokio::try_join!(listen, self.history(session.id, is_new))?;
+        let ((), history) = tokio::try_join!(listen, engine.history(session.id, is_new))?;
         run.answer(&history, tts).await?;
-        Ok(Produced { machine: run.machine, session, _guard: guard })
+        Ok(Produced { machine: run.machine, session, leave })
     }
 
-    /// The session of a turn: the one that was named if it is there, is this user's and can take turns; else a fresh one.
-    pub(crate) async fn admit(
-        &self,
-        named: Option<SessionId>,
-        user: Option<String>,
-    ) -> Result<(Session, SessionGuard, bool)> {
-        if let Some(id) = named {
-            let guard = self.locks.lock(id).await;
+    /// The session of a turn: the one that was named if it is there, is this caller's, has the assistant that was named, and
+    /// can take turns; else a fresh one.
+    pub(crate) async fn admit(&self, caller: &Caller) -> Result<(Session, Leave, bool)> {
+        if let Some(id) = caller.session {
+            let leave = self.enter(id).await?;
             let found = self.store.session(id).await.map_err(|e| e.with_stage(Stage::Admit))?;
             if let Some(session) = found
-                && session.user == user
+                && session.organization == caller.organization
+                && session.user == caller.user
+                && caller.assistant.is_none_or(|named| session.assistant.is_some_and(|a| a.id == named.id))
                 && session.status == SessionStatus::Active
                 && self.clock.now().duration_since(session.last_activity_at).unsigned_abs() < self.settings.session_idle
             {
-                return Ok((session, guard, false));
+                return Ok((session, leave, false));
             }
+            leave.give_back().await;
         }
-        let session = Session::new(SessionId::new(), user, self.clock.now());
-        let guard = self.locks.lock(session.id).await;
-        Ok((session, guard, true))
+        let mut session = Session::new(SessionId::new(), caller.user.clone(), self.clock.now());
+        (session.organization, session.assistant) = (caller.organization, caller.assistant);
+        // Nobody else knows its id yet.
+        let leave = Leave { lease: None, _guard: self.locks.lock(session.id).await };
+        Ok((session, leave, true))
+    }
+
+    /// Waits until no other turn runs in the session, here or in another process.
+    pub(crate) async fn enter(&self, session: SessionId) -> Result<Leave> {
+        let guard = self.locks.lock(session).await;
+        let lease = Lease::take(&self.store, &self.clock, session).await?;
+        Ok(Leave { lease, _guard: guard })
+    }
+
+    /// The engine of a session's assistant; `None`: this one.
+    pub(crate) async fn engine_of(&self, session: &Session) -> Result<Option<Arc<Self>>> {
+        match (&self.cast, session.assistant) {
+            (Some(cast), Some(assistant)) => {
+                cast.engine(session.organization, assistant).await.map(Some).map_err(|e| e.with_stage(Stage::Admit))
+            }
+            _ => Ok(None),
+        }
     }
 
     /// Who recognises speech.
     pub(super) fn recogniser(&self) -> Result<&Stack<SttService>> {
-        self.stt.as_ref().ok_or_else(|| {
+        self.stt.as_deref().ok_or_else(|| {
             Error::new(
                 ErrorKind::InvalidConfig,
                 "the agent has no speech-to-text provider: configure `stt` or send text",

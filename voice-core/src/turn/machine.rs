@@ -27,6 +27,9 @@ pub(crate) struct TurnSettings {
     pub(crate) max_text_characters: usize,
     pub(crate) session_idle: Duration,
     pub(crate) deadline: Duration,
+    /// How live sessions take turns, and what the agent says first in them.
+    pub(crate) live: crate::config::LiveConfig,
+    pub(crate) first_message: Option<String>,
 }
 
 /// What came of a part of a turn.

@@ -47,10 +47,16 @@ pub const ROOMS: &[Room] = &[
             "stores/*",
         ],
     ),
-    room("turn", &["error", "id", "time", "audio", "message", "event", "provider", "store", "layer", "context"]),
+    room(
+        "turn",
+        &["error", "id", "time", "audio", "message", "event", "provider", "store", "layer", "context", "config"],
+    ),
     room(
         "live",
-        &["error", "id", "time", "audio", "message", "event", "provider", "store", "context", "config", "turn"],
+        &[
+            "error", "id", "time", "audio", "message", "event", "provider", "store", "layer", "context", "config",
+            "turn",
+        ],
     ),
     room(
         "agent",
