@@ -86,8 +86,29 @@ pub enum TurnEvent {
     Text(TextDelta),
     /// What the sound that follows says: a sentence or a part of one, for captions that keep up with the sound.
     Speaking(TextDelta),
+    /// What the sound that follows says, which is no part of the answer: it fills the time that a tool takes, and is not
+    /// stored.
+    Filler(TextDelta),
     /// The next piece of the answer's sound, gapless with the one before; every chunk of a turn has the same rate.
     Audio(Pcm),
+    /// The model calls a tool.
+    ToolCall {
+        /// Names the call within the turn.
+        id: String,
+        /// The tool.
+        name: String,
+    },
+    /// A tool is done; the model goes on when all of its calls are. See [`Reply::tool_calls`] for the results.
+    ToolResult {
+        /// Names the call within the turn.
+        id: String,
+        /// The tool.
+        name: String,
+        /// Whether the call failed; the model was then told why.
+        failed: bool,
+        /// How long it took.
+        elapsed: Duration,
+    },
     /// A provider call ended.
     Metrics(CallMetrics),
     /// Speech failed after text existed; the turn goes on without (the rest of) its sound.

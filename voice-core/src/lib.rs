@@ -65,6 +65,7 @@ pub mod secret;
 pub mod store;
 pub mod stores;
 pub mod time;
+pub mod tool;
 mod turn;
 
 pub use agent::{AgentBuilder, Providers, Turn, TurnStream, VoiceAgent};
@@ -73,10 +74,11 @@ pub use config::Config;
 pub use error::{Error, ErrorCode, ErrorKind, Result, Stage};
 pub use event::{CallMetrics, TextDelta, Transcript, TurnEvent};
 pub use id::{MessageId, SessionId, TurnId};
-pub use message::{Message, Reply, Role, Timings, Usage};
+pub use message::{Message, Reply, Role, Timings, ToolCall, ToolCallRecord, Usage};
 pub use provider::{LanguageModel, SpeechToText, TextToSpeech};
 pub use secret::Secret;
 pub use store::{ConversationStore, Session};
+pub use tool::{FunctionTool, Tool, ToolOutput};
 pub use turn::TurnInput;
 
 /// The examples of the README are compiled with those of the documentation.

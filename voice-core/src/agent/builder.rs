@@ -11,6 +11,7 @@ use crate::{
     registry::Registry,
     store::ConversationStore,
     time::{Clock, system_clock},
+    tool::{Tool, Toolbox},
     turn::{Engine, TurnSettings},
 };
 
@@ -100,6 +101,7 @@ pub struct AgentBuilder {
     system_prompt: Option<String>,
     clock: Option<Arc<dyn Clock>>,
     warm_up: Option<bool>,
+    tools: Vec<Arc<dyn Tool>>,
 }
 
 impl AgentBuilder {
@@ -163,10 +165,23 @@ impl AgentBuilder {
         self
     }
 
+    /// Gives the model a tool to call in every turn. See [`tool`](crate::tool).
+    pub fn tool(mut self, tool: impl Tool + 'static) -> Self {
+        self.tools.push(Arc::new(tool));
+        self
+    }
+
+    /// Gives the model tools to call in every turn.
+    pub fn tools(mut self, tools: impl IntoIterator<Item = Arc<dyn Tool>>) -> Self {
+        self.tools.extend(tools);
+        self
+    }
+
     /// Builds the agent: opens the store, loads local models off the async threads.
     ///
     /// # Errors
-    /// `INVALID_REQUEST` for a wrong config (unknown provider, missing model, a feature that is not compiled in);
+    /// `INVALID_REQUEST` for a wrong config (unknown provider, missing model, a feature that is not compiled in), a tool that
+    /// is not in order, or tools without a model that can call them;
     /// `INVALID_PROVIDER_KEY` (kind `MissingProviderKey`) naming the variable that would supply it; `STORAGE_ERROR`.
     pub async fn build(self) -> Result<VoiceAgent> {
         let config = match self.config {
@@ -219,6 +234,7 @@ impl AgentBuilder {
             tts: (!tts.is_empty()).then(|| Arc::new(Stack::new(tts, &layers))),
             store,
             clock: self.clock.unwrap_or_else(system_clock),
+            tools: Arc::new(Toolbox::default().with(self.tools)?),
             settings: TurnSettings {
                 system_prompt: self.system_prompt.unwrap_or(assistant.system_prompt).into(),
                 context_messages: assistant.context_messages,
@@ -229,10 +245,14 @@ impl AgentBuilder {
                 max_text_characters: limits.max_text_characters,
                 session_idle: Duration::from_secs_f64(limits.session_idle_minutes * 60.0),
                 deadline: Duration::from_secs_f64(limits.turn_seconds),
+                max_tool_rounds: assistant.max_tool_rounds,
+                filler: Some(assistant.filler.trim()).filter(|words| !words.is_empty()).map(Into::into),
+                filler_after: Duration::from_millis(assistant.filler_after_ms),
             },
             locks: crate::turn::SessionLocks::default(),
             saving: crate::turn::Saving::default(),
         };
+        engine.check_tools(&engine.tools)?;
         let agent = VoiceAgent::from_engine(engine);
         if self.warm_up.unwrap_or(config.warm_up) {
             agent.warm_up().await?;

@@ -6,7 +6,8 @@
 //! ```
 //!
 //! [`machine`] is the turn without I/O or clock: what has been said, written and spoken, and what that makes of the reply.
-//! [`driver`] runs it against the providers and the store; [`speech`] keeps the pieces flowing into sound in order; [`parts`] runs its parts one by one for a live session.
+//! [`driver`] runs it against the providers and the store; [`speech`] keeps the pieces flowing into sound in order; [`tools`]
+//! runs what the model calls; [`parts`] runs a turn's parts one by one for a live session.
 
 mod driver;
 mod locks;
@@ -14,6 +15,7 @@ mod machine;
 mod parts;
 mod sentence;
 mod speech;
+mod tools;
 
 pub use driver::TurnInput;
 pub(crate) use driver::{Engine, Sink, TurnCall, check_text};

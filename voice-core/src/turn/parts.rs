@@ -1,6 +1,6 @@
 //! The parts of a turn that a live session runs one by one: hearing, answering, saying.
 
-use std::panic::AssertUnwindSafe;
+use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::FutureExt;
 use tokio::time::Instant;
@@ -74,7 +74,7 @@ impl Engine {
 
     fn part<'a>(&'a self, ctx: CallContext, tts: Option<crate::provider::TtsCapabilities>, sink: &'a Sink) -> Run<'a> {
         let machine = TurnMachine::new(tts.as_ref()).without_sound();
-        Run { engine: self, machine, ctx, started: Instant::now(), sink }
+        Run { engine: self, machine, tools: Arc::clone(&self.tools), ctx, started: Instant::now(), sink }
     }
 }
 

@@ -1,0 +1,68 @@
+//! Runs what a model calls, while what it said before is spoken.
+
+use tokio::time::{Instant, sleep_until};
+
+use super::{driver::Run, speech::Speech};
+use crate::{
+    error::Result,
+    event::TurnEvent,
+    message::{ToolCall, ToolCallRecord},
+    tool::Calls,
+};
+
+/// What can happen while tools run.
+enum Step {
+    Done(usize, ToolCallRecord),
+    AllDone,
+    /// They have been at it for long enough to say so.
+    Late,
+}
+
+impl Run<'_> {
+    /// Runs the calls of one answer and gives their results, in the order of the calls.
+    pub(super) async fn run_tools(
+        &mut self,
+        calls: Vec<ToolCall>,
+        mut speech: Option<&mut Speech>,
+    ) -> Result<Vec<ToolCallRecord>> {
+        for call in &calls {
+            let (id, name) = (call.id.clone(), call.name.clone());
+            self.sink.emit(TurnEvent::ToolCall { id, name }).await?;
+        }
+        let settings = &self.engine.settings;
+        let mut late = Instant::now() + settings.filler_after;
+        let mut records = Vec::with_capacity(calls.len());
+        let mut calls = Calls::new(self.tools.clone(), calls, self.ctx.clone());
+        loop {
+            let may_fill = settings.filler.is_some() && self.machine.may_fill();
+            let step = async {
+                tokio::select! {
+                    biased;
+                    done = calls.next() => done.map_or(Step::AllDone, |(n, record)| Step::Done(n, record)),
+                    () = sleep_until(late), if may_fill => Step::Late,
+                }
+            };
+            match self.while_speaking(speech.as_deref_mut(), step).await? {
+                Step::Done(n, record) => {
+                    let (id, name, failed) = (record.id.clone(), record.name.clone(), record.failed);
+                    let elapsed = record.elapsed;
+                    records.push((n, record));
+                    self.sink.emit(TurnEvent::ToolResult { id, name, failed, elapsed }).await?;
+                }
+                Step::AllDone => break,
+                Step::Late => {
+                    let quiet = speech.as_ref().is_some_and(|speech| speech.is_idle());
+                    if let Some(words) = settings.filler.as_ref().filter(|_| quiet)
+                        && self.machine.fill_silence(words)
+                    {
+                        continue;
+                    }
+                    // Something is being said; the wait for silence begins anew.
+                    late = Instant::now() + settings.filler_after;
+                }
+            }
+        }
+        records.sort_by_key(|(n, _)| *n);
+        Ok(records.into_iter().map(|(_, record)| record).collect())
+    }
+}
