@@ -58,13 +58,20 @@ pub(crate) fn push_calls(prompt: &mut Vec<PromptMessage>, said: &str, records: &
         .map(|(n, record)| {
             // Arguments that are no object were an error that the model has been told of; providers would refuse them.
             let arguments = if record.arguments.is_object() { record.arguments.clone() } else { serde_json::json!({}) };
-            ToolCall::new(format!("call{n:05}"), record.name.as_str(), arguments)
+            ToolCall::new(format!("call{n:05}"), acceptable(&record.name), arguments)
         })
         .collect();
     let results: Vec<PromptMessage> =
         calls.iter().zip(records).map(|(c, r)| PromptMessage::tool_result(c, r.failed, r.result.as_str())).collect();
     prompt.push(PromptMessage::calling(said, calls));
     prompt.extend(results);
+}
+
+/// A name that every provider takes, for a tool that a model may have made up.
+fn acceptable(name: &str) -> String {
+    let accepted = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
+    let name: String = name.chars().take(64).map(accepted).collect();
+    if name.is_empty() { "unknown".into() } else { name }
 }
 
 /// The prompt for the rest of an answer that broke off after `partial`.

@@ -55,8 +55,8 @@ pub const ROOMS: &[Room] = &[
     room(
         "agent",
         &[
-            "error", "id", "time", "secret", "paths", "audio", "message", "event", "provider", "tool", "store", "layer",
-            "context", "config", "registry", "turn",
+            "error", "id", "time", "secret", "paths", "audio", "message", "event", "provider", "tool", "store",
+            "layer", "context", "config", "registry", "turn",
         ],
     ),
 ];
