@@ -148,14 +148,12 @@ async fn the_model_calls_a_tool_and_answers_with_its_result() {
     let names: Vec<String> = events
         .iter()
         .filter_map(|(_, e)| match e {
-            TurnEvent::ToolCall { id, name } => Some(format!("call {name} {id}")),
-            TurnEvent::ToolResult { id, name, failed, elapsed } => {
-                Some(format!("result {name} {id} {failed} {elapsed:?}"))
-            }
+            TurnEvent::ToolCall(call) => Some(format!("call {} {} {}", call.name, call.id, call.arguments)),
+            TurnEvent::ToolResult(done) => Some(format!("{} {} {} {:?}", done.name, done.id, done.failed, done.elapsed)),
             _ => None,
         })
         .collect();
-    assert_eq!(names, ["call order_status order_status-0", "result order_status order_status-0 false 30ms"]);
+    assert_eq!(names, ["call order_status order_status-0 {\"number\":7}", "order_status order_status-0 false 30ms"]);
     let Some((_, TurnEvent::Done(reply))) = events.last() else { panic!("the last event is the reply") };
     assert_eq!(reply.text, ANSWER);
     let [record] = reply.tool_calls.as_slice() else { panic!("one call") };
@@ -434,7 +432,7 @@ async fn a_turn_that_is_cancelled_stops_its_tools_but_for_those_that_run_on() {
         ])
         .await;
     let mut stream = agent.turn("where is order 7?").stream();
-    while !matches!(stream.next().await, Some(Ok(TurnEvent::ToolCall { name, .. })) if name == "runs_on") {}
+    while !matches!(stream.next().await, Some(Ok(TurnEvent::ToolCall(call))) if call.name == "runs_on") {}
     sleep(ms(100)).await;
     drop(stream);
     sleep(ms(5_000)).await;

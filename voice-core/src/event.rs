@@ -6,7 +6,7 @@ use crate::{
     audio::Pcm,
     error::{Error, Stage},
     id::{SessionId, TurnId},
-    message::Reply,
+    message::{Reply, ToolCall, ToolCallRecord},
 };
 
 /// Words that were recognised. `Debug` leaves them out.
@@ -92,23 +92,9 @@ pub enum TurnEvent {
     /// The next piece of the answer's sound, gapless with the one before; every chunk of a turn has the same rate.
     Audio(Pcm),
     /// The model calls a tool.
-    ToolCall {
-        /// Names the call within the turn.
-        id: String,
-        /// The tool.
-        name: String,
-    },
-    /// A tool is done; the model goes on when all of its calls are. See [`Reply::tool_calls`] for the results.
-    ToolResult {
-        /// Names the call within the turn.
-        id: String,
-        /// The tool.
-        name: String,
-        /// Whether the call failed; the model was then told why.
-        failed: bool,
-        /// How long it took.
-        elapsed: Duration,
-    },
+    ToolCall(ToolCall),
+    /// A tool is done, or failed and the model is told why. The model goes on when all of its calls are.
+    ToolResult(Box<ToolCallRecord>),
     /// A provider call ended.
     Metrics(CallMetrics),
     /// Speech failed after text existed; the turn goes on without (the rest of) its sound.

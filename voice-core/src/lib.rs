@@ -55,6 +55,7 @@ pub mod error;
 pub mod event;
 pub mod id;
 pub mod layer;
+pub mod live;
 pub mod message;
 #[cfg(any(feature = "sqlite", feature = "local"))]
 mod paths;
@@ -74,6 +75,7 @@ pub use config::Config;
 pub use error::{Error, ErrorCode, ErrorKind, Result, Stage};
 pub use event::{CallMetrics, TextDelta, Transcript, TurnEvent};
 pub use id::{MessageId, SessionId, TurnId};
+pub use live::{LiveEvent, LiveSession};
 pub use message::{Message, Reply, Role, Timings, ToolCall, ToolCallRecord, Usage};
 pub use provider::{LanguageModel, SpeechToText, TextToSpeech};
 pub use secret::Secret;

@@ -5,6 +5,8 @@ mod clock;
 pub mod conformance;
 pub mod openai;
 mod scripted;
+mod voice;
 
 pub use clock::VirtualClock;
 pub use scripted::{ScriptedLlm, ScriptedStt, ScriptedTts, Step};
+pub use voice::Voice;

@@ -248,6 +248,8 @@ impl AgentBuilder {
                 max_tool_rounds: assistant.max_tool_rounds,
                 filler: Some(assistant.filler.trim()).filter(|words| !words.is_empty()).map(Into::into),
                 filler_after: Duration::from_millis(assistant.filler_after_ms),
+                live: config.live,
+                first_message: assistant.first_message,
             },
             locks: crate::turn::SessionLocks::default(),
             saving: crate::turn::Saving::default(),

@@ -1,10 +1,12 @@
 //! [`VoiceAgent`]: the front door.
 
 mod builder;
+mod live;
 mod sessions;
 mod turn;
 
 pub use builder::{AgentBuilder, Providers};
+pub use live::Live;
 pub use sessions::{NewSession, Sessions};
 pub use turn::{Turn, TurnStream};
 
@@ -50,7 +52,7 @@ pub struct VoiceAgent {
 }
 
 struct Inner {
-    engine: Engine,
+    engine: Arc<Engine>,
     closed: AtomicBool,
     /// Cancels every turn when the agent closes.
     cancel: CancellationToken,
@@ -84,7 +86,14 @@ impl VoiceAgent {
     pub(crate) fn from_engine(engine: Engine) -> Self {
         let cancel = CancellationToken::new();
         let guard = cancel.clone().drop_guard();
-        Self { inner: Arc::new(Inner { engine, closed: AtomicBool::new(false), cancel, _cancel_on_drop: guard }) }
+        Self {
+            inner: Arc::new(Inner {
+                engine: Arc::new(engine),
+                closed: AtomicBool::new(false),
+                cancel,
+                _cancel_on_drop: guard,
+            }),
+        }
     }
 
     /// One whole turn: hears the audio, answers, saves both messages. The same as [`turn`](Self::turn) with audio.
@@ -103,6 +112,12 @@ impl VoiceAgent {
     #[must_use = "a turn does nothing until it is awaited or streamed"]
     pub fn turn(&self, input: impl Into<TurnInput>) -> Turn {
         Turn::new(self.clone(), input.into())
+    }
+
+    /// A live conversation: sound in both directions at once. Set it up, then [`start`](Live::start) it.
+    #[must_use = "a live session does nothing until it is started"]
+    pub fn live(&self) -> Live {
+        Live::new(self.clone())
     }
 
     /// The sessions and their history.
@@ -154,7 +169,7 @@ impl VoiceAgent {
         engine.store.close().await
     }
 
-    pub(crate) fn engine(&self) -> Result<&Engine> {
+    pub(crate) fn engine(&self) -> Result<&Arc<Engine>> {
         if self.inner.closed.load(Ordering::SeqCst) {
             return Err(Error::new(ErrorKind::Closed, "the agent is closed; build a new one"));
         }

@@ -18,6 +18,7 @@ mod sample;
 mod sink;
 mod sniff;
 mod source;
+mod vad;
 mod wav;
 
 pub use encode::AudioFormat;
@@ -25,6 +26,11 @@ pub use pcm::Pcm;
 pub use prepare::prepare;
 pub use sample::SampleEncoding;
 pub use source::Audio;
+pub use vad::{VoiceActivity, VoiceActivityDetector};
+pub(crate) use {
+    resample::LiveResampler,
+    sink::{check_shape, to_i16},
+};
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,4 +1,4 @@
-//! Sample-rate conversion of whole recordings: one polyphase filter of our own for every rate.
+//! Sample-rate conversion of whole recordings and of live sound: one polyphase filter of our own for every rate.
 //!
 //! The ratio of the two rates is brought to `up / down`; one row of the Kaiser-windowed sinc is kept for each of the `up`
 //! phases. Outputs that share a phase are computed eight at a time, so each coefficient is loaded once for eight
@@ -6,6 +6,11 @@
 //!
 //! Quality, proved by the tests below: flat within 0.1 dB up to 90 % of the lower band edge, and nothing from beyond the band
 //! edge's mirror (1.05) comes through above −90 dB.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, LazyLock, Mutex, PoisonError, Weak},
+};
 
 use pulp::{Arch, Simd, WithSimd};
 
@@ -17,32 +22,54 @@ const MAX_PHASES: u64 = 640;
 /// Attenuation beyond the stop band's edge, in decibels.
 const STOP_DB: f64 = 92.0;
 /// The edges of the transition, as fractions of the lower of the two band edges (Nyquist frequencies).
-const PASS: f64 = 0.90;
-const STOP: f64 = 1.05;
+const RECORDED: Edges = Edges { pass: 0.90, stop: 1.05 };
+/// Live sound may not wait for a sharper edge.
+const LIVE: Edges = Edges { pass: 0.88, stop: 1.10 };
 
-/// Converts a stream of mono samples from one rate to another.
-pub(crate) struct Resampler {
+struct Edges {
+    pass: f64,
+    stop: f64,
+}
+
+type Filters = LazyLock<Mutex<HashMap<(u32, u32), Weak<Filter>>>>;
+
+/// The filter between two rates. Those that are in use are shared.
+struct Filter {
     up: usize,
     down: usize,
     taps: usize,
     /// A row of `taps` coefficients for each of `up` outputs in turn, in the order in which their phases come.
     rows: Vec<f32>,
-    /// Input not yet used up, from the first sample that the next output needs.
-    input: Vec<f32>,
-    block: Vec<f32>,
-    taken: u64,
-    given: u64,
-    arch: Arch,
 }
 
-impl Resampler {
-    /// A converter between two rates above zero.
-    pub(crate) fn new(from: u32, to: u32) -> Self {
+impl Filter {
+    fn recorded(from: u32, to: u32) -> Arc<Self> {
+        static FILTERS: Filters = LazyLock::new(Mutex::default);
+        Self::shared(&FILTERS, from, to, &RECORDED)
+    }
+
+    fn live(from: u32, to: u32) -> Arc<Self> {
+        static FILTERS: Filters = LazyLock::new(Mutex::default);
+        Self::shared(&FILTERS, from, to, &LIVE)
+    }
+
+    fn shared(filters: &Filters, from: u32, to: u32, edges: &Edges) -> Arc<Self> {
+        let mut filters = filters.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(filter) = filters.get(&(from, to)).and_then(Weak::upgrade) {
+            return filter;
+        }
+        filters.retain(|_, filter| filter.strong_count() > 0);
+        let filter = Arc::new(Self::new(from, to, edges));
+        filters.insert((from, to), Arc::downgrade(&filter));
+        filter
+    }
+
+    fn new(from: u32, to: u32, edges: &Edges) -> Self {
         let (up, down) = ratio(u64::from(to), u64::from(from));
         // Frequencies in cycles per input sample.
         let edge = 0.5 * (up.min(down) as f64 / down as f64);
-        let cutoff = edge * (PASS + STOP) / 2.0;
-        let width = edge * (STOP - PASS);
+        let cutoff = edge * (edges.pass + edges.stop) / 2.0;
+        let width = edge * (edges.stop - edges.pass);
         let length = (STOP_DB - 7.95) / (2.285 * 2.0 * std::f64::consts::PI * width);
         let taps = (length.ceil() as usize + 2).next_multiple_of(16);
         let half = taps / 2;
@@ -63,9 +90,90 @@ impl Resampler {
             let gain = 1.0 / row.iter().sum::<f64>();
             rows.extend(row.iter().map(|c| (c * gain) as f32));
         }
-        // The filter looks ahead by half its length; leading silence puts the first output on the first sample.
-        let input = vec![0.0; half - 1];
-        Self { up, down, taps, rows, input, block: vec![0.0; LANES * up], taken: 0, given: 0, arch: Arch::new() }
+        Self { up, down, taps, rows }
+    }
+
+    /// The filter looks ahead by half its length; leading silence puts the first output on the first sample.
+    fn leading_silence(&self) -> Vec<f32> {
+        vec![0.0; self.taps / 2 - 1]
+    }
+}
+
+/// Converts live sound: every sample that can be given is given at once, the delay is half the filter (2 ms from 48 kHz, 4 ms
+/// from 8 kHz).
+pub(crate) struct LiveResampler {
+    filter: Arc<Filter>,
+    input: Vec<f32>,
+    /// The next output's row.
+    row: usize,
+    arch: Arch,
+}
+
+impl LiveResampler {
+    /// A converter between two rates above zero.
+    pub(crate) fn new(from: u32, to: u32) -> Self {
+        let filter = Filter::live(from, to);
+        Self { input: filter.leading_silence(), filter, row: 0, arch: Arch::new() }
+    }
+
+    /// Takes samples and adds what they give to `out`.
+    pub(crate) fn push(&mut self, samples: impl Iterator<Item = f32>, out: &mut Vec<f32>) {
+        self.input.extend(samples);
+        let Filter { up, down, taps, rows } = &*self.filter;
+        // `row * down / up` counts from the first input of this round of rows.
+        let mut round = 0;
+        loop {
+            let at = round + self.row * down / up;
+            let Some(window) = self.input.get(at..at + taps) else { break };
+            let row = &rows[self.row * taps..(self.row + 1) * taps];
+            out.push(self.arch.dispatch(Product { row, window }));
+            self.row += 1;
+            if self.row == *up {
+                self.row = 0;
+                round += down;
+            }
+        }
+        self.input.drain(..round.min(self.input.len()));
+    }
+}
+
+/// One output.
+struct Product<'a> {
+    row: &'a [f32],
+    window: &'a [f32],
+}
+
+impl WithSimd for Product<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> f32 {
+        let ((row, _), (window, _)) = (S::as_simd_f32s(self.row), S::as_simd_f32s(self.window));
+        let mut sum = simd.splat_f32s(0.0);
+        for (&coefficient, &sample) in row.iter().zip(window) {
+            sum = simd.mul_add_e_f32s(coefficient, sample, sum);
+        }
+        simd.reduce_sum_f32s(sum)
+    }
+}
+
+/// Converts a stream of mono samples from one rate to another.
+pub(crate) struct Resampler {
+    filter: Arc<Filter>,
+    /// Input not yet used up, from the first sample that the next output needs.
+    input: Vec<f32>,
+    block: Vec<f32>,
+    taken: u64,
+    given: u64,
+    arch: Arch,
+}
+
+impl Resampler {
+    /// A converter between two rates above zero.
+    pub(crate) fn new(from: u32, to: u32) -> Self {
+        let filter = Filter::recorded(from, to);
+        let (input, block) = (filter.leading_silence(), vec![0.0; LANES * filter.up]);
+        Self { filter, input, block, taken: 0, given: 0, arch: Arch::new() }
     }
 
     /// Takes samples and gives what can be computed from them so far.
@@ -77,7 +185,7 @@ impl Resampler {
 
     /// Gives the rest. Over the whole stream there are `ceil(inputs × to / from)` outputs.
     pub(crate) fn finish(mut self, mut give: impl FnMut(&[f32])) {
-        let total = (self.taken * self.up as u64).div_ceil(self.down as u64);
+        let total = (self.taken * self.filter.up as u64).div_ceil(self.filter.down as u64);
         while self.given < total {
             self.input.resize(self.needed(), 0.0);
             let left = (total - self.given) as usize;
@@ -87,7 +195,8 @@ impl Resampler {
 
     /// The input that one block of `LANES × up` outputs reads.
     fn needed(&self) -> usize {
-        (LANES - 1) * self.down + (self.up - 1) * self.down / self.up + self.taps
+        let Filter { up, down, taps, .. } = &*self.filter;
+        (LANES - 1) * down + (up - 1) * down / up + taps
     }
 
     fn run(&mut self, give: &mut impl FnMut(&[f32])) {
@@ -95,16 +204,16 @@ impl Resampler {
         let mut start = 0;
         while self.input.len() >= start + needed {
             self.arch.dispatch(Block {
-                rows: &self.rows,
+                rows: &self.filter.rows,
                 input: &self.input[start..start + needed],
                 out: &mut self.block,
-                up: self.up,
-                down: self.down,
-                taps: self.taps,
+                up: self.filter.up,
+                down: self.filter.down,
+                taps: self.filter.taps,
             });
             give(&self.block);
             self.given += self.block.len() as u64;
-            start += LANES * self.down;
+            start += LANES * self.filter.down;
         }
         self.input.drain(..start);
     }
@@ -249,6 +358,22 @@ mod tests {
             assert_eq!(out.len() as u64, (samples.len() as u64 * 16_000).div_ceil(u64::from(rate)), "{rate} Hz");
             let worst = (1_000..10_000).map(|i| (out[i] - wanted[i]).abs()).fold(0.0, f32::max);
             assert!(worst < 1e-3, "{rate} Hz: {worst}");
+        }
+    }
+
+    #[test]
+    fn live_sound_comes_out_whole_and_at_once() {
+        for (from, to) in [(48_000, 16_000), (44_100, 16_000), (8_000, 16_000), (24_000, 48_000)] {
+            let input = tone(440.0, from, 0.3);
+            let (mut live, mut out) = (LiveResampler::new(from, to), Vec::new());
+            for frame in input.chunks(from as usize / 100) {
+                live.push(frame.iter().copied(), &mut out);
+            }
+            let late = 0.3 - out.len() as f64 / f64::from(to);
+            assert!((0.0..0.005).contains(&late), "{from} → {to}: {late} s late");
+            let expected = tone(440.0, to, 0.3);
+            let furthest = expected.iter().zip(&out).skip(200).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(furthest < 0.01, "{from} → {to}: {furthest}");
         }
     }
 

@@ -4,9 +4,14 @@
 //! one. What the document says stands above the environment; what code sets stands above both.
 
 mod environment;
+mod live;
 mod parse;
 mod provider;
 
+pub use live::{
+    ConversationOptions, EndpointingOptions, InterruptionOptions, LiveConfig, OutputOptions, Pacing, TurnDetection,
+    VadOptions,
+};
 pub use provider::{ProviderConfig, ProviderList};
 
 use std::path::{Path, PathBuf};
@@ -36,6 +41,8 @@ pub struct Config {
     pub storage: Option<String>,
     /// Who the agent is.
     pub assistant: AssistantConfig,
+    /// How live sessions take turns and behave.
+    pub live: LiveConfig,
     /// What is accepted, and for how long.
     pub limits: LimitsConfig,
     /// When a failed attempt at a provider is made again.
@@ -220,6 +227,7 @@ impl Config {
         range("limits.session_idle_minutes", l.session_idle_minutes, 0.01, 5_256_000.0)?;
         range("limits.turn_seconds", l.turn_seconds, 0.01, 86_400.0)?;
         range("retry.attempts", f64::from(self.retry.attempts), 1.0, 10.0)?;
+        self.live.validate()?;
         if let Some(threads) = self.local.threads {
             range("local.threads", threads as f64, 1.0, 1024.0)?;
         }

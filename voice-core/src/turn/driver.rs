@@ -11,6 +11,7 @@ use super::{
     locks::{Saving, SessionGuard, SessionLocks},
     machine::{TurnMachine, TurnSettings},
     speech::{Speech, Spoken},
+    tools::Leave,
 };
 use crate::{
     audio::{self, Audio, Utterance},
@@ -201,7 +202,9 @@ impl Engine {
         let tts = self.tts.as_ref().filter(|_| call.speak);
         let capabilities = tts.map(|tts| narrowest(tts));
         let machine = TurnMachine::new(capabilities.as_ref());
-        let mut run = Run { engine: self, machine, tools, ctx, started, sink };
+        let leave = Leave::default();
+        leave.give();
+        let mut run = Run { engine: self, machine, tools, leave, ctx, started, sink };
         let with_tools = !run.tools.is_empty();
         let language = call.language.or_else(|| self.settings.language.clone());
         let listen = async {
@@ -307,6 +310,7 @@ pub(super) struct Run<'a> {
     pub(super) engine: &'a Engine,
     pub(super) machine: TurnMachine,
     pub(super) tools: Arc<Toolbox>,
+    pub(super) leave: Leave,
     pub(super) ctx: CallContext,
     pub(super) started: Instant,
     pub(super) sink: &'a Sink,

@@ -32,6 +32,8 @@ pub(crate) struct TurnSettings {
     /// What is said when a tool takes longer than `filler_after`; `None`: nothing.
     pub(crate) filler: Option<Arc<str>>,
     pub(crate) filler_after: Duration,
+    pub(crate) live: crate::config::LiveConfig,
+    pub(crate) first_message: Option<String>,
 }
 
 /// A piece of text to speak.
@@ -47,7 +49,6 @@ pub(crate) struct Outcome {
     pub(crate) transcript: String,
     pub(crate) language: Option<String>,
     pub(crate) text: String,
-    pub(crate) tool_calls: Vec<ToolCallRecord>,
     pub(crate) audio_error: Option<Error>,
     pub(crate) timings: Timings,
     pub(crate) usage: Usage,
@@ -330,7 +331,6 @@ impl TurnMachine {
             transcript: self.user_text.unwrap_or_default(),
             language: self.language,
             text: self.text.trim().to_owned(),
-            tool_calls: self.tool_calls,
             audio_error: self.audio_error,
             timings: self.timings,
             usage: self.usage,

@@ -19,6 +19,7 @@ mod tools;
 
 pub use driver::TurnInput;
 pub(crate) use driver::{Engine, Sink, TurnCall, check_text};
-pub(crate) use locks::{Saving, SessionLocks};
+pub(crate) use locks::{Saving, SessionGuard, SessionLocks};
 pub(crate) use machine::{Outcome, TurnSettings};
 pub(crate) use parts::Words;
+pub(crate) use tools::Leave;

@@ -8,11 +8,12 @@ use tokio::time::Instant;
 use super::{
     driver::{Engine, Run, Sink, narrowest, panic_error},
     machine::{Outcome, TurnMachine},
+    tools::Leave,
 };
 use crate::{
     audio::Utterance,
     error::Result,
-    provider::{CallContext, LlmEvent, PromptMessage},
+    provider::{CallContext, LlmEvent, PromptMessage, TtsCapabilities},
 };
 
 /// What is to be spoken.
@@ -35,14 +36,15 @@ impl Engine {
         sink: &Sink,
     ) -> Result<Outcome> {
         let hearing = async {
-            let mut run = self.part(ctx, None, sink);
+            let mut run = self.part(ctx, Leave::default(), None, sink);
             run.recognise(self.recogniser()?, utterance, language).await?;
             Ok(run.machine.into_outcome())
         };
         caught(hearing).await
     }
 
-    /// Writes or takes words and speaks them. The sink has text, sound and metrics as they come; sound is not collected.
+    /// Writes or takes words and speaks them. The sink has text, sound and metrics as they come; sound is not collected. Tools that
+    /// the model calls wait for `leave`.
     ///
     /// A panic in a provider comes back as `INTERNAL_ERROR`.
     pub(crate) async fn say(
@@ -50,12 +52,13 @@ impl Engine {
         words: Words,
         language: Option<String>,
         speak: bool,
+        leave: Leave,
         ctx: CallContext,
         sink: &Sink,
     ) -> Result<Outcome> {
         let tts = self.tts.as_ref().filter(|_| speak);
         let saying = async {
-            let mut run = self.part(ctx, tts.map(|tts| narrowest(tts)), sink);
+            let mut run = self.part(ctx, leave, tts.map(|tts| narrowest(tts)), sink);
             run.machine.on_typed(String::new(), language);
             match words {
                 Words::Answer(prompt) => run.write_and_speak(&prompt, tts).await?,
@@ -72,9 +75,9 @@ impl Engine {
         caught(saying).await
     }
 
-    fn part<'a>(&'a self, ctx: CallContext, tts: Option<crate::provider::TtsCapabilities>, sink: &'a Sink) -> Run<'a> {
+    fn part<'a>(&'a self, ctx: CallContext, leave: Leave, tts: Option<TtsCapabilities>, sink: &'a Sink) -> Run<'a> {
         let machine = TurnMachine::new(tts.as_ref()).without_sound();
-        Run { engine: self, machine, tools: Arc::clone(&self.tools), ctx, started: Instant::now(), sink }
+        Run { engine: self, machine, tools: Arc::clone(&self.tools), leave, ctx, started: Instant::now(), sink }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Runs what a model calls, while what it said before is spoken.
 
 use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
 
 use super::{driver::Run, speech::Speech};
 use crate::{
@@ -18,6 +19,22 @@ enum Step {
     Late,
 }
 
+/// Leave for an answer to act. One that is prepared before anybody asked for it may be written and even spoken in secret, but
+/// what its tools do cannot be taken back: they wait.
+#[derive(Clone, Default)]
+pub(crate) struct Leave(CancellationToken);
+
+impl Leave {
+    /// Gives it, for good.
+    pub(crate) fn give(&self) {
+        self.0.cancel();
+    }
+
+    async fn given(&self) {
+        self.0.cancelled().await;
+    }
+}
+
 impl Run<'_> {
     /// Runs the calls of one answer and gives their results, in the order of the calls.
     pub(super) async fn run_tools(
@@ -25,9 +42,10 @@ impl Run<'_> {
         calls: Vec<ToolCall>,
         mut speech: Option<&mut Speech>,
     ) -> Result<Vec<ToolCallRecord>> {
+        let leave = self.leave.clone();
+        self.while_speaking(speech.as_deref_mut(), leave.given()).await?;
         for call in &calls {
-            let (id, name) = (call.id.clone(), call.name.clone());
-            self.sink.emit(TurnEvent::ToolCall { id, name }).await?;
+            self.sink.emit(TurnEvent::ToolCall(call.clone())).await?;
         }
         let settings = &self.engine.settings;
         let mut late = Instant::now() + settings.filler_after;
@@ -44,10 +62,8 @@ impl Run<'_> {
             };
             match self.while_speaking(speech.as_deref_mut(), step).await? {
                 Step::Done(n, record) => {
-                    let (id, name, failed) = (record.id.clone(), record.name.clone(), record.failed);
-                    let elapsed = record.elapsed;
-                    records.push((n, record));
-                    self.sink.emit(TurnEvent::ToolResult { id, name, failed, elapsed }).await?;
+                    records.push((n, record.clone()));
+                    self.sink.emit(TurnEvent::ToolResult(Box::new(record))).await?;
                 }
                 Step::AllDone => break,
                 Step::Late => {

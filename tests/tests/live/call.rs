@@ -1,0 +1,201 @@
+//! One live call on the virtual clock: a user who speaks, a device that plays, and everything that was told.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::{Instant, sleep, timeout};
+use voice_core::{
+    Config, ConversationStore, LanguageModel, Message, Role, VoiceAgent,
+    agent::Live,
+    live::{LiveEvent, LiveSession, LiveTurn},
+    store::{MemoryStore, MessageQuery},
+};
+use voice_testkit::{VirtualClock, Voice};
+
+pub fn ms(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+const RATE: usize = 16_000;
+
+/// A device that plays what it is given, in real time, and throws away what it is told to.
+#[derive(Default)]
+struct Device {
+    waiting: Vec<i16>,
+    played: Vec<i16>,
+    at: Option<Instant>,
+}
+
+impl Device {
+    fn play(&mut self, now: Instant) {
+        let elapsed = now - *self.at.get_or_insert(now);
+        let count = ((elapsed.as_secs_f64() * RATE as f64).round() as usize).min(self.waiting.len());
+        self.played.extend(self.waiting.drain(..count));
+        self.at = Some(now);
+    }
+}
+
+#[derive(Default)]
+struct Told {
+    events: Vec<(Duration, LiveEvent)>,
+    device: Device,
+}
+
+/// One call.
+pub struct Call {
+    pub voice: Voice,
+    pub live: Arc<LiveSession>,
+    pub agent: VoiceAgent,
+    pub store: Arc<MemoryStore>,
+    told: Arc<Mutex<Told>>,
+    started: Instant,
+}
+
+impl Call {
+    /// A call with the voice's own recogniser and speaker.
+    pub async fn new(voice: &Voice, llm: impl LanguageModel + 'static, config: &str) -> Self {
+        Self::with(voice, llm, config, |live| live).await
+    }
+
+    pub async fn with(
+        voice: &Voice,
+        llm: impl LanguageModel + 'static,
+        config: &str,
+        set: impl FnOnce(Live) -> Live,
+    ) -> Self {
+        let store = Arc::new(MemoryStore::new());
+        let agent = VoiceAgent::builder()
+            .config(Config::from_json(config).unwrap())
+            .stt(voice.stt())
+            .llm(llm)
+            .tts(voice.tts())
+            .store(Arc::clone(&store) as Arc<dyn ConversationStore>)
+            .clock(Arc::new(VirtualClock::new()))
+            .build()
+            .await
+            .unwrap();
+        Self::on(agent, voice, store, set).await
+    }
+
+    pub async fn on(agent: VoiceAgent, voice: &Voice, store: Arc<MemoryStore>, set: impl FnOnce(Live) -> Live) -> Self {
+        let live = set(agent.live().voice_activity(voice.activity()).output(16_000)).start().await.unwrap();
+        let live = Arc::new(live);
+        let told = Arc::new(Mutex::new(Told::default()));
+        let started = Instant::now();
+        tokio::spawn({
+            let (live, told) = (Arc::clone(&live), Arc::clone(&told));
+            async move {
+                while let Some(event) = live.next().await {
+                    let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+                    told.device.play(Instant::now());
+                    match &event {
+                        LiveEvent::Audio(pcm) => told.device.waiting.extend_from_slice(pcm.samples()),
+                        LiveEvent::Clear => told.device.waiting.clear(),
+                        _ => {}
+                    }
+                    told.events.push((started.elapsed(), event));
+                }
+            }
+        });
+        Self { voice: voice.clone(), live, agent, store, told, started }
+    }
+
+    /// Pushes sound at the pace at which it is spoken, 20 ms at a time.
+    pub async fn push(&self, sound: &[i16]) {
+        for frame in sound.chunks(RATE / 50) {
+            self.live.push_audio(frame).unwrap();
+            sleep(ms(frame.len() as u64 * 1_000 / RATE as u64)).await;
+        }
+    }
+
+    pub async fn speak(&self, text: &str) {
+        self.push(&self.voice.say(text)).await;
+    }
+
+    pub async fn cough(&self, ms: usize) {
+        self.push(&self.voice.cough(ms)).await;
+    }
+
+    pub async fn silence(&self, ms: usize) {
+        self.push(&vec![0; ms * RATE / 1_000]).await;
+    }
+
+    /// Is silent until something was told.
+    pub async fn until(&self, what: &str, is: impl Fn(&LiveEvent) -> bool) {
+        let came = async {
+            while !self.events().iter().any(|(_, event)| is(event)) {
+                self.silence(20).await;
+            }
+        };
+        assert!(timeout(Duration::from_secs(120), came).await.is_ok(), "{what} never came: {:#?}", self.names());
+    }
+
+    /// Is silent until so many exchanges are stored.
+    pub async fn until_turns(&self, count: usize) {
+        let came = async {
+            while self.turns().len() < count {
+                self.silence(20).await;
+            }
+        };
+        let done = timeout(Duration::from_secs(120), came).await;
+        assert!(done.is_ok(), "only {} of {count} exchanges: {:#?}", self.turns().len(), self.names());
+    }
+
+    /// Is silent until the agent has said so many words.
+    pub async fn until_played(&self, words: usize) {
+        while self.played().split_whitespace().count() < words {
+            assert!(self.started.elapsed() < Duration::from_secs(120), "too little was played: {:#?}", self.names());
+            self.silence(20).await;
+        }
+    }
+
+    pub fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    pub fn events(&self) -> Vec<(Duration, LiveEvent)> {
+        self.told.lock().unwrap().events.clone()
+    }
+
+    pub fn turns(&self) -> Vec<LiveTurn> {
+        let turn = |event| match event {
+            (_, LiveEvent::TurnDone(turn)) => Some(*turn),
+            _ => None,
+        };
+        self.events().into_iter().filter_map(turn).collect()
+    }
+
+    /// When the first event of a kind came.
+    pub fn when(&self, is: impl Fn(&LiveEvent) -> bool) -> Option<Duration> {
+        self.events().into_iter().find(|(_, event)| is(event)).map(|(at, _)| at)
+    }
+
+    pub fn count(&self, is: impl Fn(&LiveEvent) -> bool) -> usize {
+        self.events().iter().filter(|(_, event)| is(event)).count()
+    }
+
+    /// The names of what was told, without the sound.
+    pub fn names(&self) -> Vec<String> {
+        let shown = self.events().into_iter().filter(|(_, e)| !matches!(e, LiveEvent::Audio(_)));
+        shown.map(|(at, event)| format!("{:>6} {event:?}", at.as_millis())).collect()
+    }
+
+    /// What the user heard, to the word.
+    pub fn played(&self) -> String {
+        let mut told = self.told.lock().unwrap();
+        told.device.play(Instant::now());
+        self.voice.understood(&told.device.played)
+    }
+
+    /// What is stored, as `role: words`.
+    pub async fn history(&self) -> Vec<String> {
+        let said = |m: &Message| {
+            let role = if m.role == Role::User { "user" } else { "agent" };
+            format!("{role}: {}", m.content)
+        };
+        let page = self.store.messages(self.live.session_id(), MessageQuery::latest(100)).await.unwrap();
+        page.items.iter().map(said).collect()
+    }
+}

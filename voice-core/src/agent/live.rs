@@ -1,0 +1,123 @@
+//! Starting a live session.
+
+use super::VoiceAgent;
+use crate::{
+    audio::VoiceActivity,
+    config::LiveConfig,
+    error::Result,
+    id::SessionId,
+    live::{LiveSession, LiveSetup, start},
+};
+
+/// A live session that has not begun. Made by [`VoiceAgent::live`].
+#[must_use = "a live session does nothing until it is started"]
+#[derive(Debug)]
+pub struct Live {
+    agent: VoiceAgent,
+    session: Option<SessionId>,
+    user: Option<String>,
+    language: Option<String>,
+    config: Option<LiveConfig>,
+    first_message: Option<String>,
+    input_rate: u32,
+    input_channels: u32,
+    output_rate: u32,
+    speak: bool,
+    vad: VoiceActivity,
+}
+
+impl Live {
+    pub(super) fn new(agent: VoiceAgent) -> Self {
+        Self {
+            agent,
+            session: None,
+            user: None,
+            language: None,
+            config: None,
+            first_message: None,
+            input_rate: 16_000,
+            input_channels: 1,
+            output_rate: 24_000,
+            speak: true,
+            vad: VoiceActivity::default(),
+        }
+    }
+
+    /// Continues a stored session. An unknown one, one that is over, and one of another user start a fresh session instead.
+    pub fn session(mut self, session: impl Into<Option<SessionId>>) -> Self {
+        self.session = session.into();
+        self
+    }
+
+    /// Whose conversation it is: the host's own name for the user.
+    pub fn user(mut self, user: impl Into<String>) -> Self {
+        self.user = Some(user.into());
+        self
+    }
+
+    /// The language that is spoken (BCP 47). Default: the assistant's, else detected with every utterance.
+    pub fn language(mut self, language: impl Into<String>) -> Self {
+        self.language = Some(language.into());
+        self
+    }
+
+    /// How turns are taken and the conversation behaves. Default: the config's `live`.
+    pub fn config(mut self, config: LiveConfig) -> Self {
+        self.config = Some(config);
+        self
+    }
+
+    /// What the agent says first. Default: the assistant's first message.
+    pub fn first_message(mut self, text: impl Into<String>) -> Self {
+        self.first_message = Some(text.into());
+        self
+    }
+
+    /// The rate and the channels of the sound that will be pushed. Default: 16,000 samples a second, one channel.
+    pub fn input(mut self, sample_rate: u32, channels: u32) -> Self {
+        (self.input_rate, self.input_channels) = (sample_rate, channels);
+        self
+    }
+
+    /// The rate of the sound that is given out, one channel. Default: 24,000 samples a second.
+    pub fn output(mut self, sample_rate: u32) -> Self {
+        self.output_rate = sample_rate;
+        self
+    }
+
+    /// Whether the agent speaks. Default true; false gives text only.
+    pub fn speak(mut self, speak: bool) -> Self {
+        self.speak = speak;
+        self
+    }
+
+    /// What tells voice from other sound. Default: a small neural network.
+    pub fn voice_activity(mut self, vad: VoiceActivity) -> Self {
+        self.vad = vad;
+        self
+    }
+
+    /// Starts the session. Must be called within a tokio runtime, on which the session then runs.
+    ///
+    /// # Errors
+    /// `VALIDATION_ERROR` for a rate or a number of channels that is not supported, `INVALID_REQUEST` for a wrong config or a
+    /// closed agent, `STORAGE_ERROR` when the stored session cannot be read.
+    pub async fn start(self) -> Result<LiveSession> {
+        let engine = self.agent.engine()?;
+        let setup = LiveSetup {
+            config: self.config.unwrap_or_else(|| engine.settings.live.clone()),
+            session: self.session,
+            user: self.user,
+            language: self.language,
+            input_rate: self.input_rate,
+            input_channels: self.input_channels,
+            output_rate: self.output_rate,
+            speak: self.speak,
+            first_message: self.first_message.or_else(|| engine.settings.first_message.clone()),
+            vad: self.vad,
+            cancel: self.agent.cancel_token().child_token(),
+            closing: self.agent.cancel_token().clone(),
+        };
+        start(engine.clone(), setup).await
+    }
+}

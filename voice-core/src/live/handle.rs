@@ -1,0 +1,263 @@
+//! The host's side of a live session.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::{
+    event::{LiveEvent, LiveSummary},
+    session::Driver,
+};
+use crate::{
+    audio::{VoiceActivity, check_shape},
+    config::LiveConfig,
+    error::{Error, ErrorKind, Result},
+    id::SessionId,
+    turn::{Engine, check_text},
+};
+
+/// How many frames and commands may wait for the session.
+const COMMANDS: usize = 512;
+/// How many events may wait for the host.
+pub(super) const EVENTS: usize = 512;
+/// The longest frame.
+const LONGEST_FRAME_SECONDS: usize = 10;
+
+/// What a live session is started with.
+pub(crate) struct LiveSetup {
+    pub(crate) config: LiveConfig,
+    pub(crate) session: Option<SessionId>,
+    pub(crate) user: Option<String>,
+    pub(crate) language: Option<String>,
+    pub(crate) input_rate: u32,
+    pub(crate) input_channels: u32,
+    pub(crate) output_rate: u32,
+    pub(crate) speak: bool,
+    pub(crate) first_message: Option<String>,
+    pub(crate) vad: VoiceActivity,
+    pub(crate) cancel: CancellationToken,
+    /// The agent's own token, which tells its closing from the host's cancelling.
+    pub(crate) closing: CancellationToken,
+}
+
+/// What the host tells the session.
+pub(super) enum Command {
+    Audio(Vec<i16>),
+    Text(String),
+    Dtmf(char),
+    Commit,
+    Say { text: String, interruptible: bool },
+    Interrupt,
+    Pause,
+    Resume,
+    Playback(Duration),
+    Language(Option<String>),
+    End(oneshot::Sender<LiveSummary>),
+}
+
+/// A live conversation: push sound, take events. Made by `VoiceAgent::live`.
+///
+/// All calls take `&self`, so one task may push while another takes events. Dropping it ends the session: what was heard is
+/// stored.
+#[derive(Debug)]
+pub struct LiveSession {
+    id: SessionId,
+    channels: usize,
+    longest_frame: usize,
+    max_text_characters: usize,
+    commands: mpsc::Sender<Command>,
+    events: Mutex<mpsc::Receiver<LiveEvent>>,
+    _stop: DropGuard,
+}
+
+pub(crate) async fn start(engine: Arc<Engine>, setup: LiveSetup) -> Result<LiveSession> {
+    setup.config.validate()?;
+    let channels = setup.input_channels as usize;
+    check_shape(setup.input_rate, channels)?;
+    check_shape(setup.output_rate, 1)?;
+    let (stored, guard, is_new) = engine.admit(setup.session, setup.user.clone()).await?;
+    drop(guard);
+    let (command_sender, commands) = mpsc::channel(COMMANDS);
+    let (event_sender, events) = mpsc::channel(EVENTS);
+    let stop = setup.cancel.clone().drop_guard();
+    let session = LiveSession {
+        id: stored.id,
+        channels,
+        longest_frame: setup.input_rate as usize * channels * LONGEST_FRAME_SECONDS,
+        max_text_characters: engine.settings.max_text_characters,
+        commands: command_sender,
+        events: Mutex::new(events),
+        _stop: stop,
+    };
+    tokio::spawn(Driver::new(engine, setup, stored, is_new, event_sender).run(commands));
+    Ok(session)
+}
+
+impl LiveSession {
+    /// The stored session, whose history the conversation continues.
+    #[must_use]
+    pub fn session_id(&self) -> SessionId {
+        self.id
+    }
+
+    /// Takes the next sound of the user: interleaved 16-bit samples of the rate and channels that the session was started with,
+    /// any number of them up to ten seconds. Never blocks.
+    ///
+    /// # Errors
+    /// `VALIDATION_ERROR` when the samples do not fill every channel or are too many; `RATE_LIMIT_EXCEEDED` when sound comes
+    /// faster than it can be heard: wait a moment and push it again; `INVALID_REQUEST` (kind `Closed`) after the end.
+    pub fn push_audio(&self, samples: impl Into<Vec<i16>>) -> Result<()> {
+        let samples = samples.into();
+        if !samples.len().is_multiple_of(self.channels) {
+            return Err(Error::new(
+                ErrorKind::InvalidField,
+                format!("{} samples do not fill {} channels", samples.len(), self.channels),
+            ));
+        }
+        if samples.len() > self.longest_frame {
+            return Err(Error::new(
+                ErrorKind::AudioTooLong,
+                format!("a frame of {} samples is too long; push at most {LONGEST_FRAME_SECONDS} s", samples.len()),
+            ));
+        }
+        self.send(Command::Audio(samples))
+    }
+
+    /// Takes sound in floats, full scale ±1; otherwise as [`push_audio`](Self::push_audio).
+    ///
+    /// # Errors
+    /// As [`push_audio`](Self::push_audio).
+    pub fn push_audio_f32(&self, samples: &[f32]) -> Result<()> {
+        let finite = |s: &f32| if s.is_finite() { crate::audio::to_i16(*s) } else { 0 };
+        self.push_audio(samples.iter().map(finite).collect::<Vec<_>>())
+    }
+
+    /// Takes something that the user typed. It is answered at once; what the agent says is interrupted.
+    ///
+    /// # Errors
+    /// `VALIDATION_ERROR` when the text is empty or too long; otherwise as [`push_audio`](Self::push_audio).
+    pub fn push_text(&self, text: impl Into<String>) -> Result<()> {
+        let text = text.into();
+        check_text(&text, self.max_text_characters)?;
+        self.send(Command::Text(text))
+    }
+
+    /// Takes a key of the telephone: `0`–`9`, `*`, `#`, `A`–`D`. Keys are collected; `#` or a pause completes them.
+    ///
+    /// # Errors
+    /// `VALIDATION_ERROR` for any other key; otherwise as [`push_audio`](Self::push_audio).
+    pub fn push_dtmf(&self, key: char) -> Result<()> {
+        if !matches!(key, '0'..='9' | '*' | '#' | 'A'..='D') {
+            return Err(Error::new(
+                ErrorKind::InvalidField,
+                format!("{key:?} is no key of a telephone; 0–9, *, # and A–D are"),
+            ));
+        }
+        self.send(Command::Dtmf(key))
+    }
+
+    /// Ends the user's turn now: push to talk.
+    ///
+    /// # Errors
+    /// As [`push_audio`](Self::push_audio).
+    pub fn commit(&self) -> Result<()> {
+        self.send(Command::Commit)
+    }
+
+    /// Has the agent say something, after what it is saying now. It is stored as the agent's message.
+    ///
+    /// # Errors
+    /// `VALIDATION_ERROR` when the text is empty or too long; otherwise as [`push_audio`](Self::push_audio).
+    pub fn say(&self, text: impl Into<String>) -> Result<()> {
+        self.say_with(text.into(), true)
+    }
+
+    /// Has the agent say something that the user cannot interrupt; otherwise as [`say`](Self::say).
+    ///
+    /// # Errors
+    /// As [`say`](Self::say).
+    pub fn say_uninterruptible(&self, text: impl Into<String>) -> Result<()> {
+        self.say_with(text.into(), false)
+    }
+
+    fn say_with(&self, text: String, interruptible: bool) -> Result<()> {
+        check_text(&text, self.max_text_characters)?;
+        self.send(Command::Say { text, interruptible })
+    }
+
+    /// Stops what the agent says or is about to say. What was heard of it is stored.
+    ///
+    /// # Errors
+    /// As [`push_audio`](Self::push_audio).
+    pub fn interrupt(&self) -> Result<()> {
+        self.send(Command::Interrupt)
+    }
+
+    /// Holds the sound back until [`resume`](Self::resume); what was given out and not played is to be thrown away and comes
+    /// again then.
+    ///
+    /// # Errors
+    /// As [`push_audio`](Self::push_audio).
+    pub fn pause(&self) -> Result<()> {
+        self.send(Command::Pause)
+    }
+
+    /// Goes on after [`pause`](Self::pause).
+    ///
+    /// # Errors
+    /// As [`push_audio`](Self::push_audio).
+    pub fn resume(&self) -> Result<()> {
+        self.send(Command::Resume)
+    }
+
+    /// Says how much of the session's sound was played so far. Once this was called, only it tells what was heard; until then
+    /// sound counts as played when its time has passed.
+    ///
+    /// # Errors
+    /// As [`push_audio`](Self::push_audio).
+    pub fn set_playback_position(&self, position: Duration) -> Result<()> {
+        self.send(Command::Playback(position))
+    }
+
+    /// Changes the language that is expected and spoken (BCP 47); `None`: detect it.
+    ///
+    /// # Errors
+    /// As [`push_audio`](Self::push_audio).
+    pub fn set_language(&self, language: Option<String>) -> Result<()> {
+        self.send(Command::Language(language))
+    }
+
+    /// The next event; `None` after [`LiveEvent::Ended`].
+    ///
+    /// Cancel safe: nothing is lost when the future is dropped.
+    pub async fn next(&self) -> Option<LiveEvent> {
+        self.events.lock().await.recv().await
+    }
+
+    /// Ends the session: what is being said is stopped, what was heard is stored, and everything is let go of.
+    ///
+    /// # Errors
+    /// `INVALID_REQUEST` (kind `Closed`) when it is over already.
+    pub async fn end(&self) -> Result<LiveSummary> {
+        let (sender, summary) = oneshot::channel();
+        let command = self.commands.send(Command::End(sender)).await;
+        command.map_err(|_| over())?;
+        summary.await.map_err(|_| over())
+    }
+
+    fn send(&self, command: Command) -> Result<()> {
+        self.commands.try_send(command).map_err(|failed| match failed {
+            mpsc::error::TrySendError::Full(_) => Error::new(
+                ErrorKind::RateLimited,
+                format!("{COMMANDS} frames and commands are waiting already; push sound as fast as it is spoken"),
+            )
+            .with_retry_after(Duration::from_millis(20)),
+            mpsc::error::TrySendError::Closed(_) => over(),
+        })
+    }
+}
+
+fn over() -> Error {
+    Error::new(ErrorKind::Closed, "the live session is over; start a new one")
+}

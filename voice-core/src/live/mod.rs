@@ -1,0 +1,29 @@
+//! Live conversation: sound goes in while sound comes out, and the two take turns.
+//!
+//! ```text
+//! frames ─► front (16 kHz, voice or not) ─► utterances ─► stt ─┐
+//!                      │ voice                                 │ words
+//!                      └───────────────► turn taking ◄─────────┘
+//!                                            │ prepare, answer, pause, interrupt, …
+//!                                            ▼
+//!            events ◄── playout ◄── the turn's parts: llm ─► sentences ─► tts
+//!                          └─ what was heard ─► store
+//! ```
+//!
+//! [`turn_taking`], [`playout`], [`front`] and [`words`] know no clock and do no I/O; [`session`] is the task that runs them, with
+//! its two sides: [`speaking`], what the agent says, and [`manners`], how the conversation is kept going and ended.
+
+mod event;
+mod front;
+mod handle;
+mod manners;
+mod playout;
+mod production;
+mod session;
+mod speaking;
+mod turn_taking;
+mod words;
+
+pub use event::{AgentState, EndReason, LiveEvent, LiveSummary, LiveTurn, SpeechKind, UserState};
+pub use handle::LiveSession;
+pub(crate) use handle::{LiveSetup, start};

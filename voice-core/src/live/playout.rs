@@ -1,0 +1,373 @@
+//! What has been given out, what of it was heard, and which words that was. Knows no clock: times are handed in.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use crate::audio::Pcm;
+
+/// Sound that is waiting to be given out, and the book of what was.
+pub(crate) struct Playout {
+    rate: u32,
+    queue: VecDeque<Pcm>,
+    /// Samples of the first in the queue that were given out already.
+    taken: usize,
+    queued: usize,
+    pieces: Vec<Piece>,
+    /// How many of the pieces were announced.
+    announced: usize,
+    /// No more sound will come.
+    complete: bool,
+    /// Samples given out.
+    given: u64,
+    /// When the sound that was given out will have been heard, if it is played without a break.
+    plays_until: Duration,
+    /// What the host said was played, if it says so at all.
+    acknowledged: Option<u64>,
+    paused: bool,
+}
+
+/// Words and the samples that speak them.
+struct Piece {
+    words: Arc<str>,
+    /// They fill time and are no part of the answer.
+    filler: bool,
+    start: u64,
+    samples: u64,
+}
+
+/// How many characters a second are spoken, where nothing better is known.
+const CHARACTERS_A_SECOND: f64 = 15.0;
+
+impl Playout {
+    pub(crate) fn new(rate: u32) -> Self {
+        Self {
+            rate,
+            queue: VecDeque::new(),
+            taken: 0,
+            queued: 0,
+            pieces: Vec::new(),
+            announced: 0,
+            complete: false,
+            given: 0,
+            plays_until: Duration::ZERO,
+            acknowledged: None,
+            paused: false,
+        }
+    }
+
+    fn samples(&self, time: Duration) -> u64 {
+        (time.as_secs_f64() * f64::from(self.rate)) as u64
+    }
+
+    fn time(&self, samples: u64) -> Duration {
+        Duration::from_secs_f64(samples as f64 / f64::from(self.rate))
+    }
+
+    /// The sound that comes next speaks these words.
+    pub(crate) fn begin_piece(&mut self, words: Arc<str>) {
+        self.begin(words, false);
+    }
+
+    /// The sound that comes next speaks these words, which never count among those that were heard.
+    pub(crate) fn begin_filler(&mut self, words: Arc<str>) {
+        self.begin(words, true);
+    }
+
+    fn begin(&mut self, words: Arc<str>, filler: bool) {
+        let start = self.given + self.queued as u64;
+        self.pieces.push(Piece { words, filler, start, samples: 0 });
+        self.complete = false;
+    }
+
+    /// No more sound will come for these words.
+    pub(crate) fn complete(&mut self) {
+        self.complete = true;
+    }
+
+    /// The words whose sound has begun to be given out since this was last asked, and whether they only fill time.
+    pub(crate) fn announce(&mut self) -> Option<(Arc<str>, bool)> {
+        let next = self.pieces.get(self.announced).filter(|piece| piece.start < self.given)?;
+        self.announced += 1;
+        Some((Arc::clone(&next.words), next.filler))
+    }
+
+    /// Takes sound of the right rate.
+    pub(crate) fn push(&mut self, pcm: Pcm) {
+        let count = pcm.samples().len();
+        if let Some(piece) = self.pieces.last_mut() {
+            piece.samples += count as u64;
+        }
+        self.queued += count;
+        self.queue.push_back(pcm);
+    }
+
+    /// How much is waiting.
+    pub(crate) fn waiting(&self) -> Duration {
+        self.time(self.queued as u64)
+    }
+
+    /// When the next sound is due, given that it may be `lead` ahead of its time.
+    pub(crate) fn due(&self, lead: Option<Duration>) -> Option<Duration> {
+        (self.queued > 0 && !self.paused)
+            .then(|| lead.map_or(Duration::ZERO, |lead| self.plays_until.saturating_sub(lead)))
+    }
+
+    /// The next sound, at most `frame` long; `None` of a frame: as it came.
+    pub(crate) fn take(&mut self, frame: Option<Duration>, now: Duration) -> Option<Pcm> {
+        let longest = frame.map_or(usize::MAX, |frame| self.samples(frame).max(1) as usize);
+        let first = self.queue.front()?;
+        let pcm = if self.taken == 0 && first.samples().len() <= longest && frame.is_none() {
+            self.queue.pop_front()?
+        } else {
+            let mut samples = Vec::with_capacity(longest.min(self.queued));
+            while samples.len() < longest
+                && let Some(first) = self.queue.front()
+            {
+                let rest = &first.samples()[self.taken..];
+                let part = &rest[..rest.len().min(longest - samples.len())];
+                samples.extend_from_slice(part);
+                self.taken += part.len();
+                if self.taken == first.samples().len() {
+                    self.queue.pop_front();
+                    self.taken = 0;
+                }
+            }
+            Pcm::new(samples, self.rate)
+        };
+        let count = pcm.samples().len();
+        self.queued -= count;
+        self.given += count as u64;
+        self.plays_until = self.plays_until.max(now) + self.time(count as u64);
+        Some(pcm)
+    }
+
+    /// How many samples were heard by now.
+    fn heard_samples(&self, now: Duration) -> u64 {
+        match self.acknowledged {
+            Some(position) => position.min(self.given),
+            None => self.given - self.samples(self.plays_until.saturating_sub(now)).min(self.given),
+        }
+    }
+
+    /// The host has played this much since the session began.
+    pub(crate) fn acknowledge(&mut self, position: Duration) {
+        let position = self.samples(position).min(self.given);
+        self.acknowledged = Some(self.acknowledged.unwrap_or_default().max(position));
+    }
+
+    /// Whether all that was taken in was heard; `None`: when it will have been.
+    pub(crate) fn heard_all_at(&self) -> Option<Duration> {
+        if self.queued > 0 {
+            return None;
+        }
+        match self.acknowledged {
+            Some(position) if position < self.given => None,
+            Some(_) => Some(Duration::ZERO),
+            None => Some(self.plays_until),
+        }
+    }
+
+    /// Falls silent. What was given out and not heard yet is taken back: the host throws it away, and it is given out again.
+    pub(crate) fn pause(&mut self, now: Duration, kept: &VecDeque<Pcm>) {
+        self.paused = true;
+        let unheard = self.given - self.heard_samples(now);
+        let mut missing = unheard as usize;
+        // `kept` holds the latest sound that was given out, in order.
+        for pcm in kept.iter().rev() {
+            if missing == 0 {
+                break;
+            }
+            let count = pcm.samples().len().min(missing);
+            let part = &pcm.samples()[pcm.samples().len() - count..];
+            self.give_back(Pcm::new(part, self.rate));
+            missing -= count;
+        }
+        self.plays_until = now;
+    }
+
+    fn give_back(&mut self, pcm: Pcm) {
+        if self.taken > 0
+            && let Some(first) = self.queue.pop_front()
+        {
+            self.queue.push_front(Pcm::new(&first.samples()[self.taken..], self.rate));
+            self.taken = 0;
+        }
+        let count = pcm.samples().len();
+        self.queued += count;
+        self.given -= count as u64;
+        self.queue.push_front(pcm);
+    }
+
+    pub(crate) fn resume(&mut self) {
+        self.paused = false;
+    }
+
+    /// The words that were heard by now. A piece that was heard in part counts word by word.
+    pub(crate) fn heard_words(&self, now: Duration) -> String {
+        let heard = self.heard_samples(now);
+        let mut words = String::new();
+        for piece in self.pieces.iter().filter(|piece| !piece.filler) {
+            let part = heard.saturating_sub(piece.start);
+            let text = if part >= piece.samples && self.is_whole(piece) {
+                &piece.words
+            } else {
+                self.part_of(piece, part.min(piece.samples))
+            };
+            let text = text.trim();
+            if !text.is_empty() {
+                if !words.is_empty() {
+                    words.push(' ');
+                }
+                words.push_str(text);
+            }
+        }
+        words
+    }
+
+    /// Whether all of a piece's sound has come: the next one began, or nothing more will come.
+    fn is_whole(&self, piece: &Piece) -> bool {
+        self.complete || self.pieces.last().is_some_and(|last| last.start != piece.start)
+    }
+
+    fn likely_samples(&self, piece: &Piece) -> f64 {
+        piece.words.chars().count() as f64 / CHARACTERS_A_SECOND * f64::from(self.rate)
+    }
+
+    fn part_of<'a>(&self, piece: &'a Piece, heard: u64) -> &'a str {
+        if heard == 0 {
+            return "";
+        }
+        // A piece that is still coming is at least as long as its words take.
+        let come = piece.samples as f64;
+        let whole = if self.is_whole(piece) { come } else { self.likely_samples(piece).max(come) };
+        let share = (heard as f64 / whole.max(1.0)).min(1.0);
+        let count = piece.words.chars().count();
+        let spoken = (share * count as f64) as usize;
+        if spoken >= count {
+            return &piece.words;
+        }
+        let end = piece.words.char_indices().nth(spoken).map_or(piece.words.len(), |(at, _)| at);
+        let text = &piece.words[..end];
+        // A word that was begun was not heard.
+        let ends_a_word = piece.words[end..].chars().next().is_none_or(char::is_whitespace);
+        if ends_a_word { text } else { text.rfind(char::is_whitespace).map_or("", |at| &text[..at]) }
+    }
+
+    /// Forgets all that is waiting and every word; returns whether something was given out that may not be heard yet.
+    pub(crate) fn clear(&mut self, now: Duration) -> bool {
+        let unheard = self.queued > 0 || self.given > self.heard_samples(now);
+        self.queue.clear();
+        self.taken = 0;
+        self.queued = 0;
+        self.paused = false;
+        self.plays_until = now;
+        if let Some(position) = &mut self.acknowledged {
+            // What was thrown away will never be acknowledged.
+            *position = self.given;
+        }
+        self.finish();
+        unheard
+    }
+
+    /// The samples that were given out and not heard by now.
+    pub(crate) fn unheard(&self, now: Duration) -> usize {
+        (self.given - self.heard_samples(now)) as usize
+    }
+
+    /// The words were heard to their end: forgets them.
+    pub(crate) fn finish(&mut self) {
+        self.pieces.clear();
+        self.announced = 0;
+        self.complete = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    fn sound(ms: usize) -> Pcm {
+        Pcm::new(vec![1; ms * 16], 16_000)
+    }
+
+    fn speaking(words: &str, length: usize) -> Playout {
+        let mut playout = Playout::new(16_000);
+        playout.begin_piece(words.into());
+        playout.push(sound(length));
+        playout
+    }
+
+    #[test]
+    fn sound_is_given_out_a_little_ahead_of_its_time() {
+        let mut playout = speaking("one two", 1_000);
+        let lead = Some(ms(200));
+        let mut now = ms(5_000);
+        let mut given = 0;
+        while let Some(due) = playout.due(lead) {
+            now = now.max(due);
+            given += playout.take(Some(ms(20)), now).map_or(0, |pcm| pcm.samples().len());
+        }
+        assert_eq!(given, 16_000);
+        assert_eq!(now, ms(5_780), "the last frame is due 200 ms before 980 ms have been heard");
+        assert_eq!(playout.heard_all_at(), Some(ms(6_000)));
+    }
+
+    #[test]
+    fn words_count_as_heard_when_their_sound_was() {
+        let mut playout = speaking("one two three four", 2_000);
+        playout.begin_piece("five".into());
+        playout.push(sound(500));
+        while playout.take(None, ms(0)).is_some() {}
+        assert_eq!(playout.heard_words(ms(0)), "");
+        assert_eq!(playout.heard_words(ms(1_000)), "one two");
+        assert_eq!(playout.heard_words(ms(2_000)), "one two three four");
+        assert_eq!(playout.heard_words(ms(2_500)), "one two three four five");
+    }
+
+    #[test]
+    fn words_that_fill_time_are_never_heard() {
+        let mut playout = speaking("one", 500);
+        playout.begin_filler("a moment".into());
+        playout.push(sound(500));
+        playout.begin_piece("two".into());
+        playout.push(sound(500));
+        while playout.take(None, ms(0)).is_some() {}
+        assert_eq!(playout.heard_words(ms(1_000)), "one");
+        assert_eq!(playout.heard_words(ms(1_500)), "one two");
+    }
+
+    #[test]
+    fn what_the_host_says_it_played_stands_above_the_clock() {
+        let mut playout = speaking("one two three four", 2_000);
+        while playout.take(None, ms(0)).is_some() {}
+        playout.acknowledge(ms(1_000));
+        assert_eq!(playout.heard_words(ms(60_000)), "one two");
+        assert_eq!(playout.heard_all_at(), None);
+        playout.acknowledge(ms(2_000));
+        assert_eq!(playout.heard_all_at(), Some(ms(0)));
+    }
+
+    #[test]
+    fn a_pause_takes_back_what_was_not_heard_and_resuming_gives_it_out_again() {
+        let mut playout = speaking("one two three four", 1_000);
+        let kept: VecDeque<Pcm> = std::iter::from_fn(|| playout.take(Some(ms(100)), ms(0))).collect();
+        playout.pause(ms(350), &kept);
+        assert_eq!(playout.due(None), None);
+        assert_eq!(playout.waiting(), ms(650));
+        playout.resume();
+        let again: usize = std::iter::from_fn(|| playout.take(None, ms(900))).map(|pcm| pcm.samples().len()).sum();
+        assert_eq!(again, 650 * 16);
+        assert_eq!(playout.heard_all_at(), Some(ms(1_550)));
+    }
+
+    #[test]
+    fn after_clearing_nothing_is_left() {
+        let mut playout = speaking("one", 1_000);
+        let _given = playout.take(Some(ms(100)), ms(0));
+        assert!(playout.clear(ms(10)));
+        assert_eq!((playout.take(None, ms(10)), playout.heard_words(ms(10)).as_str()), (None, ""));
+    }
+}

@@ -1,0 +1,187 @@
+//! One thing that the agent says, while it is being made.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use tokio::{
+    sync::mpsc,
+    task::JoinHandle,
+    time::{Duration, Instant},
+};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::event::SpeechKind;
+use crate::{
+    context,
+    error::{Error, Result},
+    event::TurnEvent,
+    id::{MessageId, TurnId},
+    message::{Role, ToolCallRecord},
+    provider::CallContext,
+    store::Session,
+    turn::{Engine, Leave, Outcome, SessionGuard, Sink, Words},
+};
+
+/// How many events may wait for the session.
+const EVENTS: usize = 64;
+/// How many events are kept while nothing may be passed on.
+const STASH: usize = 512;
+/// What the model is shown after an answer that was cut off.
+const INTERRUPTED: &str = " … [interrupted by the user]";
+
+/// What is to be made.
+pub(super) struct Order {
+    pub(super) kind: SpeechKind,
+    /// What the user said.
+    pub(super) user_text: Option<String>,
+    /// What is to be said; `None`: what the model answers.
+    pub(super) text: Option<String>,
+    pub(super) language: Option<String>,
+    pub(super) speak: bool,
+    /// The messages that were cut off.
+    pub(super) interrupted: Arc<Vec<MessageId>>,
+    /// What tools have done for the user's words already.
+    pub(super) done: Vec<ToolCallRecord>,
+}
+
+type Made = (Result<Outcome>, SessionGuard);
+
+/// Something that the agent says: made by a task of its own.
+pub(super) struct Production {
+    pub(super) turn_id: TurnId,
+    pub(super) kind: SpeechKind,
+    pub(super) user_text: Option<String>,
+    pub(super) interruptible: bool,
+    /// What its tools have done.
+    pub(super) tool_calls: Vec<ToolCallRecord>,
+    /// Nobody may notice it yet.
+    pub(super) secret: bool,
+    /// Its sound may not begin yet.
+    pub(super) held: bool,
+    /// Its first sound was given out.
+    pub(super) audible: bool,
+    /// Since when it has been wanted.
+    pub(super) wanted_at: Option<Duration>,
+    pub(super) response_delay: Option<Duration>,
+    pub(super) end_of_utterance_delay: Option<Duration>,
+    pub(super) stash: VecDeque<TurnEvent>,
+    pub(super) outcome: Option<Result<Outcome>>,
+    pub(super) guard: Option<SessionGuard>,
+    events: mpsc::Receiver<Result<TurnEvent>>,
+    task: Option<JoinHandle<Made>>,
+    leave: Leave,
+    _stop: DropGuard,
+}
+
+/// What comes of making it.
+pub(super) enum Progress {
+    Event(TurnEvent),
+    /// It is complete: see `outcome`.
+    Complete,
+}
+
+impl Production {
+    pub(super) fn start(engine: &Arc<Engine>, session: &Session, order: Order, cancel: &CancellationToken) -> Self {
+        let (sender, events) = mpsc::channel(EVENTS);
+        let turn_id = TurnId::new();
+        let mut ctx = CallContext::new();
+        ctx.session_id = session.id;
+        ctx.turn_id = turn_id;
+        ctx.deadline = Some(Instant::now() + engine.settings.deadline);
+        ctx.cancel = cancel.child_token();
+        let stop = ctx.cancel.clone().drop_guard();
+        let (kind, user_text) = (order.kind, order.user_text.clone());
+        let (engine, session) = (Arc::clone(engine), session.id);
+        let (tool_calls, leave) = (order.done.clone(), Leave::default());
+        let to_act = leave.clone();
+        let task = tokio::spawn(async move {
+            // One turn at a time in a session, wherever it comes from.
+            let guard = engine.locks.lock(session).await;
+            let made = async {
+                let words = match order.text {
+                    Some(text) => Words::Fixed(text),
+                    None => {
+                        let with_tools = !engine.tools.is_empty();
+                        let mut history = engine.history(session, false, with_tools).await?;
+                        for message in &mut history {
+                            if message.role == Role::Assistant && order.interrupted.contains(&message.id) {
+                                message.content.push_str(INTERRUPTED);
+                            }
+                        }
+                        let text = order.user_text.as_deref().unwrap_or_default();
+                        let (prompt, window) = (&engine.settings.system_prompt, engine.settings.context_messages);
+                        let mut prompt = context::prompt(prompt, &history, window, text, with_tools);
+                        if !order.done.is_empty() {
+                            context::push_calls(&mut prompt, "", &order.done);
+                        }
+                        Words::Answer(prompt)
+                    }
+                };
+                engine.say(words, order.language, order.speak, to_act, ctx, &Sink::Stream(sender)).await
+            };
+            (made.await, guard)
+        });
+        Self {
+            turn_id,
+            kind,
+            user_text,
+            interruptible: true,
+            tool_calls,
+            secret: false,
+            held: false,
+            audible: false,
+            wanted_at: None,
+            response_delay: None,
+            end_of_utterance_delay: None,
+            stash: VecDeque::new(),
+            outcome: None,
+            guard: None,
+            events,
+            task: Some(task),
+            leave,
+            _stop: stop,
+        }
+    }
+
+    /// It is wanted now: it may be noticed, and its tools may act.
+    pub(super) fn want(&mut self) {
+        self.secret = false;
+        self.leave.give();
+    }
+
+    /// The next thing that comes of it. Pending for ever once it is complete.
+    pub(super) async fn next(&mut self) -> Progress {
+        if let Some(event) = self.events.recv().await {
+            // The stream has no end of its own here: an error comes with the outcome.
+            if let Ok(event) = event {
+                return Progress::Event(event);
+            }
+        }
+        let Some(task) = &mut self.task else { return std::future::pending().await };
+        let (outcome, guard) = match task.await {
+            Ok((outcome, guard)) => (outcome, Some(guard)),
+            Err(stopped) => (Err(Error::internal(format!("an answer's task stopped: {stopped}"))), None),
+        };
+        self.task = None;
+        self.outcome = Some(outcome);
+        self.guard = guard;
+        Progress::Complete
+    }
+
+    /// Whether there is more to come, and room to keep it.
+    pub(super) fn takes(&self) -> bool {
+        self.outcome.is_none() && self.stash.len() < STASH
+    }
+
+    /// Whether nothing of it may be passed on.
+    pub(super) fn is_gated(&self) -> bool {
+        self.secret || self.held
+    }
+}
+
+impl Drop for Production {
+    fn drop(&mut self) {
+        if let Some(task) = &self.task {
+            task.abort();
+        }
+    }
+}

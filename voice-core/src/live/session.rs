@@ -1,0 +1,519 @@
+//! The task of a live session: takes what the host pushes and what the providers give, and does what turn taking says.
+
+use std::{collections::VecDeque, future::Future, sync::Arc, time::Duration};
+
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::{JoinError, JoinSet},
+    time::Instant,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    event::{AgentState, EndReason, LiveEvent, LiveSummary, LiveTurn, SpeechKind, UserState},
+    front::{Edge, Front},
+    handle::{Command, LiveSetup},
+    playout::Playout,
+    production::{Production, Progress},
+    turn_taking::{Action, Input, TurnTaking},
+};
+use crate::{
+    audio::{LiveResampler, Pcm, Utterance},
+    config::{LiveConfig, TurnDetection},
+    error::{Error, Result},
+    event::{TextDelta, Transcript},
+    id::MessageId,
+    message::{ToolCallRecord, Usage},
+    provider::CallContext,
+    store::Session,
+    turn::{Engine, Outcome, Sink},
+};
+
+/// How long the end of a session waits for words that are being recognised and turns that are being stored.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+const LAST_SAVES: Duration = Duration::from_secs(5);
+
+/// What is being recognised.
+enum Heard {
+    Segment(u64),
+    Probe,
+}
+
+/// Something to be said once the agent is free.
+pub(super) struct ToSay {
+    pub(super) kind: SpeechKind,
+    pub(super) text: String,
+    pub(super) interruptible: bool,
+}
+
+/// A live session as it runs.
+pub(super) struct Driver {
+    pub(super) engine: Arc<Engine>,
+    pub(super) config: LiveConfig,
+    pub(super) session: Session,
+    /// The language that the host set.
+    pub(super) language: Option<String>,
+    /// The language that was last heard.
+    pub(super) heard_language: Option<String>,
+    pub(super) speak: bool,
+    first_message: Option<String>,
+    front: Front,
+    pub(super) taking: TurnTaking,
+    pub(super) playout: Playout,
+    /// The sound that was given out and perhaps not heard yet.
+    pub(super) kept: VecDeque<Pcm>,
+    pub(super) output_rate: u32,
+    pub(super) output: Option<(u32, LiveResampler)>,
+    pub(super) production: Option<Production>,
+    pub(super) to_say: VecDeque<ToSay>,
+    hearing: JoinSet<(Heard, Result<Outcome>)>,
+    pub(super) saving: JoinSet<Result<LiveTurn>>,
+    events: mpsc::Sender<LiveEvent>,
+    /// An event could not be told: nobody listens.
+    deaf: bool,
+    pub(super) cancel: CancellationToken,
+    closing: CancellationToken,
+    started: Instant,
+    next_segment: u64,
+    user_state: UserState,
+    agent_state: AgentState,
+    pub(super) host_paused: bool,
+    pub(super) dtmf: String,
+    pub(super) dtmf_until: Option<Duration>,
+    /// Since when nobody says anything; and the same without reminders.
+    pub(super) quiet_since: Duration,
+    pub(super) silent_since: Duration,
+    pub(super) reminders: u32,
+    pub(super) ending: Option<EndReason>,
+    /// The latest messages that were cut off.
+    pub(super) interrupted: Arc<Vec<MessageId>>,
+    /// What tools did for an answer that was taken back before any of it was heard.
+    pub(super) done: Vec<ToolCallRecord>,
+    /// What recognising cost since the last turn was stored.
+    pub(super) heard_usage: Usage,
+    summary: LiveSummary,
+}
+
+impl Driver {
+    pub(super) fn new(
+        engine: Arc<Engine>,
+        setup: LiveSetup,
+        session: Session,
+        _is_new: bool,
+        events: mpsc::Sender<LiveEvent>,
+    ) -> Self {
+        let detects = setup.config.turn_detection == TurnDetection::Automatic;
+        let (rate, channels) = (setup.input_rate, setup.input_channels as usize);
+        let front = Front::new(rate, channels, setup.vad.detector(), setup.config.vad, detects);
+        let taking = TurnTaking::new(setup.config.endpointing, setup.config.interruption.clone());
+        let summary = LiveSummary {
+            session_id: session.id,
+            reason: EndReason::Host,
+            duration: Duration::ZERO,
+            turns: 0,
+            interruptions: 0,
+            usage: Usage::default(),
+        };
+        Self {
+            language: setup.language.or_else(|| engine.settings.language.clone()),
+            engine,
+            session,
+            heard_language: None,
+            speak: setup.speak,
+            first_message: setup.first_message,
+            front,
+            taking,
+            playout: Playout::new(setup.output_rate),
+            kept: VecDeque::new(),
+            output_rate: setup.output_rate,
+            output: None,
+            production: None,
+            to_say: VecDeque::new(),
+            hearing: JoinSet::new(),
+            saving: JoinSet::new(),
+            events,
+            deaf: false,
+            cancel: setup.cancel,
+            closing: setup.closing,
+            started: Instant::now(),
+            next_segment: 0,
+            user_state: UserState::Listening,
+            agent_state: AgentState::Listening,
+            host_paused: false,
+            dtmf: String::new(),
+            dtmf_until: None,
+            quiet_since: Duration::ZERO,
+            silent_since: Duration::ZERO,
+            reminders: 0,
+            ending: None,
+            interrupted: Arc::default(),
+            done: Vec::new(),
+            heard_usage: Usage::default(),
+            summary,
+            config: setup.config,
+        }
+    }
+
+    pub(super) fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Runs the session to its end.
+    pub(super) async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+        let engine = Arc::clone(&self.engine);
+        // The agent's closing waits for what is kept at the end.
+        let _unfinished = engine.saving.begin();
+        self.emit(LiveEvent::Started { session_id: self.session.id, sample_rate: self.output_rate });
+        if let Some(text) = self.first_message.take() {
+            let interruptible = self.config.conversation.greeting_interruptible;
+            self.to_say.push_back(ToSay { kind: SpeechKind::Greeting, text, interruptible });
+        }
+        let (reason, asked) = self.converse(&mut commands).await;
+        // What was pushed before the end was called for is part of the conversation.
+        commands.close();
+        self.finish(reason, asked).await;
+    }
+
+    async fn converse(
+        &mut self,
+        commands: &mut mpsc::Receiver<Command>,
+    ) -> (EndReason, Option<oneshot::Sender<LiveSummary>>) {
+        loop {
+            self.say_what_waits();
+            self.give_out();
+            if self.deaf {
+                return (EndReason::NobodyListens, None);
+            }
+            if let Some(reason) = self.mind_the_time() {
+                return (reason, None);
+            }
+            let wake = self.next_wake().map(|at| self.started + at);
+            let takes = self.production.as_ref().is_some_and(Production::takes) && !self.is_far_ahead();
+            let production = &mut self.production;
+            tokio::select! {
+                biased;
+                () = self.cancel.cancelled() => {
+                    let reason = if self.closing.is_cancelled() { EndReason::AgentClosed } else { EndReason::Host };
+                    return (reason, None);
+                }
+                command = commands.recv() => match command {
+                    None => return (EndReason::Host, None),
+                    Some(Command::End(asked)) => return (EndReason::Host, Some(asked)),
+                    Some(command) => self.on_command(command),
+                },
+                Some(heard) = self.hearing.join_next(), if !self.hearing.is_empty() => self.on_heard(heard),
+                Some(saved) = self.saving.join_next(), if !self.saving.is_empty() => self.on_saved(saved),
+                progress = progress(production), if takes => self.on_progress(progress),
+                () = at(wake) => {}
+            }
+            self.tell(Input::Tick);
+        }
+    }
+
+    /// Tells turn taking what happened and does what it says.
+    pub(super) fn tell(&mut self, input: Input) {
+        let actions = self.taking.handle(input, self.now());
+        for action in actions {
+            self.act(action);
+        }
+    }
+
+    fn act(&mut self, action: Action) {
+        tracing::trace!(action = action.name(), "turn taking");
+        match action {
+            Action::Prepare(text) => self.answer(text, true),
+            Action::Answer(text) => {
+                self.answer(text, false);
+                self.on_wanted();
+            }
+            Action::Promote => {
+                if let Some(production) = &mut self.production {
+                    production.want();
+                }
+                self.on_wanted();
+                self.let_through();
+            }
+            Action::Discard => self.production = None,
+            Action::Retract => self.stop_speaking(),
+            Action::Hold => {
+                if let Some(production) = &mut self.production {
+                    production.held = true;
+                }
+            }
+            Action::Release => {
+                if let Some(production) = &mut self.production {
+                    production.held = false;
+                }
+                self.let_through();
+            }
+            Action::Pause => self.fall_silent(),
+            Action::Resume => {
+                if !self.host_paused {
+                    self.playout.resume();
+                }
+                self.emit(LiveEvent::FalseInterruption);
+            }
+            Action::Interrupt => self.stop_speaking(),
+            Action::Probe => {
+                if let Some(samples) = self.front.so_far().map(<[i16]>::to_vec) {
+                    self.recognise(Heard::Probe, samples);
+                }
+            }
+            Action::Cut => self.end_utterance(),
+            Action::Nothing { murmur } => {
+                if let Some(text) = murmur {
+                    self.emit(LiveEvent::Backchannel(TextDelta(text)));
+                }
+            }
+        }
+    }
+
+    fn on_command(&mut self, command: Command) {
+        match command {
+            Command::Audio(samples) => self.hear(&samples),
+            Command::Text(text) => self.on_typed(text),
+            Command::Dtmf(key) => self.on_key(key),
+            Command::Commit => {
+                self.end_utterance();
+                self.tell(Input::Committed);
+            }
+            Command::Say { text, interruptible } => {
+                self.to_say.push_back(ToSay { kind: SpeechKind::Said, text, interruptible });
+            }
+            Command::Interrupt => {
+                self.to_say.clear();
+                if self.production.is_some() {
+                    self.stop_speaking();
+                    self.tell(Input::AgentDone);
+                }
+            }
+            Command::Pause => {
+                self.host_paused = true;
+                self.fall_silent();
+            }
+            Command::Resume => {
+                self.host_paused = false;
+                self.playout.resume();
+            }
+            Command::Playback(position) => self.playout.acknowledge(position),
+            Command::Language(language) => self.language = language,
+            // Its caller has handled it.
+            Command::End(_) => {}
+        }
+    }
+
+    pub(super) fn on_typed(&mut self, text: String) {
+        self.user_is_here();
+        if self.production.as_ref().is_some_and(|p| p.audible) {
+            self.stop_speaking();
+            self.tell(Input::AgentDone);
+        }
+        let segment = self.segment();
+        self.tell(Input::Typed { segment, text });
+    }
+
+    fn hear(&mut self, samples: &[i16]) {
+        let mut edges = Vec::new();
+        self.front.push(samples, |edge| edges.push(edge));
+        for edge in edges {
+            self.on_edge(edge);
+        }
+    }
+
+    fn end_utterance(&mut self) {
+        let mut edges = Vec::new();
+        self.front.end(|edge| edges.push(edge));
+        for edge in edges {
+            self.on_edge(edge);
+        }
+    }
+
+    fn on_edge(&mut self, edge: Edge) {
+        self.user_is_here();
+        match edge {
+            Edge::Started { .. } => {
+                self.set_user_state(UserState::Speaking);
+                if self.config.turn_detection == TurnDetection::Automatic {
+                    self.tell(Input::SpeechStarted);
+                }
+            }
+            Edge::Ended { ago, samples } => {
+                let segment = self.segment();
+                self.recognise(Heard::Segment(segment), samples);
+                self.tell(Input::SpeechEnded { segment, ago });
+                self.set_user_state(UserState::Listening);
+            }
+            Edge::Going { samples } => {
+                let segment = self.segment();
+                self.recognise(Heard::Segment(segment), samples);
+                self.tell(Input::SpeechGoing { segment });
+            }
+        }
+    }
+
+    fn segment(&mut self) -> u64 {
+        self.next_segment += 1;
+        self.next_segment
+    }
+
+    fn recognise(&mut self, what: Heard, samples: Vec<i16>) {
+        let engine = Arc::clone(&self.engine);
+        let language = self.language.clone();
+        let mut ctx = CallContext::new();
+        ctx.session_id = self.session.id;
+        ctx.deadline = Some(Instant::now() + engine.settings.deadline);
+        ctx.cancel = self.cancel.child_token();
+        self.hearing.spawn(async move {
+            let heard = engine.hear(Utterance::from_samples(samples), language, ctx, &Sink::Reply).await;
+            (what, heard)
+        });
+    }
+
+    fn on_heard(&mut self, heard: std::result::Result<(Heard, Result<Outcome>), JoinError>) {
+        let Ok((what, outcome)) = heard else { return };
+        let text = match outcome {
+            Ok(outcome) => {
+                self.heard_usage.stt_seconds += outcome.usage.stt_seconds;
+                if outcome.language.is_some() {
+                    self.heard_language = outcome.language;
+                }
+                outcome.transcript
+            }
+            Err(error) => {
+                self.emit(LiveEvent::Error(error));
+                String::new()
+            }
+        };
+        match what {
+            Heard::Probe => {
+                self.show_interim(&text);
+                self.tell(Input::Probed { text });
+            }
+            Heard::Segment(segment) => {
+                // The words are shown first: they may end the turn.
+                self.show_interim(&text);
+                self.tell(Input::Transcribed { segment, text });
+            }
+        }
+    }
+
+    fn show_interim(&mut self, latest: &str) {
+        let mut text = self.taking.said();
+        if !text.is_empty() && !latest.is_empty() {
+            text.push(' ');
+        }
+        text.push_str(latest.trim());
+        if !text.is_empty() {
+            self.show(Transcript::interim(text));
+        }
+    }
+
+    pub(super) fn show(&mut self, mut transcript: Transcript) {
+        transcript.language = self.spoken_language();
+        self.emit(LiveEvent::Transcript(transcript));
+    }
+
+    /// The language of the conversation at this moment.
+    pub(super) fn spoken_language(&self) -> Option<String> {
+        self.language.clone().or_else(|| self.heard_language.clone())
+    }
+
+    fn on_saved(&mut self, saved: std::result::Result<Result<LiveTurn>, JoinError>) {
+        match saved {
+            Ok(Ok(turn)) => {
+                let (sum, add) = (&mut self.summary.usage, &turn.usage);
+                sum.input_tokens += add.input_tokens;
+                sum.cached_tokens += add.cached_tokens;
+                sum.output_tokens += add.output_tokens;
+                sum.stt_seconds += add.stt_seconds;
+                sum.tts_characters += add.tts_characters;
+                sum.tts_seconds += add.tts_seconds;
+                self.summary.turns += 1;
+                self.summary.interruptions += u32::from(turn.interrupted);
+                self.emit(LiveEvent::TurnDone(Box::new(turn)));
+            }
+            Ok(Err(error)) => self.emit(LiveEvent::Error(error)),
+            Err(stopped) => self.emit(LiveEvent::Error(Error::internal(format!("storing a turn stopped: {stopped}")))),
+        }
+    }
+
+    /// Tells the host something. A host that takes nothing is not waited for.
+    pub(super) fn emit(&mut self, event: LiveEvent) {
+        if self.events.try_send(event).is_err() {
+            self.deaf = true;
+        }
+    }
+
+    /// Whether the host has taken enough of what it was told to be given more sound.
+    pub(super) fn host_has_room(&self) -> bool {
+        self.events.capacity() > super::handle::EVENTS / 2
+    }
+
+    pub(super) fn set_user_state(&mut self, state: UserState) {
+        if std::mem::replace(&mut self.user_state, state) != state {
+            self.emit(LiveEvent::UserState(state));
+        }
+    }
+
+    pub(super) fn set_agent_state(&mut self, state: AgentState) {
+        if std::mem::replace(&mut self.agent_state, state) != state {
+            self.emit(LiveEvent::AgentState(state));
+        }
+    }
+
+    /// The end: what was heard is kept, and so is what the user said last.
+    async fn finish(mut self, reason: EndReason, asked: Option<oneshot::Sender<LiveSummary>>) {
+        if self.production.is_some() {
+            self.stop_speaking();
+        }
+        self.end_utterance();
+        let last_words = async {
+            while let Some(heard) = self.hearing.join_next().await {
+                if let Ok((Heard::Segment(segment), Ok(outcome))) = heard {
+                    let input = Input::Transcribed { segment, text: outcome.transcript };
+                    // Nothing is begun any more, whatever turn taking says.
+                    let _actions = self.taking.handle(input, self.started.elapsed());
+                }
+            }
+        };
+        let _late = tokio::time::timeout(LAST_WORDS, last_words).await;
+        self.production = None;
+        let unanswered = self.taking.said();
+        if !unanswered.is_empty() {
+            self.store_unanswered(unanswered);
+        }
+        let saves = async {
+            while let Some(saved) = self.saving.join_next().await {
+                self.on_saved(saved);
+            }
+        };
+        let _late = tokio::time::timeout(LAST_SAVES, saves).await;
+        self.summary.reason = reason;
+        self.summary.duration = self.now();
+        tracing::info!(
+            session_id = %self.session.id, reason = reason.as_str(), turns = self.summary.turns,
+            seconds = self.summary.duration.as_secs(), "live session over"
+        );
+        if let Some(asked) = asked {
+            let _gone = asked.send(self.summary);
+        }
+        // A host that takes no events does not hear of the end either.
+        let _gone = self.events.try_send(LiveEvent::Ended(self.summary));
+    }
+}
+
+async fn progress(production: &mut Option<Production>) -> Progress {
+    match production {
+        Some(production) => production.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn at(wake: Option<Instant>) -> impl Future<Output = ()> {
+    async move {
+        match wake {
+            Some(wake) => tokio::time::sleep_until(wake).await,
+            None => std::future::pending().await,
+        }
+    }
+}

@@ -1,0 +1,367 @@
+//! The agent's side of a live session: making what it says, giving it out, and keeping what was heard of it.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    event::{AgentState, EndReason, LiveEvent, LiveTurn, SpeechKind},
+    production::{Order, Production, Progress},
+    session::{Driver, ToSay},
+    turn_taking::Input,
+    words,
+};
+use crate::{
+    audio::{LiveResampler, Pcm, to_i16},
+    config::Pacing,
+    error::{Result, Stage},
+    event::{TextDelta, Transcript, TurnEvent},
+    id::TurnId,
+    message::{Message, Role, Timings, Usage},
+    store::TurnRecord,
+    turn::Outcome,
+};
+
+/// With real-time pacing no more than this is made ahead.
+const FAR_AHEAD: Duration = Duration::from_secs(10);
+/// How many cut-off messages are remembered as such.
+const INTERRUPTED: usize = 32;
+
+impl Driver {
+    /// Begins an answer.
+    pub(super) fn answer(&mut self, text: String, secret: bool) {
+        let mut production = self.produce(SpeechKind::Answer, Some(text), None);
+        production.secret = secret;
+        if !secret {
+            production.want();
+        }
+        self.production = Some(production);
+    }
+
+    fn produce(&self, kind: SpeechKind, user_text: Option<String>, text: Option<String>) -> Production {
+        let order = Order {
+            kind,
+            user_text,
+            text,
+            language: self.spoken_language(),
+            speak: self.speak,
+            interrupted: Arc::clone(&self.interrupted),
+            done: if kind == SpeechKind::Answer { self.done.clone() } else { Vec::new() },
+        };
+        Production::start(&self.engine, &self.session, order, &self.cancel)
+    }
+
+    /// The user's turn is over: the answer, prepared or not, is now wanted.
+    pub(super) fn on_wanted(&mut self) {
+        let (now, voice) = (self.now(), self.taking.spoke_until());
+        let Some(production) = &mut self.production else { return };
+        production.wanted_at = Some(now);
+        production.end_of_utterance_delay = Some(now.saturating_sub(voice));
+        let text = production.user_text.clone().unwrap_or_default();
+        let (turn_id, kind) = (production.turn_id, production.kind);
+        if words::is_phrase(&text, &self.config.conversation.goodbye_phrases) {
+            self.ending = Some(EndReason::Goodbye);
+        }
+        self.show(Transcript::last(text));
+        self.emit(LiveEvent::TurnStarted { turn_id, kind });
+        self.set_agent_state(AgentState::Thinking);
+    }
+
+    /// Says what waits to be said, once the agent is free.
+    pub(super) fn say_what_waits(&mut self) {
+        if self.production.as_ref().is_some_and(|p| !p.secret) || self.taking.user_is_speaking() {
+            return;
+        }
+        let Some(ToSay { kind, text, interruptible }) = self.to_say.pop_front() else { return };
+        // A prepared answer waits no longer: it is made anew when it is wanted.
+        self.production = None;
+        self.tell(Input::AgentDone);
+        let mut production = self.produce(kind, None, Some(text));
+        production.interruptible = interruptible;
+        let turn_id = production.turn_id;
+        self.production = Some(production);
+        self.emit(LiveEvent::TurnStarted { turn_id, kind });
+    }
+
+    pub(super) fn on_progress(&mut self, progress: Progress) {
+        let Some(production) = &mut self.production else { return };
+        match progress {
+            Progress::Event(event) if production.is_gated() => production.stash.push_back(event),
+            Progress::Event(event) => self.pass(event),
+            Progress::Complete => self.playout.complete(),
+        }
+    }
+
+    /// Passes on what was kept back.
+    pub(super) fn let_through(&mut self) {
+        while let Some(production) = self.production.as_mut().filter(|p| !p.is_gated())
+            && let Some(event) = production.stash.pop_front()
+        {
+            self.pass(event);
+        }
+        if self.production.as_ref().is_some_and(|p| p.outcome.is_some()) {
+            self.playout.complete();
+        }
+    }
+
+    fn pass(&mut self, event: TurnEvent) {
+        match event {
+            TurnEvent::Text(delta) => self.emit(LiveEvent::Text(delta)),
+            TurnEvent::Speaking(words) => self.playout.begin_piece(words.0.into()),
+            TurnEvent::Filler(words) => self.playout.begin_filler(words.0.into()),
+            TurnEvent::Audio(pcm) => {
+                let pcm = self.converted(pcm);
+                self.playout.push(pcm);
+            }
+            TurnEvent::ToolCall(call) => self.emit(LiveEvent::ToolCall(call)),
+            TurnEvent::ToolResult(record) => {
+                if let Some(production) = &mut self.production {
+                    production.tool_calls.push((*record).clone());
+                }
+                self.emit(LiveEvent::ToolResult(record));
+            }
+            TurnEvent::Metrics(metrics) => self.emit(LiveEvent::Metrics(metrics)),
+            TurnEvent::AudioFailed(error) => self.emit(LiveEvent::Error(error)),
+            TurnEvent::Started { .. } | TurnEvent::Transcript(_) | TurnEvent::Done(_) => {}
+        }
+    }
+
+    /// Sound at the rate that the host wants.
+    fn converted(&mut self, pcm: Pcm) -> Pcm {
+        let from = pcm.sample_rate();
+        if from == self.output_rate {
+            return pcm;
+        }
+        if self.output.as_ref().is_none_or(|(rate, _)| *rate != from) {
+            self.output = Some((from, LiveResampler::new(from, self.output_rate)));
+        }
+        let mut samples = Vec::new();
+        if let Some((_, resampler)) = &mut self.output {
+            resampler.push(pcm.samples().iter().map(|&s| f32::from(s) / 32_768.0), &mut samples);
+        }
+        Pcm::new(samples.into_iter().map(to_i16).collect::<Vec<_>>(), self.output_rate)
+    }
+
+    fn lead(&self) -> Option<Duration> {
+        match self.config.output.pacing {
+            Pacing::RealTime => Some(Duration::from_millis(self.config.output.lead_ms.into())),
+            Pacing::Immediate => None,
+        }
+    }
+
+    /// Whether enough is made for now.
+    pub(super) fn is_far_ahead(&self) -> bool {
+        self.playout.waiting() > FAR_AHEAD
+    }
+
+    /// When sound is due, or the speech will have been heard.
+    pub(super) fn next_sound(&self) -> Option<Duration> {
+        let due = self.playout.due(self.lead());
+        // A host that takes nothing is asked again.
+        let due = if self.host_has_room() { due } else { due.map(|_| self.now() + Duration::from_millis(20)) };
+        let complete = self.production.as_ref().is_some_and(|p| p.outcome.is_some() && !p.is_gated());
+        due.or_else(|| if complete { self.playout.heard_all_at() } else { None })
+    }
+
+    /// Gives out the sound that is due, and closes the books on speech that was heard to its end.
+    pub(super) fn give_out(&mut self) {
+        let frame = Some(self.config.output.frame_ms).filter(|ms| *ms > 0).map(|ms| Duration::from_millis(ms.into()));
+        let lead = self.lead();
+        while let now = self.now()
+            && self.playout.due(lead).is_some_and(|due| due <= now)
+            && self.host_has_room()
+            && let Some(pcm) = self.playout.take(frame, now)
+        {
+            self.on_first_sound(now);
+            while let Some((words, filler)) = self.playout.announce() {
+                let words = TextDelta(words.to_string());
+                self.emit(if filler { LiveEvent::Filler(words) } else { LiveEvent::Speaking(words) });
+            }
+            self.kept.push_back(pcm.clone());
+            self.emit(LiveEvent::Audio(pcm));
+            self.forget_heard(now);
+        }
+        let is_over = self.production.as_ref().is_some_and(|p| p.outcome.is_some() && !p.is_gated())
+            && self.playout.heard_all_at().is_some_and(|at| at <= self.now());
+        if is_over && let Some(production) = self.production.take() {
+            self.on_spoken(production);
+        }
+    }
+
+    fn on_first_sound(&mut self, now: Duration) {
+        let voice = self.taking.spoke_until();
+        let Some(production) = self.production.as_mut().filter(|p| !p.audible) else { return };
+        production.audible = true;
+        production.response_delay = production.wanted_at.map(|_| now.saturating_sub(voice));
+        let interruptible = production.interruptible;
+        self.set_agent_state(AgentState::Speaking);
+        self.tell(Input::AgentSpeaking { interruptible });
+    }
+
+    fn forget_heard(&mut self, now: Duration) {
+        let unheard = self.playout.unheard(now);
+        let mut kept: usize = self.kept.iter().map(|pcm| pcm.samples().len()).sum();
+        while let Some(first) = self.kept.front().map(|pcm| pcm.samples().len())
+            && kept - first >= unheard
+        {
+            kept -= first;
+            self.kept.pop_front();
+        }
+    }
+
+    /// Falls silent until told to go on.
+    pub(super) fn fall_silent(&mut self) {
+        let now = self.now();
+        let unheard = self.playout.unheard(now) > 0;
+        self.playout.pause(now, &self.kept);
+        self.kept.clear();
+        if unheard {
+            self.emit(LiveEvent::Clear);
+        }
+    }
+
+    /// Stops what is being said for good, and keeps what was heard.
+    pub(super) fn stop_speaking(&mut self) {
+        let Some(production) = self.production.take() else { return };
+        if production.secret {
+            return;
+        }
+        let now = self.now();
+        let heard = if production.audible { self.playout.heard_words(now) } else { String::new() };
+        if self.playout.clear(now) && production.audible {
+            self.emit(LiveEvent::Clear);
+        }
+        self.kept.clear();
+        self.output = None;
+        if self.host_paused {
+            self.playout.pause(now, &self.kept);
+        }
+        self.emit(LiveEvent::Interrupted { turn_id: production.turn_id, heard: TextDelta(heard.clone()) });
+        self.set_agent_state(AgentState::Listening);
+        self.touch();
+        // Words of which nothing was heard are taken up again with what the user says now. What tools did is not done again.
+        if production.audible {
+            self.store(production, heard, true);
+        } else if production.kind == SpeechKind::Answer {
+            self.done = production.tool_calls.clone();
+        }
+    }
+
+    /// What was said was heard to its end, or failed.
+    fn on_spoken(&mut self, mut production: Production) {
+        let text = match &production.outcome {
+            Some(Ok(outcome)) => outcome.text.clone(),
+            _ => self.playout.heard_words(self.now()),
+        };
+        if let Some(Err(error)) = &production.outcome {
+            self.emit(LiveEvent::Error(error.clone()));
+            production.outcome = None;
+        }
+        self.playout.finish();
+        self.kept.clear();
+        self.output = None;
+        if self.ending.is_none() && words::has_phrase(&text, &self.config.conversation.end_call_phrases) {
+            self.ending = Some(EndReason::EndCallPhrase);
+        }
+        let is_reminder = production.kind == SpeechKind::Reminder;
+        self.store(production, text, false);
+        self.set_agent_state(AgentState::Listening);
+        if is_reminder {
+            self.quiet_since = self.now();
+        } else {
+            self.touch();
+        }
+        self.tell(Input::AgentDone);
+    }
+
+    /// Stores an exchange: what the user said and what was heard of the agent.
+    fn store(&mut self, mut production: Production, text: String, interrupted: bool) {
+        let (engine, mut session, now) = (Arc::clone(&self.engine), self.session.clone(), self.engine.clock.now());
+        session.last_activity_at = now;
+        let (id, turn_id) = (session.id, production.turn_id);
+        let message = |role, text: &str| Message::new(id, turn_id, role, text, now);
+        let user = production.user_text.as_deref().map(|text| message(Role::User, text));
+        let tool_calls = std::mem::take(&mut production.tool_calls);
+        let calls: Vec<Message> = tool_calls.iter().map(|record| Message::tool(id, turn_id, record, now)).collect();
+        if production.kind == SpeechKind::Answer {
+            self.done.clear();
+        }
+        let assistant = (!text.is_empty()).then(|| message(Role::Assistant, &text));
+        if interrupted && let Some(message) = &assistant {
+            let mut all = (*self.interrupted).clone();
+            all.push(message.id);
+            all.drain(..all.len().saturating_sub(INTERRUPTED));
+            self.interrupted = Arc::new(all);
+        }
+        let outcome = production.outcome.take().and_then(Result::ok);
+        let mut usage = outcome.as_ref().map(|o| o.usage).unwrap_or_default();
+        usage.stt_seconds += std::mem::take(&mut self.heard_usage).stt_seconds;
+        let turn = LiveTurn {
+            turn_id,
+            kind: production.kind,
+            transcript: production.user_text.take().unwrap_or_default(),
+            language: self.heard_language.clone(),
+            text,
+            tool_calls,
+            interrupted,
+            audio_error: outcome.as_ref().and_then(|o| o.audio_error.clone()),
+            user_message_id: user.as_ref().map(|m| m.id),
+            assistant_message_id: assistant.as_ref().map(|m| m.id),
+            end_of_utterance_delay: production.end_of_utterance_delay,
+            response_delay: production.response_delay,
+            timings: outcome.as_ref().map(timings).unwrap_or_default(),
+            usage,
+        };
+        let messages: Vec<Message> = user.into_iter().chain(calls).chain(assistant).collect();
+        if messages.is_empty() {
+            return;
+        }
+        let guard = production.guard.take();
+        // The task that made it is stopped here, if it still runs, and lets go of the session.
+        drop(production);
+        self.saving.spawn(async move {
+            let _guard = match guard {
+                Some(guard) => guard,
+                None => engine.locks.lock(id).await,
+            };
+            let record = TurnRecord::new(turn_id, session, messages);
+            engine.save(&record).await.map_err(|error| error.with_stage(Stage::Store))?;
+            Ok(turn)
+        });
+    }
+
+    /// Stores what the user said last, to which there will be no answer.
+    pub(super) fn store_unanswered(&mut self, text: String) {
+        let (engine, mut session, now) = (Arc::clone(&self.engine), self.session.clone(), self.engine.clock.now());
+        session.last_activity_at = now;
+        let turn_id = TurnId::new();
+        let user = Message::new(session.id, turn_id, Role::User, text.as_str(), now);
+        let tool_calls = std::mem::take(&mut self.done);
+        let user_message_id = Some(user.id);
+        let calls = tool_calls.iter().map(|record| Message::tool(session.id, turn_id, record, now));
+        let messages = std::iter::once(user).chain(calls).collect();
+        let turn = LiveTurn {
+            turn_id,
+            kind: SpeechKind::Answer,
+            transcript: text,
+            language: self.heard_language.clone(),
+            text: String::new(),
+            tool_calls,
+            interrupted: false,
+            audio_error: None,
+            user_message_id,
+            assistant_message_id: None,
+            end_of_utterance_delay: None,
+            response_delay: None,
+            timings: Timings::default(),
+            usage: Usage { stt_seconds: self.heard_usage.stt_seconds, ..Usage::default() },
+        };
+        self.saving.spawn(async move {
+            let _guard = engine.locks.lock(session.id).await;
+            engine.save(&TurnRecord::new(turn_id, session, messages)).await?;
+            Ok(turn)
+        });
+    }
+}
+
+fn timings(outcome: &Outcome) -> Timings {
+    outcome.timings
+}
