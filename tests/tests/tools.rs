@@ -149,7 +149,9 @@ async fn the_model_calls_a_tool_and_answers_with_its_result() {
         .iter()
         .filter_map(|(_, e)| match e {
             TurnEvent::ToolCall(call) => Some(format!("call {} {} {}", call.name, call.id, call.arguments)),
-            TurnEvent::ToolResult(done) => Some(format!("{} {} {} {:?}", done.name, done.id, done.failed, done.elapsed)),
+            TurnEvent::ToolResult(done) => {
+                Some(format!("{} {} {} {:?}", done.name, done.id, done.failed, done.elapsed))
+            }
             _ => None,
         })
         .collect();
