@@ -27,6 +27,10 @@
 //! retries, a rate limit and a circuit breaker (see [`layer`]). Conversations are kept by a [`ConversationStore`]: an SQLite
 //! file by default.
 //!
+//! # Tools
+//!
+//! A model may call closures or types of yours while it answers: see [`tool`].
+//!
 //! # Configuration
 //!
 //! In code ([`VoiceAgent::builder`]), as a JSON or TOML document ([`Config`]), and from the environment, in this order of
