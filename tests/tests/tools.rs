@@ -1,6 +1,6 @@
 //! Tools: what the model calls, what it is told, what is heard meanwhile, what is kept, and what each fault does.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::{
     sync::{
@@ -272,7 +272,6 @@ async fn a_tools_error_is_told_to_the_model_with_its_code() {
 #[tokio::test(start_paused = true)]
 async fn a_panic_in_a_tool_is_an_error_of_that_tool_alone_and_its_words_are_not_shown() {
     let set = Set::new(asks());
-    #[allow(clippy::panic)]
     let tool = FunctionTool::new("order_status", "Where an order is.", schema(), |_, _| async {
         if true {
             panic!("planted");

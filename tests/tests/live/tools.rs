@@ -8,7 +8,7 @@ use std::sync::{
 use serde_json::json;
 use tokio::time::sleep;
 use voice_core::{
-    Config, ConversationStore, FunctionTool, Role, VoiceAgent, live::LiveEvent, store::MemoryStore,
+    Config, ConversationStore, ErrorKind, FunctionTool, Role, Tool, VoiceAgent, live::LiveEvent, store::MemoryStore,
     tool::OnInterruption,
 };
 use voice_testkit::{ScriptedLlm, VirtualClock, Voice};
@@ -59,11 +59,10 @@ async fn call(llm: ScriptedLlm, tool: FunctionTool) -> Call {
         .tts(voice.tts())
         .store(Arc::clone(&store) as Arc<dyn ConversationStore>)
         .clock(Arc::new(VirtualClock::new()))
-        .tool(tool)
         .build()
         .await
         .unwrap();
-    Call::on(agent, &voice, store, |live| live).await
+    Call::on(agent, &voice, store, |live| live.tools([Arc::new(tool) as Arc<dyn Tool>])).await
 }
 
 fn is_result(event: &LiveEvent) -> bool {
@@ -84,6 +83,26 @@ async fn a_slow_tool_is_bridged_by_a_filler_that_is_heard_and_not_kept() {
     let roles: Vec<Role> = stored.iter().map(|m| m.role).collect();
     assert_eq!(roles, [Role::User, Role::Tool, Role::Assistant]);
     assert_eq!((stored[1].tool_call(), stored[2].content.as_str()), (Some(turn.tool_calls[0].clone()), ANSWER));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_agents_own_tools_serve_live_sessions_too() {
+    let (voice, store, orders) = (Voice::new(), Arc::new(MemoryStore::new()), Orders::default());
+    let agent = VoiceAgent::builder()
+        .stt(voice.stt())
+        .llm(asks())
+        .tts(voice.tts())
+        .store(Arc::clone(&store) as Arc<dyn ConversationStore>)
+        .tool(orders.tool(10))
+        .build()
+        .await
+        .unwrap();
+    let twice = agent.live().tools([Arc::new(orders.tool(10)) as Arc<dyn Tool>]).start().await;
+    assert_eq!(twice.unwrap_err().kind(), ErrorKind::InvalidConfig, "a name is given once");
+    let call = Call::on(agent, &voice, store, |live| live).await;
+    call.live.push_text("where is my order?").unwrap();
+    call.until_turns(1).await;
+    assert_eq!((call.turns()[0].tool_calls.len(), orders.counts()), (1, (1, 1)));
 }
 
 #[tokio::test(start_paused = true)]

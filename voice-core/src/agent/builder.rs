@@ -228,13 +228,13 @@ impl AgentBuilder {
         };
         let (limits, audio_limits) = (config.limits, config.audio_limits());
         let assistant = self.assistant.unwrap_or(config.assistant);
-        let engine = Engine {
+        let mut engine = Engine {
             stt: (!stt.is_empty()).then(|| Stack::new(stt, &layers)),
             llm: Stack::new(llm, &layers),
             tts: (!tts.is_empty()).then(|| Arc::new(Stack::new(tts, &layers))),
             store,
             clock: self.clock.unwrap_or_else(system_clock),
-            tools: Arc::new(Toolbox::default().with(self.tools)?),
+            tools: Arc::new(Toolbox::default()),
             settings: TurnSettings {
                 system_prompt: self.system_prompt.unwrap_or(assistant.system_prompt).into(),
                 context_messages: assistant.context_messages,
@@ -254,7 +254,7 @@ impl AgentBuilder {
             locks: crate::turn::SessionLocks::default(),
             saving: crate::turn::Saving::default(),
         };
-        engine.check_tools(&engine.tools)?;
+        engine.tools = engine.toolbox(self.tools)?;
         let agent = VoiceAgent::from_engine(engine);
         if self.warm_up.unwrap_or(config.warm_up) {
             agent.warm_up().await?;

@@ -14,6 +14,7 @@ use crate::{
     config::LiveConfig,
     error::{Error, ErrorKind, Result},
     id::SessionId,
+    tool::Toolbox,
     turn::{Engine, check_text},
 };
 
@@ -36,6 +37,7 @@ pub(crate) struct LiveSetup {
     pub(crate) speak: bool,
     pub(crate) first_message: Option<String>,
     pub(crate) vad: VoiceActivity,
+    pub(crate) tools: Arc<Toolbox>,
     pub(crate) cancel: CancellationToken,
     /// The agent's own token, which tells its closing from the host's cancelling.
     pub(crate) closing: CancellationToken,

@@ -18,6 +18,7 @@ use crate::{
     message::{Role, ToolCallRecord},
     provider::CallContext,
     store::Session,
+    tool::Toolbox,
     turn::{Engine, Leave, Outcome, SessionGuard, Sink, Words},
 };
 
@@ -39,6 +40,8 @@ pub(super) struct Order {
     pub(super) speak: bool,
     /// The messages that were cut off.
     pub(super) interrupted: Arc<Vec<MessageId>>,
+    /// What the model may call.
+    pub(super) tools: Arc<Toolbox>,
     /// What tools have done for the user's words already.
     pub(super) done: Vec<ToolCallRecord>,
 }
@@ -100,7 +103,8 @@ impl Production {
                 let words = match order.text {
                     Some(text) => Words::Fixed(text),
                     None => {
-                        let with_tools = !engine.tools.is_empty();
+                        let (tools, leave) = (order.tools, to_act);
+                        let with_tools = !tools.is_empty();
                         let mut history = engine.history(session, false, with_tools).await?;
                         for message in &mut history {
                             if message.role == Role::Assistant && order.interrupted.contains(&message.id) {
@@ -113,10 +117,10 @@ impl Production {
                         if !order.done.is_empty() {
                             context::push_calls(&mut prompt, "", &order.done);
                         }
-                        Words::Answer(prompt)
+                        Words::Answer { prompt, tools, leave }
                     }
                 };
-                engine.say(words, order.language, order.speak, to_act, ctx, &Sink::Stream(sender)).await
+                engine.say(words, order.language, order.speak, ctx, &Sink::Stream(sender)).await
             };
             (made.await, guard)
         });

@@ -26,6 +26,7 @@ use crate::{
     message::{ToolCallRecord, Usage},
     provider::CallContext,
     store::Session,
+    tool::Toolbox,
     turn::{Engine, Outcome, Sink},
 };
 
@@ -87,6 +88,8 @@ pub(super) struct Driver {
     pub(super) ending: Option<EndReason>,
     /// The latest messages that were cut off.
     pub(super) interrupted: Arc<Vec<MessageId>>,
+    /// What the model may call.
+    pub(super) tools: Arc<Toolbox>,
     /// What tools did for an answer that was taken back before any of it was heard.
     pub(super) done: Vec<ToolCallRecord>,
     /// What recognising cost since the last turn was stored.
@@ -147,6 +150,7 @@ impl Driver {
             reminders: 0,
             ending: None,
             interrupted: Arc::default(),
+            tools: setup.tools,
             done: Vec::new(),
             heard_usage: Usage::default(),
             summary,

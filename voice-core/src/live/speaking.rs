@@ -44,6 +44,7 @@ impl Driver {
             language: self.spoken_language(),
             speak: self.speak,
             interrupted: Arc::clone(&self.interrupted),
+            tools: Arc::clone(&self.tools),
             done: if kind == SpeechKind::Answer { self.done.clone() } else { Vec::new() },
         };
         Production::start(&self.engine, &self.session, order, &self.cancel)

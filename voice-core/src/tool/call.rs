@@ -25,23 +25,24 @@ use crate::{
 /// The most characters of a result that go to the model; a longer one would push everything else out of its sight.
 const MOST_RESULT_CHARACTERS: usize = 50_000;
 
-/// Runs a call to its end; what goes wrong is in the record. `task`: the work, or why it cannot be begun.
-pub(super) async fn run(call: ToolCall, task: Result<Task>) -> ToolCallRecord {
+/// Runs a call of a `known` tool to its end; what goes wrong is in the record. `task`: the work, or why it cannot be begun.
+pub(super) async fn run(call: ToolCall, known: bool, task: Result<Task>) -> ToolCallRecord {
     let started = Instant::now();
     let result = match task {
         Ok(task) => task.await,
         Err(error) => Err(error),
     };
     let elapsed = started.elapsed();
+    let tool = known.then_some(call.name.as_str());
     let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
     match result {
         Ok(output) => {
-            tracing::debug!(tool = call.name, elapsed_ms, "tool done");
+            tracing::debug!(tool, elapsed_ms, "tool done");
             ToolCallRecord::new(call, shortened(output), false, elapsed)
         }
         Err(error) => {
             let code = error.code().as_str();
-            tracing::info!(tool = call.name, elapsed_ms, code, kind = ?error.kind(), "tool failed");
+            tracing::info!(tool, elapsed_ms, code, kind = ?error.kind(), "tool failed");
             let told = json!({"error": {"code": code, "message": error.message()}});
             ToolCallRecord::new(call, told.to_string(), true, elapsed)
         }

@@ -153,19 +153,17 @@ fn kind(rules: &Map<String, Value>, value: &Value, at: &str, faults: &mut Vec<St
 }
 
 fn range(rules: &Map<String, Value>, n: f64, at: &str, faults: &mut Vec<String>) {
-    let tests: [(&str, fn(f64, f64) -> bool, &str); 4] = [
-        ("minimum", |n, limit| n >= limit, "at least"),
-        ("maximum", |n, limit| n <= limit, "at most"),
-        ("exclusiveMinimum", |n, limit| n > limit, "more than"),
-        ("exclusiveMaximum", |n, limit| n < limit, "less than"),
-    ];
-    for (rule, holds, words) in tests {
+    let mut check = |rule: &str, words: &str, holds: fn(&f64, &f64) -> bool| {
         if let Some(limit) = rules.get(rule).and_then(Value::as_f64)
-            && !holds(n, limit)
+            && !holds(&n, &limit)
         {
             faults.push(format!("{} must be {words} {limit}", named(at)));
         }
-    }
+    };
+    check("minimum", "at least", f64::ge);
+    check("maximum", "at most", f64::le);
+    check("exclusiveMinimum", "more than", f64::gt);
+    check("exclusiveMaximum", "less than", f64::lt);
 }
 
 fn bounds(rules: &Map<String, Value>, names: [&str; 2], n: f64, unit: &str, at: &str, faults: &mut Vec<String>) {

@@ -136,7 +136,9 @@ impl Calls {
             let Some((n, call)) = self.waiting.pop_front() else { break };
             self.alone = !parallel;
             let task = self.toolbox.start(&call, &self.ctx);
-            self.running.push(async move { (n, call::run(call, task).await) }.boxed());
+            // A name that the model made up is its words, which no log holds.
+            let known = self.toolbox.find(&call.name).is_some();
+            self.running.push(async move { (n, call::run(call, known, task).await) }.boxed());
         }
         self.running.next().await
     }

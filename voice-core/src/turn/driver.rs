@@ -185,11 +185,7 @@ impl Engine {
         cancel: CancellationToken,
         sink: &Sink,
     ) -> Result<Produced> {
-        let tools = match call.tools.is_empty() {
-            true => Arc::clone(&self.tools),
-            false => Arc::new(self.tools.with(call.tools)?),
-        };
-        self.check_tools(&tools)?;
+        let tools = self.toolbox(call.tools)?;
         let (session, guard, is_new) = self.admit(call.session, call.user).await?;
         tracing::Span::current().record("session_id", tracing::field::display(session.id));
         let mut ctx = CallContext::new();
@@ -255,10 +251,11 @@ impl Engine {
         })
     }
 
-    /// Whether some model can call tools, if there are any.
-    pub(crate) fn check_tools(&self, tools: &Toolbox) -> Result<()> {
+    /// The agent's tools and `more`, if they are in order and some model can call them.
+    pub(crate) fn toolbox(&self, more: Vec<Arc<dyn Tool>>) -> Result<Arc<Toolbox>> {
+        let tools = if more.is_empty() { Arc::clone(&self.tools) } else { Arc::new(self.tools.with(more)?) };
         if tools.is_empty() || self.llm.services().any(|llm| llm.0.capabilities().tools) {
-            return Ok(());
+            return Ok(tools);
         }
         let names: Vec<&str> = self.llm.services().map(|llm| llm.0.name()).collect();
         Err(Error::new(

@@ -14,12 +14,13 @@ use crate::{
     audio::Utterance,
     error::Result,
     provider::{CallContext, LlmEvent, PromptMessage, TtsCapabilities},
+    tool::Toolbox,
 };
 
 /// What is to be spoken.
 pub(crate) enum Words {
-    /// What the model answers to this prompt.
-    Answer(Vec<PromptMessage>),
+    /// What the model answers to this prompt, with these tools, which wait for leave.
+    Answer { prompt: Vec<PromptMessage>, tools: Arc<Toolbox>, leave: Leave },
     /// These words.
     Fixed(String),
 }
@@ -36,15 +37,14 @@ impl Engine {
         sink: &Sink,
     ) -> Result<Outcome> {
         let hearing = async {
-            let mut run = self.part(ctx, Leave::default(), None, sink);
+            let mut run = self.part(ctx, None, sink);
             run.recognise(self.recogniser()?, utterance, language).await?;
             Ok(run.machine.into_outcome())
         };
         caught(hearing).await
     }
 
-    /// Writes or takes words and speaks them. The sink has text, sound and metrics as they come; sound is not collected. Tools that
-    /// the model calls wait for `leave`.
+    /// Writes or takes words and speaks them. The sink has text, sound and metrics as they come; sound is not collected.
     ///
     /// A panic in a provider comes back as `INTERNAL_ERROR`.
     pub(crate) async fn say(
@@ -52,16 +52,18 @@ impl Engine {
         words: Words,
         language: Option<String>,
         speak: bool,
-        leave: Leave,
         ctx: CallContext,
         sink: &Sink,
     ) -> Result<Outcome> {
         let tts = self.tts.as_ref().filter(|_| speak);
         let saying = async {
-            let mut run = self.part(ctx, leave, tts.map(|tts| narrowest(tts)), sink);
+            let mut run = self.part(ctx, tts.map(|tts| narrowest(tts)), sink);
             run.machine.on_typed(String::new(), language);
             match words {
-                Words::Answer(prompt) => run.write_and_speak(&prompt, tts).await?,
+                Words::Answer { prompt, tools, leave } => {
+                    (run.tools, run.leave) = (tools, leave);
+                    run.write_and_speak(&prompt, tts).await?;
+                }
                 Words::Fixed(text) => {
                     let event = run.machine.on_llm(LlmEvent::Text(text), run.at());
                     run.sink.emit_some(event).await?;
@@ -75,9 +77,10 @@ impl Engine {
         caught(saying).await
     }
 
-    fn part<'a>(&'a self, ctx: CallContext, leave: Leave, tts: Option<TtsCapabilities>, sink: &'a Sink) -> Run<'a> {
+    fn part<'a>(&'a self, ctx: CallContext, tts: Option<TtsCapabilities>, sink: &'a Sink) -> Run<'a> {
         let machine = TurnMachine::new(tts.as_ref()).without_sound();
-        Run { engine: self, machine, tools: Arc::clone(&self.tools), leave, ctx, started: Instant::now(), sink }
+        let (tools, leave) = (Arc::default(), Leave::default());
+        Run { engine: self, machine, tools, leave, ctx, started: Instant::now(), sink }
     }
 }
 
