@@ -11,5 +11,8 @@ if [ -z "${VOICE_CORE_NATIVE:-}" ]; then
 fi
 status=0
 mvn -B -ntp test -Dnative.library="$VOICE_CORE_NATIVE" "$@" > target-test.log 2>&1 || status=$?
+record=${CARGO_TARGET_DIR:-../target}/conformance
+mkdir -p "$record"
+sed -nE '/(ok|FAIL|n\/a) - /p' target-test.log >"$record/kotlin.txt"
 sed -nE '/^(ok|FAIL|n\/a) - |^kotlin: |^said: |ERROR|Tests run:/p' target-test.log
 exit $status

@@ -11,7 +11,7 @@ profile=debug
 case "${1:-}" in
     '') cargo build --quiet --package voice-core-node --features testing ;;
     --built) ;;
-    --release) profile=release; cargo build --quiet --package voice-core-node --release ;;
+    --release) profile=dist; cargo build --quiet --package voice-core-node --profile dist ;;
     *) echo "build.sh: expected nothing, --built or --release, got $1" >&2; exit 2 ;;
 esac
 

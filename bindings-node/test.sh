@@ -5,5 +5,8 @@ set -eu
 cd "$(dirname "$0")"
 
 ./build.sh "$@"
-node test/conformance.mjs
+record=${CARGO_TARGET_DIR:-../target}/conformance
+mkdir -p "$record"
+node test/conformance.mjs >"$record/node.txt" || { cat "$record/node.txt"; exit 1; }
+grep -v '^ok' "$record/node.txt"
 node --expose-gc --test --test-reporter=tap test/*.test.mjs

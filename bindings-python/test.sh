@@ -19,7 +19,7 @@ rm -rf "$target/wheels-testing"
 
 cd tests
 "$python" -m mypy --config-file ../pyproject.toml -p voice_core
-"$python" -m mypy --config-file ../pyproject.toml conformance.py ../generate.py
+"$python" -m mypy --config-file ../pyproject.toml conformance.py
 "$python" -m mypy.stubtest voice_core._native --allowlist stubtest-allowlist.txt --ignore-unused-allowlist --mypy-config-file ../pyproject.toml
 # It fetches itself with npm when it first runs; where it cannot, mypy has judged already.
 if "$venv/bin/pyright" --version >/dev/null 2>&1; then
@@ -27,6 +27,7 @@ if "$venv/bin/pyright" --version >/dev/null 2>&1; then
         { cat "$target/python-pyright.txt"; exit 1; }
     grep 'completeness' "$target/python-pyright.txt"
 fi
-"$python" conformance.py >"$target/python-conformance.txt" || { cat "$target/python-conformance.txt"; exit 1; }
-grep -v '^ok' "$target/python-conformance.txt"
+mkdir -p "$target/conformance"
+"$python" conformance.py >"$target/conformance/python.txt" || { cat "$target/conformance/python.txt"; exit 1; }
+grep -v '^ok' "$target/conformance/python.txt"
 exec "$python" -m pytest -q -c ../pyproject.toml . "$@"

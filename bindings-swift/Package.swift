@@ -15,7 +15,7 @@ let package = Package(
         packaged
             ? .binaryTarget(name: "VoiceCoreFFI", path: framework)
             : .systemLibrary(name: "VoiceCoreFFI", path: "Sources/VoiceCoreFFI"),
-        // Written by bindings-uniffi/generate.sh.
+        // Written by `cargo xtask gen`.
         .target(name: "VoiceCoreNative", dependencies: ["VoiceCoreFFI"]),
         .target(name: "VoiceCore", dependencies: ["VoiceCoreNative"]),
         .testTarget(name: "VoiceCoreTests", dependencies: ["VoiceCore"]),

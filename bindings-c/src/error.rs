@@ -7,6 +7,7 @@ use voice_bridge::{ErrorRecord, Outcome, guard, runtime};
 use crate::{
     handle::{self, handles},
     memory::{c_text, put},
+    reply::{Given, vc_reply},
 };
 
 /// How a call ended. The numbers never change; the names are the codes that every language uses.
@@ -183,6 +184,14 @@ pub extern "C" fn vc_error_retry_after_ms(error: *const vc_error) -> i64 {
         let wait = handle::get(error).ok().and_then(|e| e.record.retry_after_ms);
         wait.map_or(-1, |ms| i64::try_from(ms).unwrap_or(i64::MAX))
     })
+}
+
+/// What had been said before the failure, or NULL: there when saving the turn failed. The caller frees it with `vc_reply_free`. Any
+/// thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn vc_error_reply(error: *const vc_error) -> *mut vc_reply {
+    let null = std::ptr::null_mut();
+    value(null, || handle::get(error).ok().and_then(|e| e.record.reply.clone()).map_or(null, Given::open))
 }
 
 /// The HTTP status with which a web host should answer; 0 for NULL. Any thread.

@@ -2,13 +2,13 @@
 
 use std::{
     ffi::{CString, c_char, c_void},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
 };
 
 use voice_bridge::{
-    ErrorRecord, Hosts, Outcome, from_host,
+    ErrorRecord, Hosts, Outcome,
     host::{
-        HostLlm, HostStore, HostStt, HostTts, LlmAdaptor, Pcm, Responder, StoreAdaptor, SttAdaptor, Transcript,
+        Answer, HostLlm, HostStore, HostStt, HostTts, LlmAdaptor, Pcm, Responder, StoreAdaptor, SttAdaptor, Transcript,
         TtsAdaptor,
     },
     runtime,
@@ -98,7 +98,8 @@ pub struct vc_store_vtable {
     pub drop: Option<extern "C" fn(user_data: *mut c_void)>,
 }
 
-/// The host's own objects; NULL: as the config says.
+/// The host's own objects; NULL: as the config says. The config may name one among others, to be tried in that order:
+/// `"llm": ["host/0", "openai/gpt-6-luna"]`; one that it does not name stands in place of what it says.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct vc_hosts {
@@ -149,9 +150,9 @@ pub(crate) fn adopted(hosts: *const vc_hosts) -> Outcome<Hosts> {
     let tts = adopt!(hosts.tts, synthesize);
     let store = adopt!(hosts.store, call);
     Ok(Hosts {
-        stt: stt.transpose()?.map(|h| Arc::new(SttAdaptor(h.name.clone(), h)) as _),
-        llm: llm.transpose()?.map(|h| Arc::new(LlmAdaptor(h.name.clone(), h)) as _),
-        tts: tts.transpose()?.map(|h| Arc::new(TtsAdaptor(h.name.clone(), h)) as _),
+        stt: stt.transpose()?.map(|h| Arc::new(SttAdaptor(h.name.clone(), h)) as _).into_iter().collect(),
+        llm: llm.transpose()?.map(|h| Arc::new(LlmAdaptor(h.name.clone(), h)) as _).into_iter().collect(),
+        tts: tts.transpose()?.map(|h| Arc::new(TtsAdaptor(h.name.clone(), h)) as _).into_iter().collect(),
         store: store.transpose()?.map(|h| Arc::new(StoreAdaptor(h.name.clone(), h)) as _),
     })
 }
@@ -177,7 +178,7 @@ impl HostStt for HostObject<Transcribe> {
         let (call, data) = (self.call, Arc::clone(&self.data));
         apart(move || {
             let language = language.as_deref().map(c_text);
-            let answer = opened(Answer::Transcript(answer));
+            let answer = opened(answer);
             call(data.pointer, samples.as_ptr(), samples.len(), pointer(&language), answer);
         });
     }
@@ -186,7 +187,7 @@ impl HostStt for HostObject<Transcribe> {
 impl HostLlm for HostObject<Generate> {
     fn generate(&self, request_json: String, answer: Responder<String>) {
         let (call, data) = (self.call, Arc::clone(&self.data));
-        apart(move || call(data.pointer, c_text(&request_json).as_ptr(), opened(Answer::Text(answer))));
+        apart(move || call(data.pointer, c_text(&request_json).as_ptr(), opened(answer)));
     }
 }
 
@@ -195,7 +196,7 @@ impl HostTts for HostObject<Ask> {
         let (call, data) = (self.call, Arc::clone(&self.data));
         apart(move || {
             let language = language.as_deref().map(c_text);
-            call(data.pointer, c_text(&text).as_ptr(), pointer(&language), opened(Answer::Audio(answer)));
+            call(data.pointer, c_text(&text).as_ptr(), pointer(&language), opened(answer));
         });
     }
 }
@@ -204,7 +205,7 @@ impl HostStore for HostObject<Ask> {
     fn call(&self, method: &'static str, arguments_json: String, answer: Responder<String>) {
         let (call, data) = (self.call, Arc::clone(&self.data));
         apart(move || {
-            let answer = opened(Answer::Text(answer));
+            let answer = opened(answer);
             call(data.pointer, c_text(method).as_ptr(), c_text(&arguments_json).as_ptr(), answer);
         });
     }
@@ -216,29 +217,18 @@ pub struct vc_responder {
     _opaque: [u8; 0],
 }
 
-handles!(vc_responder => Mutex<Answer>);
+handles!(vc_responder => Answer);
 
-pub(crate) enum Answer {
-    Transcript(Responder<Transcript>),
-    Text(Responder<String>),
-    Audio(Responder<Pcm>),
-    Ended,
+fn opened(answer: impl Into<Answer>) -> *mut vc_responder {
+    handle::open(answer.into())
 }
 
-fn opened(answer: Answer) -> *mut vc_responder {
-    handle::open(Mutex::new(answer))
-}
-
-/// Runs `send` on the answer; `Some(false)`: nobody wants it any more; `None`: an answer of another kind.
-fn sent(answer: *const vc_responder, send: impl FnOnce(&Answer) -> Outcome<Option<bool>>) -> vc_status {
-    value(vc_status::VC_INTERNAL_ERROR, || {
-        let Ok(answer) = handle::get(answer) else { return vc_status::VC_VALIDATION_ERROR };
-        let answer = answer.lock().unwrap_or_else(PoisonError::into_inner);
-        match send(&answer) {
-            Ok(Some(true)) => vc_status::VC_OK,
-            Ok(Some(false)) => vc_status::VC_CANCELLED,
-            Ok(None) | Err(_) => vc_status::VC_VALIDATION_ERROR,
-        }
+/// Runs `send` on the answer; `false`: nobody wants it any more.
+fn sent(answer: *const vc_responder, send: impl FnOnce(&Answer) -> Outcome<bool>) -> vc_status {
+    value(vc_status::VC_INTERNAL_ERROR, || match handle::get(answer).and_then(|answer| send(&answer)) {
+        Ok(true) => vc_status::VC_OK,
+        Ok(false) => vc_status::VC_CANCELLED,
+        Err(_) => vc_status::VC_VALIDATION_ERROR,
     })
 }
 
@@ -246,10 +236,7 @@ fn sent(answer: *const vc_responder, send: impl FnOnce(&Answer) -> Outcome<Optio
 /// `VC_VALIDATION_ERROR`: no text, not UTF-8, or an ended or other answer. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_responder_send_text(answer: *const vc_responder, piece: *const c_char) -> vc_status {
-    sent(answer, |answer| match answer {
-        Answer::Text(answer) => Ok(Some(answer.send(text("piece", piece)?))),
-        _ => Ok(None),
-    })
+    sent(answer, |answer| answer.send_text(text("piece", piece)?))
 }
 
 /// Sends a transcript (speech to text): everything recognised so far. `language` is BCP 47 or NULL. Statuses as for
@@ -262,11 +249,7 @@ pub extern "C" fn vc_responder_send_transcript(
     language: *const c_char,
 ) -> vc_status {
     sent(answer, |answer| {
-        let Answer::Transcript(answer) = answer else { return Ok(None) };
-        let words = text("transcript", transcript)?;
-        let mut transcript = if is_final { Transcript::last(words) } else { Transcript::interim(words) };
-        transcript.language = optional_text("language", language)?;
-        Ok(Some(answer.send(transcript)))
+        answer.send_transcript(text("transcript", transcript)?, is_final, optional_text("language", language)?)
     })
 }
 
@@ -279,44 +262,29 @@ pub extern "C" fn vc_responder_send_audio(
     count: usize,
     sample_rate: u32,
 ) -> vc_status {
-    sent(answer, |answer| match answer {
-        Answer::Audio(answer) => Ok(Some(answer.send(Pcm::new(copied("samples", samples, count)?, sample_rate)))),
-        _ => Ok(None),
-    })
+    sent(answer, |answer| answer.send_audio(copied("samples", samples, count)?, sample_rate))
 }
 
 /// Whether nobody wants the answer any more: the turn was cancelled, timed out, or answered otherwise. Also true for an answer
 /// that has ended. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_responder_is_cancelled(answer: *const vc_responder) -> bool {
-    value(true, || {
-        handle::get(answer).map_or(true, |answer| match &*answer.lock().unwrap_or_else(PoisonError::into_inner) {
-            Answer::Transcript(answer) => answer.is_cancelled(),
-            Answer::Text(answer) => answer.is_cancelled(),
-            Answer::Audio(answer) => answer.is_cancelled(),
-            Answer::Ended => true,
-        })
-    })
+    value(true, || handle::get(answer).map_or(true, |answer| answer.is_over()))
 }
 
-/// Takes an answer out of its handle, to end it.
-fn ended(answer: *const vc_responder) -> Option<Answer> {
-    let answer = handle::take(answer).ok()?;
-    Some(std::mem::replace(&mut *answer.lock().unwrap_or_else(PoisonError::into_inner), Answer::Ended))
+/// Ends an answer and frees its handle. `false`: it had ended already.
+fn ended(answer: *const vc_responder, end: impl FnOnce(&Answer) -> bool) -> bool {
+    handle::take(answer).is_ok_and(|answer| end(&answer))
+}
+
+fn unless_ended(ended: bool) -> vc_status {
+    if ended { vc_status::VC_OK } else { vc_status::VC_VALIDATION_ERROR }
 }
 
 /// The answer is complete; the handle is freed. `VC_VALIDATION_ERROR`: it had ended already. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_responder_finish(answer: *mut vc_responder) -> vc_status {
-    value(vc_status::VC_INTERNAL_ERROR, || {
-        match ended(answer) {
-            Some(Answer::Transcript(answer)) => answer.finish(),
-            Some(Answer::Text(answer)) => answer.finish(),
-            Some(Answer::Audio(answer)) => answer.finish(),
-            Some(Answer::Ended) | None => return vc_status::VC_VALIDATION_ERROR,
-        }
-        vc_status::VC_OK
-    })
+    value(vc_status::VC_INTERNAL_ERROR, || unless_ended(ended(answer, Answer::finish)))
 }
 
 /// What a host's object says went wrong. Start from zeros.
@@ -344,24 +312,25 @@ pub extern "C" fn vc_responder_fail(answer: *mut vc_responder, failure: *const v
         let failure = given(failure, NO_FAILURE);
         let (code, message) = (optional_text("code", failure.code), optional_text("message", failure.message));
         let good = code.is_ok() && message.is_ok();
-        let error = from_host(
-            code.ok().flatten().as_deref(),
-            message.ok().flatten().as_deref().unwrap_or("failed"),
-            (failure.retryable != 0).then_some(failure.retryable > 0),
-            (failure.retry_after_ms > 0).then_some(failure.retry_after_ms),
-        );
-        match ended(answer) {
-            Some(Answer::Transcript(answer)) => answer.fail(error),
-            Some(Answer::Text(answer)) => answer.fail(error),
-            Some(Answer::Audio(answer)) => answer.fail(error),
-            Some(Answer::Ended) | None => return vc_status::VC_VALIDATION_ERROR,
-        }
-        if good { vc_status::VC_OK } else { vc_status::VC_VALIDATION_ERROR }
+        let failed = ended(answer, |answer| {
+            answer.fail(
+                code.ok().flatten().as_deref(),
+                message.ok().flatten().as_deref().unwrap_or("failed"),
+                (failure.retryable != 0).then_some(failure.retryable > 0),
+                (failure.retry_after_ms > 0).then_some(failure.retry_after_ms),
+            )
+        });
+        unless_ended(failed && good)
     })
 }
 
 /// Gives no answer: a failure in itself. NULL and a second time are fine. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_responder_free(answer: *mut vc_responder) {
-    value((), || drop(ended(answer)));
+    value((), || {
+        ended(answer, |answer| {
+            answer.abandon();
+            true
+        });
+    });
 }

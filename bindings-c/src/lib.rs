@@ -10,6 +10,7 @@ mod handle;
 mod host;
 mod log;
 mod memory;
+mod models;
 mod reply;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -21,6 +22,7 @@ pub use event::*;
 pub use host::*;
 pub use log::*;
 pub use memory::*;
+pub use models::*;
 pub use reply::*;
 pub use turn::*;
 

@@ -164,6 +164,8 @@ static void match(const Json &expected, const Json &found, const string &what) {
 
 // --- steps ---------------------------------------------------------------------------------------------------------------
 
+static Json reply_value(vc_reply *reply);
+
 static Json error_value(vc_error *error) {
     if (!error) return Json();
     Json value(Json::Object);
@@ -176,6 +178,7 @@ static Json error_value(vc_error *error) {
     int64_t after = vc_error_retry_after_ms(error);
     value.set("retry_after_ms", after < 0 ? Json() : Json(static_cast<double>(after)));
     value.set("http_status", static_cast<double>(vc_error_http_status(error)));
+    value.set("reply", reply_value(vc_error_reply(error)));
     vc_error_free(error);
     return value;
 }

@@ -416,6 +416,32 @@ static void everything_was_freed(void) {
     }
 }
 
+static bool at_the_first_step(void *steps, const char *step) {
+    CHECK(strstr(step, "\"type\":\"planned\"") != NULL);
+    ++*(int *)steps;
+    return false;
+}
+
+static void models_are_listed_and_a_fetch_is_stopped_by_its_host(void) {
+    char folder[] = "/tmp/voice-core-models-XXXXXX";
+    CHECK(mkdtemp(folder) != NULL);
+    vc_bytes *result = NULL;
+    OK(vc_models_list(folder, &result, error));
+    CHECK(strstr(vc_bytes_data(result), "\"silero-vad\"") != NULL);
+    vc_bytes_free(result);
+    OK(vc_models_verify(folder, &result, error));
+    CHECK(strstr(vc_bytes_data(result), "\"files\":[]") != NULL);
+    vc_bytes_free(result);
+    int steps = 0;
+    FAILS(VC_CANCELLED, vc_models_fetch(folder, NULL, at_the_first_step, &steps, &result, error));
+    CHECK(steps == 1);
+    FAILS(VC_INVALID_REQUEST, vc_models_fetch(folder, "{\"models\": [\"none\"]}", NULL, NULL, &result, error));
+    FAILS(VC_VALIDATION_ERROR, vc_models_fetch(folder, "{\"model\": []}", NULL, NULL, &result, error));
+    FAILS(VC_VALIDATION_ERROR, vc_models_list(folder, NULL, error));
+    OK(vc_models_verify(folder, &result, error));
+    vc_bytes_free(result);
+}
+
 int main(void) {
     // Something to hear: the library turns silence down.
     for (int i = 0; i < 16000; i++) second[i] = (int16_t)((i % 80 - 40) * 200);
@@ -433,6 +459,7 @@ int main(void) {
     RUN(the_log_reaches_the_host_without_what_was_said);
     RUN(every_code_has_its_status);
     RUN(threads_share_an_agent);
+    RUN(models_are_listed_and_a_fetch_is_stopped_by_its_host);
     RUN(a_panic_in_any_function_is_an_error);
     CHECK(vc_live_handles() == 0);
     vc_shutdown();

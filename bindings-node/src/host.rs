@@ -16,7 +16,7 @@ use voice_bridge::{
 };
 
 use crate::{
-    answer::{Answer, Kind},
+    answer::Answer,
     message::{Bytes, Message},
     port::Line,
 };
@@ -34,11 +34,11 @@ pub struct HostObject {
 #[napi(object, object_to_js = false)]
 pub struct HostObjects {
     /// Speech to text.
-    pub stt: Option<HostObject>,
-    /// The language model.
-    pub llm: Option<HostObject>,
+    pub stt: Option<Vec<HostObject>>,
+    /// Language models.
+    pub llm: Option<Vec<HostObject>>,
     /// Text to speech.
-    pub tts: Option<HostObject>,
+    pub tts: Option<Vec<HostObject>>,
     /// Where conversations are kept.
     pub store: Option<HostObject>,
 }
@@ -65,11 +65,12 @@ impl Host {
         name: Option<String>,
         bytes: Option<Bytes>,
         answer: Responder<T>,
-        kind: fn(Responder<T>) -> Kind,
-    ) {
+    ) where
+        voice_bridge::host::Answer: From<Responder<T>>,
+    {
         let question = QUESTIONS.fetch_add(1, Ordering::Relaxed);
         let unwanted = answer.cancellation();
-        let answer = Some(Answer::new(kind(answer)));
+        let answer = Some(Answer(answer.into()));
         let message = Message { text, name, bytes, answer, question: Some(question), ..Message::of("ask", self.id) };
         self.line.post(message);
         // Without threads the answer is asked for all the same; only its end is not told.
@@ -84,35 +85,36 @@ impl Host {
 
 impl HostStt for Host {
     fn transcribe(&self, samples: Arc<[i16]>, language: Option<String>, answer: Responder<Transcript>) {
-        self.ask(None, language, Some(Bytes::of_samples(&samples)), answer, Kind::Transcript);
+        self.ask(None, language, Some(Bytes::of_samples(&samples)), answer);
     }
 }
 
 impl HostLlm for Host {
     fn generate(&self, request_json: String, answer: Responder<String>) {
-        self.ask(Some(request_json), None, None, answer, Kind::Text);
+        self.ask(Some(request_json), None, None, answer);
     }
 }
 
 impl HostTts for Host {
     fn synthesize(&self, text: String, language: Option<String>, answer: Responder<Pcm>) {
-        self.ask(Some(text), language, None, answer, Kind::Audio);
+        self.ask(Some(text), language, None, answer);
     }
 }
 
 impl HostStore for Host {
     fn call(&self, method: &'static str, arguments_json: String, answer: Responder<String>) {
-        self.ask(Some(arguments_json), Some(method.into()), None, answer, Kind::Text);
+        self.ask(Some(arguments_json), Some(method.into()), None, answer);
     }
 }
 
 /// The host objects as providers and stores.
 pub(crate) fn adopted(line: &Arc<Line>, objects: HostObjects) -> Hosts {
     let host = |object: HostObject| (object.name, Host { line: Arc::clone(line), id: object.id });
+    let all = |objects: Option<Vec<HostObject>>| objects.into_iter().flatten().map(host);
     Hosts {
-        stt: objects.stt.map(host).map(|(name, host)| Arc::new(SttAdaptor(name, host)) as _),
-        llm: objects.llm.map(host).map(|(name, host)| Arc::new(LlmAdaptor(name, host)) as _),
-        tts: objects.tts.map(host).map(|(name, host)| Arc::new(TtsAdaptor(name, host)) as _),
+        stt: all(objects.stt).map(|(name, host)| Arc::new(SttAdaptor(name, host)) as _).collect(),
+        llm: all(objects.llm).map(|(name, host)| Arc::new(LlmAdaptor(name, host)) as _).collect(),
+        tts: all(objects.tts).map(|(name, host)| Arc::new(TtsAdaptor(name, host)) as _).collect(),
         store: objects.store.map(host).map(|(name, host)| Arc::new(StoreAdaptor(name, host)) as _),
     }
 }

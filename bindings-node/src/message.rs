@@ -60,7 +60,7 @@ pub struct Message {
     pub stream: Option<Events>,
     /// What happened in a turn.
     pub events: Option<Vec<Event>>,
-    /// A reply.
+    /// A reply; of work that failed, what had been said before.
     pub reply: Option<Reply>,
     /// Where the host object's answer goes.
     pub answer: Option<Answer>,
@@ -76,7 +76,7 @@ impl Message {
     }
 
     pub(crate) fn failed(id: u32, error: &ErrorRecord) -> Self {
-        Self { error: Some(as_json(error)), ..Self::of("done", id) }
+        Self { error: Some(as_json(error)), reply: error.reply.clone().map(Reply), ..Self::of("done", id) }
     }
 }
 

@@ -18,7 +18,10 @@ impl Port {
     pub fn fetch_models(&self, id: u32, folder: Option<String>, wanted: String) -> napi::Result<()> {
         run(|| {
             let line = Arc::clone(&self.line);
-            let step = move |step| line.post(Message { text: Some(step), ..Message::of("step", id) });
+            let step = move |step| {
+                line.post(Message { text: Some(step), ..Message::of("step", id) });
+                true
+            };
             self.line.follow(id, models::fetch(folder.map(Into::into), &wanted, step), text)
         })
     }

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
-import { VoiceAgent, version } from 'voice-core'
+import { models, VoiceAgent, version } from 'voice-core'
 
 import { recording } from './models.mjs'
 
@@ -26,12 +27,35 @@ async function folder(t) {
   return path
 }
 
+test('a fetch that is aborted stops its download', { skip: process.platform === 'win32' }, async (t) => {
+  const path = await folder(t)
+  for (const client of ['python3', 'npm']) {
+    const script = '#!/bin/sh\ncase "$*" in *--version*) exit 0 ;; esac\necho $$ >"$0.pid"\nexec sleep 600\n'
+    await writeFile(join(path, client), script, { mode: 0o755 })
+  }
+  const before = process.env.PATH
+  process.env.PATH = `${path}:${before}`
+  t.after(() => (process.env.PATH = before))
+  const wanted = { models: ['silero-vad'], folder: join(path, 'models') }
+  const stop = new AbortController()
+  const onProgress = ({ type }) => type === 'downloading' && stop.abort()
+  const aborted = await models.fetch({ ...wanted, onProgress, signal: stop.signal }).catch((error) => error)
+  assert.equal(aborted.code, 'CANCELLED')
+  // Waits for the end of the first: two fetches never share a folder.
+  const next = await models.fetch({ ...wanted, mirror: path }).catch((error) => error)
+  assert.equal(next.code, 'INVALID_REQUEST')
+  for (const name of (await readdir(path)).filter((name) => name.endsWith('.pid'))) {
+    const pid = Number(await readFile(join(path, name), 'utf8'))
+    assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' })
+  }
+})
+
 test('a recording is answered offline, with real models', async (t) => {
   const path = await folder(t)
   const agent = await VoiceAgent.local({ storage: 'memory', assistant: { max_tokens: 24 } })
   const stages = []
   let reply
-  for await (const event of agent.turn(recording)) {
+  for await (const event of agent.turn(recording, { deadline: 600_000 })) {
     stages.push(event.type)
     if (event.type === 'done') reply = event.reply
   }

@@ -107,6 +107,7 @@ const errorOf = (error) =>
     retry_after_ms: error.retryAfter ?? null,
     provider: error.provider ?? null,
     http_status: error.httpStatus,
+    reply: error.reply ? replyOf(error.reply) : null,
   }
 
 const replyOf = (reply) => ({
@@ -259,7 +260,11 @@ async function play(scenario) {
   for (const [role, script] of Object.entries(scripts)) {
     if (!script) continue
     hosts[role] = new Host(role, script)
-    config[role === 'store' ? 'storage' : role] = hosts[role].object
+    const { object } = hosts[role]
+    const listed = config[role]
+    config[role === 'store' ? 'storage' : role] = Array.isArray(listed)
+      ? listed.map((one) => (one === 'host/0' ? object : one))
+      : object
   }
   let agent
   try {

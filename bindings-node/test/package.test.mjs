@@ -19,9 +19,7 @@ test('ESM and CommonJS offer the same', () => {
   assert.deepEqual(Object.keys(named).sort(), ['VoiceAgent', 'VoiceError', 'models', 'setLogger', 'version'])
 })
 
-test('what is made from the library is current', async () => {
-  await run(process.execPath, [`${root}/scripts/config.mjs`, '--check'])
-  await run(process.execPath, [`${root}/scripts/platforms.mjs`, '--check'])
+test('the package has the version of the library', () => {
   const { version } = require('../package.json')
   assert.equal(version, esm.version)
 })

@@ -1,9 +1,9 @@
-import type { Config } from './config.js'
+import type { Config, ProviderConfig } from './config.js'
 import { guarded, invalid, VoiceError } from './error.js'
 import { type ConversationStore, isHost, type LanguageModel, type SpeechToText, type TextToSpeech } from './host.js'
 import type { TurnInput } from './input.js'
 import { line } from './line.js'
-import { type HostId, type NativeAgent, native, type Role } from './native.js'
+import { type HostId, type NativeAgent, type NativeHosts, native, type Role } from './native.js'
 import type { CallOptions, Reply } from './reply.js'
 import { Sessions } from './sessions.js'
 import { Turn, type TurnOptions } from './turn.js'
@@ -14,15 +14,18 @@ import { Turn, type TurnOptions } from './turn.js'
  * Keys are those of the document, the same in every language and in files, hence `system_prompt` and not `systemPrompt`.
  */
 export interface AgentConfig extends Omit<Config, 'stt' | 'llm' | 'tts' | 'storage'> {
-  /** Speech to text: `"provider/model"`, a provider with settings, a list tried in order, or your own. Default `local`. */
-  stt?: Config['stt'] | SpeechToText
+  /** Speech to text: `"provider/model"`, a provider with settings, your own, or a list of these, tried in order. Default `local`. */
+  stt?: OneOrMore<SpeechToText>
   /** The language model, likewise. */
-  llm?: Config['llm'] | LanguageModel
+  llm?: OneOrMore<LanguageModel>
   /** Text to speech, likewise. */
-  tts?: Config['tts'] | TextToSpeech
+  tts?: OneOrMore<TextToSpeech>
   /** Where conversations are kept: `sqlite:PATH`, `memory`, or your own store. */
   storage?: Config['storage'] | ConversationStore
 }
+
+/** A provider by its name or with settings, one of your own, or several in the order in which they are tried. */
+export type OneOrMore<Own> = string | ProviderConfig | Own | ReadonlyArray<string | ProviderConfig | Own> | null
 
 const ROLES: ReadonlyArray<[Role, 'stt' | 'llm' | 'tts' | 'storage']> = [
   ['stt', 'stt'],
@@ -61,16 +64,28 @@ export class VoiceAgent {
   static async create(config: AgentConfig = {}, options: CallOptions = {}): Promise<VoiceAgent> {
     if (typeof config !== 'object' || config === null) throw invalid(`config: expected an object, got ${typeof config}`)
     const document: Record<string, unknown> = { ...config }
-    const hosts: Partial<Record<Role, HostId>> = {}
-    for (const [role, key] of ROLES) {
-      const object = document[key]
-      if (!isHost(role, object)) continue
-      delete document[key]
+    const hosts: NativeHosts = {}
+    const ids: number[] = []
+    const host = (role: Role, object: { name?: string }): HostId => {
       const id = line.number()
       line.hosts.set(id, { role, object } as never)
-      hosts[role] = { id, name: typeof object.name === 'string' ? object.name : `host-${role}` }
+      ids.push(id)
+      return { id, name: typeof object.name === 'string' ? object.name : `host-${role}` }
     }
-    const ids = Object.values(hosts).map(({ id }) => id)
+    for (const [role, key] of ROLES) {
+      const value = document[key]
+      if (role === 'store') {
+        if (!isHost(role, value)) continue
+        delete document[key]
+        hosts.store = host(role, value)
+        continue
+      }
+      const own: HostId[] = []
+      // In the document an object of the host's stands by its number.
+      const placed = (one: unknown) => (isHost(role, one) ? `host/${own.push(host(role, one)) - 1}` : one)
+      document[key] = Array.isArray(value) ? value.map(placed) : placed(value)
+      hosts[role] = own
+    }
     try {
       return await line.call(
         (id, port) => native.Agent.build(port, id, JSON.stringify(document), hosts),

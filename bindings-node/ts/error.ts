@@ -1,3 +1,5 @@
+import type { Reply } from './reply.js'
+
 /** The stable codes of failure. New ones may be added, none is ever renamed. */
 export type ErrorCode =
   | 'VALIDATION_ERROR'
@@ -32,6 +34,8 @@ export interface VoiceErrorDetails {
   provider?: string
   /** The HTTP status with which a server should answer. */
   httpStatus?: number
+  /** What had been said before the failure. */
+  reply?: Reply | undefined
   /** What led to it. */
   cause?: unknown
 }
@@ -57,6 +61,8 @@ export class VoiceError extends Error {
   readonly provider: string | undefined
   /** The HTTP status with which a server should answer. */
   readonly httpStatus: number | undefined
+  // Private, so that who prints an error does not print what was said.
+  readonly #reply: Reply | undefined
 
   constructor(message: string, details: VoiceErrorDetails) {
     super(message, 'cause' in details ? { cause: details.cause } : undefined)
@@ -67,6 +73,12 @@ export class VoiceError extends Error {
     this.stage = details.stage
     this.provider = details.provider
     this.httpStatus = details.httpStatus
+    this.#reply = details.reply
+  }
+
+  /** What had been said before the failure: there when saving the turn failed. Not in {@link VoiceError.toJSON}. */
+  get reply(): Reply | undefined {
+    return this.#reply
   }
 
   static {
@@ -92,7 +104,7 @@ interface ErrorRecord {
 }
 
 /** @internal The error that the library describes. */
-export function fromRecord(record: ErrorRecord, cause?: unknown): VoiceError {
+export function fromRecord(record: ErrorRecord, reply?: Reply): VoiceError {
   return new VoiceError(record.detail, {
     code: record.code,
     kind: record.kind,
@@ -101,7 +113,7 @@ export function fromRecord(record: ErrorRecord, cause?: unknown): VoiceError {
     ...(record.stage === null ? {} : { stage: record.stage }),
     ...(record.provider === null ? {} : { provider: record.provider }),
     httpStatus: record.http_status,
-    ...(cause === undefined ? {} : { cause }),
+    reply,
   })
 }
 

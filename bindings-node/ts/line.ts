@@ -1,6 +1,7 @@
 import { fromRecord, cancelled, guarded } from './error.js'
 import { type HostObject, serve } from './host.js'
 import { type Message, type NativePort, native } from './native.js'
+import { Reply } from './reply.js'
 
 interface Pending {
   settle(message: Message): void
@@ -59,7 +60,7 @@ class Line {
             reject(thrown as Error)
           }
         } else {
-          const error = fromRecord(JSON.parse(message.error))
+          const error = fromRecord(JSON.parse(message.error), message.reply && new Reply(message.reply))
           reject(error.code === 'CANCELLED' && signal?.aborted ? cancelled(signal) : error)
         }
       }

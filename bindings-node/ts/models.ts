@@ -59,7 +59,7 @@ export interface ModelStatus {
 
 /** The local models. */
 export const models = {
-  /** Fills the model folder. Aborting gives up waiting; what was begun is found complete later. */
+  /** Fills the model folder. Aborting stops a download under way and keeps what is in place. */
   fetch(options: FetchOptions = {}): Promise<Fetched> {
     const { folder, signal, onProgress, models = [], mirror = null, force = false, keepPackages = false } = options
     const wanted = JSON.stringify({ models, mirror, force, keep_packages: keepPackages })

@@ -65,6 +65,14 @@ export interface HostId {
 }
 
 /** @internal */
+export interface NativeHosts {
+  stt?: HostId[]
+  llm?: HostId[]
+  tts?: HostId[]
+  store?: HostId
+}
+
+/** @internal */
 export interface NativeAgent {
   turn(port: NativePort, id: number, input: NativeInput, options: NativeOptions): void
   stream(port: NativePort, id: number, input: NativeInput, options: NativeOptions): void
@@ -92,15 +100,15 @@ export interface NativeAnswer {
   transcript(text: string, isFinal: boolean, language?: string): boolean
   text(piece: string): boolean
   audio(samples: Int16Array, sampleRate: number): boolean
-  finish(): void
-  fail(detail: string, code?: string, retryable?: boolean, retryAfterMs?: number): void
+  finish(): boolean
+  fail(detail: string, code?: string, retryable?: boolean, retryAfterMs?: number): boolean
 }
 
 /** @internal */
 export interface Native {
   Port: new (deliver: (message: Message) => void) => NativePort
   Agent: {
-    build(port: NativePort, id: number, config: string, hosts: Partial<Record<Role, HostId>>): void
+    build(port: NativePort, id: number, config: string, hosts: NativeHosts): void
   }
   version(): string
   configSchema(): string

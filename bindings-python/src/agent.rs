@@ -1,13 +1,17 @@
 //! The agent, its turns and their events.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use pyo3::{
     IntoPyObjectExt,
     prelude::*,
     types::{PyBytes, PyList},
 };
-use voice_bridge::{AudioInput, ErrorRecord, EventRecord, Hosts, Outcome, TurnOptions, runtime};
+use voice_bridge::{
+    AudioInput, ErrorRecord, EventRecord, Hosts, Outcome, TurnOptions,
+    host::{LlmAdaptor, StoreAdaptor, SttAdaptor, TtsAdaptor},
+    runtime,
+};
 
 use crate::{
     error::run,
@@ -73,21 +77,20 @@ pub(crate) struct Agent(voice_bridge::Agent);
 #[pymethods]
 impl Agent {
     #[staticmethod]
-    #[pyo3(signature = (config_json, stt=None, llm=None, tts=None, store=None))]
     fn build(
         py: Python<'_>,
         config_json: &str,
-        stt: Option<Py<PyAny>>,
-        llm: Option<Py<PyAny>>,
-        tts: Option<Py<PyAny>>,
+        stt: Vec<Py<PyAny>>,
+        llm: Vec<Py<PyAny>>,
+        tts: Vec<Py<PyAny>>,
         store: Option<Py<PyAny>>,
     ) -> PyResult<Pending> {
         run(py, || {
             let hosts = Hosts {
-                stt: hosted(py, stt, voice_bridge::host::SttAdaptor)?.map(|h| Arc::new(h) as _),
-                llm: hosted(py, llm, voice_bridge::host::LlmAdaptor)?.map(|h| Arc::new(h) as _),
-                tts: hosted(py, tts, voice_bridge::host::TtsAdaptor)?.map(|h| Arc::new(h) as _),
-                store: hosted(py, store, voice_bridge::host::StoreAdaptor)?.map(|h| Arc::new(h) as _),
+                stt: stt.into_iter().map(|h| Ok(hosted(py, h, SttAdaptor)? as _)).collect::<Outcome<_>>()?,
+                llm: llm.into_iter().map(|h| Ok(hosted(py, h, LlmAdaptor)? as _)).collect::<Outcome<_>>()?,
+                tts: tts.into_iter().map(|h| Ok(hosted(py, h, TtsAdaptor)? as _)).collect::<Outcome<_>>()?,
+                store: store.map(|h| hosted(py, h, StoreAdaptor)).transpose()?.map(|h| h as _),
             };
             Pending::of(voice_bridge::Agent::build(config_json, hosts), |py, agent| Self(agent).into_py_any(py))
         })

@@ -1,19 +1,38 @@
-//! Threads that take the interpreter's lock so that the library's own threads never wait for it.
+//! What the library has for Python, and the threads of Python's that fetch it.
+//!
+//! The library's own threads never take the interpreter's lock, and no frame of Rust's lies below a call into Python: an interpreter
+//! that goes away ends the threads that still want its lock wherever they are, which the frames of Rust's cannot survive.
 
-use std::sync::{
-    Mutex, PoisonError,
-    mpsc::{Receiver, Sender, channel},
+use std::{
+    collections::VecDeque,
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
 };
 
-use pyo3::prelude::*;
+use pyo3::{
+    prelude::*,
+    types::{PyList, PyTuple},
+};
+use voice_bridge::{ErrorRecord, Outcome, guard};
 
-type Job = Box<dyn FnOnce(Python<'_>) + Send>;
+use crate::error::run;
 
-/// Carries short pieces of work to Python, one after the other, on a thread of its own.
+/// What is to be called, and with what.
+type Errand = (Py<PyAny>, Py<PyTuple>);
+type Job = Box<dyn FnOnce(Python<'_>) -> PyResult<Errand> + Send>;
+
+/// Carries short pieces of work to Python, one after the other, to a thread of its own.
 pub(crate) struct Courier {
     thread: &'static str,
-    /// The process that started the thread: after a `fork` the child has to start another.
-    running: Mutex<Option<(u32, Sender<Job>)>>,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+struct State {
+    jobs: VecDeque<Job>,
+    /// The process in which a thread fetches the jobs: after a `fork` the child has to start another.
+    served_in: Option<u32>,
+    /// The interpreter is going away: nothing is taken any more.
+    closed: bool,
 }
 
 /// For what has to arrive soon and never takes long: ends of calls, requests to host objects.
@@ -23,43 +42,98 @@ pub(crate) static LOGS: Courier = Courier::new("voice-core-logs");
 
 impl Courier {
     const fn new(thread: &'static str) -> Self {
-        Self { thread, running: Mutex::new(None) }
+        let state = State { jobs: VecDeque::new(), served_in: None, closed: false };
+        Self { thread, state: Mutex::new(state), changed: Condvar::new() }
     }
 
-    /// Has `job` run soon. It is dropped when the interpreter is going away.
-    pub(crate) fn send(&self, job: impl FnOnce(Python<'_>) + Send + 'static) {
-        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes sure that a thread fetches what is sent. To be called before anything can be sent.
+    pub(crate) fn serve(&'static self, py: Python<'_>) -> Outcome<()> {
         let pid = std::process::id();
-        let jobs = match running.take().filter(|(of, _)| *of == pid) {
-            Some((_, jobs)) => jobs,
-            None => {
-                let (jobs, received) = channel();
-                let thread = std::thread::Builder::new().name(self.thread.to_owned());
-                if thread.spawn(move || deliver(&received)).is_err() {
-                    return;
-                }
-                jobs
+        {
+            let mut state = self.lock();
+            if state.closed {
+                return Err(ErrorRecord::closed("interpreter"));
             }
+            if state.served_in.replace(pid) == Some(pid) {
+                return Ok(());
+            }
+            // What a parent left lying here is the parent's.
+            state.jobs.clear();
+        }
+        let started = py
+            .import("voice_core._courier")
+            .and_then(|module| module.call_method1("start", (Errands(self), self.thread)));
+        started.map(drop).map_err(|error| {
+            self.lock().served_in = None;
+            ErrorRecord::internal(format!("a thread could not be started: {error}"))
+        })
+    }
+
+    /// Has what `job` gives called soon. It is dropped when the interpreter is going away.
+    pub(crate) fn send(&self, job: impl FnOnce(Python<'_>) -> PyResult<Errand> + Send + 'static) {
+        let mut state = self.lock();
+        if !state.closed {
+            state.jobs.push_back(Box::new(job));
+            self.changed.notify_one();
+        }
+    }
+
+    /// Has `function()` called soon.
+    pub(crate) fn call(&self, function: Py<PyAny>) {
+        self.send(move |py| Ok((function, PyTuple::empty(py).unbind())));
+    }
+
+    /// Waits for jobs. None: there will be none any more.
+    fn next(&self) -> Option<VecDeque<Job>> {
+        let waited = self.changed.wait_while(self.lock(), |state| state.jobs.is_empty() && !state.closed);
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner);
+        (!state.closed).then(|| std::mem::take(&mut state.jobs))
+    }
+
+    fn close(&self) {
+        let left = {
+            let mut state = self.lock();
+            state.closed = true;
+            std::mem::take(&mut state.jobs)
         };
-        // The thread ends only with the interpreter.
-        let _delivered = jobs.send(Box::new(job));
-        *running = Some((pid, jobs));
+        self.changed.notify_all();
+        // Outside the lock: what a job holds may send another when it goes.
+        drop(left);
     }
 }
 
-fn deliver(jobs: &Receiver<Job>) {
-    while let Ok(first) = jobs.recv() {
-        let attached = Python::try_attach(|py| {
-            for job in std::iter::once(first).chain(jobs.try_iter()) {
-                // A panic is a defect of one job; the next ones must still arrive.
-                let _reported = voice_bridge::guard(|| {
-                    job(py);
-                    Ok(())
-                });
+/// What a courier carries, for the thread that fetches it.
+#[pyclass(frozen, module = "voice_core._native")]
+pub(crate) struct Errands(&'static Courier);
+
+#[pymethods]
+impl Errands {
+    /// Waits for the next calls to make: `(function, arguments)` each. None: there will be none any more.
+    fn take<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyList>>> {
+        let Some(jobs) = py.detach(|| self.0.next()) else { return Ok(None) };
+        let mut errands = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            // A defect of one job; the next ones must still arrive.
+            match guard(|| Ok(job(py))) {
+                Ok(Ok(errand)) => errands.push(errand),
+                Ok(Err(defect)) => defect.write_unraisable(py, None),
+                Err(_panicked) => {}
             }
-        });
-        if attached.is_none() {
-            return;
         }
+        PyList::new(py, errands).map(Some)
     }
+}
+
+/// Ends the threads that fetch: nothing is carried to Python any more.
+#[pyfunction]
+pub(crate) fn close_couriers(py: Python<'_>) -> PyResult<()> {
+    run(py, || {
+        CALLS.close();
+        LOGS.close();
+        Ok(())
+    })
 }

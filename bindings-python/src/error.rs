@@ -3,13 +3,15 @@
 use pyo3::{prelude::*, sync::PyOnceLock};
 use voice_bridge::{ErrorRecord, Outcome, guard};
 
+use crate::reply::Reply;
+
 /// The exception for a record.
 pub(crate) fn exception(py: Python<'_>, record: &ErrorRecord) -> PyErr {
     static MAKE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let json = serde_json::to_string(record).unwrap_or_default();
     let made = MAKE
         .get_or_try_init(py, || py.import("voice_core._errors")?.getattr("from_record").map(Bound::unbind))
-        .and_then(|make| make.bind(py).call1((json,)));
+        .and_then(|make| make.bind(py).call1((json, record.reply.clone().map(Reply))));
     made.map_or_else(|failed| failed, PyErr::from_value)
 }
 

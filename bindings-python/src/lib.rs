@@ -21,11 +21,13 @@ use pyo3::prelude::*;
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("VERSION", voice_bridge::VERSION)?;
     module.add_class::<agent::Agent>()?;
+    module.add_class::<courier::Errands>()?;
     module.add_class::<agent::EventStream>()?;
     module.add_class::<agent::Input>()?;
     module.add_class::<host::Responder>()?;
     module.add_class::<pending::Pending>()?;
     module.add_class::<reply::Reply>()?;
+    module.add_function(wrap_pyfunction!(courier::close_couriers, module)?)?;
     module.add_function(wrap_pyfunction!(error::error_codes, module)?)?;
     module.add_function(wrap_pyfunction!(agent::config_schema, module)?)?;
     module.add_function(wrap_pyfunction!(logging::set_log_sink, module)?)?;

@@ -16,15 +16,15 @@ pub(crate) fn set_log_sink(py: Python<'_>, level: &str, sink: Option<Py<PyAny>>)
             voice_bridge::logging::clear_sink();
             return Ok(());
         };
+        LOGS.serve(py)?;
         voice_bridge::logging::set_sink(
             level,
             Arc::new(move |level, target, message, fields| {
                 let (sink, target) = (Arc::clone(&sink), target.to_owned());
                 let (message, fields) = (message.to_owned(), fields.to_owned());
                 LOGS.send(move |py| {
-                    if let Err(error) = sink.bind(py).call1((level, target, message, fields)) {
-                        error.write_unraisable(py, Some(sink.bind(py)));
-                    }
+                    let record = (level, target, message, fields).into_pyobject(py)?;
+                    Ok((sink.clone_ref(py), record.unbind()))
                 });
             }),
         )

@@ -31,14 +31,13 @@ pub(crate) fn fetch_models(
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Pending> {
     run(py, || {
+        CALLS.serve(py)?;
         let progress = progress.map(Arc::new);
         let tell = move |event: String| {
-            let Some(progress) = progress.clone() else { return };
-            CALLS.send(move |py| {
-                if let Err(error) = progress.bind(py).call1((event,)) {
-                    error.write_unraisable(py, Some(progress.bind(py)));
-                }
-            });
+            if let Some(progress) = progress.clone() {
+                CALLS.send(move |py| Ok((progress.clone_ref(py), (event,).into_pyobject(py)?.unbind())));
+            }
+            true
         };
         Pending::of(models::fetch(folder, options_json, tell), |py, answer| answer.into_py_any(py))
     })

@@ -47,17 +47,10 @@ impl Shared {
         };
         let before = std::mem::replace(&mut *self.lock(), state);
         self.ended.notify_all();
-        if let State::Running { callbacks } = before
-            && !callbacks.is_empty()
-        {
-            CALLS.send(move |py| callbacks.iter().for_each(|callback| notify(py, callback)));
+        if let State::Running { callbacks } = before {
+            callbacks.into_iter().for_each(|callback| CALLS.call(callback));
         }
     }
-}
-
-/// A callback fails only when its event loop is closed: then nobody waits.
-fn notify(py: Python<'_>, callback: &Py<PyAny>) {
-    let _nobody_waits = callback.call0(py);
 }
 
 /// Work under way; dropping it cancels the work.
@@ -119,11 +112,13 @@ impl Pending {
     /// Has `callback()` called when the work has ended, on a thread of the library: it must only pass the news on.
     fn on_done(&self, py: Python<'_>, callback: Py<PyAny>) -> PyResult<()> {
         run(py, || {
+            CALLS.serve(py)?;
             let mut state = self.shared.lock();
             if let State::Running { callbacks } = &mut *state {
                 callbacks.push(callback);
             } else {
-                CALLS.send(move |py| notify(py, &callback));
+                drop(state);
+                CALLS.call(callback);
             }
             Ok(())
         })

@@ -185,6 +185,7 @@ def error_fields(error: Optional[BaseException]) -> Optional[Dict[str, Any]]:
         "retry_after_ms": None if after is None else round(after * 1000),
         "provider": error.provider,
         "http_status": error.http_status,
+        "reply": reply_fields(error.reply) if error.reply else None,
     }
 
 
@@ -263,7 +264,10 @@ class Player:
     async def play(self) -> None:
         """Plays it; raises what is not as expected."""
         config: Any = dict(self._scenario["config"])
-        config.update({"storage" if role == "store" else role: host for role, host in self.hosts.items()})
+        for role, host in self.hosts.items():
+            listed = config.get(role)
+            placed = [host if one == "host/0" else one for one in listed] if isinstance(listed, list) else host
+            config["storage" if role == "store" else role] = placed
         agent = AsyncVoiceAgent(config)
         if "build" in self._scenario:
             found = await outcome(agent.__aenter__())

@@ -1,5 +1,6 @@
 """What is shipped: the command, the examples, the types, and a conversation with the real models."""
 
+import asyncio
 import json
 import os
 import pathlib
@@ -11,7 +12,8 @@ import wave
 import pytest
 from conftest import ROOT
 
-from voice_core import AudioChunk, TextDelta, Transcript, VoiceAgent, models
+from voice_core import AudioChunk, InvalidRequestError, TextDelta, Transcript, VoiceAgent, models
+from voice_core.models import fetch_async
 
 SAID = "ever tried ever failed"
 PACKAGE = ROOT / "bindings-python"
@@ -32,6 +34,37 @@ def test_a_recording_is_answered_offline(models, recording):
     assert any(isinstance(e, AudioChunk) for e in events)
     assert "".join(e.text for e in events if isinstance(e, TextDelta)) == reply.text
     assert [e.text for e in events if isinstance(e, Transcript) and e.final] == [reply.transcript]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the stand-in for a package client is a script of the shell")
+def test_a_fetch_that_is_cancelled_stops_its_download(tmp_path, monkeypatch):
+    for client in ("python3", "npm"):
+        script = tmp_path / client
+        script.write_text('#!/bin/sh\ncase "$*" in *--version*) exit 0 ;; esac\necho $$ >"$0.pid"\nexec sleep 600\n')
+        script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+
+    async def cancelled():
+        started = asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def progress(step):
+            if step["type"] == "downloading":
+                loop.call_soon_threadsafe(started.set)
+
+        fetching = asyncio.create_task(fetch_async(["silero-vad"], tmp_path / "models", progress=progress))
+        await asyncio.wait_for(started.wait(), 20)
+        fetching.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await fetching
+        # The next one waits for the lock of this one, so that it begins only after the end of its client.
+        with pytest.raises(InvalidRequestError):
+            await fetch_async(["silero-vad"], tmp_path / "models", mirror=tmp_path)
+
+    asyncio.run(cancelled())
+    (started,) = tmp_path.glob("*.pid")
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(started.read_text()), 0)
 
 
 def test_the_command_answers_a_recording(models, recording, tmp_path):
@@ -87,11 +120,6 @@ def test_every_example_runs(program, models, recording, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
-
-
-def test_the_types_of_the_config_are_current():
-    done = subprocess.run([sys.executable, PACKAGE / "generate.py", "--check"], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
 
 
 def test_the_package_says_that_it_is_typed():

@@ -103,6 +103,47 @@ def test_the_interpreter_exits_cleanly_with_work_under_way(kind, ending):
     assert (done.returncode, done.stdout, done.stderr) == (0, "bye\n", "")
 
 
+@pytest.mark.parametrize("ending", ["", "sys.exit(0)"])
+def test_the_interpreter_exits_cleanly_while_the_library_has_python_called(ending):
+    done = python(
+        f"""
+        import sys, threading
+        import voice_core
+        called = threading.Event()
+        def busy():
+            called.set()
+            while True:
+                sum(range(100))
+        listing = voice_core._native.list_models()
+        listing.on_done(busy)
+        called.wait()
+        print("bye", flush=True)
+        {ending}
+        """
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "bye\n", "")
+
+
+def test_a_use_while_the_interpreter_goes_away_is_a_clear_error():
+    done = python(
+        """
+        import asyncio, atexit
+        async def late():
+            try:
+                async with AsyncVoiceAgent(**parts()):
+                    pass
+            except voice_core.VoiceError as error:
+                print(error.code, error.kind)
+        # Handlers run in the reverse of the order in which they were registered: this one after the library's.
+        atexit.register(lambda: asyncio.run(late()))
+        import voice_core
+        from conftest import parts
+        from voice_core import AsyncVoiceAgent
+        """
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "INVALID_REQUEST closed\n", "")
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 def test_ctrl_c_cancels_a_turn():
     stuck = Stuck()

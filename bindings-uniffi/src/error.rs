@@ -1,6 +1,10 @@
 //! Errors in both directions.
 
+use std::sync::Arc;
+
 use voice_bridge::{ErrorRecord, Outcome};
+
+use crate::event::Reply;
 
 /// An error as the packages see it.
 #[derive(Clone, Debug, uniffi::Record)]
@@ -21,6 +25,8 @@ pub struct ErrorDetails {
     pub provider: Option<String>,
     /// The HTTP status with which a host should answer.
     pub http_status: u16,
+    /// What had been said before the failure: there when saving the turn failed.
+    pub reply: Option<Arc<Reply>>,
 }
 
 impl From<ErrorRecord> for ErrorDetails {
@@ -34,6 +40,7 @@ impl From<ErrorRecord> for ErrorDetails {
             retry_after_ms: error.retry_after_ms,
             provider: error.provider,
             http_status: error.http_status,
+            reply: error.reply.map(Reply::new),
         }
     }
 }

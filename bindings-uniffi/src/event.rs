@@ -35,7 +35,7 @@ pub struct ReplyFields {
 }
 
 /// What a turn gave.
-#[derive(uniffi::Object)]
+#[derive(Debug, uniffi::Object)]
 pub struct Reply {
     record: ReplyRecord,
 }

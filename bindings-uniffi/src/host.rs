@@ -1,39 +1,29 @@
 //! Host objects: each call is an asynchronous function of the host's that sends items to an answer and returns, or throws.
 
-use std::{
-    pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{pin::Pin, sync::Arc};
 
 use async_trait::async_trait;
 use voice_bridge::{
-    from_host,
-    host::{self, LlmAdaptor, Pcm, Responder, StoreAdaptor, SttAdaptor, Transcript, TtsAdaptor},
+    host::{self, Answer, LlmAdaptor, Pcm, Responder, StoreAdaptor, SttAdaptor, Transcript, TtsAdaptor},
     runtime,
 };
 
 use crate::{error::HostFailure, from_bytes, to_bytes};
 
-/// An answer until it ends: a host may keep its side for longer.
-type Slot<T> = Arc<Mutex<Option<Responder<T>>>>;
-
-fn locked<T>(slot: &Mutex<Option<Responder<T>>>) -> MutexGuard<'_, Option<Responder<T>>> {
-    slot.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 macro_rules! answers {
-    ($($(#[$doc:meta])* $name:ident of $item:ty, $send:ident($($argument:ident: $kind:ty),*) => $made:expr;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident, $send:ident($($argument:ident: $kind:ty => $made:expr),*);)*) => {$(
         $(#[$doc])*
         #[derive(uniffi::Object)]
         pub struct $name {
-            slot: Slot<$item>,
+            answer: Arc<Answer>,
         }
 
         #[uniffi::export]
         impl $name {
             /// Hands over one item. `false`: nobody wants it any more, so the host should stop.
-            pub fn $send(&self, $($argument: $kind),*) -> bool {
-                locked(&self.slot).as_ref().is_some_and(|answer| answer.send($made))
+            pub fn send(&self, $($argument: $kind),*) -> bool {
+                // Each role has a type of its own: what is sent always fits.
+                self.answer.$send($($made),*).unwrap_or(false)
             }
         }
     )*};
@@ -41,17 +31,11 @@ macro_rules! answers {
 
 answers! {
     /// Where a recogniser's transcripts go.
-    TranscriptAnswer of Transcript, send(text: String, is_final: bool, language: Option<String>) => {
-        let transcript = if is_final { Transcript::last(text) } else { Transcript::interim(text) };
-        match language {
-            Some(language) => transcript.with_language(language),
-            None => transcript,
-        }
-    };
+    TranscriptAnswer, send_transcript(text: String => text, is_final: bool => is_final, language: Option<String> => language);
     /// Where a language model's text goes.
-    TextAnswer of String, send(text: String) => text;
+    TextAnswer, send_text(text: String => text);
     /// Where a voice's sound goes: mono, 16 bits, little-endian.
-    AudioAnswer of Pcm, send(pcm: Vec<u8>, sample_rate: u32) => Pcm::new(from_bytes(&pcm), sample_rate);
+    AudioAnswer, send_audio(pcm: Vec<u8> => from_bytes(&pcm), sample_rate: u32 => sample_rate);
 }
 
 /// A recogniser of the host.
@@ -132,15 +116,16 @@ pub struct StoreHost {
     pub host: Arc<dyn HostStore>,
 }
 
-/// Host objects that take part; what is `None` comes from the config.
+/// Host objects that take part: in the config `host/0` and so on, by their number in their role. Objects that it does not name
+/// stand in place of what it says.
 #[derive(uniffi::Record)]
 pub struct Hosts {
     /// Speech to text.
-    pub stt: Option<SttHost>,
-    /// The language model.
-    pub llm: Option<LlmHost>,
+    pub stt: Vec<SttHost>,
+    /// Language models.
+    pub llm: Vec<LlmHost>,
     /// Text to speech.
-    pub tts: Option<TtsHost>,
+    pub tts: Vec<TtsHost>,
     /// Where conversations are kept.
     pub store: Option<StoreHost>,
 }
@@ -148,9 +133,9 @@ pub struct Hosts {
 impl From<Hosts> for voice_bridge::Hosts {
     fn from(hosts: Hosts) -> Self {
         Self {
-            stt: hosts.stt.map(|h| Arc::new(SttAdaptor(h.name, Foreign(h.host))) as _),
-            llm: hosts.llm.map(|h| Arc::new(LlmAdaptor(h.name, Foreign(h.host))) as _),
-            tts: hosts.tts.map(|h| Arc::new(TtsAdaptor(h.name, Foreign(h.host))) as _),
+            stt: hosts.stt.into_iter().map(|h| Arc::new(SttAdaptor(h.name, Foreign(h.host))) as _).collect(),
+            llm: hosts.llm.into_iter().map(|h| Arc::new(LlmAdaptor(h.name, Foreign(h.host))) as _).collect(),
+            tts: hosts.tts.into_iter().map(|h| Arc::new(TtsAdaptor(h.name, Foreign(h.host))) as _).collect(),
             store: hosts.store.map(|h| Arc::new(StoreAdaptor(h.name, Foreign(h.host))) as _),
         }
     }
@@ -162,22 +147,21 @@ struct Foreign<H: ?Sized>(Arc<H>);
 type Work = Pin<Box<dyn Future<Output = Result<(), HostFailure>> + Send>>;
 
 /// Runs a host's function until it returns or nobody wants its answer: dropping its future cancels the host's task.
-fn run<T: Send + 'static>(answer: Responder<T>, work: impl FnOnce(Slot<T>) -> Work) {
+fn run(answer: impl Into<Answer>, work: impl FnOnce(Arc<Answer>) -> Work) {
+    let answer: Arc<Answer> = Arc::new(answer.into());
+    // Without threads the answer is dropped, and its asker learns that none came.
     let Ok(handle) = runtime::handle() else { return };
-    let gone = answer.cancellation();
-    let slot = Arc::new(Mutex::new(Some(answer)));
-    let work = work(Arc::clone(&slot));
+    let work = work(Arc::clone(&answer));
     handle.spawn(async move {
         let outcome = tokio::select! {
             biased;
-            () = gone.cancelled() => Ok(()),
+            () = answer.cancellation().cancelled_owned() => Ok(()),
             outcome = work => outcome,
         };
-        let Some(answer) = locked(&slot).take() else { return };
         match outcome {
             Ok(()) => answer.finish(),
             Err(HostFailure::Failed { code, detail, retryable, retry_after_ms }) => {
-                answer.fail(from_host(code.as_deref(), &detail, retryable, retry_after_ms));
+                answer.fail(code.as_deref(), &detail, retryable, retry_after_ms)
             }
         }
     });
@@ -186,11 +170,9 @@ fn run<T: Send + 'static>(answer: Responder<T>, work: impl FnOnce(Slot<T>) -> Wo
 impl host::HostStt for Foreign<dyn HostStt> {
     fn transcribe(&self, samples: Arc<[i16]>, language: Option<String>, answer: Responder<Transcript>) {
         let host = Arc::clone(&self.0);
-        run(answer, |slot| {
-            Box::pin(async move {
-                let answer = Arc::new(TranscriptAnswer { slot });
-                host.transcribe(to_bytes(&samples), language, answer).await
-            })
+        run(answer, |answer| {
+            let answer = Arc::new(TranscriptAnswer { answer });
+            Box::pin(async move { host.transcribe(to_bytes(&samples), language, answer).await })
         });
     }
 }
@@ -198,15 +180,19 @@ impl host::HostStt for Foreign<dyn HostStt> {
 impl host::HostLlm for Foreign<dyn HostLlm> {
     fn generate(&self, request_json: String, answer: Responder<String>) {
         let host = Arc::clone(&self.0);
-        run(answer, |slot| Box::pin(async move { host.generate(request_json, Arc::new(TextAnswer { slot })).await }));
+        run(answer, |answer| {
+            let answer = Arc::new(TextAnswer { answer });
+            Box::pin(async move { host.generate(request_json, answer).await })
+        });
     }
 }
 
 impl host::HostTts for Foreign<dyn HostTts> {
     fn synthesize(&self, text: String, language: Option<String>, answer: Responder<Pcm>) {
         let host = Arc::clone(&self.0);
-        run(answer, |slot| {
-            Box::pin(async move { host.synthesize(text, language, Arc::new(AudioAnswer { slot })).await })
+        run(answer, |answer| {
+            let answer = Arc::new(AudioAnswer { answer });
+            Box::pin(async move { host.synthesize(text, language, answer).await })
         });
     }
 }
@@ -214,10 +200,11 @@ impl host::HostTts for Foreign<dyn HostTts> {
 impl host::HostStore for Foreign<dyn HostStore> {
     fn call(&self, method: &'static str, arguments_json: String, answer: Responder<String>) {
         let host = Arc::clone(&self.0);
-        run(answer, |slot| {
+        run(answer, |answer| {
             Box::pin(async move {
-                let answer = host.call(method.to_owned(), arguments_json).await?;
-                locked(&slot).as_ref().map(|slot| slot.send(answer));
+                let json = host.call(method.to_owned(), arguments_json).await?;
+                // A store's answer is text, so it fits; that nobody wants it any more is all right.
+                let _sent = answer.send_text(json);
                 Ok(())
             })
         });

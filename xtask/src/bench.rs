@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::{project::Project, setup};
+use crate::{overhead, project::Project, setup};
 
 /// What the usual Python ways of reading audio need, to be measured beside ours.
 const INGEST_PEERS: &[&str] = &["av", "soundfile", "soxr", "numpy"];
@@ -16,6 +16,9 @@ pub fn run(arguments: &[String]) -> Result<bool> {
         Some((name, rest)) if names.contains(name) => (name, rest),
         _ => bail!("say what to measure: {}", names.join(", ")),
     };
+    if name == "overhead" {
+        return overhead::run(&project);
+    }
     let mut build = project.cargo(&["build", "--profile", "dist", "-p", "voice-bench", "--bin", name]);
     if name != "local_turn" {
         // An app that links no more than it uses, so that memory is told without local models.

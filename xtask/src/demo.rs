@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::{
     project::Project,
-    run::{Show, answer, last_lines, run as run_program},
+    run::{Show, last_lines, run as run_program, without_network},
     setup, words,
 };
 
@@ -141,15 +141,8 @@ fn arguments(question: &Path, answer: &Path) -> Vec<PathBuf> {
 
 /// The same turn with the loopback and every other interface gone.
 fn offline(project: &Project, program: &Path, question: &Path, folder: &Path) -> Result<Turn> {
-    let root = answer(project.command("id").arg("-u")).is_some_and(|id| id == "0");
-    let flags = if root { "-n" } else { "-rn" };
-    let interfaces = answer(project.command("unshare").args([flags, "cat", "/proc/net/dev"]))
-        .context("unshare cannot make a network namespace here")?;
-    if let Some(line) = interfaces.lines().skip(2).find(|line| !line.trim_start().starts_with("lo:")) {
-        bail!("the namespace has an interface: {line}");
-    }
-    let mut command = project.command("unshare");
-    command.arg(flags).arg(program).args(arguments(question, &folder.join("offline.wav")));
+    let mut command = without_network(project)?;
+    command.arg(program).args(arguments(question, &folder.join("offline.wav")));
     converse(project, command, folder, "offline")
 }
 

@@ -1,10 +1,13 @@
-//! The project's own commands: `cargo xtask test | demo | bench | arch`.
+//! The project's own commands: `cargo xtask test | demo | bench | gen | verify | dist | arch`.
 
 mod arch;
 mod bench;
 mod counts;
 mod demo;
+mod dist;
+mod generate;
 mod metadata;
+mod overhead;
 mod project;
 mod run;
 mod setup;
@@ -16,8 +19,12 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 cargo xtask test [STEP…]        set up what is missing, then check and test everything (or only the steps named)
 cargo xtask demo                answer a recording of a human voice, offline, and hold the figures against their bars
-cargo xtask bench ingest|turn|store [ARGUMENT…]
-                                measure, in release mode
+cargo xtask bench ingest|turn|store|overhead [ARGUMENT…]
+                                measure, in release mode; overhead: what the bindings add to a turn
+cargo xtask dist [python|node]  build the packages as they are published, and hold them against their bars
+cargo xtask gen [parity]        write what is made from the library: native layers, config types, C header, npm packages of platforms;
+                                parity: the table of scenarios, from the last test run
+cargo xtask verify              show what of that is not current
 cargo xtask arch                draw the rooms and check the rules of the sources";
 
 fn main() -> ExitCode {
@@ -30,7 +37,10 @@ fn main() -> ExitCode {
         "test" => test::run(rest),
         "demo" => demo::run(),
         "bench" => bench::run(rest),
+        "dist" => dist::run(rest),
         "arch" => arch::run(),
+        "gen" => generate::write(&project::Project::here(), rest),
+        "verify" => generate::verify(&project::Project::here()),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");
             return ExitCode::SUCCESS;

@@ -9,7 +9,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+
+use crate::project::Project;
 
 const POLL: Duration = Duration::from_millis(20);
 /// How often a long step says that it is still at work.
@@ -89,6 +91,30 @@ pub fn run(command: &mut Command, log: &Path, limit: Duration, show: Show) -> Re
 pub fn answer(command: &mut Command) -> Option<String> {
     let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// What a program prints; an error with its own words when it fails.
+pub fn output(command: &mut Command) -> Result<String> {
+    let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot start {}", shown(command)))?;
+    if !output.status.success() {
+        let said = [output.stdout, output.stderr].concat();
+        bail!("{}: {}\n{}", shown(command), output.status, last_lines(&String::from_utf8_lossy(&said), 40));
+    }
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+/// The beginning of a command that runs where the loopback and every other interface are gone.
+pub fn without_network(project: &Project) -> Result<Command> {
+    let root = answer(project.command("id").arg("-u")).is_some_and(|id| id == "0");
+    let flags = if root { "-n" } else { "-rn" };
+    let interfaces = answer(project.command("unshare").args([flags, "cat", "/proc/net/dev"]))
+        .context("unshare cannot make a network namespace here")?;
+    if let Some(line) = interfaces.lines().skip(2).find(|line| !line.trim_start().starts_with("lo:")) {
+        bail!("the namespace has an interface: {line}");
+    }
+    let mut command = project.command("unshare");
+    command.arg(flags);
+    Ok(command)
 }
 
 /// A command as one would type it.

@@ -97,12 +97,13 @@ __all__ = [
 
 
 def _shut_down() -> None:
-    from . import _host, _native
+    from . import _courier, _host, _native
 
-    # After this, no thread of the library asks for the interpreter.
-    _host.stop()
+    # In this order: nothing new is asked of Python, what was asked is over, what runs on the own loop is ended.
     _native.set_log_sink("error", None)
     _native.shutdown()
+    _courier.stop()
+    _host.stop()
 
 
 import atexit as _atexit  # noqa: E402

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple, Type, Union
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Tuple, Type, Union
 
 from . import _audio, _host, _logging
 from ._errors import InvalidRequestError, ValidationError
@@ -54,17 +54,16 @@ class Core:
     ) -> None:
         document = _document(config)
         document.update({name: value for name, value in given.items() if value is not None})
-        self._targets: Dict[str, object] = {}
+        self._targets: Dict[str, List[object]] = {role: [] for role, _, _ in _ROLES}
         for role, method, _ in _ROLES:
             value = document.get(role)
-            if value is None or isinstance(value, (str, Mapping, list, tuple)):
-                continue
-            if not callable(getattr(value, method, None)):
-                raise ValidationError(
-                    f"{role}: {type(value).__name__} has no method {method}; a name as in 'provider/model' or an object with "
-                    f"{method}() is accepted"
-                )
-            self._targets[role] = document.pop(role)
+            if isinstance(value, (list, tuple)) and role != "storage":
+                document[role] = [self._placed(f"{role}[{at}]", role, method, one) for at, one in enumerate(value)]
+            elif value is not None:
+                document[role] = self._placed(role, role, method, value)
+        if self._targets["storage"]:
+            # There is only one, so it needs no name.
+            del document["storage"]
         try:
             self._config = json.dumps(document)
         except (TypeError, ValueError) as error:
@@ -73,6 +72,18 @@ class Core:
         self._made: Optional[Tuple[int, Pending[Agent]]] = None
         self._closed = False
 
+    def _placed(self, path: str, role: str, method: str, value: object) -> object:
+        """What stands for `value` in the document: a host object by its number."""
+        if value is None or isinstance(value, (str, Mapping)):
+            return value
+        if not callable(getattr(value, method, None)):
+            raise ValidationError(
+                f"{path}: {type(value).__name__} has no method {method}; a name as in 'provider/model' or an object with "
+                f"{method}() is accepted"
+            )
+        self._targets[role].append(value)
+        return f"host/{len(self._targets[role]) - 1}"
+
     def making(self, loop: Optional[asyncio.AbstractEventLoop]) -> Pending[Agent]:
         """The native agent under way; `async` methods of host objects run on `loop`."""
         if self._closed:
@@ -80,12 +91,9 @@ class Core:
         process = os.getpid()
         if self._made is None or self._made[0] != process:
             _logging.log_level(self._level)
-            hosts = {
-                role: adaptor(self._targets[role], loop) for role, _, adaptor in _ROLES if role in self._targets
-            }
-            making = Agent.build(
-                self._config, hosts.get("stt"), hosts.get("llm"), hosts.get("tts"), hosts.get("storage")
-            )
+            hosts = {role: [adaptor(target, loop) for target in self._targets[role]] for role, _, adaptor in _ROLES}
+            store = next(iter(hosts["storage"]), None)
+            making = Agent.build(self._config, hosts["stt"], hosts["llm"], hosts["tts"], store)
             self._made = (process, making)
         return self._made[1]
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Any, ClassVar, Dict, Optional, Tuple, Type
+from typing import TYPE_CHECKING, Any, ClassVar, Dict, Optional, Tuple, Type
+
+if TYPE_CHECKING:
+    from ._native import Reply as NativeReply
+    from ._types import Reply
 
 
 class VoiceError(Exception):
@@ -40,6 +44,8 @@ class VoiceError(Exception):
     """The provider that failed, for example ``openai/gpt-transcribe``."""
     retry_after: Optional[float]
     """How long to wait before calling again, in seconds, when somebody said so."""
+    reply: Optional[Reply]
+    """What had been said before the failure: there when saving the turn failed."""
 
     def __init__(
         self, message: str = "failed", *, retryable: Optional[bool] = None, retry_after: Optional[float] = None
@@ -50,6 +56,7 @@ class VoiceError(Exception):
         self.stage = None
         self.provider = None
         self.retry_after = retry_after
+        self.reply = None
         self._retryable = retryable
 
     @property
@@ -61,8 +68,8 @@ class VoiceError(Exception):
         return self.message
 
     def __reduce__(self) -> Tuple[Any, ...]:
-        # Exceptions cross process pools.
-        return (type(self), (self.message,), self.__dict__.copy())
+        # Exceptions cross process pools; a reply is bound to its process.
+        return (type(self), (self.message,), {**self.__dict__, "reply": None})
 
 
 class ValidationError(VoiceError, ValueError):
@@ -163,6 +170,11 @@ def from_fields(fields: Dict[str, Any]) -> VoiceError:
     return error
 
 
-def from_record(record: str) -> VoiceError:
-    """The exception for a record of the native half, as JSON."""
-    return from_fields(json.loads(record))
+def from_record(record: str, reply: Optional[NativeReply] = None) -> VoiceError:
+    """The exception for a record of the native half, as JSON, and the reply that goes with it."""
+    error = from_fields(json.loads(record))
+    if reply is not None:
+        from . import _types
+
+        error.reply = _types.reply(reply)
+    return error

@@ -29,6 +29,7 @@ from typing import (
     Union,
 )
 
+from . import _courier
 from ._audio import Audio
 from ._errors import VoiceError
 from ._types import AudioChunk, GenerateRequest, PromptMessage, SynthesisRequest, TranscribeRequest, Transcript
@@ -310,7 +311,7 @@ class _Adaptor:
             for task in started:
                 task.cancel()
 
-        answer.on_cancel(lambda: loop.call_soon_threadsafe(cancel))
+        answer.on_cancel(lambda: _courier.soon(loop, cancel))
 
     async def _iterate(self, answer: Responder, items: Any) -> None:
         try:

@@ -1,5 +1,5 @@
 import os
-from typing import Callable, Generic, List, Optional, Tuple, TypeVar, Union, final
+from typing import Any, Callable, Generic, List, Optional, Sequence, Tuple, TypeVar, Union, final
 
 from ._host import _Adaptor
 
@@ -30,10 +30,10 @@ class Agent:
     @staticmethod
     def build(
         config_json: str,
-        stt: Optional[_Adaptor] = None,
-        llm: Optional[_Adaptor] = None,
-        tts: Optional[_Adaptor] = None,
-        store: Optional[_Adaptor] = None,
+        stt: Sequence[_Adaptor],
+        llm: Sequence[_Adaptor],
+        tts: Sequence[_Adaptor],
+        store: Optional[_Adaptor],
     ) -> Pending[Agent]: ...
     def turn(
         self,
@@ -84,6 +84,11 @@ class Responder:
         retry_after_ms: Optional[int] = None,
     ) -> None: ...
 
+@final
+class Errands:
+    def take(self) -> Optional[List[Tuple[Callable[..., object], Tuple[Any, ...]]]]: ...
+
+def close_couriers() -> None: ...
 def error_codes() -> List[Tuple[str, int]]: ...
 def config_schema() -> bytes: ...
 def set_log_sink(level: str, sink: Optional[Callable[[str, str, str, str], object]] = None) -> None: ...

@@ -6,7 +6,7 @@ import json
 import os
 from collections import deque
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Callable, Deque, Dict, Iterator, Mapping, Optional, Type, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Callable, Deque, Dict, Iterator, Mapping, Optional, Sequence, Type, TypeVar, Union
 
 from . import _types
 from ._core import Core, Request
@@ -165,8 +165,8 @@ class VoiceAgent:
         The config document as a mapping, or the path of a ``.json`` or ``.toml`` file. The parameters below have the same names
         as its keys, and win over it.
     stt, llm, tts
-        Who hears, thinks and speaks: ``"provider/model"``; a mapping that says more; a list of these, tried in order; or
-        an object of your own (`SpeechToText`, `LanguageModel`, `TextToSpeech`). Default: local models.
+        Who hears, thinks and speaks: ``"provider/model"``; a mapping that says more; an object of your own (`SpeechToText`,
+        `LanguageModel`, `TextToSpeech`); or a list of these, tried in order. Default: local models.
     storage
         Where conversations are kept: ``"sqlite:PATH"``, ``"memory"``, or an object of your own (`ConversationStore`). Default: an
         SQLite file in the user's data folder.
@@ -188,9 +188,9 @@ class VoiceAgent:
         self,
         config: Union[None, str, os.PathLike[str], Config] = None,
         *,
-        stt: Union[None, str, Provider, list[Union[str, Provider]], SpeechToText] = None,
-        llm: Union[None, str, Provider, list[Union[str, Provider]], LanguageModel] = None,
-        tts: Union[None, str, Provider, list[Union[str, Provider]], TextToSpeech] = None,
+        stt: Union[None, str, Provider, SpeechToText, Sequence[Union[str, Provider, SpeechToText]]] = None,
+        llm: Union[None, str, Provider, LanguageModel, Sequence[Union[str, Provider, LanguageModel]]] = None,
+        tts: Union[None, str, Provider, TextToSpeech, Sequence[Union[str, Provider, TextToSpeech]]] = None,
         storage: Union[None, str, ConversationStore] = None,
         assistant: Optional[Assistant] = None,
         limits: Optional[Limits] = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from . import _host
+from . import _courier, _host
 from ._errors import InvalidRequestError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ async def awaited(pending: Pending[T], *, shared: bool = False) -> T:
         if not ended.done():
             ended.set_result(None)
 
-    pending.on_done(lambda: loop.call_soon_threadsafe(end))
+    pending.on_done(lambda: _courier.soon(loop, end))
     try:
         await ended
     except asyncio.CancelledError:

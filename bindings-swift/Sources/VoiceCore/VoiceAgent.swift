@@ -19,7 +19,8 @@ public final class VoiceAgent: Sendable {
 
     /// An agent as a config document (JSON) and your own objects say; what is left out has a sensible default.
     ///
-    /// - Parameter config: the same document in every language.
+    /// - Parameter config: the same document in every language. In a list of providers `"host/0"` is your own object of that role, to
+    ///   be tried in that place; an object that the config does not name stands in place of what it says.
     /// - Throws: ``VoiceError`` of code `invalidRequest`, naming the path of what is wrong in the config.
     public init(
         config: String = "{}",
@@ -29,13 +30,29 @@ public final class VoiceAgent: Sendable {
         store: (any ConversationStore)? = nil
     ) async throws {
         let hosts = Hosts(
-            stt: stt.map { SttHost(name: $0.name, host: SttBridge($0)) },
-            llm: llm.map { LlmHost(name: $0.name, host: LlmBridge($0)) },
-            tts: tts.map { TtsHost(name: $0.name, host: TtsBridge($0)) },
+            stt: stt.map { [SttHost(name: $0.name, host: SttBridge($0))] } ?? [],
+            llm: llm.map { [LlmHost(name: $0.name, host: LlmBridge($0))] } ?? [],
+            tts: tts.map { [TtsHost(name: $0.name, host: TtsBridge($0))] } ?? [],
             store: store.map { StoreHost(name: $0.name, host: StoreBridge($0)) }
         )
         native = try await awaited { try await Agent.build(configJson: config, hosts: hosts) }
         sessions = Sessions(native)
+    }
+
+    /// The same with a typed config.
+    ///
+    /// ```swift
+    /// try await VoiceAgent(AgentConfig(llm: [.host, .named("openai/gpt-6-luna")]), llm: mine)
+    /// ```
+    public convenience init(
+        _ config: AgentConfig,
+        stt: (any SpeechToText)? = nil,
+        llm: (any LanguageModel)? = nil,
+        tts: (any TextToSpeech)? = nil,
+        store: (any ConversationStore)? = nil
+    ) async throws {
+        let json = String(decoding: try JSONEncoder().encode(config), as: UTF8.self)
+        try await self.init(config: json, stt: stt, llm: llm, tts: tts, store: store)
     }
 
     /// An agent that runs offline with local models and keeps conversations in an SQLite file in the user's data folder.
@@ -98,4 +115,15 @@ public final class VoiceAgent: Sendable {
 
     /// The version of the library, the same in every language.
     public static var version: String { VoiceCoreNative.version() }
+}
+
+extension ProviderConfig {
+    /// A provider by its name in the config, as in `openai/gpt-transcribe`.
+    public static func named(_ name: String) -> ProviderConfig {
+        let parts = name.split(separator: "/", maxSplits: 1).map(String.init)
+        return ProviderConfig(provider: parts.first ?? "", model: parts.count > 1 ? parts[1] : nil)
+    }
+
+    /// In a list of providers, your own object of that role.
+    public static var host: ProviderConfig { ProviderConfig(provider: "host") }
 }

@@ -49,6 +49,10 @@ public struct VoiceError: Error, Sendable, LocalizedError, CustomStringConvertib
     public let provider: String?
     /// The HTTP status with which a web host should answer.
     public let httpStatus: Int
+    /// What had been said before the failure: there when saving the turn failed.
+    public var reply: Reply? { spoken.map(Reply.init) }
+    // Not a `Reply`, which itself may hold an error.
+    private let spoken: VoiceCoreNative.Reply?
 
     init(_ details: ErrorDetails) {
         code = Code(rawValue: details.code) ?? .internal
@@ -59,6 +63,7 @@ public struct VoiceError: Error, Sendable, LocalizedError, CustomStringConvertib
         retryAfter = details.retryAfterMs.map { Duration.milliseconds(Int64(clamping: $0)) }
         provider = details.provider
         httpStatus = Int(details.httpStatus)
+        spoken = details.reply
     }
 
     public var errorDescription: String? { message }

@@ -292,7 +292,7 @@ private func value(_ error: any Error) -> JSONValue {
         "code": .string(error.code.rawValue), "kind": .string(error.kind), "stage": .text(error.stage),
         "message": .string(error.message), "retryable": .bool(error.retryable), "provider": .text(error.provider),
         "retry_after_ms": error.retryAfter.map { JSONValue.number(Double($0.milliseconds)) } ?? .null,
-        "http_status": .number(Double(error.httpStatus)),
+        "http_status": .number(Double(error.httpStatus)), "reply": error.reply.map { value($0) } ?? .null,
     ]
 }
 

@@ -1,4 +1,4 @@
-//! Writes the Kotlin and Swift sources of the native layer: see `bindings-uniffi/generate.sh`.
+//! Writes the Kotlin and Swift sources of the native layer: started by `cargo xtask gen`.
 
 fn main() {
     uniffi::uniffi_bindgen_main();

@@ -27,7 +27,7 @@ const MOST_MEMORY: usize = 200 << 20;
 /// Larger files only take longer; their headers are those of the smaller ones.
 const LARGEST: u64 = 400_000;
 
-fn timed(audio: &Audio) -> (std::thread::Result<bool>, Duration) {
+fn timed(audio: &Audio) -> (thread::Result<bool>, Duration) {
     let begun = Instant::now();
     let result = std::panic::catch_unwind(|| prepare(audio, &AudioLimits::default()).is_ok());
     (result, begun.elapsed())

@@ -248,14 +248,12 @@ impl AgentBuilder {
                 max_tool_rounds: assistant.max_tool_rounds,
                 filler: Some(assistant.filler.trim()).filter(|words| !words.is_empty()).map(Into::into),
                 filler_after: Duration::from_millis(assistant.filler_after_ms),
-                live: config.live,
-                first_message: assistant.first_message,
             },
             locks: crate::turn::SessionLocks::default(),
             saving: crate::turn::Saving::default(),
         };
         engine.tools = engine.toolbox(self.tools)?;
-        let agent = VoiceAgent::from_engine(engine);
+        let agent = VoiceAgent::from_engine(engine, config.live, assistant.first_message);
         if self.warm_up.unwrap_or(config.warm_up) {
             agent.warm_up().await?;
         }

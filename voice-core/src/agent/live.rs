@@ -127,7 +127,7 @@ impl Live {
         let engine = self.agent.engine()?;
         let tools = engine.toolbox(self.tools)?;
         let setup = LiveSetup {
-            config: self.config.unwrap_or_else(|| engine.settings.live.clone()),
+            config: self.config.unwrap_or_else(|| self.agent.inner.live.clone()),
             session: self.session,
             user: self.user,
             language: self.language,
@@ -135,7 +135,7 @@ impl Live {
             input_channels: self.input_channels,
             output_rate: self.output_rate,
             speak: self.speak,
-            first_message: self.first_message.or_else(|| engine.settings.first_message.clone()),
+            first_message: self.first_message.or_else(|| self.agent.inner.first_message.clone()),
             vad: self.vad,
             tools,
             cancel: self.agent.cancel_token().child_token(),

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     audio::Audio,
-    config::Config,
+    config::{Config, LiveConfig},
     error::{Error, ErrorKind, Result},
     layer::{LlmService, Stack, SttService, TtsService},
     turn::{Engine, TurnInput},
@@ -53,6 +53,9 @@ pub struct VoiceAgent {
 
 struct Inner {
     engine: Arc<Engine>,
+    /// What live sessions are started with when nothing else is said.
+    live: LiveConfig,
+    first_message: Option<String>,
     closed: AtomicBool,
     /// Cancels every turn when the agent closes.
     cancel: CancellationToken,
@@ -83,11 +86,13 @@ impl VoiceAgent {
         AgentBuilder::default()
     }
 
-    pub(crate) fn from_engine(engine: Engine) -> Self {
+    pub(crate) fn from_engine(engine: Engine, live: LiveConfig, first_message: Option<String>) -> Self {
         let cancel = CancellationToken::new();
         let guard = cancel.clone().drop_guard();
         Self {
             inner: Arc::new(Inner {
+                live,
+                first_message,
                 engine: Arc::new(engine),
                 closed: AtomicBool::new(false),
                 cancel,

@@ -78,7 +78,7 @@ pub(crate) async fn start(engine: Arc<Engine>, setup: LiveSetup) -> Result<LiveS
     let channels = setup.input_channels as usize;
     check_shape(setup.input_rate, channels)?;
     check_shape(setup.output_rate, 1)?;
-    let (stored, guard, is_new) = engine.admit(setup.session, setup.user.clone()).await?;
+    let (stored, guard, _is_new) = engine.admit(setup.session, setup.user.clone()).await?;
     drop(guard);
     let (command_sender, commands) = mpsc::channel(COMMANDS);
     let (event_sender, events) = mpsc::channel(EVENTS);
@@ -92,7 +92,7 @@ pub(crate) async fn start(engine: Arc<Engine>, setup: LiveSetup) -> Result<LiveS
         events: Mutex::new(events),
         _stop: stop,
     };
-    tokio::spawn(Driver::new(engine, setup, stored, is_new, event_sender).run(commands));
+    tokio::spawn(Driver::new(engine, setup, stored, event_sender).run(commands));
     Ok(session)
 }
 
@@ -235,6 +235,11 @@ impl LiveSession {
     /// Cancel safe: nothing is lost when the future is dropped.
     pub async fn next(&self) -> Option<LiveEvent> {
         self.events.lock().await.recv().await
+    }
+
+    /// The next event if it is there already; `None`: not yet, or no more.
+    pub fn try_next(&self) -> Option<LiveEvent> {
+        self.events.try_lock().ok()?.try_recv().ok()
     }
 
     /// Ends the session: what is being said is stopped, what was heard is stored, and everything is let go of.

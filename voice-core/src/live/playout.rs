@@ -239,17 +239,15 @@ impl Playout {
         // A piece that is still coming is at least as long as its words take.
         let come = piece.samples as f64;
         let whole = if self.is_whole(piece) { come } else { self.likely_samples(piece).max(come) };
-        let share = (heard as f64 / whole.max(1.0)).min(1.0);
-        let count = piece.words.chars().count();
-        let spoken = (share * count as f64) as usize;
+        // A word counts once it and the space after it were heard; a piece ends with a pause as long as a space.
+        let count = piece.words.chars().count() + 1;
+        let spoken = (heard as f64 / whole.max(1.0) * count as f64) as usize;
         if spoken >= count {
             return &piece.words;
         }
-        let end = piece.words.char_indices().nth(spoken).map_or(piece.words.len(), |(at, _)| at);
-        let text = &piece.words[..end];
-        // A word that was begun was not heard.
-        let ends_a_word = piece.words[end..].chars().next().is_none_or(char::is_whitespace);
-        if ends_a_word { text } else { text.rfind(char::is_whitespace).map_or("", |at| &text[..at]) }
+        let before = piece.words.char_indices().take(spoken);
+        let end = before.filter(|(_, c)| c.is_whitespace()).last().map_or(0, |(at, _)| at);
+        &piece.words[..end]
     }
 
     /// Forgets all that is waiting and every word; returns whether something was given out that may not be heard yet.

@@ -154,11 +154,9 @@ impl Production {
 
     /// The next thing that comes of it. Pending for ever once it is complete.
     pub(super) async fn next(&mut self) -> Progress {
-        if let Some(event) = self.events.recv().await {
-            // The stream has no end of its own here: an error comes with the outcome.
-            if let Ok(event) = event {
-                return Progress::Event(event);
-            }
+        // The stream has no end of its own here: an error comes with the outcome.
+        if let Some(Ok(event)) = self.events.recv().await {
+            return Progress::Event(event);
         }
         let Some(task) = &mut self.task else { return std::future::pending().await };
         let (outcome, guard) = match task.await {

@@ -1,6 +1,6 @@
 //! The task of a live session: takes what the host pushes and what the providers give, and does what turn taking says.
 
-use std::{collections::VecDeque, future::Future, sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{mpsc, oneshot},
@@ -102,7 +102,6 @@ impl Driver {
         engine: Arc<Engine>,
         setup: LiveSetup,
         session: Session,
-        _is_new: bool,
         events: mpsc::Sender<LiveEvent>,
     ) -> Self {
         let detects = setup.config.turn_detection == TurnDetection::Automatic;
@@ -183,7 +182,6 @@ impl Driver {
         commands: &mut mpsc::Receiver<Command>,
     ) -> (EndReason, Option<oneshot::Sender<LiveSummary>>) {
         loop {
-            self.say_what_waits();
             self.give_out();
             if self.deaf {
                 return (EndReason::NobodyListens, None);
@@ -191,6 +189,7 @@ impl Driver {
             if let Some(reason) = self.mind_the_time() {
                 return (reason, None);
             }
+            self.say_what_waits();
             let wake = self.next_wake().map(|at| self.started + at);
             let takes = self.production.as_ref().is_some_and(Production::takes) && !self.is_far_ahead();
             let production = &mut self.production;
@@ -238,7 +237,7 @@ impl Driver {
                 self.let_through();
             }
             Action::Discard => self.production = None,
-            Action::Retract => self.stop_speaking(),
+            Action::Retract => self.take_back(),
             Action::Hold => {
                 if let Some(production) = &mut self.production {
                     production.held = true;
@@ -513,11 +512,9 @@ async fn progress(production: &mut Option<Production>) -> Progress {
     }
 }
 
-fn at(wake: Option<Instant>) -> impl Future<Output = ()> {
-    async move {
-        match wake {
-            Some(wake) => tokio::time::sleep_until(wake).await,
-            None => std::future::pending().await,
-        }
+async fn at(wake: Option<Instant>) {
+    match wake {
+        Some(wake) => tokio::time::sleep_until(wake).await,
+        None => std::future::pending().await,
     }
 }

@@ -73,13 +73,12 @@ impl Driver {
         }
         let Some(ToSay { kind, text, interruptible }) = self.to_say.pop_front() else { return };
         // A prepared answer waits no longer: it is made anew when it is wanted.
-        self.production = None;
-        self.tell(Input::AgentDone);
         let mut production = self.produce(kind, None, Some(text));
         production.interruptible = interruptible;
         let turn_id = production.turn_id;
         self.production = Some(production);
         self.emit(LiveEvent::TurnStarted { turn_id, kind });
+        self.tell(Input::AgentSpeaking { interruptible });
     }
 
     pub(super) fn on_progress(&mut self, progress: Progress) {
@@ -155,15 +154,25 @@ impl Driver {
 
     /// When sound is due, or the speech will have been heard.
     pub(super) fn next_sound(&self) -> Option<Duration> {
+        if self.is_held_back() {
+            return None;
+        }
         let due = self.playout.due(self.lead());
         // A host that takes nothing is asked again.
         let due = if self.host_has_room() { due } else { due.map(|_| self.now() + Duration::from_millis(20)) };
-        let complete = self.production.as_ref().is_some_and(|p| p.outcome.is_some() && !p.is_gated());
+        let complete = self.production.as_ref().is_some_and(|p| p.outcome.is_some());
         due.or_else(|| if complete { self.playout.heard_all_at() } else { None })
+    }
+
+    fn is_held_back(&self) -> bool {
+        self.production.as_ref().is_some_and(Production::is_gated)
     }
 
     /// Gives out the sound that is due, and closes the books on speech that was heard to its end.
     pub(super) fn give_out(&mut self) {
+        if self.is_held_back() {
+            return;
+        }
         let frame = Some(self.config.output.frame_ms).filter(|ms| *ms > 0).map(|ms| Duration::from_millis(ms.into()));
         let lead = self.lead();
         while let now = self.now()
@@ -180,7 +189,7 @@ impl Driver {
             self.emit(LiveEvent::Audio(pcm));
             self.forget_heard(now);
         }
-        let is_over = self.production.as_ref().is_some_and(|p| p.outcome.is_some() && !p.is_gated())
+        let is_over = self.production.as_ref().is_some_and(|p| p.outcome.is_some())
             && self.playout.heard_all_at().is_some_and(|at| at <= self.now());
         if is_over && let Some(production) = self.production.take() {
             self.on_spoken(production);
@@ -192,9 +201,11 @@ impl Driver {
         let Some(production) = self.production.as_mut().filter(|p| !p.audible) else { return };
         production.audible = true;
         production.response_delay = production.wanted_at.map(|_| now.saturating_sub(voice));
-        let interruptible = production.interruptible;
+        let (interruptible, kind) = (production.interruptible, production.kind);
         self.set_agent_state(AgentState::Speaking);
-        self.tell(Input::AgentSpeaking { interruptible });
+        if kind == SpeechKind::Answer {
+            self.tell(Input::AgentSpeaking { interruptible });
+        }
     }
 
     fn forget_heard(&mut self, now: Duration) {
@@ -219,12 +230,23 @@ impl Driver {
         }
     }
 
-    /// Stops what is being said for good, and keeps what was heard.
+    /// Stops what is being said for good, and keeps what was heard and what it was an answer to.
     pub(super) fn stop_speaking(&mut self) {
-        let Some(production) = self.production.take() else { return };
-        if production.secret {
-            return;
+        if let Some((production, heard)) = self.stop() {
+            self.store(production, heard, true);
         }
+    }
+
+    /// Takes an answer back of which nothing was heard: its question is asked again, with more words. What tools did for it is not
+    /// done again.
+    pub(super) fn take_back(&mut self) {
+        if let Some((mut production, _)) = self.stop() {
+            self.done = std::mem::take(&mut production.tool_calls);
+        }
+    }
+
+    fn stop(&mut self) -> Option<(Production, String)> {
+        let production = self.production.take().filter(|p| !p.secret)?;
         let now = self.now();
         let heard = if production.audible { self.playout.heard_words(now) } else { String::new() };
         if self.playout.clear(now) && production.audible {
@@ -238,12 +260,7 @@ impl Driver {
         self.emit(LiveEvent::Interrupted { turn_id: production.turn_id, heard: TextDelta(heard.clone()) });
         self.set_agent_state(AgentState::Listening);
         self.touch();
-        // Words of which nothing was heard are taken up again with what the user says now. What tools did is not done again.
-        if production.audible {
-            self.store(production, heard, true);
-        } else if production.kind == SpeechKind::Answer {
-            self.done = production.tool_calls.clone();
-        }
+        Some((production, heard))
     }
 
     /// What was said was heard to its end, or failed.

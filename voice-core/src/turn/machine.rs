@@ -32,8 +32,6 @@ pub(crate) struct TurnSettings {
     /// What is said when a tool takes longer than `filler_after`; `None`: nothing.
     pub(crate) filler: Option<Arc<str>>,
     pub(crate) filler_after: Duration,
-    pub(crate) live: crate::config::LiveConfig,
-    pub(crate) first_message: Option<String>,
 }
 
 /// A piece of text to speak.

@@ -53,10 +53,14 @@ pub const ROOMS: &[Room] = &[
         &["error", "id", "time", "audio", "message", "event", "provider", "tool", "store", "layer", "context"],
     ),
     room(
+        "live",
+        &["error", "id", "time", "audio", "message", "event", "provider", "tool", "store", "context", "config", "turn"],
+    ),
+    room(
         "agent",
         &[
             "error", "id", "time", "secret", "paths", "audio", "message", "event", "provider", "tool", "store",
-            "layer", "context", "config", "registry", "turn",
+            "layer", "context", "config", "registry", "turn", "live",
         ],
     ),
 ];

@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, Result};
 
 use super::{Bench, summary::State};
-use crate::{arch, counts::Runner, setup};
+use crate::{arch, counts::Runner, generate, setup};
 
 /// One step.
 pub struct Step {
@@ -89,11 +89,8 @@ const STEPS: &[Step] = &[
         folder: Some("bindings-kotlin"),
         ..step("kotlin", "the Kotlin package on the JVM: tests, scenarios", 20, Work::Programs(kotlin))
     },
-    // The last, for it builds the library without the functions that fail on purpose.
-    Step {
-        folder: Some("bindings-uniffi"),
-        ..step("generated", "the generated layers are what the library says", 20, Work::Programs(generated))
-    },
+    // The last, for it builds the library without the functions that fail on purpose, and reads what the runners left.
+    step("generated", "what is made from the library is current", 20, Work::Within(generated)),
 ];
 
 /// The steps that there are in this checkout.
@@ -205,10 +202,9 @@ fn kotlin(bench: &Bench) -> Result<Vec<Command>> {
     runner(bench, command)
 }
 
-fn generated(bench: &Bench) -> Result<Vec<Command>> {
-    let mut command = bench.project.script("bindings-uniffi/generate.sh");
-    command.arg("--check");
-    one(command)
+fn generated(bench: &Bench) -> Result<(State, String)> {
+    let current = generate::verify(&bench.project)?;
+    Ok((if current { State::Passed } else { State::Failed }, String::new()))
 }
 
 /// What the player of the conformance scenarios says at its end: `Node: 60 passed, 0 failed`.

@@ -123,7 +123,8 @@ public class VoiceAgent private constructor(private val native: Agent) : AutoClo
         /**
          * An agent as a config document (JSON) and your own objects say; what is left out has a sensible default.
          *
-         * @param config the same document in every language
+         * @param config the same document in every language. In a list of providers `"host/0"` is your own object of that role, to be
+         *   tried in that place; an object that the config does not name stands in place of what it says
          * @throws VoiceException.InvalidRequest naming the path of what is wrong in the config
          */
         public suspend fun create(
@@ -134,13 +135,28 @@ public class VoiceAgent private constructor(private val native: Agent) : AutoClo
             store: ConversationStore? = null,
         ): VoiceAgent = translated {
             val hosts = voicecore.ffi.Hosts(
-                stt?.let { voicecore.ffi.SttHost(nameOf(it, "stt"), SttHost(it)) },
-                llm?.let { voicecore.ffi.LlmHost(nameOf(it, "llm"), LlmHost(it)) },
-                tts?.let { voicecore.ffi.TtsHost(nameOf(it, "tts"), TtsHost(it)) },
+                listOfNotNull(stt?.let { voicecore.ffi.SttHost(nameOf(it, "stt"), SttHost(it)) }),
+                listOfNotNull(llm?.let { voicecore.ffi.LlmHost(nameOf(it, "llm"), LlmHost(it)) }),
+                listOfNotNull(tts?.let { voicecore.ffi.TtsHost(nameOf(it, "tts"), TtsHost(it)) }),
                 store?.let { voicecore.ffi.StoreHost(nameOf(it, "store"), StoreHost(it)) },
             )
             VoiceAgent(Agent.build(config, hosts))
         }
+
+        /**
+         * The same with a typed config.
+         *
+         * ```kotlin
+         * VoiceAgent.create(AgentConfig(llm = listOf(ProviderConfig.host(), ProviderConfig.named("openai/gpt-6-luna"))), llm = mine)
+         * ```
+         */
+        public suspend fun create(
+            config: AgentConfig,
+            stt: SpeechToText? = null,
+            llm: LanguageModel? = null,
+            tts: TextToSpeech? = null,
+            store: ConversationStore? = null,
+        ): VoiceAgent = create(config.json().toString(), stt, llm, tts, store)
 
         /** The version of the library, the same in every language. */
         public val version: String get() = voicecore.ffi.version()
@@ -155,6 +171,13 @@ public class VoiceAgent private constructor(private val native: Agent) : AutoClo
             TurnOptions(session, user, language, deadline?.inWholeMilliseconds?.coerceAtLeast(0)?.toULong(), speak)
     }
 }
+
+/** A provider by its name in the config, as in `openai/gpt-transcribe`. */
+public fun ProviderConfig.Companion.named(name: String): ProviderConfig =
+    ProviderConfig(name.substringBefore('/'), name.substringAfter('/', "").ifEmpty { null })
+
+/** In a list of providers, your own object of that role. */
+public fun ProviderConfig.Companion.host(): ProviderConfig = ProviderConfig("host")
 
 /** A provider or store of your own that has a name of its own for errors and metrics; others go by their class. */
 public interface Named {

@@ -16,6 +16,7 @@ import voicecore.ffi.Failure
  * @property retryAfter how long to wait before that, when somebody said so
  * @property provider the provider that failed, for example `openai/gpt-transcribe`
  * @property httpStatus the HTTP status with which a web host should answer
+ * @property reply what had been said before the failure: there when saving the turn failed
  */
 public sealed class VoiceException(
     public val code: String,
@@ -26,6 +27,7 @@ public sealed class VoiceException(
     public val retryAfter: Duration?,
     public val provider: String?,
     public val httpStatus: Int,
+    public val reply: Reply?,
 ) : Exception(message) {
     private constructor(details: ErrorDetails) : this(
         details.code,
@@ -36,6 +38,7 @@ public sealed class VoiceException(
         details.retryAfterMs?.toLong()?.milliseconds,
         details.provider,
         details.httpStatus.toInt(),
+        details.reply?.let(::Reply),
     )
 
     /** What was given (audio, text, a field) cannot be accepted as it is. */

@@ -1,18 +1,26 @@
 package voicecore
 
 import java.io.File
+import java.util.concurrent.CountDownLatch
+import kotlin.io.path.createTempDirectory
 import kotlin.test.Test
 import kotlin.test.assertContentEquals
 import kotlin.test.assertEquals
 import kotlin.test.assertFailsWith
+import kotlin.test.assertFalse
+import kotlin.test.assertIs
 import kotlin.test.assertNull
 import kotlin.test.assertTrue
 import kotlin.time.Duration.Companion.milliseconds
+import kotlinx.coroutines.CompletableDeferred
+import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.TimeoutCancellationException
 import kotlinx.coroutines.awaitCancellation
+import kotlinx.coroutines.cancelAndJoin
 import kotlinx.coroutines.flow.flow
 import kotlinx.coroutines.flow.flowOf
 import kotlinx.coroutines.flow.toList
+import kotlinx.coroutines.launch
 import kotlinx.coroutines.runBlocking
 import kotlinx.coroutines.withTimeout
 
@@ -101,6 +109,44 @@ class AgentTest {
         assertTrue(records.any { it.message == "turn done" && "total_ms" in it.fieldsJson })
         assertTrue(records.none { "secret" in it.fieldsJson })
         assertFailsWith<VoiceException.Validation> { Logging.to("loud") {} }
+        Unit
+    }
+
+    @Test
+    fun `a typed config says the same as the document`() = runBlocking {
+        val config = AgentConfig(
+            llm = listOf(ProviderConfig.named("openai/gpt-6-luna"), ProviderConfig.host()),
+            storage = "memory",
+            assistant = AssistantConfig(systemPrompt = "Be brief.", maxTokens = 5, temperature = 0.5),
+            rateLimit = RateLimitOptions(perMinute = 60),
+        )
+        val expected = """{"llm":[{"provider":"openai","model":"gpt-6-luna"},{"provider":"host"}],"storage":"memory",""" +
+            """"assistant":{"system_prompt":"Be brief.","temperature":0.5,"max_tokens":5},"rate_limit":{"per_minute":60}}"""
+        assertEquals(expected, config.json().toString())
+        assertFalse("secret" in ProviderConfig("openai", apiKey = "secret").toString())
+        val own = AgentConfig(llm = listOf(ProviderConfig.host()), storage = "memory")
+        VoiceAgent.create(own, ears, mind, mouth).use { assertEquals("You said: Hi.", it.converse("Hi").text) }
+    }
+
+    @Test
+    fun `a cancelled fetch of models ends and leaves what is in place`() = runBlocking {
+        val folder = createTempDirectory().toString()
+        assertTrue(Models.list(folder).any { it.name == "silero-vad" && !it.present })
+        val planned = CompletableDeferred<FetchStep>()
+        val cancelled = CountDownLatch(1)
+        val fetching = launch(Dispatchers.Default) {
+            Models.fetch(listOf("silero-vad"), folder) {
+                planned.complete(it)
+                cancelled.await()
+            }
+        }
+        assertIs<FetchStep.Planned>(planned.await())
+        fetching.cancelAndJoin()
+        cancelled.countDown()
+        // Waits for the end of the first: two fetches never share a folder.
+        assertFailsWith<VoiceException.InvalidRequest> { Models.fetch(listOf("silero-vad"), folder, mirror = folder) }
+        assertEquals(emptyList(), Models.verify(folder))
+        assertFailsWith<VoiceException.InvalidRequest> { Models.fetch(listOf("no such model"), folder) }
         Unit
     }
 

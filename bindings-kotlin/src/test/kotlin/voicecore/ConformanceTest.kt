@@ -289,13 +289,14 @@ private fun kind(event: TurnEvent) = when (event) {
     is TurnEvent.Done -> "done"
 }
 
-private fun value(error: VoiceException) = buildJsonObject {
+private fun value(error: VoiceException): JsonObject = buildJsonObject {
     put("code", error.code); put("kind", error.kind); put("stage", error.stage); put("message", error.message)
     put("retryable", error.retryable); put("retry_after_ms", error.retryAfter?.inWholeMilliseconds)
     put("provider", error.provider); put("http_status", error.httpStatus)
+    put("reply", error.reply?.let(::value) ?: JsonNull)
 }
 
-private fun value(reply: Reply) = buildJsonObject {
+private fun value(reply: Reply): JsonObject = buildJsonObject {
     put("transcript", reply.transcript); put("text", reply.text); put("language", reply.language)
     put("session_id", reply.sessionId); put("turn_id", reply.turnId)
     put("user_message_id", reply.userMessageId); put("assistant_message_id", reply.assistantMessageId)

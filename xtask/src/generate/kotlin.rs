@@ -1,0 +1,77 @@
+//! The config document as Kotlin's data classes.
+
+use super::{
+    schema::{Record, Schema, Type},
+    text::{block_comment, camel},
+};
+
+const HEAD: &str = "\
+// Written by `cargo xtask gen` from the library's own schema. Do not edit.
+
+package voicecore
+
+import kotlinx.serialization.json.JsonArray
+import kotlinx.serialization.json.JsonElement
+import kotlinx.serialization.json.JsonObject
+import kotlinx.serialization.json.JsonPrimitive
+";
+
+pub fn print(schema: &Schema) -> String {
+    let records: Vec<String> = schema.records().map(record).collect();
+    format!("{HEAD}\n{}", records.join("\n"))
+}
+
+fn record(record: &Record) -> String {
+    let name = if record.name == "Config" { "AgentConfig" } else { &record.name };
+    let mut text = format!("{}public data class {name}(\n", block_comment(&record.about, ""));
+    for field in &record.fields {
+        text.push_str(&block_comment(&field.about, "    "));
+        let default = if field.required { "" } else { "? = null" };
+        text.push_str(&format!("    public val {}: {}{default},\n", camel(&field.name), type_of(&field.of)));
+    }
+    text.push_str(
+        ") {\n    internal fun json(): JsonObject {\n        val keys = mutableMapOf<String, JsonElement>()\n",
+    );
+    for field in &record.fields {
+        let (key, value) = (&field.name, camel(&field.name));
+        text.push_str(&if field.required {
+            format!("        keys[\"{key}\"] = {}\n", json(&field.of, &value))
+        } else {
+            format!("        {value}?.let {{ keys[\"{key}\"] = {} }}\n", json(&field.of, "it"))
+        });
+    }
+    text.push_str("        return JsonObject(keys)\n    }\n");
+    // What is printed never holds a key.
+    if record.fields.iter().any(|field| field.name == "api_key") {
+        text.push_str(&format!(
+            "\n    override fun toString(): String = \"{name}(provider=$provider, model=$model)\"\n"
+        ));
+        text.push_str("\n    public companion object\n");
+    }
+    text + "}\n"
+}
+
+fn type_of(of: &Type) -> String {
+    match of {
+        Type::Text => "String".into(),
+        Type::Whole => "Long".into(),
+        Type::Number => "Double".into(),
+        Type::Truth => "Boolean".into(),
+        Type::Map => "JsonObject".into(),
+        Type::List(item) => format!("List<{}>", type_of(item)),
+        // One provider is a list of one.
+        Type::Named(name) if name == "ProviderList" => "List<ProviderConfig>".into(),
+        Type::Named(name) => name.clone(),
+        Type::OneOf(_) => "JsonElement".into(),
+    }
+}
+
+fn json(of: &Type, value: &str) -> String {
+    match of {
+        Type::Map | Type::OneOf(_) => value.into(),
+        Type::List(item) => format!("JsonArray({value}.map {{ one -> {} }})", json(item, "one")),
+        Type::Named(name) if name == "ProviderList" => format!("JsonArray({value}.map {{ one -> one.json() }})"),
+        Type::Named(_) => format!("{value}.json()"),
+        Type::Text | Type::Whole | Type::Number | Type::Truth => format!("JsonPrimitive({value})"),
+    }
+}

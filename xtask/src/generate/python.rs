@@ -1,0 +1,79 @@
+//! The config document as Python's typed dictionaries.
+
+use super::{
+    schema::{Field, Part, Record, Schema, Type},
+    text::folded,
+};
+
+const HEAD: &str = r#""""The config document as types. Written by `cargo xtask gen` from the library's own schema: do not edit."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Optional, TypedDict, Union
+"#;
+
+pub fn print(schema: &Schema) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for record in schema.records().filter(|record| record.name != schema.config.name) {
+        dictionary(record, &mut lines);
+    }
+    for part in &schema.parts {
+        if let Part::Choice(name, of) = part {
+            lines.extend([String::new(), String::new(), format!("{name} = {}", type_of(of))]);
+            lines.push(r#""""One provider, or several in the order in which they are tried.""""#.into());
+        }
+    }
+    dictionary(&schema.config, &mut lines);
+    format!("{HEAD}{}\n", lines.join("\n"))
+}
+
+/// The lines of one dictionary; one whose keys are partly required needs two.
+fn dictionary(record: &Record, lines: &mut Vec<String>) {
+    let name = name_of(&record.name);
+    let (required, optional): (Vec<&Field>, Vec<&Field>) = record.fields.iter().partition(|field| field.required);
+    let mut base = "TypedDict".to_owned();
+    if !required.is_empty() {
+        base = format!("_{name}Required");
+        lines.extend([String::new(), String::new(), format!("class {base}(TypedDict):")]);
+        required.iter().for_each(|field| keys(field, lines));
+    }
+    lines.extend([String::new(), String::new(), format!("class {name}({base}, total=False):")]);
+    lines.extend(docstring(&record.about));
+    lines.push(String::new());
+    optional.iter().for_each(|field| keys(field, lines));
+}
+
+fn keys(field: &Field, lines: &mut Vec<String>) {
+    let of = type_of(&field.of);
+    lines.push(format!("    {}: {}", field.name, if field.nullable { format!("Optional[{of}]") } else { of }));
+    if !field.about.is_empty() {
+        lines.extend(docstring(&field.about));
+    }
+}
+
+fn docstring(text: &str) -> Vec<String> {
+    let text = text.replace('\\', "\\\\").replace('`', "``");
+    folded(&format!(r#""""{text}""""#), "    ", 0)
+}
+
+/// `RetryOptions` is `Retry`.
+fn name_of(name: &str) -> &str {
+    ["Config", "Options"]
+        .iter()
+        .find_map(|end| name.strip_suffix(end))
+        .filter(|short| !short.is_empty())
+        .unwrap_or(name)
+}
+
+fn type_of(of: &Type) -> String {
+    match of {
+        Type::Text => "str".into(),
+        Type::Whole => "int".into(),
+        Type::Number => "float".into(),
+        Type::Truth => "bool".into(),
+        Type::Map => "Dict[str, Any]".into(),
+        Type::List(item) => format!("List[{}]", type_of(item)),
+        Type::Named(name) => name_of(name).into(),
+        Type::OneOf(types) => format!("Union[{}]", types.iter().map(type_of).collect::<Vec<_>>().join(", ")),
+    }
+}

@@ -1,0 +1,163 @@
+//! The config document's schema, as far as typed languages need it.
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+/// The type of a field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Type {
+    Text,
+    Whole,
+    Number,
+    Truth,
+    /// An object with any keys.
+    Map,
+    List(Box<Type>),
+    /// A record or a choice, by its name.
+    Named(String),
+    OneOf(Vec<Type>),
+}
+
+/// A key of a record.
+#[derive(Debug)]
+pub struct Field {
+    pub name: String,
+    pub about: String,
+    pub of: Type,
+    /// Whether `null` may stand for "left out".
+    pub nullable: bool,
+    pub required: bool,
+}
+
+/// An object with known keys.
+#[derive(Debug)]
+pub struct Record {
+    pub name: String,
+    pub about: String,
+    pub fields: Vec<Field>,
+}
+
+/// What a name stands for.
+#[derive(Debug)]
+pub enum Part {
+    Record(Record),
+    /// One of several types.
+    Choice(String, Type),
+}
+
+/// The whole document: its own record, and the parts that it names.
+#[derive(Debug)]
+pub struct Schema {
+    pub config: Record,
+    pub parts: Vec<Part>,
+}
+
+impl Schema {
+    pub fn read(schema: &Value) -> Result<Self> {
+        let mut parts = Vec::new();
+        for (name, part) in schema["$defs"].as_object().context("the schema names no parts")? {
+            parts.push(if part.get("properties").is_some() {
+                Part::Record(record(name, part)?)
+            } else {
+                Part::Choice(name.clone(), type_of(part)?.0)
+            });
+        }
+        Ok(Self { config: record("Config", schema)?, parts })
+    }
+
+    /// The records, the document's own last.
+    pub fn records(&self) -> impl Iterator<Item = &Record> {
+        let parts = self.parts.iter().filter_map(|part| match part {
+            Part::Record(record) => Some(record),
+            Part::Choice(..) => None,
+        });
+        parts.chain(std::iter::once(&self.config))
+    }
+}
+
+fn record(name: &str, schema: &Value) -> Result<Record> {
+    let required = |key: &str| schema["required"].as_array().is_some_and(|all| all.iter().any(|one| one == key));
+    let mut fields = Vec::new();
+    for (key, field) in schema["properties"].as_object().context("a record has no keys")? {
+        let (of, nullable) = type_of(field).with_context(|| format!("{name}.{key}"))?;
+        fields.push(Field { name: key.clone(), about: about(field), of, nullable, required: required(key) });
+    }
+    Ok(Record { name: name.to_owned(), about: about(schema), fields })
+}
+
+/// The description on one line, without the links of Rust's documentation, which lead nowhere elsewhere.
+fn about(schema: &Value) -> String {
+    let text = schema["description"].as_str().unwrap_or_default();
+    let mut plain = String::new();
+    let mut rest = text;
+    while let Some((before, link)) = rest.split_once('[') {
+        plain.push_str(before);
+        match link.split_once("](").and_then(|(label, after)| Some((label, after.split_once(')')?.1))) {
+            Some((label, after)) => {
+                plain.push_str(label);
+                rest = after;
+            }
+            None => {
+                plain.push('[');
+                rest = link;
+            }
+        }
+    }
+    plain.push_str(rest);
+    plain.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A type, and whether it may be null.
+fn type_of(schema: &Value) -> Result<(Type, bool)> {
+    if let Some(path) = schema["$ref"].as_str() {
+        return Ok((Type::Named(path.rsplit('/').next().unwrap_or_default().to_owned()), false));
+    }
+    if let Some(several) = schema["anyOf"].as_array() {
+        let is_null = |one: &&Value| one["type"] == "null";
+        let types: Vec<Type> =
+            several.iter().filter(|one| !is_null(one)).map(|one| Ok(type_of(one)?.0)).collect::<Result<_>>()?;
+        let nullable = several.iter().any(|one| is_null(&one));
+        let of = if let [one] = &types[..] { one.clone() } else { Type::OneOf(types) };
+        return Ok((of, nullable));
+    }
+    let (kind, nullable) = match &schema["type"] {
+        Value::Array(kinds) => (kinds.iter().find(|kind| *kind != "null").and_then(Value::as_str), true),
+        kind => (kind.as_str(), false),
+    };
+    let of = match kind {
+        Some("string") => Type::Text,
+        Some("integer") => Type::Whole,
+        Some("number") => Type::Number,
+        Some("boolean") => Type::Truth,
+        Some("object") => Type::Map,
+        Some("array") => Type::List(Box::new(type_of(&schema["items"])?.0)),
+        _ => bail!("a type that the generators do not know: {schema}"),
+    };
+    Ok((of, nullable))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_record_is_read_with_its_choices_and_what_may_be_null() {
+        let schema = Schema::read(&json!({
+            "description": "All. See the [module](self).", "required": ["who"],
+            "properties": {
+                "who": { "anyOf": [{ "$ref": "#/$defs/Who" }, { "type": "null" }], "description": "By\nwhom." },
+                "count": { "type": ["integer", "null"] },
+            },
+            "$defs": { "Who": { "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }] } },
+        }))
+        .unwrap();
+        let [who, count] = &schema.config.fields[..] else { unreachable!() };
+        assert_eq!((&who.of, who.nullable, who.required), (&Type::Named("Who".into()), true, true));
+        assert_eq!((who.about.as_str(), schema.config.about.as_str()), ("By whom.", "All. See the module."));
+        assert_eq!((&count.of, count.nullable, count.required), (&Type::Whole, true, false));
+        let Part::Choice(name, Type::OneOf(types)) = &schema.parts[0] else { unreachable!() };
+        assert_eq!((name.as_str(), &types[1]), ("Who", &Type::List(Box::new(Type::Text))));
+    }
+}

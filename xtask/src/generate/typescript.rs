@@ -1,0 +1,41 @@
+//! The config document as TypeScript's interfaces.
+
+use super::{
+    schema::{Part, Record, Schema, Type},
+    text::block_comment,
+};
+
+pub fn print(schema: &Schema) -> String {
+    let mut parts = vec![record(&schema.config)];
+    parts.extend(schema.parts.iter().map(|part| match part {
+        Part::Record(one) => record(one),
+        Part::Choice(name, of) => format!("export type {name} = {}\n", type_of(of)),
+    }));
+    format!("// Written by `cargo xtask gen` from the library's own schema. Do not edit.\n\n{}", parts.join("\n"))
+}
+
+fn record(record: &Record) -> String {
+    let mut text = format!("{}export interface {} {{\n", block_comment(&record.about, ""), record.name);
+    for field in &record.fields {
+        let optional = if field.required { "" } else { "?" };
+        let null = if field.nullable { " | null" } else { "" };
+        text.push_str(&block_comment(&field.about, "  "));
+        text.push_str(&format!("  {}{optional}: {}{null}\n", field.name, type_of(&field.of)));
+    }
+    text + "}\n"
+}
+
+fn type_of(of: &Type) -> String {
+    match of {
+        Type::Text => "string".into(),
+        Type::Whole | Type::Number => "number".into(),
+        Type::Truth => "boolean".into(),
+        Type::Map => "Record<string, unknown>".into(),
+        Type::List(item) => match type_of(item) {
+            item if item.contains(' ') => format!("Array<{item}>"),
+            item => format!("{item}[]"),
+        },
+        Type::Named(name) => name.clone(),
+        Type::OneOf(types) => types.iter().map(type_of).collect::<Vec<_>>().join(" | "),
+    }
+}
