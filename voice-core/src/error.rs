@@ -34,7 +34,7 @@ pub enum ErrorCode {
     InvalidRequest,
     /// The conversation store failed.
     StorageError,
-    /// A provider failed.
+    /// A provider or a tool failed.
     ProviderError,
     /// A time limit or the turn's deadline passed.
     Timeout,
@@ -181,6 +181,8 @@ pub enum ErrorKind {
     ProviderFailed,
     /// A provider answered something that its protocol does not allow.
     MalformedResponse,
+    /// A tool failed.
+    ToolFailed,
     /// Every configured provider of a stage is resting after repeated failures.
     CircuitOpen,
     /// No connection within the connect time-out.
@@ -189,6 +191,8 @@ pub enum ErrorKind {
     FirstByteTimeout,
     /// A stream fell silent for longer than the idle time-out.
     IdleTimeout,
+    /// A tool took longer than its time-out.
+    ToolTimeout,
     /// The deadline of the turn passed.
     DeadlineExceeded,
     /// The caller cancelled.
@@ -232,10 +236,15 @@ impl ErrorKind {
             | K::StorageReadOnly
             | K::StorageCorrupt
             | K::StorageBusy => ErrorCode::StorageError,
-            K::Connect | K::ConnectionLost | K::ProviderFailed | K::MalformedResponse | K::CircuitOpen => {
-                ErrorCode::ProviderError
+            K::Connect
+            | K::ConnectionLost
+            | K::ProviderFailed
+            | K::MalformedResponse
+            | K::ToolFailed
+            | K::CircuitOpen => ErrorCode::ProviderError,
+            K::ConnectTimeout | K::FirstByteTimeout | K::IdleTimeout | K::ToolTimeout | K::DeadlineExceeded => {
+                ErrorCode::Timeout
             }
-            K::ConnectTimeout | K::FirstByteTimeout | K::IdleTimeout | K::DeadlineExceeded => ErrorCode::Timeout,
             K::Cancelled => ErrorCode::Cancelled,
             K::Internal => ErrorCode::InternalError,
         }

@@ -27,6 +27,10 @@
 //! retries, a rate limit and a circuit breaker (see [`layer`]). Conversations are kept by a [`ConversationStore`]: an SQLite
 //! file by default.
 //!
+//! # Tools
+//!
+//! A model may call closures or types of yours while it answers: see [`tool`].
+//!
 //! # Callers
 //!
 //! [`VoiceAgent::accounts`] keeps organizations, users and their API keys, [`VoiceAgent::assistants`] who talks with them. A checked key
@@ -72,6 +76,7 @@ pub mod secret;
 pub mod store;
 pub mod stores;
 pub mod time;
+pub mod tool;
 mod turn;
 
 pub use agent::{AgentBuilder, Providers, Turn, TurnStream, VoiceAgent};
@@ -81,10 +86,11 @@ pub use error::{Error, ErrorCode, ErrorKind, Result, Stage};
 pub use event::{CallMetrics, TextDelta, Transcript, TurnEvent};
 pub use id::{ApiKeyId, AssistantId, MessageId, OrganizationId, SessionId, TurnId, UserId};
 pub use live::{LiveEvent, LiveSession};
-pub use message::{Message, Reply, Role, Timings, Usage};
+pub use message::{Message, Reply, Role, Timings, ToolCall, ToolCallRecord, Usage};
 pub use provider::{LanguageModel, SpeechToText, TextToSpeech};
 pub use secret::Secret;
 pub use store::{ConversationStore, Session};
+pub use tool::{FunctionTool, Tool, ToolOutput};
 pub use turn::TurnInput;
 
 /// The examples of the README are compiled with those of the documentation.

@@ -195,7 +195,12 @@ impl Call {
             let role = if m.role == Role::User { "user" } else { "agent" };
             format!("{role}: {}", m.content)
         };
+        self.stored().await.iter().map(said).collect()
+    }
+
+    /// What is stored.
+    pub async fn stored(&self) -> Vec<Message> {
         let page = self.store.messages(self.live.session_id(), MessageQuery::latest(100)).await.unwrap();
-        page.items.iter().map(said).collect()
+        page.items
     }
 }

@@ -4,6 +4,7 @@
 
 mod call;
 mod schedules;
+mod tools;
 
 use std::{sync::Arc, time::Duration};
 

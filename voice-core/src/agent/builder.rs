@@ -15,6 +15,7 @@ use crate::{
     registry::Registry,
     store::{ConversationStore, Storage},
     time::{Clock, system_clock},
+    tool::{Tool, Toolbox},
     turn::{Engine, TurnSettings},
 };
 
@@ -105,6 +106,7 @@ pub struct AgentBuilder {
     system_prompt: Option<String>,
     clock: Option<Arc<dyn Clock>>,
     warm_up: Option<bool>,
+    tools: Vec<Arc<dyn Tool>>,
 }
 
 impl AgentBuilder {
@@ -198,10 +200,23 @@ impl AgentBuilder {
         self
     }
 
+    /// Gives the model a tool to call in every turn. See [`tool`](crate::tool).
+    pub fn tool(mut self, tool: impl Tool + 'static) -> Self {
+        self.tools.push(Arc::new(tool));
+        self
+    }
+
+    /// Gives the model tools to call in every turn.
+    pub fn tools(mut self, tools: impl IntoIterator<Item = Arc<dyn Tool>>) -> Self {
+        self.tools.extend(tools);
+        self
+    }
+
     /// Builds the agent: opens the store, loads local models off the async threads.
     ///
     /// # Errors
-    /// `INVALID_REQUEST` for a wrong config (unknown provider, missing model, a feature that is not compiled in);
+    /// `INVALID_REQUEST` for a wrong config (unknown provider, missing model, a feature that is not compiled in), a tool that
+    /// is not in order, or tools without a model that can call them;
     /// `INVALID_PROVIDER_KEY` (kind `MissingProviderKey`) naming the variable that would supply it; `STORAGE_ERROR`.
     pub async fn build(self) -> Result<VoiceAgent> {
         let config = match self.config {
@@ -249,12 +264,13 @@ impl AgentBuilder {
         };
         let (limits, audio_limits) = (config.limits, config.audio_limits());
         let assistant = self.assistant.unwrap_or(config.assistant);
-        let engine = Engine {
+        let mut engine = Engine {
             stt: (!stt.is_empty()).then(|| Arc::new(Stack::new(stt, &layers))),
             llm: Arc::new(Stack::new(llm, &layers)),
             tts: (!tts.is_empty()).then(|| Arc::new(Stack::new(tts, &layers))),
             store: Arc::clone(storage.conversations()),
             clock: self.clock.unwrap_or_else(system_clock),
+            tools: Arc::new(Toolbox::default()),
             settings: TurnSettings {
                 system_prompt: self.system_prompt.unwrap_or(assistant.system_prompt).into(),
                 context_messages: assistant.context_messages,
@@ -267,11 +283,15 @@ impl AgentBuilder {
                 deadline: Duration::from_secs_f64(limits.turn_seconds),
                 live: config.live,
                 first_message: assistant.first_message,
+                max_tool_rounds: assistant.max_tool_rounds,
+                filler: Some(assistant.filler.trim()).filter(|words| !words.is_empty()).map(Into::into),
+                filler_after: Duration::from_millis(assistant.filler_after_ms),
             },
             locks: crate::turn::SessionLocks::default(),
             saving: crate::turn::Saving::default(),
             cast: None,
         };
+        engine.tools = engine.toolbox(self.tools)?;
         let casting = Casting::new(registry, layers, self.named, storage.clone(), vault, engine.clone());
         let casting = Arc::new(casting);
         let engine = Engine { cast: Some(Arc::clone(&casting) as _), ..engine };

@@ -1,5 +1,7 @@
 //! Starting a live session.
 
+use std::sync::Arc;
+
 use super::{Assistants, VoiceAgent, check, reach::Reach};
 use crate::{
     audio::VoiceActivity,
@@ -7,12 +9,12 @@ use crate::{
     error::Result,
     id::{AssistantId, OrganizationId, SessionId},
     live::{LiveSession, LiveSetup, start},
+    tool::Tool,
     turn::Caller,
 };
 
 /// A live session that has not begun. Made by [`VoiceAgent::live`].
 #[must_use = "a live session does nothing until it is started"]
-#[derive(Debug)]
 pub struct Live {
     agent: VoiceAgent,
     session: Option<SessionId>,
@@ -26,6 +28,18 @@ pub struct Live {
     output_rate: u32,
     speak: bool,
     vad: VoiceActivity,
+    tools: Vec<Arc<dyn Tool>>,
+}
+
+impl std::fmt::Debug for Live {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Live")
+            .field("session", &self.session)
+            .field("config", &self.config)
+            .field("input_rate", &self.input_rate)
+            .field("output_rate", &self.output_rate)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Live {
@@ -43,6 +57,7 @@ impl Live {
             output_rate: 24_000,
             speak: true,
             vad: VoiceActivity::default(),
+            tools: Vec::new(),
         }
     }
 
@@ -114,11 +129,17 @@ impl Live {
         self
     }
 
+    /// Gives the model tools for this session, besides those of the agent. See [`tool`](crate::tool).
+    pub fn tools(mut self, tools: impl IntoIterator<Item = Arc<dyn Tool>>) -> Self {
+        self.tools.extend(tools);
+        self
+    }
+
     /// Starts the session. Must be called within a tokio runtime, on which the session then runs.
     ///
     /// # Errors
-    /// `VALIDATION_ERROR` for a rate or a number of channels that is not supported, `INVALID_REQUEST` for a wrong config or a
-    /// closed agent, `STORAGE_ERROR` when the stored session cannot be read.
+    /// `VALIDATION_ERROR` for a rate or a number of channels that is not supported, `INVALID_REQUEST` for a wrong config, tools
+    /// that are not in order or that no model can call, or a closed agent, `STORAGE_ERROR` when the stored session cannot be read.
     pub async fn start(self) -> Result<LiveSession> {
         let engine = self.agent.engine()?;
         self.reach.check_own()?;
@@ -129,6 +150,7 @@ impl Live {
             caller.assistant = Some(assistants.current(assistant).await?.reference());
         }
         (caller.organization, caller.user) = (self.reach.organization, self.reach.user);
+        let tools = engine.toolbox(self.tools)?;
         let setup = LiveSetup {
             config: self.config,
             caller,
@@ -139,6 +161,7 @@ impl Live {
             speak: self.speak,
             first_message: self.first_message,
             vad: self.vad,
+            tools,
             cancel: self.agent.cancel_token().child_token(),
             closing: self.agent.cancel_token().clone(),
         };

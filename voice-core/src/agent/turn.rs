@@ -3,6 +3,7 @@
 use std::{
     future::{Future, IntoFuture},
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -18,6 +19,7 @@ use crate::{
     event::TurnEvent,
     id::{AssistantId, OrganizationId, SessionId, TurnId},
     message::Reply,
+    tool::Tool,
     turn::{Caller, Sink, TurnCall, TurnInput},
 };
 
@@ -29,12 +31,20 @@ const EVENTS: usize = 64;
 /// Dropping the future or the stream cancels the turn: providers stop, the session is free again, and nothing is stored
 /// unless saving had already begun.
 #[must_use = "a turn does nothing until it is awaited or streamed"]
-#[derive(Debug)]
 pub struct Turn {
     agent: VoiceAgent,
     call: TurnCall,
     reach: Reach,
     assistant: Option<AssistantId>,
+}
+
+impl std::fmt::Debug for Turn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Turn")
+            .field("turn_id", &self.call.turn_id)
+            .field("session", &self.call.caller.session)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Turn {
@@ -46,6 +56,7 @@ impl Turn {
             language: None,
             deadline: None,
             speak: true,
+            tools: Vec::new(),
             cancel: agent.cancel_token().child_token(),
         };
         Self { agent, call, reach, assistant: None }
@@ -91,6 +102,14 @@ impl Turn {
     /// Whether the answer is spoken. Default true; false gives text only.
     pub fn speak(mut self, speak: bool) -> Self {
         self.call.speak = speak;
+        self
+    }
+
+    /// Gives the model tools for this turn, besides those of the agent. See [`tool`](crate::tool).
+    ///
+    /// The turn fails with `INVALID_REQUEST` (kind `InvalidConfig`) when a tool is not in order, or no model can call tools.
+    pub fn tools(mut self, tools: impl IntoIterator<Item = Arc<dyn Tool>>) -> Self {
+        self.call.tools.extend(tools);
         self
     }
 

@@ -86,6 +86,12 @@ pub struct AssistantConfig {
     pub max_tokens: u32,
     /// How many messages of history the language model is shown (0–100). Default 10.
     pub context_messages: usize,
+    /// How often in one turn the language model may call tools before it has to answer (1–100). Default 5.
+    pub max_tool_rounds: u32,
+    /// What is said, once in a turn, while a tool takes its time; empty: nothing. Default "One moment."
+    pub filler: String,
+    /// After how long of a tool's work that is said, in milliseconds. Default 2,000.
+    pub filler_after_ms: u64,
 }
 
 /// The default instructions: short and made for listening.
@@ -101,6 +107,9 @@ impl Default for AssistantConfig {
             temperature: 0.7,
             max_tokens: 500,
             context_messages: 10,
+            max_tool_rounds: 5,
+            filler: "One moment.".into(),
+            filler_after_ms: 2_000,
         }
     }
 }
@@ -218,6 +227,7 @@ impl Config {
         range("assistant.temperature", f64::from(a.temperature), 0.0, 2.0)?;
         range("assistant.max_tokens", f64::from(a.max_tokens), 1.0, 1_000_000.0)?;
         range("assistant.context_messages", a.context_messages as f64, 0.0, 100.0)?;
+        range("assistant.max_tool_rounds", f64::from(a.max_tool_rounds), 1.0, 100.0)?;
         let l = &self.limits;
         range("limits.max_audio_bytes", l.max_audio_bytes as f64, 1.0, 4.0e9)?;
         range("limits.max_audio_seconds", l.max_audio_seconds, 0.01, 86_400.0)?;

@@ -14,6 +14,7 @@ use crate::{
     config::LiveConfig,
     error::{Error, ErrorKind, Result},
     id::SessionId,
+    tool::Toolbox,
     turn::{Caller, Engine, check_text},
 };
 
@@ -37,6 +38,7 @@ pub(crate) struct LiveSetup {
     /// `None`: that of the session's assistant.
     pub(crate) first_message: Option<String>,
     pub(crate) vad: VoiceActivity,
+    pub(crate) tools: Arc<Toolbox>,
     pub(crate) cancel: CancellationToken,
     /// The agent's own token, which tells its closing from the host's cancelling.
     pub(crate) closing: CancellationToken,

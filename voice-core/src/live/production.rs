@@ -15,10 +15,11 @@ use crate::{
     error::{Error, Result},
     event::TurnEvent,
     id::{MessageId, TurnId},
-    message::Role,
+    message::{Role, ToolCallRecord},
     provider::CallContext,
     store::Session,
-    turn::{Engine, Leave, Outcome, Sink, Words},
+    tool::Toolbox,
+    turn::{Engine, GoAhead, Leave, Outcome, Sink, Words},
 };
 
 /// How many events may wait for the session.
@@ -39,6 +40,10 @@ pub(super) struct Order {
     pub(super) speak: bool,
     /// The messages that were cut off.
     pub(super) interrupted: Arc<Vec<MessageId>>,
+    /// What the model may call.
+    pub(super) tools: Arc<Toolbox>,
+    /// What tools have done for the user's words already.
+    pub(super) done: Vec<ToolCallRecord>,
 }
 
 type Made = (Result<Outcome>, Option<Leave>);
@@ -49,6 +54,8 @@ pub(super) struct Production {
     pub(super) kind: SpeechKind,
     pub(super) user_text: Option<String>,
     pub(super) interruptible: bool,
+    /// What its tools have done.
+    pub(super) tool_calls: Vec<ToolCallRecord>,
     /// Nobody may notice it yet.
     pub(super) secret: bool,
     /// Its sound may not begin yet.
@@ -64,6 +71,7 @@ pub(super) struct Production {
     pub(super) leave: Option<Leave>,
     events: mpsc::Receiver<Result<TurnEvent>>,
     task: Option<JoinHandle<Made>>,
+    go_ahead: GoAhead,
     _stop: DropGuard,
 }
 
@@ -86,6 +94,8 @@ impl Production {
         let stop = ctx.cancel.clone().drop_guard();
         let (kind, user_text) = (order.kind, order.user_text.clone());
         let (engine, session) = (Arc::clone(engine), session.id);
+        let (tool_calls, go_ahead) = (order.done.clone(), GoAhead::default());
+        let to_act = go_ahead.clone();
         let task = tokio::spawn(async move {
             // One turn at a time in a session, wherever it comes from.
             let leave = match engine.enter(session).await {
@@ -96,7 +106,9 @@ impl Production {
                 let words = match order.text {
                     Some(text) => Words::Fixed(text),
                     None => {
-                        let mut history = engine.history(session, false).await?;
+                        let (tools, go_ahead) = (order.tools, to_act);
+                        let with_tools = !tools.is_empty();
+                        let mut history = engine.history(session, false, with_tools).await?;
                         for message in &mut history {
                             if message.role == Role::Assistant && order.interrupted.contains(&message.id) {
                                 message.content.push_str(INTERRUPTED);
@@ -104,7 +116,11 @@ impl Production {
                         }
                         let text = order.user_text.as_deref().unwrap_or_default();
                         let (prompt, window) = (&engine.settings.system_prompt, engine.settings.context_messages);
-                        Words::Answer(context::prompt(prompt, &history, window, text))
+                        let mut prompt = context::prompt(prompt, &history, window, text, with_tools);
+                        if !order.done.is_empty() {
+                            context::push_calls(&mut prompt, "", &order.done);
+                        }
+                        Words::Answer { prompt, tools, go_ahead }
                     }
                 };
                 engine.say(words, order.language, order.speak, ctx, &Sink::Stream(sender)).await
@@ -116,6 +132,7 @@ impl Production {
             kind,
             user_text,
             interruptible: true,
+            tool_calls,
             secret: false,
             held: false,
             audible: false,
@@ -127,8 +144,15 @@ impl Production {
             leave: None,
             events,
             task: Some(task),
+            go_ahead,
             _stop: stop,
         }
+    }
+
+    /// It is wanted now: it may be noticed, and its tools may act.
+    pub(super) fn want(&mut self) {
+        self.secret = false;
+        self.go_ahead.give();
     }
 
     /// The next thing that comes of it. Pending for ever once it is complete.

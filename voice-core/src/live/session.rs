@@ -23,9 +23,10 @@ use crate::{
     error::{Error, Result},
     event::{TextDelta, Transcript},
     id::MessageId,
-    message::Usage,
+    message::{ToolCallRecord, Usage},
     provider::CallContext,
     store::Session,
+    tool::Toolbox,
     turn::{Engine, Outcome, Sink},
 };
 
@@ -87,6 +88,10 @@ pub(super) struct Driver {
     pub(super) ending: Option<EndReason>,
     /// The latest messages that were cut off.
     pub(super) interrupted: Arc<Vec<MessageId>>,
+    /// What the model may call.
+    pub(super) tools: Arc<Toolbox>,
+    /// What tools did for an answer that was taken back before any of it was heard.
+    pub(super) done: Vec<ToolCallRecord>,
     /// What recognising cost since the last turn was stored.
     pub(super) heard_usage: Usage,
     summary: LiveSummary,
@@ -145,6 +150,8 @@ impl Driver {
             reminders: 0,
             ending: None,
             interrupted: Arc::default(),
+            tools: setup.tools,
+            done: Vec::new(),
             heard_usage: Usage::default(),
             summary,
             config,
@@ -225,7 +232,7 @@ impl Driver {
             }
             Action::Promote => {
                 if let Some(production) = &mut self.production {
-                    production.secret = false;
+                    production.want();
                 }
                 self.on_wanted();
                 self.let_through();

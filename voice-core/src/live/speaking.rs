@@ -30,6 +30,9 @@ impl Driver {
     pub(super) fn answer(&mut self, text: String, secret: bool) {
         let mut production = self.produce(SpeechKind::Answer, Some(text), None);
         production.secret = secret;
+        if !secret {
+            production.want();
+        }
         self.production = Some(production);
     }
 
@@ -41,6 +44,8 @@ impl Driver {
             language: self.spoken_language(),
             speak: self.speak,
             interrupted: Arc::clone(&self.interrupted),
+            tools: Arc::clone(&self.tools),
+            done: if kind == SpeechKind::Answer { self.done.clone() } else { Vec::new() },
         };
         Production::start(&self.engine, &self.session, order, &self.cancel)
     }
@@ -101,9 +106,17 @@ impl Driver {
         match event {
             TurnEvent::Text(delta) => self.emit(LiveEvent::Text(delta)),
             TurnEvent::Speaking(words) => self.playout.begin_piece(words.0.into()),
+            TurnEvent::Filler(words) => self.playout.begin_filler(words.0.into()),
             TurnEvent::Audio(pcm) => {
                 let pcm = self.converted(pcm);
                 self.playout.push(pcm);
+            }
+            TurnEvent::ToolCall(call) => self.emit(LiveEvent::ToolCall(call)),
+            TurnEvent::ToolResult(record) => {
+                if let Some(production) = &mut self.production {
+                    production.tool_calls.push((*record).clone());
+                }
+                self.emit(LiveEvent::ToolResult(record));
             }
             TurnEvent::Metrics(metrics) => self.emit(LiveEvent::Metrics(metrics)),
             TurnEvent::AudioFailed(error) => self.emit(LiveEvent::Error(error)),
@@ -168,8 +181,9 @@ impl Driver {
             && let Some(pcm) = self.playout.take(frame, now)
         {
             self.on_first_sound(now);
-            while let Some(words) = self.playout.announce() {
-                self.emit(LiveEvent::Speaking(TextDelta(words.to_string())));
+            while let Some((words, filler)) = self.playout.announce() {
+                let words = TextDelta(words.to_string());
+                self.emit(if filler { LiveEvent::Filler(words) } else { LiveEvent::Speaking(words) });
             }
             self.kept.push_back(pcm.clone());
             self.emit(LiveEvent::Audio(pcm));
@@ -223,9 +237,12 @@ impl Driver {
         }
     }
 
-    /// Takes an answer back of which nothing was heard: its question is asked again, with more words.
+    /// Takes an answer back of which nothing was heard: its question is asked again, with more words. What tools did for it is not
+    /// done again.
     pub(super) fn take_back(&mut self) {
-        let _nothing = self.stop();
+        if let Some((mut production, _)) = self.stop() {
+            self.done = std::mem::take(&mut production.tool_calls);
+        }
     }
 
     fn stop(&mut self) -> Option<(Production, String)> {
@@ -280,6 +297,11 @@ impl Driver {
         let (id, turn_id) = (session.id, production.turn_id);
         let message = |role, text: &str| Message::new(id, turn_id, role, text, now);
         let user = production.user_text.as_deref().map(|text| message(Role::User, text));
+        let tool_calls = std::mem::take(&mut production.tool_calls);
+        let calls: Vec<Message> = tool_calls.iter().map(|record| Message::tool(id, turn_id, record, now)).collect();
+        if production.kind == SpeechKind::Answer {
+            self.done.clear();
+        }
         let assistant = (!text.is_empty()).then(|| message(Role::Assistant, &text));
         if interrupted && let Some(message) = &assistant {
             let mut all = (*self.interrupted).clone();
@@ -296,6 +318,7 @@ impl Driver {
             transcript: production.user_text.take().unwrap_or_default(),
             language: self.heard_language.clone(),
             text,
+            tool_calls,
             interrupted,
             audio_error: outcome.as_ref().and_then(|o| o.audio_error.clone()),
             user_message_id: user.as_ref().map(|m| m.id),
@@ -305,7 +328,7 @@ impl Driver {
             timings: outcome.as_ref().map(timings).unwrap_or_default(),
             usage,
         };
-        let messages: Vec<Message> = user.into_iter().chain(assistant).collect();
+        let messages: Vec<Message> = user.into_iter().chain(calls).chain(assistant).collect();
         if messages.is_empty() {
             return;
         }
@@ -330,15 +353,20 @@ impl Driver {
         session.last_activity_at = now;
         let turn_id = TurnId::new();
         let user = Message::new(session.id, turn_id, Role::User, text.as_str(), now);
+        let tool_calls = std::mem::take(&mut self.done);
+        let user_message_id = Some(user.id);
+        let calls = tool_calls.iter().map(|record| Message::tool(session.id, turn_id, record, now));
+        let messages = std::iter::once(user).chain(calls).collect();
         let turn = LiveTurn {
             turn_id,
             kind: SpeechKind::Answer,
             transcript: text,
             language: self.heard_language.clone(),
             text: String::new(),
+            tool_calls,
             interrupted: false,
             audio_error: None,
-            user_message_id: Some(user.id),
+            user_message_id,
             assistant_message_id: None,
             end_of_utterance_delay: None,
             response_delay: None,
@@ -347,7 +375,7 @@ impl Driver {
         };
         self.saving.spawn(async move {
             let leave = engine.enter(session.id).await?;
-            let saved = engine.save(&TurnRecord::new(turn_id, session, vec![user])).await;
+            let saved = engine.save(&TurnRecord::new(turn_id, session, messages)).await;
             leave.give_back().await;
             saved?;
             Ok(turn)

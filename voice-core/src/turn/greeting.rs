@@ -4,7 +4,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
-    driver::{Engine, Run, Sink, narrowest},
+    driver::{Engine, Sink, narrowest},
     machine::TurnMachine,
 };
 use crate::{
@@ -80,7 +80,7 @@ impl Engine {
         ctx.deadline = Some(Instant::now() + self.settings.deadline);
         let (_stop, language) = (ctx.cancel.clone().drop_guard(), self.settings.language.clone());
         let machine = TurnMachine::new(tts.map(|tts| narrowest(tts)).as_ref());
-        let mut run = Run { engine: self, machine, ctx, started: Instant::now(), sink: &Sink::Reply };
+        let mut run = self.run_of(machine, ctx, &Sink::Reply);
         run.machine.on_typed(String::new(), language);
         let saying = async {
             run.machine.on_llm(LlmEvent::Text(text.to_owned()), run.at());
