@@ -153,7 +153,8 @@ typedef struct {
   void (*drop)(void *user_data);
 } vc_store_vtable;
 
-// The host's own objects; NULL: as the config says.
+// The host's own objects; NULL: as the config says. The config may name one among others, to be tried in that order:
+// `"llm": ["host/0", "openai/gpt-6-luna"]`; one that it does not name stands in place of what it says.
 typedef struct {
   // Speech to text.
   const vc_stt_vtable *stt;
@@ -183,6 +184,11 @@ typedef void (*vc_log_fn)(void *user_data,
                           const char *target,
                           const char *message,
                           const char *fields_json);
+
+// Takes the steps of a fetch, objects of JSON whose `type` is `planned` (`packages`, `bytes`, `files`), `downloading` (`package`,
+// `done`, `total`), `making` (`file`) or `made` (`file`, `bytes`); the text lasts for the call. Gives whether to go on. Called on a
+// thread of the library, one call after the other; it must not throw.
+typedef bool (*vc_fetch_fn)(void *user_data, const char *step_json);
 
 // What a turn is about. Start from zeros and set exactly one of `text`, `path`, `bytes`, `samples` and `samples_f32`. Everything is
 // copied during the call.
@@ -321,6 +327,10 @@ bool vc_error_retryable(const vc_error *error);
 // How long to wait before that, in milliseconds; -1: nobody said. Any thread.
 int64_t vc_error_retry_after_ms(const vc_error *error);
 
+// What had been said before the failure, or NULL: there when saving the turn failed. The caller frees it with `vc_reply_free`. Any
+// thread.
+vc_reply *vc_error_reply(const vc_error *error);
+
 // The HTTP status with which a web host should answer; 0 for NULL. Any thread.
 uint16_t vc_error_http_status(const vc_error *error);
 
@@ -410,6 +420,32 @@ size_t vc_bytes_length(const vc_bytes *bytes);
 
 // Frees bytes. NULL and a second time are fine. Any thread.
 void vc_bytes_free(vc_bytes *bytes);
+
+// Fetches models, checks and converts them; what is there already is left alone.
+//
+// `folder`: the model folder; NULL: the one that `VOICE_CORE_MODELS` names, else the one in the user's data folder.
+// `options_json`: `{"models": [names], "mirror": folder, "force": bool, "keep_packages": bool}`; NULL: the default set.
+// `progress` (may be NULL) is told what goes on and may stop it: then the call ends with `VC_CANCELLED`, and what is in place stays.
+// `*result`: `{"folder", "files", "already_there", "downloaded"}`, the caller's to free; `result` may not be NULL. Blocks; not on a
+// thread of the library.
+vc_status vc_models_fetch(const char *folder,
+                          const char *options_json,
+                          vc_fetch_fn progress,
+                          void *user_data,
+                          vc_bytes **result,
+                          vc_error **error);
+
+// Lists the models: `*result` is `{"folder", "models": [{"name", "present", "bytes", "default", "licence", "purpose"}]}`. Otherwise
+// like `vc_models_fetch`.
+vc_status vc_models_list(const char *folder,
+                         vc_bytes **result,
+                         vc_error **error);
+
+// Compares every fetched file with its checksum: `*result` is `{"folder", "files": [{"path", "state"}]}`, a state being `intact`,
+// `missing` or `changed`. Otherwise like `vc_models_fetch`.
+vc_status vc_models_verify(const char *folder,
+                           vc_bytes **result,
+                           vc_error **error);
 
 // What the user said. Belongs to the reply. Any thread.
 const char *vc_reply_transcript(const vc_reply *reply);

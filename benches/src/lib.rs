@@ -1,8 +1,9 @@
-//! What the measurements share: percentiles, a timer, and what the system says of a process.
+//! What the measurements share: percentiles, a timer, the scripted turn, and what the system says of a process.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 pub mod process;
+pub mod script;
 pub mod timer;
 
 /// The middle and the tail of a set of figures.

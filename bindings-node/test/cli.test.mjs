@@ -55,7 +55,7 @@ test('a recording is answered offline, with real models', async (t) => {
   const agent = await VoiceAgent.local({ storage: 'memory', assistant: { max_tokens: 24 } })
   const stages = []
   let reply
-  for await (const event of agent.turn(recording)) {
+  for await (const event of agent.turn(recording, { deadline: 600_000 })) {
     stages.push(event.type)
     if (event.type === 'done') reply = event.reply
   }

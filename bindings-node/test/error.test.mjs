@@ -70,7 +70,7 @@ test('a panic in any export is an error', async () => {
     await until(() => messages.some(wanted))
     return messages.splice(messages.findIndex(wanted), 1)[0]
   }
-  const hosts = { stt: { id: 1, name: 'a' }, llm: { id: 2, name: 'b' }, tts: { id: 3, name: 'c' } }
+  const hosts = { stt: [{ id: 1, name: 'a' }], llm: [{ id: 2, name: 'b' }], tts: [{ id: 3, name: 'c' }] }
   native.Agent.build(port, 1, '{"storage":"memory"}', hosts)
   const { agent: nativeAgent } = await came(({ agent }) => agent)
   nativeAgent.stream(port, 2, { text: 'hi' }, {})

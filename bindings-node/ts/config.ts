@@ -1,4 +1,4 @@
-// Made by scripts/config.mjs from the library's own schema. Do not edit.
+// Written by `cargo xtask gen` from the library's own schema. Do not edit.
 
 /** The configuration of an agent. See the module for where it comes from. */
 export interface Config {
@@ -9,8 +9,8 @@ export interface Config {
   /** Text to speech: one provider, or several tried in order. Default: the local one. */
   tts?: ProviderList | null
   /**
-   * Where conversations are kept: `sqlite:PATH`, `memory`. Default: `DATABASE_URL`, else an SQLite file in the user's data
-   * folder.
+   * Where conversations are kept: `sqlite:PATH`, `memory`. Default: `DATABASE_URL`, else an SQLite file in the
+   * user's data folder.
    */
   storage?: string | null
   /** Who the agent is. */
@@ -29,7 +29,10 @@ export interface Config {
   local?: LocalConfig
   /** Whether every provider is made ready (models loaded, connections opened) before the agent is. Default false. */
   warm_up?: boolean
-  /** Which log records the host should show: `error`, `warn`, `info`, `debug`, `trace`. The library never prints by itself. */
+  /**
+   * Which log records the host should show: `error`, `warn`, `info`, `debug`, `trace`. The library never prints by
+   * itself.
+   */
   log_level?: string | null
 }
 
@@ -114,8 +117,8 @@ export interface CircuitBreakerOptions {
   /** Calls that must fail in a row. Default 5; 0 switches the breaker off. */
   failures?: number
   /**
-   * How long the provider then rests, in milliseconds. One call is let through after that: if it succeeds the provider
-   * is back, otherwise it rests again. Default 30,000.
+   * How long the provider then rests, in milliseconds. One call is let through after that: if it succeeds the
+   * provider is back, otherwise it rests again. Default 30,000.
    */
   rest_ms?: number
 }
@@ -130,7 +133,9 @@ export interface RateLimitOptions {
 
 /** Local models. */
 export interface LocalConfig {
-  /** The folder of the model files. Default: `VOICE_CORE_MODELS`, else `voice-core/models` in the user's data folder. */
+  /**
+   * The folder of the model files. Default: `VOICE_CORE_MODELS`, else `voice-core/models` in the user's data folder.
+   */
   models?: string | null
   /** How many threads models may use, all together. Default: one less than there are cores, but both of two. */
   threads?: number | null

@@ -59,7 +59,7 @@ def test_a_panic_at_every_entry_point_is_an_internal_error(agent):
         (_native.Input.path, "x"),
         (_native.Input.file, b"x"),
         (_native.Input.pcm16, b"xx", 8000, 1),
-        (_native.Agent.build, "{}"),
+        (_native.Agent.build, "{}", [], [], [], None),
         (native.turn, _native.Input.text("x")),
         (native.stream, _native.Input.text("x")),
         (native.sessions, "list", "{}"),

@@ -3,26 +3,75 @@
 use std::sync::Arc;
 
 use crate::{
-    message::{Message, Role},
+    message::{Message, Role, ToolCall, ToolCallRecord},
     provider::PromptMessage,
 };
 
+/// A turn has two messages and perhaps a few calls of tools between them.
+const MESSAGES_BETWEEN: usize = 3;
+
+/// How many stored messages to read, so that the calls among them leave room for `window` that were said.
+pub(crate) fn to_read(window: usize, with_tools: bool) -> usize {
+    if with_tools { (window * MESSAGES_BETWEEN).min(100) } else { window }
+}
+
 /// The prompt of a turn: the system prompt, at most `window` messages of `history` (the latest, in order), the user's words.
 ///
-/// A window that would begin with an answer begins one message later, so that the model never sees a reply to nothing.
-pub(crate) fn prompt(system: &Arc<str>, history: &[Message], window: usize, user_text: &str) -> Vec<PromptMessage> {
-    let said = |m: &&Message| matches!(m.role, Role::User | Role::Assistant);
-    let history: Vec<&Message> = history.iter().filter(said).collect();
-    let latest = &history[history.len().saturating_sub(window)..];
+/// A window that would begin with an answer begins one message later, so that the model never sees a reply to nothing. With
+/// `with_tools`, calls of tools are shown where they happened, and do not count.
+pub(crate) fn prompt(
+    system: &Arc<str>,
+    history: &[Message],
+    window: usize,
+    user_text: &str,
+    with_tools: bool,
+) -> Vec<PromptMessage> {
+    // A turn of nothing but calls has an empty answer, which no provider takes as a message.
+    let said = |m: &Message| m.role == Role::User || (m.role == Role::Assistant && !m.content.trim().is_empty());
+    let begin = history.iter().enumerate().rev().filter(|(_, m)| said(m)).take(window).last().map(|(n, _)| n);
+    let latest = &history[begin.unwrap_or(history.len())..];
     let latest = &latest[latest.iter().position(|m| m.role == Role::User).unwrap_or(latest.len())..];
 
     let mut messages = Vec::with_capacity(latest.len() + 2);
     if !system.is_empty() {
         messages.push(PromptMessage::new(Role::System, Arc::clone(system)));
     }
-    messages.extend(latest.iter().map(|m| PromptMessage::new(m.role, m.content.as_str())));
+    for message in latest {
+        if said(message) {
+            messages.push(PromptMessage::new(message.role, message.content.as_str()));
+        } else if with_tools && let Some(record) = message.tool_call() {
+            // Each with its own result, one after the other: whatever depended on what, this is in order.
+            push_calls(&mut messages, "", std::slice::from_ref(&record));
+        }
+    }
     messages.push(PromptMessage::new(Role::User, user_text));
     messages
+}
+
+/// Adds to a prompt what the model said before it called tools, its calls, and their results.
+///
+/// Calls are numbered anew: ids of earlier turns or of another provider may collide or be of a form that this one refuses.
+pub(crate) fn push_calls(prompt: &mut Vec<PromptMessage>, said: &str, records: &[ToolCallRecord]) {
+    let earlier = prompt.iter().filter(|m| m.answers.is_some()).count();
+    let calls: Vec<ToolCall> = (earlier + 1..)
+        .zip(records)
+        .map(|(n, record)| {
+            // Arguments that are no object were an error that the model has been told of; providers would refuse them.
+            let arguments = if record.arguments.is_object() { record.arguments.clone() } else { serde_json::json!({}) };
+            ToolCall::new(format!("call{n:05}"), acceptable(&record.name), arguments)
+        })
+        .collect();
+    let results: Vec<PromptMessage> =
+        calls.iter().zip(records).map(|(c, r)| PromptMessage::tool_result(c, r.failed, r.result.as_str())).collect();
+    prompt.push(PromptMessage::calling(said, calls));
+    prompt.extend(results);
+}
+
+/// A name that every provider takes, for a tool that a model may have made up.
+fn acceptable(name: &str) -> String {
+    let accepted = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
+    let name: String = name.chars().take(64).map(accepted).collect();
+    if name.is_empty() { "unknown".into() } else { name }
 }
 
 /// The prompt for the rest of an answer that broke off after `partial`.
@@ -72,19 +121,58 @@ mod tests {
 
     #[test]
     fn shows_the_latest_messages_in_order() {
-        let prompt = prompt(&"S".into(), &history(20), 4, "now");
+        let prompt = prompt(&"S".into(), &history(20), 4, "now", false);
         assert_eq!(contents(&prompt), ["S", "16", "17", "18", "19", "now"]);
     }
 
     #[test]
     fn never_begins_with_an_answer() {
-        let prompt = prompt(&"S".into(), &history(20), 3, "now");
+        let prompt = prompt(&"S".into(), &history(20), 3, "now", false);
         assert_eq!(contents(&prompt), ["S", "18", "19", "now"]);
     }
 
     #[test]
     fn an_empty_system_prompt_is_left_out() {
-        assert_eq!(contents(&prompt(&"".into(), &[], 10, "now")), ["now"]);
+        assert_eq!(contents(&prompt(&"".into(), &[], 10, "now", false)), ["now"]);
+    }
+
+    /// Turns of a question, two calls of a tool and an answer.
+    fn history_with_calls(turns: usize) -> Vec<Message> {
+        let said = history(turns * 2);
+        let with_calls = said.chunks(2).flat_map(|turn| {
+            let call = |n: u32| {
+                let call = ToolCall::new("same", "f", serde_json::json!({ "n": n }));
+                let record = ToolCallRecord::new(call, format!("result {n}"), false, std::time::Duration::ZERO);
+                Message::tool(turn[0].session_id, turn[0].turn_id, &record, Timestamp::UNIX_EPOCH)
+            };
+            [turn[0].clone(), call(1), call(2), turn[1].clone()]
+        });
+        with_calls.collect()
+    }
+
+    #[test]
+    fn every_result_follows_its_call_and_every_call_has_an_id_of_its_own() {
+        let prompt = prompt(&"S".into(), &history_with_calls(5), 5, "now", true);
+        let expected = ["S", "6", "", "result 1", "", "result 2", "7", "8", "", "result 1", "", "result 2", "9", "now"];
+        assert_eq!(contents(&prompt), expected);
+        let calls: Vec<&str> = prompt.iter().flat_map(|m| m.tool_calls.iter()).map(|c| c.id.as_str()).collect();
+        let answered: Vec<&str> = prompt.iter().filter_map(|m| m.answers.as_ref()).map(|a| a.id.as_str()).collect();
+        assert_eq!(calls, ["call00001", "call00002", "call00003", "call00004"]);
+        assert_eq!(answered, calls);
+    }
+
+    #[test]
+    fn calls_are_not_shown_to_a_model_without_tools() {
+        let prompt = prompt(&"S".into(), &history_with_calls(2), 10, "now", false);
+        assert_eq!(contents(&prompt), ["S", "0", "1", "2", "3", "now"]);
+    }
+
+    #[test]
+    fn an_answer_of_nothing_but_calls_is_no_message() {
+        let mut history = history_with_calls(1);
+        history[3].content.clear();
+        let prompt = prompt(&"S".into(), &history, 10, "now", true);
+        assert_eq!(contents(&prompt), ["S", "0", "", "result 1", "", "result 2", "now"]);
     }
 
     #[test]

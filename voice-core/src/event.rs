@@ -6,7 +6,7 @@ use crate::{
     audio::Pcm,
     error::{Error, Stage},
     id::{SessionId, TurnId},
-    message::Reply,
+    message::{Reply, ToolCall, ToolCallRecord},
 };
 
 /// Words that were recognised. `Debug` leaves them out.
@@ -86,8 +86,15 @@ pub enum TurnEvent {
     Text(TextDelta),
     /// What the sound that follows says: a sentence or a part of one, for captions that keep up with the sound.
     Speaking(TextDelta),
+    /// What the sound that follows says, which is no part of the answer: it fills the time that a tool takes, and is not
+    /// stored.
+    Filler(TextDelta),
     /// The next piece of the answer's sound, gapless with the one before; every chunk of a turn has the same rate.
     Audio(Pcm),
+    /// The model calls a tool.
+    ToolCall(ToolCall),
+    /// A tool is done, or failed and the model is told why. The model goes on when all of its calls are.
+    ToolResult(Box<ToolCallRecord>),
     /// A provider call ended.
     Metrics(CallMetrics),
     /// Speech failed after text existed; the turn goes on without (the rest of) its sound.

@@ -52,7 +52,7 @@ macro_rules! ids {
 
             fn from_str(s: &str) -> Result<Self, Error> {
                 Uuid::parse_str(s).map(Self).map_err(|_| {
-                    Error::new(ErrorKind::InvalidField, concat!("not a ", $noun, " id: a UUID is expected"))
+                    Error::new(ErrorKind::InvalidField, concat!("not ", $noun, " id: a UUID is expected"))
                 })
             }
         }
@@ -61,9 +61,19 @@ macro_rules! ids {
 
 ids! {
     /// A session: one conversation from its start to its end.
-    SessionId, "session";
+    SessionId, "a session";
     /// A turn: one thing said by the user and the reply to it. Storing a turn twice under one id stores it once.
-    TurnId, "turn";
+    TurnId, "a turn";
     /// A message: what one side said in a turn.
-    MessageId, "message";
+    MessageId, "a message";
+    /// An organization: the owner of users, assistants and sessions.
+    OrganizationId, "an organization";
+    /// A user of an organization.
+    UserId, "a user";
+    /// An API key. Not a secret: the key itself is another thing.
+    ApiKeyId, "a key";
+    /// An assistant, in all its versions.
+    AssistantId, "an assistant";
+    /// An entry of the audit log.
+    AuditId, "an audit entry";
 }

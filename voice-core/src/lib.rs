@@ -27,6 +27,15 @@
 //! retries, a rate limit and a circuit breaker (see [`layer`]). Conversations are kept by a [`ConversationStore`]: an SQLite
 //! file by default.
 //!
+//! # Tools
+//!
+//! A model may call closures or types of yours while it answers: see [`tool`].
+//!
+//! # Callers
+//!
+//! [`VoiceAgent::accounts`] keeps organizations, users and their API keys, [`VoiceAgent::assistants`] who talks with them. A checked key
+//! gives a [`Principal`](agent::Principal), and [`VoiceAgent::with`] what it reaches: its own, and nothing else.
+//!
 //! # Configuration
 //!
 //! In code ([`VoiceAgent::builder`]), as a JSON or TOML document ([`Config`]), and from the environment, in this order of
@@ -43,6 +52,7 @@
 //! |---|---|---|
 //! | `openai` | yes | OpenAI and servers that speak its wire format |
 //! | `sqlite` | yes | conversations in an SQLite file |
+//! | `jwt` | no | access tokens, issued and verified |
 //! | `local` | no | models on this machine's CPU, and what fetches them |
 //!
 //! The library runs on the tokio runtime of its caller. It logs through `tracing`, never what was said.
@@ -66,6 +76,7 @@ pub mod secret;
 pub mod store;
 pub mod stores;
 pub mod time;
+pub mod tool;
 mod turn;
 
 pub use agent::{AgentBuilder, Providers, Turn, TurnStream, VoiceAgent};
@@ -73,12 +84,13 @@ pub use audio::{Audio, AudioFormat, AudioInfo, AudioLimits, Pcm, Utterance};
 pub use config::Config;
 pub use error::{Error, ErrorCode, ErrorKind, Result, Stage};
 pub use event::{CallMetrics, TextDelta, Transcript, TurnEvent};
-pub use id::{MessageId, SessionId, TurnId};
+pub use id::{ApiKeyId, AssistantId, MessageId, OrganizationId, SessionId, TurnId, UserId};
 pub use live::{LiveEvent, LiveSession};
-pub use message::{Message, Reply, Role, Timings, Usage};
+pub use message::{Message, Reply, Role, Timings, ToolCall, ToolCallRecord, Usage};
 pub use provider::{LanguageModel, SpeechToText, TextToSpeech};
 pub use secret::Secret;
 pub use store::{ConversationStore, Session};
+pub use tool::{FunctionTool, Tool, ToolOutput};
 pub use turn::TurnInput;
 
 /// The examples of the README are compiled with those of the documentation.

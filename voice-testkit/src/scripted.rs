@@ -29,12 +29,13 @@ use std::{
 
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
+use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 use voice_core::{
-    Error, LanguageModel, Pcm, Result, SpeechToText, TextToSpeech, Transcript,
+    Error, LanguageModel, Pcm, Result, Role, SpeechToText, TextToSpeech, ToolCall, Transcript,
     provider::{
-        CallContext, FinishReason, GenerateRequest, LlmEvent, ResultStream, SynthesisRequest, TranscribeRequest,
-        TtsCapabilities,
+        CallContext, FinishReason, GenerateRequest, LlmCapabilities, LlmEvent, ResultStream, SynthesisRequest,
+        ToolChoice, TranscribeRequest, TtsCapabilities,
     },
 };
 
@@ -267,11 +268,16 @@ impl SpeechToText for ScriptedStt {
     }
 }
 
-/// A language model that says what the script says. Clones share their calls.
+/// A language model that says what the script says, and calls what tools it says. Clones share their calls.
+///
+/// With several answers, which one comes depends on the prompt alone: the first to what the user says, the next when the
+/// results of the first one's calls are there. So a call that fails and is made again gets the same answer again. Asked for
+/// words instead of calls, it gives the next answer without calls, if there is one.
 #[derive(Clone)]
 pub struct ScriptedLlm {
     name: String,
-    tokens: Vec<String>,
+    answers: Vec<Vec<LlmEvent>>,
+    tools: bool,
     finish: FinishReason,
     script: Script,
     shared: Arc<Shared<GenerateRequest>>,
@@ -289,11 +295,48 @@ impl ScriptedLlm {
     pub fn tokens(tokens: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Self {
             name: "scripted/llm".into(),
-            tokens: tokens.into_iter().map(Into::into).collect(),
+            answers: vec![tokens.into_iter().map(|token| LlmEvent::Text(token.into())).collect()],
+            tools: true,
             finish: FinishReason::Stop,
             script: Script::default(),
             shared: Arc::default(),
         }
+    }
+
+    /// Calls a tool, and says nothing before it.
+    #[must_use]
+    pub fn calling(tool: &str, arguments: Value) -> Self {
+        Self::tokens([""; 0]).and_calling(tool, arguments)
+    }
+
+    /// Calls a tool, too: behind whatever its last answer holds so far.
+    #[must_use]
+    pub fn and_calling(mut self, tool: &str, arguments: Value) -> Self {
+        if let Some(answer) = self.answers.last_mut() {
+            let id = format!("{tool}-{}", answer.len());
+            answer.push(LlmEvent::ToolCall(ToolCall::new(id, tool, arguments)));
+        }
+        self
+    }
+
+    /// Says `text`, a word a token, when it has the results of the calls before. The last answer is repeated for ever.
+    #[must_use]
+    pub fn then_saying(mut self, text: &str) -> Self {
+        self.answers.push(text.split_inclusive(' ').map(|token| LlmEvent::Text(token.into())).collect());
+        self
+    }
+
+    /// Calls a tool when it has the results of the calls before.
+    #[must_use]
+    pub fn then_calling(self, tool: &str, arguments: Value) -> Self {
+        self.then_saying("").and_calling(tool, arguments)
+    }
+
+    /// Says of itself that it cannot call tools.
+    #[must_use]
+    pub fn without_tools(mut self) -> Self {
+        self.tools = false;
+        self
     }
 
     /// Ends its answers for this reason.
@@ -312,9 +355,18 @@ impl LanguageModel for ScriptedLlm {
         &self.name
     }
 
+    fn capabilities(&self) -> LlmCapabilities {
+        LlmCapabilities::default().with_tools(self.tools)
+    }
+
     async fn generate(&self, request: GenerateRequest, _: &CallContext) -> Result<ResultStream<LlmEvent>> {
-        let mut events: Vec<LlmEvent> = self.tokens.iter().cloned().map(LlmEvent::Text).collect();
-        events.push(LlmEvent::Finished(self.finish));
+        let said = request.messages.iter().rev().take_while(|m| m.role != Role::User);
+        let rounds = said.filter(|m| !m.tool_calls.is_empty()).count().min(self.answers.len() - 1);
+        let calls = |answer: &Vec<LlmEvent>| answer.iter().any(|e| matches!(e, LlmEvent::ToolCall(_)));
+        let answers = &self.answers[rounds..];
+        let allowed = answers.iter().find(|answer| request.tool_choice == ToolChoice::Auto || !calls(answer));
+        let mut events = allowed.unwrap_or(&answers[0]).clone();
+        events.push(LlmEvent::Finished(if calls(&events) { FinishReason::ToolCalls } else { self.finish }));
         Ok(play(&self.shared, request, &self.script, events))
     }
 }

@@ -83,8 +83,7 @@ async fn main() {
     };
     let before = turns(10_000).await;
     let after = turns(10_000).await;
-    let line = serde_json::json!({
-        "typed_us": typed, "spoken_us": spoken, "heard_us": heard, "before_kib": before, "after_kib": after,
-    });
-    println!("{line}");
+    println!(
+        r#"{{"typed_us": {typed:.1}, "spoken_us": {spoken:.1}, "heard_us": {heard:.1}, "before_kib": {before}, "after_kib": {after}}}"#
+    );
 }

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ._native import Errands
 
 _threads: List[threading.Thread] = []
+_ending = False
 
 
 def start(errands: Errands, name: str) -> None:
@@ -44,6 +45,9 @@ def _call(function: Callable[..., object], arguments: Tuple[Any, ...]) -> None:
     try:
         function(*arguments)
     except BaseException:
+        if _ending:
+            # Of no concern to anybody: the interpreter is being taken apart round it.
+            return
         threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread())))
 
 
@@ -58,6 +62,8 @@ def soon(loop: asyncio.AbstractEventLoop, callback: Callable[[], object]) -> Non
 
 def stop() -> None:
     """Ends the threads and waits for them a moment: a host's log handler may be at work."""
+    global _ending
+    _ending = True
     _native.close_couriers()
     for thread in _threads:
         if thread is not threading.current_thread():

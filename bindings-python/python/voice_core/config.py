@@ -1,4 +1,4 @@
-"""The config document as types. Written by `generate.py` from the library's own schema: do not edit."""
+"""The config document as types. Written by `cargo xtask gen` from the library's own schema: do not edit."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ ProviderList = Union[str, Provider, List[Union[str, Provider]]]
 
 
 class Config(TypedDict, total=False):
-    """The configuration of an agent. See the [module](self) for where it comes from."""
+    """The configuration of an agent. See the module for where it comes from."""
 
     stt: Optional[ProviderList]
     """Speech to text: one provider, or several tried in order. Default: the local one."""
@@ -147,7 +147,8 @@ class Config(TypedDict, total=False):
     local: Local
     """Local models."""
     warm_up: bool
-    """Whether every provider is made ready (models loaded, connections opened) before the agent is. Default false."""
+    """Whether every provider is made ready (models loaded, connections opened) before the agent is. Default
+    false."""
     log_level: Optional[str]
     """Which log records the host should show: ``error``, ``warn``, ``info``, ``debug``, ``trace``. The library never
     prints by itself."""

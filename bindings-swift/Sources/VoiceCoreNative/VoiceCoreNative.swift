@@ -1163,6 +1163,216 @@ public func FfiConverterTypeEventStream_lower(_ value: EventStream) -> UInt64 {
 
 
 /**
+ * Takes the steps of a fetch, on a thread of the library.
+ */
+public protocol FetchSink: AnyObject, Sendable {
+    
+    /**
+     * Takes one step, an object of JSON whose `type` is `planned`, `downloading`, `making` or `made`.
+     */
+    func step(stepJson: String) 
+    
+}
+/**
+ * Takes the steps of a fetch, on a thread of the library.
+ */
+open class FetchSinkImpl: FetchSink, @unchecked Sendable {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_voice_core_uniffi_fn_clone_fetchsink(self.handle, $0) }
+    }
+    // No primary constructor declared for this class.
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_voice_core_uniffi_fn_free_fetchsink(handle, $0) }
+    }
+
+    
+
+    
+    /**
+     * Takes one step, an object of JSON whose `type` is `planned`, `downloading`, `making` or `made`.
+     */
+open func step(stepJson: String)  {try! rustCall() {
+        uniffiCallStatus in
+    uniffi_voice_core_uniffi_fn_method_fetchsink_step(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(stepJson),uniffiCallStatus
+    )
+}
+}
+    
+
+    
+}
+
+
+
+// Put the implementation in a struct so we don't pollute the top-level namespace
+fileprivate struct UniffiCallbackInterfaceFetchSink {
+
+    // Create the VTable using a series of closures.
+    // Swift automatically converts these into C callback functions.
+    //
+    // Store the vtable directly.
+    static let vtable: UniffiVTableCallbackInterfaceFetchSink = UniffiVTableCallbackInterfaceFetchSink(
+        uniffiFree: { (uniffiHandle: UInt64) -> () in
+            do {
+                try FfiConverterTypeFetchSink.handleMap.remove(handle: uniffiHandle)
+            } catch {
+                print("Uniffi callback interface FetchSink: handle missing in uniffiFree")
+            }
+        },
+        uniffiClone: { (uniffiHandle: UInt64) -> UInt64 in
+            do {
+                return try FfiConverterTypeFetchSink.handleMap.clone(handle: uniffiHandle)
+            } catch {
+                fatalError("Uniffi callback interface FetchSink: handle missing in uniffiClone")
+            }
+        },
+        step: { (
+            uniffiHandle: UInt64,
+            stepJson: RustBuffer,
+            uniffiOutReturn: UnsafeMutableRawPointer,
+            uniffiCallStatus: UnsafeMutablePointer<RustCallStatus>
+        ) in
+            let makeCall = {
+                () throws -> () in
+                guard let uniffiObj = try? FfiConverterTypeFetchSink.handleMap.get(handle: uniffiHandle) else {
+                    throw UniffiInternalError.unexpectedStaleHandle
+                }
+                return uniffiObj.step(
+                     stepJson: try FfiConverterString.lift(stepJson)
+                )
+            }
+
+            
+            let writeReturn = { () }
+            uniffiTraitInterfaceCall(
+                callStatus: uniffiCallStatus,
+                makeCall: makeCall,
+                writeReturn: writeReturn
+            )
+        }
+    )
+
+    // Rust stores this pointer for future callback invocations, so it must live
+    // for the process lifetime (not just for the init function call).
+    //
+    // `nonisolated(unsafe)` is needed under Swift 6 strict concurrency.
+    // This is safe because the pointee is initialized once during static init
+    // and never mutated by either side of the FFI.  Its fields are C function pointers.
+    nonisolated(unsafe) static let vtablePtr: UnsafePointer<UniffiVTableCallbackInterfaceFetchSink> = {
+        let ptr = UnsafeMutablePointer<UniffiVTableCallbackInterfaceFetchSink>.allocate(capacity: 1)
+        ptr.initialize(to: vtable)
+        return UnsafePointer(ptr)
+    }()
+}
+
+private func uniffiCallbackInitFetchSink() {
+    uniffi_voice_core_uniffi_fn_init_callback_vtable_fetchsink(UniffiCallbackInterfaceFetchSink.vtablePtr)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeFetchSink: FfiConverter {
+    fileprivate static let handleMap = UniffiHandleMap<FetchSink>()
+
+    typealias FfiType = UInt64
+    typealias SwiftType = FetchSink
+
+    public static func lift(_ handle: UInt64) throws -> FetchSink {
+        if ((handle & 1) == 0) {
+            // Rust-generated handle, construct a new class that uses the handle to implement the
+            // interface
+            return FetchSinkImpl(unsafeFromHandle: handle)
+        } else {
+            // Swift-generated handle, get the object from the handle map
+            return try handleMap.remove(handle: handle)
+        }
+    }
+
+    public static func lower(_ value: FetchSink) -> UInt64 {
+         if let rustImpl = value as? FetchSinkImpl {
+             // Rust-implemented object.  Clone the handle and return it
+            return rustImpl.uniffiCloneHandle()
+         } else {
+            // Swift object, generate a new vtable handle and return that.
+            return handleMap.insert(obj: value)
+         }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> FetchSink {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: FetchSink, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeFetchSink_lift(_ handle: UInt64) throws -> FetchSink {
+    return try FfiConverterTypeFetchSink.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeFetchSink_lower(_ value: FetchSink) -> UInt64 {
+    return FfiConverterTypeFetchSink.lower(value)
+}
+
+
+
+
+
+
+/**
  * A language model of the host.
  */
 public protocol HostLlm: AnyObject, Sendable {
@@ -2332,6 +2542,158 @@ public func FfiConverterTypeLogSink_lower(_ value: LogSink) -> UInt64 {
 
 
 /**
+ * Work on the model folder; its answer is JSON. Dropping it cancels the work.
+ */
+public protocol ModelsCallProtocol: AnyObject, Sendable {
+    
+    /**
+     * Waits for the answer. Once.
+     */
+    func answer() async throws  -> String
+    
+    /**
+     * Stops the work: it ends with `CANCELLED`, and what is in place stays. Any number of times.
+     */
+    func cancel() 
+    
+}
+/**
+ * Work on the model folder; its answer is JSON. Dropping it cancels the work.
+ */
+open class ModelsCall: ModelsCallProtocol, @unchecked Sendable {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_voice_core_uniffi_fn_clone_modelscall(self.handle, $0) }
+    }
+    // No primary constructor declared for this class.
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_voice_core_uniffi_fn_free_modelscall(handle, $0) }
+    }
+
+    
+
+    
+    /**
+     * Waits for the answer. Once.
+     */
+open func answer()async throws  -> String  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_voice_core_uniffi_fn_method_modelscall_answer(
+                        self.uniffiCloneHandle()
+                )
+            },
+            pollFunc: ffi_voice_core_uniffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_voice_core_uniffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_voice_core_uniffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterString.lift,
+            errorHandler: FfiConverterTypeFailure_lift
+        )
+}
+    
+    /**
+     * Stops the work: it ends with `CANCELLED`, and what is in place stays. Any number of times.
+     */
+open func cancel()  {try! rustCall() {
+        uniffiCallStatus in
+    uniffi_voice_core_uniffi_fn_method_modelscall_cancel(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+}
+}
+    
+
+    
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeModelsCall: FfiConverter {
+    typealias FfiType = UInt64
+    typealias SwiftType = ModelsCall
+
+    public static func lift(_ handle: UInt64) throws -> ModelsCall {
+        return ModelsCall(unsafeFromHandle: handle)
+    }
+
+    public static func lower(_ value: ModelsCall) -> UInt64 {
+        return value.uniffiCloneHandle()
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ModelsCall {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: ModelsCall, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeModelsCall_lift(_ handle: UInt64) throws -> ModelsCall {
+    return try FfiConverterTypeModelsCall.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeModelsCall_lower(_ value: ModelsCall) -> UInt64 {
+    return FfiConverterTypeModelsCall.lower(value)
+}
+
+
+
+
+
+
+/**
  * What a turn gave.
  */
 public protocol ReplyProtocol: AnyObject, Sendable {
@@ -2927,7 +3289,7 @@ public func FfiConverterTypeTurnCall_lower(_ value: TurnCall) -> UInt64 {
 /**
  * An error as the packages see it.
  */
-public struct ErrorDetails: Equatable, Hashable {
+public struct ErrorDetails {
     /**
      * The stable code, for example `VALIDATION_ERROR`.
      */
@@ -2960,6 +3322,10 @@ public struct ErrorDetails: Equatable, Hashable {
      * The HTTP status with which a host should answer.
      */
     public var httpStatus: UInt16
+    /**
+     * What had been said before the failure: there when saving the turn failed.
+     */
+    public var reply: Reply?
 
     // Default memberwise initializers are never public by default, so we
     // declare one manually.
@@ -2987,7 +3353,10 @@ public struct ErrorDetails: Equatable, Hashable {
          */provider: String?, 
         /**
          * The HTTP status with which a host should answer.
-         */httpStatus: UInt16) {
+         */httpStatus: UInt16, 
+        /**
+         * What had been said before the failure: there when saving the turn failed.
+         */reply: Reply?) {
         self.code = code
         self.kind = kind
         self.stage = stage
@@ -2996,6 +3365,7 @@ public struct ErrorDetails: Equatable, Hashable {
         self.retryAfterMs = retryAfterMs
         self.provider = provider
         self.httpStatus = httpStatus
+        self.reply = reply
     }
 
     
@@ -3021,7 +3391,8 @@ public struct FfiConverterTypeErrorDetails: FfiConverterRustBuffer {
                 retryable: FfiConverterBool.read(from: &buf), 
                 retryAfterMs: FfiConverterOptionUInt64.read(from: &buf), 
                 provider: FfiConverterOptionString.read(from: &buf), 
-                httpStatus: FfiConverterUInt16.read(from: &buf)
+                httpStatus: FfiConverterUInt16.read(from: &buf), 
+                reply: FfiConverterOptionTypeReply.read(from: &buf)
         )
     }
 
@@ -3034,6 +3405,7 @@ public struct FfiConverterTypeErrorDetails: FfiConverterRustBuffer {
         FfiConverterOptionUInt64.write(value.retryAfterMs, into: &buf)
         FfiConverterOptionString.write(value.provider, into: &buf)
         FfiConverterUInt16.write(value.httpStatus, into: &buf)
+        FfiConverterOptionTypeReply.write(value.reply, into: &buf)
     }
 }
 
@@ -3054,21 +3426,22 @@ public func FfiConverterTypeErrorDetails_lower(_ value: ErrorDetails) -> RustBuf
 
 
 /**
- * Host objects that take part; what is `None` comes from the config.
+ * Host objects that take part: in the config `host/0` and so on, by their number in their role. Objects that it does not name
+ * stand in place of what it says.
  */
 public struct Hosts {
     /**
      * Speech to text.
      */
-    public var stt: SttHost?
+    public var stt: [SttHost]
     /**
-     * The language model.
+     * Language models.
      */
-    public var llm: LlmHost?
+    public var llm: [LlmHost]
     /**
      * Text to speech.
      */
-    public var tts: TtsHost?
+    public var tts: [TtsHost]
     /**
      * Where conversations are kept.
      */
@@ -3079,13 +3452,13 @@ public struct Hosts {
     public init(
         /**
          * Speech to text.
-         */stt: SttHost?, 
+         */stt: [SttHost], 
         /**
-         * The language model.
-         */llm: LlmHost?, 
+         * Language models.
+         */llm: [LlmHost], 
         /**
          * Text to speech.
-         */tts: TtsHost?, 
+         */tts: [TtsHost], 
         /**
          * Where conversations are kept.
          */store: StoreHost?) {
@@ -3111,17 +3484,17 @@ public struct FfiConverterTypeHosts: FfiConverterRustBuffer {
     public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Hosts {
         return
             try Hosts(
-                stt: FfiConverterOptionTypeSttHost.read(from: &buf), 
-                llm: FfiConverterOptionTypeLlmHost.read(from: &buf), 
-                tts: FfiConverterOptionTypeTtsHost.read(from: &buf), 
+                stt: FfiConverterSequenceTypeSttHost.read(from: &buf), 
+                llm: FfiConverterSequenceTypeLlmHost.read(from: &buf), 
+                tts: FfiConverterSequenceTypeTtsHost.read(from: &buf), 
                 store: FfiConverterOptionTypeStoreHost.read(from: &buf)
         )
     }
 
     public static func write(_ value: Hosts, into buf: inout [UInt8]) {
-        FfiConverterOptionTypeSttHost.write(value.stt, into: &buf)
-        FfiConverterOptionTypeLlmHost.write(value.llm, into: &buf)
-        FfiConverterOptionTypeTtsHost.write(value.tts, into: &buf)
+        FfiConverterSequenceTypeSttHost.write(value.stt, into: &buf)
+        FfiConverterSequenceTypeLlmHost.write(value.llm, into: &buf)
+        FfiConverterSequenceTypeTtsHost.write(value.tts, into: &buf)
         FfiConverterOptionTypeStoreHost.write(value.store, into: &buf)
     }
 }
@@ -3214,7 +3587,7 @@ public func FfiConverterTypeLlmHost_lower(_ value: LlmHost) -> RustBuffer {
 /**
  * What a turn gave, but for its sound.
  */
-public struct ReplyFields: Equatable, Hashable {
+public struct ReplyFields {
     /**
      * What the user said.
      */
@@ -4030,7 +4403,7 @@ public func FfiConverterTypeEvent_lower(_ value: Event) -> RustBuffer {
  * What every call of this layer fails with.
  */
 public 
-enum Failure: Swift.Error, Equatable, Hashable, Foundation.LocalizedError {
+enum Failure: Swift.Error, Foundation.LocalizedError {
 
     
     
@@ -4394,6 +4767,54 @@ fileprivate struct FfiConverterOptionString: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionTypeFetchSink: FfiConverterRustBuffer {
+    typealias SwiftType = FetchSink?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeFetchSink.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeFetchSink.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeReply: FfiConverterRustBuffer {
+    typealias SwiftType = Reply?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeReply.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeReply.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionTypeErrorDetails: FfiConverterRustBuffer {
     typealias SwiftType = ErrorDetails?
 
@@ -4410,30 +4831,6 @@ fileprivate struct FfiConverterOptionTypeErrorDetails: FfiConverterRustBuffer {
         switch try readInt(&buf) as Int8 {
         case 0: return nil
         case 1: return try FfiConverterTypeErrorDetails.read(from: &buf)
-        default: throw UniffiInternalError.unexpectedOptionalTag
-        }
-    }
-}
-
-#if swift(>=5.8)
-@_documentation(visibility: private)
-#endif
-fileprivate struct FfiConverterOptionTypeLlmHost: FfiConverterRustBuffer {
-    typealias SwiftType = LlmHost?
-
-    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
-        guard let value = value else {
-            writeInt(&buf, Int8(0))
-            return
-        }
-        writeInt(&buf, Int8(1))
-        FfiConverterTypeLlmHost.write(value, into: &buf)
-    }
-
-    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
-        switch try readInt(&buf) as Int8 {
-        case 0: return nil
-        case 1: return try FfiConverterTypeLlmHost.read(from: &buf)
         default: throw UniffiInternalError.unexpectedOptionalTag
         }
     }
@@ -4466,48 +4863,75 @@ fileprivate struct FfiConverterOptionTypeStoreHost: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
-fileprivate struct FfiConverterOptionTypeSttHost: FfiConverterRustBuffer {
-    typealias SwiftType = SttHost?
+fileprivate struct FfiConverterSequenceTypeLlmHost: FfiConverterRustBuffer {
+    typealias SwiftType = [LlmHost]
 
-    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
-        guard let value = value else {
-            writeInt(&buf, Int8(0))
-            return
+    public static func write(_ value: [LlmHost], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeLlmHost.write(item, into: &buf)
         }
-        writeInt(&buf, Int8(1))
-        FfiConverterTypeSttHost.write(value, into: &buf)
     }
 
-    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
-        switch try readInt(&buf) as Int8 {
-        case 0: return nil
-        case 1: return try FfiConverterTypeSttHost.read(from: &buf)
-        default: throw UniffiInternalError.unexpectedOptionalTag
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [LlmHost] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [LlmHost]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeLlmHost.read(from: &buf))
         }
+        return seq
     }
 }
 
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
-fileprivate struct FfiConverterOptionTypeTtsHost: FfiConverterRustBuffer {
-    typealias SwiftType = TtsHost?
+fileprivate struct FfiConverterSequenceTypeSttHost: FfiConverterRustBuffer {
+    typealias SwiftType = [SttHost]
 
-    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
-        guard let value = value else {
-            writeInt(&buf, Int8(0))
-            return
+    public static func write(_ value: [SttHost], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeSttHost.write(item, into: &buf)
         }
-        writeInt(&buf, Int8(1))
-        FfiConverterTypeTtsHost.write(value, into: &buf)
     }
 
-    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
-        switch try readInt(&buf) as Int8 {
-        case 0: return nil
-        case 1: return try FfiConverterTypeTtsHost.read(from: &buf)
-        default: throw UniffiInternalError.unexpectedOptionalTag
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [SttHost] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [SttHost]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeSttHost.read(from: &buf))
         }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeTtsHost: FfiConverterRustBuffer {
+    typealias SwiftType = [TtsHost]
+
+    public static func write(_ value: [TtsHost], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeTtsHost.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [TtsHost] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [TtsHost]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeTtsHost.read(from: &buf))
+        }
+        return seq
     }
 }
 
@@ -4703,6 +5127,41 @@ public func setLogSink(level: String, sink: LogSink)throws   {try rustCallWithEr
     )
 }
 }
+/**
+ * Fetches models; `options_json` and the answer as in `voice-bridge`.
+ */
+public func fetchModels(folder: String?, optionsJson: String, progress: FetchSink?) -> ModelsCall  {
+    return try!  FfiConverterTypeModelsCall_lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_voice_core_uniffi_fn_func_fetch_models(
+        FfiConverterOptionString.lower(folder),
+        FfiConverterString.lower(optionsJson),
+        FfiConverterOptionTypeFetchSink.lower(progress),uniffiCallStatus
+    )
+})
+}
+/**
+ * The models of the catalogue, and whether they are there.
+ */
+public func listModels(folder: String?) -> ModelsCall  {
+    return try!  FfiConverterTypeModelsCall_lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_voice_core_uniffi_fn_func_list_models(
+        FfiConverterOptionString.lower(folder),uniffiCallStatus
+    )
+})
+}
+/**
+ * Compares every fetched file with its checksum.
+ */
+public func verifyModels(folder: String?) -> ModelsCall  {
+    return try!  FfiConverterTypeModelsCall_lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_voice_core_uniffi_fn_func_verify_models(
+        FfiConverterOptionString.lower(folder),uniffiCallStatus
+    )
+})
+}
 
 private enum InitializationResult {
     case ok
@@ -4726,6 +5185,15 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_voice_core_uniffi_checksum_func_set_log_sink() != 39418) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_voice_core_uniffi_checksum_func_fetch_models() != 54036) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_voice_core_uniffi_checksum_func_list_models() != 46459) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_voice_core_uniffi_checksum_func_verify_models() != 16347) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_voice_core_uniffi_checksum_method_agent_sessions() != 2615) {
@@ -4794,10 +5262,20 @@ private let initializationResult: InitializationResult = {
     if (uniffi_voice_core_uniffi_checksum_method_logsink_log() != 25537) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_voice_core_uniffi_checksum_method_fetchsink_step() != 61157) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_voice_core_uniffi_checksum_method_modelscall_answer() != 42138) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_voice_core_uniffi_checksum_method_modelscall_cancel() != 40032) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_voice_core_uniffi_checksum_constructor_agent_build() != 40699) {
         return InitializationResult.apiChecksumMismatch
     }
 
+    uniffiCallbackInitFetchSink()
     uniffiCallbackInitHostLlm()
     uniffiCallbackInitHostStore()
     uniffiCallbackInitHostStt()

@@ -27,6 +27,12 @@ const MOST_MEMORY: usize = 200 << 20;
 /// Larger files only take longer; their headers are those of the smaller ones.
 const LARGEST: u64 = 400_000;
 
+fn timed(audio: &Audio) -> (thread::Result<bool>, Duration) {
+    let begun = Instant::now();
+    let result = std::panic::catch_unwind(|| prepare(audio, &AudioLimits::default()).is_ok());
+    (result, begun.elapsed())
+}
+
 #[allow(clippy::print_stdout, clippy::print_stderr)]
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1).map(|a| a.parse::<u64>().ok());
@@ -50,9 +56,13 @@ fn main() -> ExitCode {
             let mut dice = Dice::new(seed);
             let (original, other) = (dice.below(files.len()), dice.below(files.len()));
             let audio = Audio::from_bytes(Bytes::from(mutate(&files[original], &files[other], &mut dice)));
-            let begun = Instant::now();
-            let result = std::panic::catch_unwind(|| prepare(&audio, &AudioLimits::default()).is_ok());
-            let took = begun.elapsed();
+            let (result, mut took) = timed(&audio);
+            // A busy machine is no hang: only what is slow every time is.
+            for _ in 0..3 {
+                if took > SLOWEST {
+                    took = took.min(timed(&audio).1);
+                }
+            }
             slowest.fetch_max(took.as_micros() as u64, Ordering::Relaxed);
             match result {
                 Ok(ok) => _ = heard.fetch_add(u64::from(ok), Ordering::Relaxed),

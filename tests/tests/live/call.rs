@@ -14,7 +14,7 @@ use voice_core::{
 };
 use voice_testkit::{VirtualClock, Voice};
 
-pub fn ms(n: u64) -> Duration {
+pub(crate) fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
@@ -44,22 +44,22 @@ struct Told {
 }
 
 /// One call.
-pub struct Call {
-    pub voice: Voice,
-    pub live: Arc<LiveSession>,
-    pub agent: VoiceAgent,
-    pub store: Arc<MemoryStore>,
+pub(crate) struct Call {
+    pub(crate) voice: Voice,
+    pub(crate) live: Arc<LiveSession>,
+    pub(crate) agent: VoiceAgent,
+    pub(crate) store: Arc<MemoryStore>,
     told: Arc<Mutex<Told>>,
     started: Instant,
 }
 
 impl Call {
     /// A call with the voice's own recogniser and speaker.
-    pub async fn new(voice: &Voice, llm: impl LanguageModel + 'static, config: &str) -> Self {
+    pub(crate) async fn new(voice: &Voice, llm: impl LanguageModel + 'static, config: &str) -> Self {
         Self::with(voice, llm, config, |live| live).await
     }
 
-    pub async fn with(
+    pub(crate) async fn with(
         voice: &Voice,
         llm: impl LanguageModel + 'static,
         config: &str,
@@ -79,7 +79,12 @@ impl Call {
         Self::on(agent, voice, store, set).await
     }
 
-    pub async fn on(agent: VoiceAgent, voice: &Voice, store: Arc<MemoryStore>, set: impl FnOnce(Live) -> Live) -> Self {
+    pub(crate) async fn on(
+        agent: VoiceAgent,
+        voice: &Voice,
+        store: Arc<MemoryStore>,
+        set: impl FnOnce(Live) -> Live,
+    ) -> Self {
         let live = set(agent.live().voice_activity(voice.activity()).output(16_000)).start().await.unwrap();
         let live = Arc::new(live);
         let told = Arc::new(Mutex::new(Told::default()));
@@ -103,27 +108,27 @@ impl Call {
     }
 
     /// Pushes sound at the pace at which it is spoken, 20 ms at a time.
-    pub async fn push(&self, sound: &[i16]) {
+    pub(crate) async fn push(&self, sound: &[i16]) {
         for frame in sound.chunks(RATE / 50) {
             self.live.push_audio(frame).unwrap();
             sleep(ms(frame.len() as u64 * 1_000 / RATE as u64)).await;
         }
     }
 
-    pub async fn speak(&self, text: &str) {
+    pub(crate) async fn speak(&self, text: &str) {
         self.push(&self.voice.say(text)).await;
     }
 
-    pub async fn cough(&self, ms: usize) {
+    pub(crate) async fn cough(&self, ms: usize) {
         self.push(&self.voice.cough(ms)).await;
     }
 
-    pub async fn silence(&self, ms: usize) {
+    pub(crate) async fn silence(&self, ms: usize) {
         self.push(&vec![0; ms * RATE / 1_000]).await;
     }
 
     /// Is silent until something was told.
-    pub async fn until(&self, what: &str, is: impl Fn(&LiveEvent) -> bool) {
+    pub(crate) async fn until(&self, what: &str, is: impl Fn(&LiveEvent) -> bool) {
         let came = async {
             while !self.events().iter().any(|(_, event)| is(event)) {
                 self.silence(20).await;
@@ -133,7 +138,7 @@ impl Call {
     }
 
     /// Is silent until so many exchanges are stored.
-    pub async fn until_turns(&self, count: usize) {
+    pub(crate) async fn until_turns(&self, count: usize) {
         let came = async {
             while self.turns().len() < count {
                 self.silence(20).await;
@@ -144,22 +149,22 @@ impl Call {
     }
 
     /// Is silent until the agent has said so many words.
-    pub async fn until_played(&self, words: usize) {
+    pub(crate) async fn until_played(&self, words: usize) {
         while self.played().split_whitespace().count() < words {
             assert!(self.started.elapsed() < Duration::from_secs(120), "too little was played: {:#?}", self.names());
             self.silence(20).await;
         }
     }
 
-    pub fn now(&self) -> Duration {
+    pub(crate) fn now(&self) -> Duration {
         self.started.elapsed()
     }
 
-    pub fn events(&self) -> Vec<(Duration, LiveEvent)> {
+    pub(crate) fn events(&self) -> Vec<(Duration, LiveEvent)> {
         self.told.lock().unwrap().events.clone()
     }
 
-    pub fn turns(&self) -> Vec<LiveTurn> {
+    pub(crate) fn turns(&self) -> Vec<LiveTurn> {
         let turn = |event| match event {
             (_, LiveEvent::TurnDone(turn)) => Some(*turn),
             _ => None,
@@ -167,35 +172,35 @@ impl Call {
         self.events().into_iter().filter_map(turn).collect()
     }
 
-    /// When the first event of a kind came.
-    pub fn when(&self, is: impl Fn(&LiveEvent) -> bool) -> Option<Duration> {
-        self.events().into_iter().find(|(_, event)| is(event)).map(|(at, _)| at)
-    }
-
-    pub fn count(&self, is: impl Fn(&LiveEvent) -> bool) -> usize {
+    pub(crate) fn count(&self, is: impl Fn(&LiveEvent) -> bool) -> usize {
         self.events().iter().filter(|(_, event)| is(event)).count()
     }
 
     /// The names of what was told, without the sound.
-    pub fn names(&self) -> Vec<String> {
+    pub(crate) fn names(&self) -> Vec<String> {
         let shown = self.events().into_iter().filter(|(_, e)| !matches!(e, LiveEvent::Audio(_)));
         shown.map(|(at, event)| format!("{:>6} {event:?}", at.as_millis())).collect()
     }
 
     /// What the user heard, to the word.
-    pub fn played(&self) -> String {
+    pub(crate) fn played(&self) -> String {
         let mut told = self.told.lock().unwrap();
         told.device.play(Instant::now());
         self.voice.understood(&told.device.played)
     }
 
     /// What is stored, as `role: words`.
-    pub async fn history(&self) -> Vec<String> {
+    pub(crate) async fn history(&self) -> Vec<String> {
         let said = |m: &Message| {
             let role = if m.role == Role::User { "user" } else { "agent" };
             format!("{role}: {}", m.content)
         };
+        self.stored().await.iter().map(said).collect()
+    }
+
+    /// What is stored.
+    pub async fn stored(&self) -> Vec<Message> {
         let page = self.store.messages(self.live.session_id(), MessageQuery::latest(100)).await.unwrap();
-        page.items.iter().map(said).collect()
+        page.items
     }
 }

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod call;
+mod schedules;
+mod tools;
 
 use std::{sync::Arc, time::Duration};
 
@@ -23,6 +25,12 @@ fn is_done(event: &LiveEvent) -> bool {
 
 fn is_interrupted(event: &LiveEvent) -> bool {
     matches!(event, LiveEvent::Interrupted { .. })
+}
+
+/// What is kept is what was heard, but perhaps for the word in whose middle the sound stopped.
+fn assert_heard(kept: &str, played: &str) {
+    let (kept, played): (Vec<_>, Vec<_>) = (kept.split(' ').collect(), played.split(' ').collect());
+    assert!(played.starts_with(&kept) && played.len() - kept.len() <= 1, "{kept:?} {played:?}");
 }
 
 fn llm() -> ScriptedLlm {
@@ -113,7 +121,8 @@ async fn an_interruption_stops_the_agent_and_history_is_what_was_heard() {
 
     let first = &call.turns()[0];
     assert!(first.interrupted);
-    assert_eq!(first.text, heard, "what is kept is what the device played");
+    assert_heard(&first.text, &heard);
+    let heard = first.text.clone();
     assert!(ANSWER.starts_with(&heard) && heard.len() < ANSWER.len());
     assert_eq!(call.history().await[1], format!("agent: {heard}"));
     assert_eq!(call.turns()[1].transcript, "wait a moment please!");
@@ -282,7 +291,7 @@ async fn the_host_can_speak_interrupt_pause_and_go_on() {
     call.live.interrupt().unwrap();
     call.until_turns(2).await;
     assert!(call.turns()[1].interrupted);
-    assert_eq!(format!("Your order is on its way to you now. {}", call.turns()[1].text), call.played());
+    assert_heard(&format!("Your order is on its way to you now. {}", call.turns()[1].text), &call.played());
 }
 
 #[tokio::test(start_paused = true)]
@@ -316,7 +325,7 @@ async fn goodbyes_and_the_longest_duration_end_the_session() {
     let call = Call::new(&Voice::new(), ScriptedLlm::saying(ANSWER), config).await;
     call.speak("will it rain tomorrow?").await;
     call.until("the end", |e| matches!(e, LiveEvent::Ended(s) if s.reason == EndReason::MaxDuration)).await;
-    assert_eq!(call.turns()[0].text, call.played(), "what was heard is kept");
+    assert_heard(&call.turns()[0].text, &call.played());
 }
 
 #[tokio::test(start_paused = true)]
@@ -354,7 +363,7 @@ async fn dropping_the_session_and_closing_the_agent_keep_what_was_heard() {
     });
     call.until("the end", |e| matches!(e, LiveEvent::Ended(s) if s.reason == EndReason::AgentClosed)).await;
     closing.await.unwrap().unwrap();
-    assert_eq!(call.turns()[0].text, call.played());
+    assert_heard(&call.turns()[0].text, &call.played());
 }
 
 #[tokio::test(start_paused = true)]
@@ -469,4 +478,46 @@ async fn what_the_host_says_was_played_is_what_is_kept() {
     call.live.interrupt().unwrap();
     call.until_turns(1).await;
     assert_eq!(call.turns()[0].text, "It will rain");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hundred_sessions_for_an_hour_and_a_thousand_in_turn_leave_nothing_behind() {
+    let voice = Voice::new();
+    let agent = VoiceAgent::builder()
+        .stt(voice.stt())
+        .llm(ScriptedLlm::saying("Yes."))
+        .tts(voice.tts())
+        .storage("memory")
+        .build()
+        .await
+        .unwrap();
+    let alive = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let before = alive();
+
+    let mut sessions = Vec::new();
+    for _ in 0..100 {
+        sessions.push(agent.live().voice_activity(voice.activity()).start().await.unwrap());
+    }
+    for _ in 0..60 {
+        for live in &sessions {
+            live.push_text("are you there?").unwrap();
+        }
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        for live in &sessions {
+            let events: Vec<LiveEvent> = std::iter::from_fn(|| live.try_next()).collect();
+            assert_eq!(events.iter().filter(|e| is_done(e)).count(), 1, "{events:?}");
+        }
+    }
+    assert_eq!(alive(), before + 100, "one task a session, and none for what is over");
+    for live in sessions {
+        live.end().await.unwrap();
+    }
+    for _ in 0..1_000 {
+        let live = agent.live().voice_activity(voice.activity()).start().await.unwrap();
+        live.push_audio(vec![0; 320]).unwrap();
+        drop(live);
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(alive(), before);
+    agent.close().await.unwrap();
 }

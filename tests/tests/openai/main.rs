@@ -9,6 +9,7 @@ mod examples;
 mod requests;
 mod secrecy;
 mod tolerance;
+mod tools;
 
 use std::{
     fs,

@@ -43,12 +43,17 @@ async fn every_bend_of_the_chat_format_is_followed() {
             FinishReason::Stop,
         ),
         (
-            "unknown reason, tool calls without index",
+            "tool calls without index",
             Reply::sse([
                 hello(json!({"content": "Hello."})),
                 chunk(json!({"tool_calls": [{"function": {"name": "f", "arguments": {}}}]}), json!("tool_calls")),
                 "[DONE]".into(),
             ]),
+            FinishReason::ToolCalls,
+        ),
+        (
+            "unknown reason",
+            Reply::sse([chunk(json!({"content": "Hello."}), json!("eos_reached")), "[DONE]".into()]),
             FinishReason::Other,
         ),
         (

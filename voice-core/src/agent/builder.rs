@@ -2,15 +2,20 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::VoiceAgent;
+use super::{
+    Parts, VoiceAgent,
+    accounts::Vault,
+    casting::{Casting, Named},
+};
 use crate::{
     config::{AssistantConfig, Config, ProviderConfig, ProviderList, invalid},
     error::Result,
     layer::{LayerOptions, LlmService, Stack, SttService, TtsService},
     provider::{LanguageModel, SpeechToText, TextToSpeech},
     registry::Registry,
-    store::ConversationStore,
+    store::{ConversationStore, Storage},
     time::{Clock, system_clock},
+    tool::{Tool, Toolbox},
     turn::{Engine, TurnSettings},
 };
 
@@ -94,12 +99,14 @@ pub struct AgentBuilder {
     stt: Option<Providers<dyn SpeechToText>>,
     llm: Option<Providers<dyn LanguageModel>>,
     tts: Option<Providers<dyn TextToSpeech>>,
-    store: Option<Arc<dyn ConversationStore>>,
+    stores: Option<Storage>,
+    named: Named,
     storage: Option<String>,
     assistant: Option<AssistantConfig>,
     system_prompt: Option<String>,
     clock: Option<Arc<dyn Clock>>,
     warm_up: Option<bool>,
+    tools: Vec<Arc<dyn Tool>>,
 }
 
 impl AgentBuilder {
@@ -133,9 +140,39 @@ impl AgentBuilder {
         self
     }
 
-    /// A store of the host's own, or one that is shared with another agent.
-    pub fn store(mut self, store: Arc<dyn ConversationStore>) -> Self {
-        self.store = Some(store);
+    /// A store of the host's own, or one that is shared with another agent, for conversations only.
+    pub fn store(self, store: Arc<dyn ConversationStore>) -> Self {
+        self.stores(Storage::new(store))
+    }
+
+    /// Stores of the host's own, or ones that are shared with another agent, by subject.
+    pub fn stores(mut self, stores: Storage) -> Self {
+        self.stores = Some(stores);
+        self
+    }
+
+    /// A provider with settings of its own (an address, a key) that assistants may name, for whichever stage they name it. What
+    /// an assistant says of model, voice and settings stands above them, as does its organization's credential of this name.
+    pub fn named_provider(mut self, name: impl Into<String>, provider: ProviderConfig) -> Self {
+        self.named.configured.insert(name.into(), provider);
+        self
+    }
+
+    /// Speech to text of the host's own that assistants may name.
+    pub fn named_stt(mut self, name: impl Into<String>, stt: Arc<dyn SpeechToText>) -> Self {
+        self.named.stt.insert(name.into(), stt);
+        self
+    }
+
+    /// A language model of the host's own that assistants may name.
+    pub fn named_llm(mut self, name: impl Into<String>, llm: Arc<dyn LanguageModel>) -> Self {
+        self.named.llm.insert(name.into(), llm);
+        self
+    }
+
+    /// Text to speech of the host's own that assistants may name.
+    pub fn named_tts(mut self, name: impl Into<String>, tts: Arc<dyn TextToSpeech>) -> Self {
+        self.named.tts.insert(name.into(), tts);
         self
     }
 
@@ -163,10 +200,23 @@ impl AgentBuilder {
         self
     }
 
+    /// Gives the model a tool to call in every turn. See [`tool`](crate::tool).
+    pub fn tool(mut self, tool: impl Tool + 'static) -> Self {
+        self.tools.push(Arc::new(tool));
+        self
+    }
+
+    /// Gives the model tools to call in every turn.
+    pub fn tools(mut self, tools: impl IntoIterator<Item = Arc<dyn Tool>>) -> Self {
+        self.tools.extend(tools);
+        self
+    }
+
     /// Builds the agent: opens the store, loads local models off the async threads.
     ///
     /// # Errors
-    /// `INVALID_REQUEST` for a wrong config (unknown provider, missing model, a feature that is not compiled in);
+    /// `INVALID_REQUEST` for a wrong config (unknown provider, missing model, a feature that is not compiled in), a tool that
+    /// is not in order, or tools without a model that can call them;
     /// `INVALID_PROVIDER_KEY` (kind `MissingProviderKey`) naming the variable that would supply it; `STORAGE_ERROR`.
     pub async fn build(self) -> Result<VoiceAgent> {
         let config = match self.config {
@@ -175,6 +225,7 @@ impl AgentBuilder {
         };
         config.validate()?;
         let registry = Registry::new(&config);
+        let vault = config.accounts.credentials_key.as_ref().map(Vault::new).transpose()?;
 
         let mut stt = Vec::new();
         for choice in chosen(self.stt, config.stt.as_ref()) {
@@ -200,8 +251,8 @@ impl AgentBuilder {
                 Choice::Configured(provider) => registry.tts(&provider).await?,
             }));
         }
-        let store = match self.store {
-            Some(store) => store,
+        let storage = match self.stores {
+            Some(stores) => stores,
             None => registry.store(self.storage.as_deref().or(config.storage.as_deref())).await?,
         };
 
@@ -213,12 +264,13 @@ impl AgentBuilder {
         };
         let (limits, audio_limits) = (config.limits, config.audio_limits());
         let assistant = self.assistant.unwrap_or(config.assistant);
-        let engine = Engine {
-            stt: (!stt.is_empty()).then(|| Stack::new(stt, &layers)),
-            llm: Stack::new(llm, &layers),
+        let mut engine = Engine {
+            stt: (!stt.is_empty()).then(|| Arc::new(Stack::new(stt, &layers))),
+            llm: Arc::new(Stack::new(llm, &layers)),
             tts: (!tts.is_empty()).then(|| Arc::new(Stack::new(tts, &layers))),
-            store,
+            store: Arc::clone(storage.conversations()),
             clock: self.clock.unwrap_or_else(system_clock),
+            tools: Arc::new(Toolbox::default()),
             settings: TurnSettings {
                 system_prompt: self.system_prompt.unwrap_or(assistant.system_prompt).into(),
                 context_messages: assistant.context_messages,
@@ -231,11 +283,20 @@ impl AgentBuilder {
                 deadline: Duration::from_secs_f64(limits.turn_seconds),
                 live: config.live,
                 first_message: assistant.first_message,
+                max_tool_rounds: assistant.max_tool_rounds,
+                filler: Some(assistant.filler.trim()).filter(|words| !words.is_empty()).map(Into::into),
+                filler_after: Duration::from_millis(assistant.filler_after_ms),
             },
             locks: crate::turn::SessionLocks::default(),
             saving: crate::turn::Saving::default(),
+            cast: None,
         };
-        let agent = VoiceAgent::from_engine(engine);
+        engine.tools = engine.toolbox(self.tools)?;
+        let casting = Casting::new(registry, layers, self.named, storage.clone(), vault, engine.clone());
+        let casting = Arc::new(casting);
+        let engine = Engine { cast: Some(Arc::clone(&casting) as _), ..engine };
+        let (key_limit, retention) = (config.accounts.rate_limit, config.retention);
+        let agent = VoiceAgent::from_parts(engine, Parts { storage, casting, key_limit, retention });
         if self.warm_up.unwrap_or(config.warm_up) {
             agent.warm_up().await?;
         }

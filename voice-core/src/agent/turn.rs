@@ -3,6 +3,7 @@
 use std::{
     future::{Future, IntoFuture},
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -11,14 +12,15 @@ use futures_util::Stream;
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::VoiceAgent;
+use super::{Assistants, VoiceAgent, check, reach::Reach};
 use crate::{
     audio::Audio,
     error::Result,
     event::TurnEvent,
-    id::{SessionId, TurnId},
+    id::{AssistantId, OrganizationId, SessionId, TurnId},
     message::Reply,
-    turn::{Sink, TurnCall, TurnInput},
+    tool::Tool,
+    turn::{Caller, Sink, TurnCall, TurnInput},
 };
 
 /// How many events may wait for a slow reader before the turn waits for it.
@@ -29,37 +31,59 @@ const EVENTS: usize = 64;
 /// Dropping the future or the stream cancels the turn: providers stop, the session is free again, and nothing is stored
 /// unless saving had already begun.
 #[must_use = "a turn does nothing until it is awaited or streamed"]
-#[derive(Debug)]
 pub struct Turn {
     agent: VoiceAgent,
     call: TurnCall,
+    reach: Reach,
+    assistant: Option<AssistantId>,
+}
+
+impl std::fmt::Debug for Turn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Turn")
+            .field("turn_id", &self.call.turn_id)
+            .field("session", &self.call.caller.session)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Turn {
-    pub(super) fn new(agent: VoiceAgent, input: TurnInput) -> Self {
+    pub(super) fn new(agent: VoiceAgent, input: TurnInput, reach: Reach) -> Self {
         let call = TurnCall {
             input,
-            session: None,
+            caller: Caller::default(),
             turn_id: TurnId::new(),
-            user: None,
             language: None,
             deadline: None,
             speak: true,
+            tools: Vec::new(),
             cancel: agent.cancel_token().child_token(),
         };
-        Self { agent, call }
+        Self { agent, call, reach, assistant: None }
     }
 
-    /// Continues a session. An unknown one, one that is over, and one of another user start a fresh session instead: see
-    /// [`Reply::session_id`].
+    /// Continues a session. An unknown one, one that is over, and one of another organization, user or assistant start a fresh
+    /// session instead: see [`Reply::session_id`].
     pub fn session(mut self, session: impl Into<Option<SessionId>>) -> Self {
-        self.call.session = session.into();
+        self.call.caller.session = session.into();
         self
     }
 
-    /// Whose turn it is: the host's own name for the user.
+    /// Whose turn it is: the host's own name for the user, or the id of a registered one.
     pub fn user(mut self, user: impl Into<String>) -> Self {
-        self.call.user = Some(user.into());
+        self.reach = self.reach.user(user.into());
+        self
+    }
+
+    /// In which organization the turn is taken.
+    pub fn organization(mut self, organization: OrganizationId) -> Self {
+        self.reach = self.reach.within(organization);
+        self
+    }
+
+    /// Who answers in a fresh session: this assistant, in its current version. A session that goes on keeps its version.
+    pub fn assistant(mut self, assistant: AssistantId) -> Self {
+        self.assistant = Some(assistant);
         self
     }
 
@@ -78,6 +102,14 @@ impl Turn {
     /// Whether the answer is spoken. Default true; false gives text only.
     pub fn speak(mut self, speak: bool) -> Self {
         self.call.speak = speak;
+        self
+    }
+
+    /// Gives the model tools for this turn, besides those of the agent. See [`tool`](crate::tool).
+    ///
+    /// The turn fails with `INVALID_REQUEST` (kind `InvalidConfig`) when a tool is not in order, or no model can call tools.
+    pub fn tools(mut self, tools: impl IntoIterator<Item = Arc<dyn Tool>>) -> Self {
+        self.call.tools.extend(tools);
         self
     }
 
@@ -106,9 +138,16 @@ impl Turn {
     }
 
     async fn run(self, sink: &Sink) -> Result<Reply> {
-        let Self { agent, call } = self;
+        let Self { agent, mut call, reach, assistant } = self;
         let closing = agent.cancel_token().clone();
         let engine = agent.engine()?;
+        reach.check_own()?;
+        check::user(reach.user.as_deref())?;
+        if let Some(assistant) = assistant {
+            let current = Assistants::new(agent.clone(), reach.clone()).current(assistant).await?;
+            call.caller.assistant = Some(current.reference());
+        }
+        (call.caller.organization, call.caller.user) = (reach.organization, reach.user);
         // A token of the host's own does not know of the agent's end.
         let stop = call.cancel.clone();
         let watched = engine.run(call, sink);

@@ -17,6 +17,7 @@ pub(crate) fn repair(bytes: Bytes) -> Result<(View, Vec<String>)> {
         let fits = top.size <= present as u64;
         if fits && (&top.name == b"moov" || &top.name == b"moof") {
             indexed = true;
+            check_runs(&bytes[at..at + top.size as usize], 0)?;
         }
         if !fits {
             if !indexed {
@@ -42,6 +43,33 @@ pub(crate) fn repair(bytes: Bytes) -> Result<(View, Vec<String>)> {
         ));
     }
     Ok((View::seekable(bytes), Vec::new()))
+}
+
+/// Refuses a fragment that claims more samples than there can be: the reader would count them one by one.
+fn check_runs(parent: &[u8], depth: usize) -> Result<()> {
+    /// Five hours of the shortest samples there are.
+    const MOST_SAMPLES: u32 = 4_000_000;
+    let mut at = 8;
+    while let Some(inner) = TopBox::read(parent, at) {
+        let size = usize::try_from(inner.size).unwrap_or(usize::MAX).min(parent.len() - at);
+        let body = &parent[at..at + size];
+        match &inner.name {
+            b"traf" if depth == 0 => check_runs(body, 1)?,
+            // Version, flags, then how many samples there are.
+            b"trun" => {
+                let count = body.get(12..).and_then(<[u8]>::first_chunk).map_or(0, |count| u32::from_be_bytes(*count));
+                if count > MOST_SAMPLES {
+                    return Err(Error::new(
+                        ErrorKind::CorruptAudio,
+                        format!("the mp4 file is damaged: one of its fragments claims {count} samples"),
+                    ));
+                }
+            }
+            _ => {}
+        }
+        at += size;
+    }
+    Ok(())
 }
 
 struct TopBox {
@@ -89,6 +117,17 @@ mod tests {
     #[test]
     fn half_a_fragment_is_left_out() {
         assert_eq!(seen(b"\0\0\0\x08moov\0\0\0\xffmoofabcd").0, b"\0\0\0\x08moov");
+    }
+
+    #[test]
+    fn a_fragment_that_claims_billions_of_samples_is_refused() {
+        let fragment = |count: &[u8; 4]| {
+            let run = [b"\0\0\0\x10trun\0\0\0\0", &count[..]].concat();
+            [b"\0\0\0\x20moof\0\0\0\x18traf", &run[..]].concat()
+        };
+        let refused = repair(fragment(&[0xff; 4]).into()).err().map(|e| e.kind());
+        assert_eq!(refused, Some(ErrorKind::CorruptAudio));
+        assert!(repair(fragment(&[0, 0, 1, 0]).into()).is_ok());
     }
 
     #[test]

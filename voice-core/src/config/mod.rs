@@ -3,11 +3,15 @@
 //! What is left out has a sensible default. A key that does not exist is an error that names its path and the nearest right
 //! one. What the document says stands above the environment; what code sets stands above both.
 
+mod accounts;
+mod assistant;
 mod environment;
 mod live;
 mod parse;
 mod provider;
 
+pub use accounts::{AccountsConfig, RetentionConfig};
+pub use assistant::Assistant;
 pub use live::{
     ConversationOptions, EndpointingOptions, InterruptionOptions, LiveConfig, OutputOptions, Pacing, TurnDetection,
     VadOptions,
@@ -41,6 +45,10 @@ pub struct Config {
     pub storage: Option<String>,
     /// Who the agent is.
     pub assistant: AssistantConfig,
+    /// Organizations, users and their keys.
+    pub accounts: AccountsConfig,
+    /// How long things are kept.
+    pub retention: RetentionConfig,
     /// How live sessions take turns and behave.
     pub live: LiveConfig,
     /// What is accepted, and for how long.
@@ -78,6 +86,12 @@ pub struct AssistantConfig {
     pub max_tokens: u32,
     /// How many messages of history the language model is shown (0–100). Default 10.
     pub context_messages: usize,
+    /// How often in one turn the language model may call tools before it has to answer (1–100). Default 5.
+    pub max_tool_rounds: u32,
+    /// What is said, once in a turn, while a tool takes its time; empty: nothing. Default "One moment."
+    pub filler: String,
+    /// After how long of a tool's work that is said, in milliseconds. Default 2,000.
+    pub filler_after_ms: u64,
 }
 
 /// The default instructions: short and made for listening.
@@ -93,6 +107,9 @@ impl Default for AssistantConfig {
             temperature: 0.7,
             max_tokens: 500,
             context_messages: 10,
+            max_tool_rounds: 5,
+            filler: "One moment.".into(),
+            filler_after_ms: 2_000,
         }
     }
 }
@@ -184,7 +201,7 @@ impl Config {
     fn from_value(document: serde_json::Value) -> Result<Self> {
         let mut base = environment::as_document(|name| std::env::var(name).ok())?;
         parse::merge(&mut base, document);
-        let config = parse::config(base)?;
+        let config: Self = parse::document(base)?;
         config.validate()?;
         Ok(config)
     }
@@ -210,12 +227,14 @@ impl Config {
         range("assistant.temperature", f64::from(a.temperature), 0.0, 2.0)?;
         range("assistant.max_tokens", f64::from(a.max_tokens), 1.0, 1_000_000.0)?;
         range("assistant.context_messages", a.context_messages as f64, 0.0, 100.0)?;
+        range("assistant.max_tool_rounds", f64::from(a.max_tool_rounds), 1.0, 100.0)?;
         let l = &self.limits;
         range("limits.max_audio_bytes", l.max_audio_bytes as f64, 1.0, 4.0e9)?;
         range("limits.max_audio_seconds", l.max_audio_seconds, 0.01, 86_400.0)?;
         range("limits.max_text_characters", l.max_text_characters as f64, 1.0, 1.0e7)?;
         range("limits.session_idle_minutes", l.session_idle_minutes, 0.01, 5_256_000.0)?;
         range("limits.turn_seconds", l.turn_seconds, 0.01, 86_400.0)?;
+        self.retention.validate()?;
         range("retry.attempts", f64::from(self.retry.attempts), 1.0, 10.0)?;
         self.live.validate()?;
         if let Some(threads) = self.local.threads {

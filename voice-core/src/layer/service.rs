@@ -23,11 +23,16 @@ pub(crate) trait Service: Send + Sync + 'static {
 
     fn name(&self) -> &str;
 
+    /// Whether it can serve this request at all; one that cannot is passed over.
+    fn serves(&self, _: &Self::Request) -> bool {
+        true
+    }
+
     async fn open(&self, request: Self::Request, ctx: &CallContext) -> Result<ResultStream<Self::Item>>;
 }
 
 macro_rules! services {
-    ($($name:ident: $provider:ident, $stage:ident, $request:ident -> $item:ident by $method:ident;)*) => {$(
+    ($($name:ident: $provider:ident, $stage:ident, $request:ident -> $item:ident by $method:ident $(with { $($more:item)* })?;)*) => {$(
         #[derive(Clone)]
         pub(crate) struct $name(pub(crate) Arc<dyn $provider>);
 
@@ -41,6 +46,8 @@ macro_rules! services {
                 self.0.name()
             }
 
+            $($($more)*)?
+
             async fn open(&self, request: $request, ctx: &CallContext) -> Result<ResultStream<$item>> {
                 self.0.$method(request, ctx).await
             }
@@ -50,6 +57,10 @@ macro_rules! services {
 
 services! {
     SttService: SpeechToText, Stt, TranscribeRequest -> Transcript by transcribe;
-    LlmService: LanguageModel, Llm, GenerateRequest -> LlmEvent by generate;
+    LlmService: LanguageModel, Llm, GenerateRequest -> LlmEvent by generate with {
+        fn serves(&self, request: &GenerateRequest) -> bool {
+            request.tools.is_empty() || self.0.capabilities().tools
+        }
+    };
     TtsService: TextToSpeech, Tts, SynthesisRequest -> Pcm by synthesize;
 }

@@ -55,7 +55,7 @@ impl<S: Service> Stack<S> {
         for index in order {
             ctx.check()?;
             let slot = &self.slots[index];
-            if !slot.breaker.admits() {
+            if !slot.service.serves(&request) || !slot.breaker.admits() {
                 continue;
             }
             let opened = retry::open(

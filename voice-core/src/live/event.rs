@@ -7,7 +7,7 @@ use crate::{
     error::Error,
     event::{CallMetrics, TextDelta, Transcript},
     id::{MessageId, SessionId, TurnId},
-    message::{Timings, Usage},
+    message::{Timings, ToolCall, ToolCallRecord, Usage},
 };
 
 /// What the user is doing.
@@ -138,6 +138,8 @@ pub struct LiveTurn {
     pub language: Option<String>,
     /// What the agent said and the user heard: this is what is stored.
     pub text: String,
+    /// The tools that the model called, in the order in which they were done.
+    pub tool_calls: Vec<ToolCallRecord>,
     /// Whether the user interrupted it.
     pub interrupted: bool,
     /// Why (part of) the sound is missing, if it is.
@@ -163,6 +165,7 @@ impl fmt::Debug for LiveTurn {
             .field("kind", &self.kind)
             .field("transcript_characters", &self.transcript.chars().count())
             .field("characters", &self.text.chars().count())
+            .field("tool_calls", &self.tool_calls)
             .field("interrupted", &self.interrupted)
             .field("response_delay", &self.response_delay)
             .finish_non_exhaustive()
@@ -215,6 +218,8 @@ pub enum LiveEvent {
     Text(TextDelta),
     /// What the sound that follows says.
     Speaking(TextDelta),
+    /// What the sound that follows says to fill the time that a tool takes; it is not stored.
+    Filler(TextDelta),
     /// The next sound, gapless with the one before.
     Audio(Pcm),
     /// Throw away the sound that was given out and is not played yet. What is still to be heard of it comes again.
@@ -232,6 +237,10 @@ pub enum LiveEvent {
     Backchannel(TextDelta),
     /// Keys of the telephone that were pressed, once they are complete.
     Dtmf(String),
+    /// The model calls a tool.
+    ToolCall(ToolCall),
+    /// A tool is done, or failed and the model is told why.
+    ToolResult(Box<ToolCallRecord>),
     /// A provider call ended.
     Metrics(CallMetrics),
     /// An exchange is over and stored.

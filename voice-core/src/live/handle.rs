@@ -14,7 +14,8 @@ use crate::{
     config::LiveConfig,
     error::{Error, ErrorKind, Result},
     id::SessionId,
-    turn::{Engine, check_text},
+    tool::Toolbox,
+    turn::{Caller, Engine, check_text},
 };
 
 /// How many frames and commands may wait for the session.
@@ -26,16 +27,18 @@ const LONGEST_FRAME_SECONDS: usize = 10;
 
 /// What a live session is started with.
 pub(crate) struct LiveSetup {
-    pub(crate) config: LiveConfig,
-    pub(crate) session: Option<SessionId>,
-    pub(crate) user: Option<String>,
+    /// `None`: that of the session's assistant.
+    pub(crate) config: Option<LiveConfig>,
+    pub(crate) caller: Caller,
     pub(crate) language: Option<String>,
     pub(crate) input_rate: u32,
     pub(crate) input_channels: u32,
     pub(crate) output_rate: u32,
     pub(crate) speak: bool,
+    /// `None`: that of the session's assistant.
     pub(crate) first_message: Option<String>,
     pub(crate) vad: VoiceActivity,
+    pub(crate) tools: Arc<Toolbox>,
     pub(crate) cancel: CancellationToken,
     /// The agent's own token, which tells its closing from the host's cancelling.
     pub(crate) closing: CancellationToken,
@@ -71,13 +74,18 @@ pub struct LiveSession {
     _stop: DropGuard,
 }
 
-pub(crate) async fn start(engine: Arc<Engine>, setup: LiveSetup) -> Result<LiveSession> {
-    setup.config.validate()?;
+pub(crate) async fn start(engine: Arc<Engine>, mut setup: LiveSetup) -> Result<LiveSession> {
+    if let Some(config) = &setup.config {
+        config.validate()?;
+    }
     let channels = setup.input_channels as usize;
     check_shape(setup.input_rate, channels)?;
     check_shape(setup.output_rate, 1)?;
-    let (stored, guard, is_new) = engine.admit(setup.session, setup.user.clone()).await?;
-    drop(guard);
+    let (stored, leave, _is_new) = engine.admit(&setup.caller).await?;
+    leave.give_back().await;
+    let engine = engine.engine_of(&stored).await?.unwrap_or(engine);
+    setup.first_message = setup.first_message.or_else(|| engine.settings.first_message.clone());
+    let config = setup.config.take().unwrap_or_else(|| engine.settings.live.clone());
     let (command_sender, commands) = mpsc::channel(COMMANDS);
     let (event_sender, events) = mpsc::channel(EVENTS);
     let stop = setup.cancel.clone().drop_guard();
@@ -90,7 +98,7 @@ pub(crate) async fn start(engine: Arc<Engine>, setup: LiveSetup) -> Result<LiveS
         events: Mutex::new(events),
         _stop: stop,
     };
-    tokio::spawn(Driver::new(engine, setup, stored, is_new, event_sender).run(commands));
+    tokio::spawn(Driver::new(engine, setup, config, stored, event_sender).run(commands));
     Ok(session)
 }
 
@@ -233,6 +241,11 @@ impl LiveSession {
     /// Cancel safe: nothing is lost when the future is dropped.
     pub async fn next(&self) -> Option<LiveEvent> {
         self.events.lock().await.recv().await
+    }
+
+    /// The next event if it is there already; `None`: not yet, or no more.
+    pub fn try_next(&self) -> Option<LiveEvent> {
+        self.events.try_lock().ok()?.try_recv().ok()
     }
 
     /// Ends the session: what is being said is stopped, what was heard is stored, and everything is let go of.

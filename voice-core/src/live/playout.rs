@@ -28,6 +28,8 @@ pub(crate) struct Playout {
 /// Words and the samples that speak them.
 struct Piece {
     words: Arc<str>,
+    /// They fill time and are no part of the answer.
+    filler: bool,
     start: u64,
     samples: u64,
 }
@@ -62,8 +64,17 @@ impl Playout {
 
     /// The sound that comes next speaks these words.
     pub(crate) fn begin_piece(&mut self, words: Arc<str>) {
+        self.begin(words, false);
+    }
+
+    /// The sound that comes next speaks these words, which never count among those that were heard.
+    pub(crate) fn begin_filler(&mut self, words: Arc<str>) {
+        self.begin(words, true);
+    }
+
+    fn begin(&mut self, words: Arc<str>, filler: bool) {
         let start = self.given + self.queued as u64;
-        self.pieces.push(Piece { words, start, samples: 0 });
+        self.pieces.push(Piece { words, filler, start, samples: 0 });
         self.complete = false;
     }
 
@@ -72,11 +83,11 @@ impl Playout {
         self.complete = true;
     }
 
-    /// The words whose sound has begun to be given out since this was last asked.
-    pub(crate) fn announce(&mut self) -> Option<Arc<str>> {
+    /// The words whose sound has begun to be given out since this was last asked, and whether they only fill time.
+    pub(crate) fn announce(&mut self) -> Option<(Arc<str>, bool)> {
         let next = self.pieces.get(self.announced).filter(|piece| piece.start < self.given)?;
         self.announced += 1;
-        Some(Arc::clone(&next.words))
+        Some((Arc::clone(&next.words), next.filler))
     }
 
     /// Takes sound of the right rate.
@@ -194,7 +205,7 @@ impl Playout {
     pub(crate) fn heard_words(&self, now: Duration) -> String {
         let heard = self.heard_samples(now);
         let mut words = String::new();
-        for piece in &self.pieces {
+        for piece in self.pieces.iter().filter(|piece| !piece.filler) {
             let part = heard.saturating_sub(piece.start);
             let text = if part >= piece.samples && self.is_whole(piece) {
                 &piece.words
@@ -228,17 +239,15 @@ impl Playout {
         // A piece that is still coming is at least as long as its words take.
         let come = piece.samples as f64;
         let whole = if self.is_whole(piece) { come } else { self.likely_samples(piece).max(come) };
-        let share = (heard as f64 / whole.max(1.0)).min(1.0);
-        let count = piece.words.chars().count();
-        let spoken = (share * count as f64) as usize;
+        // A word counts once it and the space after it were heard; a piece ends with a pause as long as a space.
+        let count = piece.words.chars().count() + 1;
+        let spoken = (heard as f64 / whole.max(1.0) * count as f64) as usize;
         if spoken >= count {
             return &piece.words;
         }
-        let end = piece.words.char_indices().nth(spoken).map_or(piece.words.len(), |(at, _)| at);
-        let text = &piece.words[..end];
-        // A word that was begun was not heard.
-        let ends_a_word = piece.words[end..].chars().next().is_none_or(char::is_whitespace);
-        if ends_a_word { text } else { text.rfind(char::is_whitespace).map_or("", |at| &text[..at]) }
+        let before = piece.words.char_indices().take(spoken);
+        let end = before.filter(|(_, c)| c.is_whitespace()).last().map_or(0, |(at, _)| at);
+        &piece.words[..end]
     }
 
     /// Forgets all that is waiting and every word; returns whether something was given out that may not be heard yet.
@@ -314,6 +323,18 @@ mod tests {
         assert_eq!(playout.heard_words(ms(1_000)), "one two");
         assert_eq!(playout.heard_words(ms(2_000)), "one two three four");
         assert_eq!(playout.heard_words(ms(2_500)), "one two three four five");
+    }
+
+    #[test]
+    fn words_that_fill_time_are_never_heard() {
+        let mut playout = speaking("one", 500);
+        playout.begin_filler("a moment".into());
+        playout.push(sound(500));
+        playout.begin_piece("two".into());
+        playout.push(sound(500));
+        while playout.take(None, ms(0)).is_some() {}
+        assert_eq!(playout.heard_words(ms(1_000)), "one");
+        assert_eq!(playout.heard_words(ms(1_500)), "one two");
     }
 
     #[test]

@@ -15,10 +15,11 @@ use crate::{
     error::{Error, Result},
     event::TurnEvent,
     id::{MessageId, TurnId},
-    message::Role,
+    message::{Role, ToolCallRecord},
     provider::CallContext,
     store::Session,
-    turn::{Engine, Outcome, SessionGuard, Sink, Words},
+    tool::Toolbox,
+    turn::{Engine, GoAhead, Leave, Outcome, Sink, Words},
 };
 
 /// How many events may wait for the session.
@@ -39,9 +40,13 @@ pub(super) struct Order {
     pub(super) speak: bool,
     /// The messages that were cut off.
     pub(super) interrupted: Arc<Vec<MessageId>>,
+    /// What the model may call.
+    pub(super) tools: Arc<Toolbox>,
+    /// What tools have done for the user's words already.
+    pub(super) done: Vec<ToolCallRecord>,
 }
 
-type Made = (Result<Outcome>, SessionGuard);
+type Made = (Result<Outcome>, Option<Leave>);
 
 /// Something that the agent says: made by a task of its own.
 pub(super) struct Production {
@@ -49,6 +54,8 @@ pub(super) struct Production {
     pub(super) kind: SpeechKind,
     pub(super) user_text: Option<String>,
     pub(super) interruptible: bool,
+    /// What its tools have done.
+    pub(super) tool_calls: Vec<ToolCallRecord>,
     /// Nobody may notice it yet.
     pub(super) secret: bool,
     /// Its sound may not begin yet.
@@ -61,9 +68,10 @@ pub(super) struct Production {
     pub(super) end_of_utterance_delay: Option<Duration>,
     pub(super) stash: VecDeque<TurnEvent>,
     pub(super) outcome: Option<Result<Outcome>>,
-    pub(super) guard: Option<SessionGuard>,
+    pub(super) leave: Option<Leave>,
     events: mpsc::Receiver<Result<TurnEvent>>,
     task: Option<JoinHandle<Made>>,
+    go_ahead: GoAhead,
     _stop: DropGuard,
 }
 
@@ -86,14 +94,21 @@ impl Production {
         let stop = ctx.cancel.clone().drop_guard();
         let (kind, user_text) = (order.kind, order.user_text.clone());
         let (engine, session) = (Arc::clone(engine), session.id);
+        let (tool_calls, go_ahead) = (order.done.clone(), GoAhead::default());
+        let to_act = go_ahead.clone();
         let task = tokio::spawn(async move {
             // One turn at a time in a session, wherever it comes from.
-            let guard = engine.locks.lock(session).await;
+            let leave = match engine.enter(session).await {
+                Ok(leave) => leave,
+                Err(error) => return (Err(error), None),
+            };
             let made = async {
                 let words = match order.text {
                     Some(text) => Words::Fixed(text),
                     None => {
-                        let mut history = engine.history(session, false).await?;
+                        let (tools, go_ahead) = (order.tools, to_act);
+                        let with_tools = !tools.is_empty();
+                        let mut history = engine.history(session, false, with_tools).await?;
                         for message in &mut history {
                             if message.role == Role::Assistant && order.interrupted.contains(&message.id) {
                                 message.content.push_str(INTERRUPTED);
@@ -101,18 +116,23 @@ impl Production {
                         }
                         let text = order.user_text.as_deref().unwrap_or_default();
                         let (prompt, window) = (&engine.settings.system_prompt, engine.settings.context_messages);
-                        Words::Answer(context::prompt(prompt, &history, window, text))
+                        let mut prompt = context::prompt(prompt, &history, window, text, with_tools);
+                        if !order.done.is_empty() {
+                            context::push_calls(&mut prompt, "", &order.done);
+                        }
+                        Words::Answer { prompt, tools, go_ahead }
                     }
                 };
                 engine.say(words, order.language, order.speak, ctx, &Sink::Stream(sender)).await
             };
-            (made.await, guard)
+            (made.await, Some(leave))
         });
         Self {
             turn_id,
             kind,
             user_text,
             interruptible: true,
+            tool_calls,
             secret: false,
             held: false,
             audible: false,
@@ -121,29 +141,34 @@ impl Production {
             end_of_utterance_delay: None,
             stash: VecDeque::new(),
             outcome: None,
-            guard: None,
+            leave: None,
             events,
             task: Some(task),
+            go_ahead,
             _stop: stop,
         }
     }
 
+    /// It is wanted now: it may be noticed, and its tools may act.
+    pub(super) fn want(&mut self) {
+        self.secret = false;
+        self.go_ahead.give();
+    }
+
     /// The next thing that comes of it. Pending for ever once it is complete.
     pub(super) async fn next(&mut self) -> Progress {
-        if let Some(event) = self.events.recv().await {
-            // The stream has no end of its own here: an error comes with the outcome.
-            if let Ok(event) = event {
-                return Progress::Event(event);
-            }
+        // The stream has no end of its own here: an error comes with the outcome.
+        if let Some(Ok(event)) = self.events.recv().await {
+            return Progress::Event(event);
         }
         let Some(task) = &mut self.task else { return std::future::pending().await };
-        let (outcome, guard) = match task.await {
-            Ok((outcome, guard)) => (outcome, Some(guard)),
+        let (outcome, leave) = match task.await {
+            Ok(made) => made,
             Err(stopped) => (Err(Error::internal(format!("an answer's task stopped: {stopped}"))), None),
         };
         self.task = None;
         self.outcome = Some(outcome);
-        self.guard = guard;
+        self.leave = leave;
         Progress::Complete
     }
 

@@ -1,6 +1,6 @@
 //! The task of a live session: takes what the host pushes and what the providers give, and does what turn taking says.
 
-use std::{collections::VecDeque, future::Future, sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{mpsc, oneshot},
@@ -23,9 +23,10 @@ use crate::{
     error::{Error, Result},
     event::{TextDelta, Transcript},
     id::MessageId,
-    message::Usage,
+    message::{ToolCallRecord, Usage},
     provider::CallContext,
     store::Session,
+    tool::Toolbox,
     turn::{Engine, Outcome, Sink},
 };
 
@@ -87,6 +88,10 @@ pub(super) struct Driver {
     pub(super) ending: Option<EndReason>,
     /// The latest messages that were cut off.
     pub(super) interrupted: Arc<Vec<MessageId>>,
+    /// What the model may call.
+    pub(super) tools: Arc<Toolbox>,
+    /// What tools did for an answer that was taken back before any of it was heard.
+    pub(super) done: Vec<ToolCallRecord>,
     /// What recognising cost since the last turn was stored.
     pub(super) heard_usage: Usage,
     summary: LiveSummary,
@@ -96,14 +101,14 @@ impl Driver {
     pub(super) fn new(
         engine: Arc<Engine>,
         setup: LiveSetup,
+        config: LiveConfig,
         session: Session,
-        _is_new: bool,
         events: mpsc::Sender<LiveEvent>,
     ) -> Self {
-        let detects = setup.config.turn_detection == TurnDetection::Automatic;
+        let detects = config.turn_detection == TurnDetection::Automatic;
         let (rate, channels) = (setup.input_rate, setup.input_channels as usize);
-        let front = Front::new(rate, channels, setup.vad.detector(), setup.config.vad, detects);
-        let taking = TurnTaking::new(setup.config.endpointing, setup.config.interruption.clone());
+        let front = Front::new(rate, channels, setup.vad.detector(), config.vad, detects);
+        let taking = TurnTaking::new(config.endpointing, config.interruption.clone());
         let summary = LiveSummary {
             session_id: session.id,
             reason: EndReason::Host,
@@ -145,9 +150,11 @@ impl Driver {
             reminders: 0,
             ending: None,
             interrupted: Arc::default(),
+            tools: setup.tools,
+            done: Vec::new(),
             heard_usage: Usage::default(),
             summary,
-            config: setup.config,
+            config,
         }
     }
 
@@ -176,7 +183,6 @@ impl Driver {
         commands: &mut mpsc::Receiver<Command>,
     ) -> (EndReason, Option<oneshot::Sender<LiveSummary>>) {
         loop {
-            self.say_what_waits();
             self.give_out();
             if self.deaf {
                 return (EndReason::NobodyListens, None);
@@ -184,6 +190,7 @@ impl Driver {
             if let Some(reason) = self.mind_the_time() {
                 return (reason, None);
             }
+            self.say_what_waits();
             let wake = self.next_wake().map(|at| self.started + at);
             let takes = self.production.as_ref().is_some_and(Production::takes) && !self.is_far_ahead();
             let production = &mut self.production;
@@ -225,13 +232,13 @@ impl Driver {
             }
             Action::Promote => {
                 if let Some(production) = &mut self.production {
-                    production.secret = false;
+                    production.want();
                 }
                 self.on_wanted();
                 self.let_through();
             }
             Action::Discard => self.production = None,
-            Action::Retract => self.stop_speaking(),
+            Action::Retract => self.take_back(),
             Action::Hold => {
                 if let Some(production) = &mut self.production {
                     production.held = true;
@@ -506,11 +513,9 @@ async fn progress(production: &mut Option<Production>) -> Progress {
     }
 }
 
-fn at(wake: Option<Instant>) -> impl Future<Output = ()> {
-    async move {
-        match wake {
-            Some(wake) => tokio::time::sleep_until(wake).await,
-            None => std::future::pending().await,
-        }
+async fn at(wake: Option<Instant>) {
+    match wake {
+        Some(wake) => tokio::time::sleep_until(wake).await,
+        None => std::future::pending().await,
     }
 }

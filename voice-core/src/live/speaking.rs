@@ -30,6 +30,9 @@ impl Driver {
     pub(super) fn answer(&mut self, text: String, secret: bool) {
         let mut production = self.produce(SpeechKind::Answer, Some(text), None);
         production.secret = secret;
+        if !secret {
+            production.want();
+        }
         self.production = Some(production);
     }
 
@@ -41,6 +44,8 @@ impl Driver {
             language: self.spoken_language(),
             speak: self.speak,
             interrupted: Arc::clone(&self.interrupted),
+            tools: Arc::clone(&self.tools),
+            done: if kind == SpeechKind::Answer { self.done.clone() } else { Vec::new() },
         };
         Production::start(&self.engine, &self.session, order, &self.cancel)
     }
@@ -68,13 +73,12 @@ impl Driver {
         }
         let Some(ToSay { kind, text, interruptible }) = self.to_say.pop_front() else { return };
         // A prepared answer waits no longer: it is made anew when it is wanted.
-        self.production = None;
-        self.tell(Input::AgentDone);
         let mut production = self.produce(kind, None, Some(text));
         production.interruptible = interruptible;
         let turn_id = production.turn_id;
         self.production = Some(production);
         self.emit(LiveEvent::TurnStarted { turn_id, kind });
+        self.tell(Input::AgentSpeaking { interruptible });
     }
 
     pub(super) fn on_progress(&mut self, progress: Progress) {
@@ -102,9 +106,17 @@ impl Driver {
         match event {
             TurnEvent::Text(delta) => self.emit(LiveEvent::Text(delta)),
             TurnEvent::Speaking(words) => self.playout.begin_piece(words.0.into()),
+            TurnEvent::Filler(words) => self.playout.begin_filler(words.0.into()),
             TurnEvent::Audio(pcm) => {
                 let pcm = self.converted(pcm);
                 self.playout.push(pcm);
+            }
+            TurnEvent::ToolCall(call) => self.emit(LiveEvent::ToolCall(call)),
+            TurnEvent::ToolResult(record) => {
+                if let Some(production) = &mut self.production {
+                    production.tool_calls.push((*record).clone());
+                }
+                self.emit(LiveEvent::ToolResult(record));
             }
             TurnEvent::Metrics(metrics) => self.emit(LiveEvent::Metrics(metrics)),
             TurnEvent::AudioFailed(error) => self.emit(LiveEvent::Error(error)),
@@ -142,15 +154,25 @@ impl Driver {
 
     /// When sound is due, or the speech will have been heard.
     pub(super) fn next_sound(&self) -> Option<Duration> {
+        if self.is_held_back() {
+            return None;
+        }
         let due = self.playout.due(self.lead());
         // A host that takes nothing is asked again.
         let due = if self.host_has_room() { due } else { due.map(|_| self.now() + Duration::from_millis(20)) };
-        let complete = self.production.as_ref().is_some_and(|p| p.outcome.is_some() && !p.is_gated());
+        let complete = self.production.as_ref().is_some_and(|p| p.outcome.is_some());
         due.or_else(|| if complete { self.playout.heard_all_at() } else { None })
+    }
+
+    fn is_held_back(&self) -> bool {
+        self.production.as_ref().is_some_and(Production::is_gated)
     }
 
     /// Gives out the sound that is due, and closes the books on speech that was heard to its end.
     pub(super) fn give_out(&mut self) {
+        if self.is_held_back() {
+            return;
+        }
         let frame = Some(self.config.output.frame_ms).filter(|ms| *ms > 0).map(|ms| Duration::from_millis(ms.into()));
         let lead = self.lead();
         while let now = self.now()
@@ -159,14 +181,15 @@ impl Driver {
             && let Some(pcm) = self.playout.take(frame, now)
         {
             self.on_first_sound(now);
-            while let Some(words) = self.playout.announce() {
-                self.emit(LiveEvent::Speaking(TextDelta(words.to_string())));
+            while let Some((words, filler)) = self.playout.announce() {
+                let words = TextDelta(words.to_string());
+                self.emit(if filler { LiveEvent::Filler(words) } else { LiveEvent::Speaking(words) });
             }
             self.kept.push_back(pcm.clone());
             self.emit(LiveEvent::Audio(pcm));
             self.forget_heard(now);
         }
-        let is_over = self.production.as_ref().is_some_and(|p| p.outcome.is_some() && !p.is_gated())
+        let is_over = self.production.as_ref().is_some_and(|p| p.outcome.is_some())
             && self.playout.heard_all_at().is_some_and(|at| at <= self.now());
         if is_over && let Some(production) = self.production.take() {
             self.on_spoken(production);
@@ -178,9 +201,11 @@ impl Driver {
         let Some(production) = self.production.as_mut().filter(|p| !p.audible) else { return };
         production.audible = true;
         production.response_delay = production.wanted_at.map(|_| now.saturating_sub(voice));
-        let interruptible = production.interruptible;
+        let (interruptible, kind) = (production.interruptible, production.kind);
         self.set_agent_state(AgentState::Speaking);
-        self.tell(Input::AgentSpeaking { interruptible });
+        if kind == SpeechKind::Answer {
+            self.tell(Input::AgentSpeaking { interruptible });
+        }
     }
 
     fn forget_heard(&mut self, now: Duration) {
@@ -205,12 +230,23 @@ impl Driver {
         }
     }
 
-    /// Stops what is being said for good, and keeps what was heard.
+    /// Stops what is being said for good, and keeps what was heard and what it was an answer to.
     pub(super) fn stop_speaking(&mut self) {
-        let Some(production) = self.production.take() else { return };
-        if production.secret {
-            return;
+        if let Some((production, heard)) = self.stop() {
+            self.store(production, heard, true);
         }
+    }
+
+    /// Takes an answer back of which nothing was heard: its question is asked again, with more words. What tools did for it is not
+    /// done again.
+    pub(super) fn take_back(&mut self) {
+        if let Some((mut production, _)) = self.stop() {
+            self.done = std::mem::take(&mut production.tool_calls);
+        }
+    }
+
+    fn stop(&mut self) -> Option<(Production, String)> {
+        let production = self.production.take().filter(|p| !p.secret)?;
         let now = self.now();
         let heard = if production.audible { self.playout.heard_words(now) } else { String::new() };
         if self.playout.clear(now) && production.audible {
@@ -224,10 +260,7 @@ impl Driver {
         self.emit(LiveEvent::Interrupted { turn_id: production.turn_id, heard: TextDelta(heard.clone()) });
         self.set_agent_state(AgentState::Listening);
         self.touch();
-        // Words of which nothing was heard are taken up again with what the user says now.
-        if production.audible {
-            self.store(production, heard, true);
-        }
+        Some((production, heard))
     }
 
     /// What was said was heard to its end, or failed.
@@ -264,6 +297,11 @@ impl Driver {
         let (id, turn_id) = (session.id, production.turn_id);
         let message = |role, text: &str| Message::new(id, turn_id, role, text, now);
         let user = production.user_text.as_deref().map(|text| message(Role::User, text));
+        let tool_calls = std::mem::take(&mut production.tool_calls);
+        let calls: Vec<Message> = tool_calls.iter().map(|record| Message::tool(id, turn_id, record, now)).collect();
+        if production.kind == SpeechKind::Answer {
+            self.done.clear();
+        }
         let assistant = (!text.is_empty()).then(|| message(Role::Assistant, &text));
         if interrupted && let Some(message) = &assistant {
             let mut all = (*self.interrupted).clone();
@@ -280,6 +318,7 @@ impl Driver {
             transcript: production.user_text.take().unwrap_or_default(),
             language: self.heard_language.clone(),
             text,
+            tool_calls,
             interrupted,
             audio_error: outcome.as_ref().and_then(|o| o.audio_error.clone()),
             user_message_id: user.as_ref().map(|m| m.id),
@@ -289,20 +328,21 @@ impl Driver {
             timings: outcome.as_ref().map(timings).unwrap_or_default(),
             usage,
         };
-        let messages: Vec<Message> = user.into_iter().chain(assistant).collect();
+        let messages: Vec<Message> = user.into_iter().chain(calls).chain(assistant).collect();
         if messages.is_empty() {
             return;
         }
-        let guard = production.guard.take();
+        let leave = production.leave.take();
         // The task that made it is stopped here, if it still runs, and lets go of the session.
         drop(production);
         self.saving.spawn(async move {
-            let _guard = match guard {
-                Some(guard) => guard,
-                None => engine.locks.lock(id).await,
+            let leave = match leave {
+                Some(leave) => leave,
+                None => engine.enter(id).await?,
             };
-            let record = TurnRecord::new(turn_id, session, messages);
-            engine.save(&record).await.map_err(|error| error.with_stage(Stage::Store))?;
+            let saved = engine.save(&TurnRecord::new(turn_id, session, messages)).await;
+            leave.give_back().await;
+            saved.map_err(|error| error.with_stage(Stage::Store))?;
             Ok(turn)
         });
     }
@@ -313,15 +353,20 @@ impl Driver {
         session.last_activity_at = now;
         let turn_id = TurnId::new();
         let user = Message::new(session.id, turn_id, Role::User, text.as_str(), now);
+        let tool_calls = std::mem::take(&mut self.done);
+        let user_message_id = Some(user.id);
+        let calls = tool_calls.iter().map(|record| Message::tool(session.id, turn_id, record, now));
+        let messages = std::iter::once(user).chain(calls).collect();
         let turn = LiveTurn {
             turn_id,
             kind: SpeechKind::Answer,
             transcript: text,
             language: self.heard_language.clone(),
             text: String::new(),
+            tool_calls,
             interrupted: false,
             audio_error: None,
-            user_message_id: Some(user.id),
+            user_message_id,
             assistant_message_id: None,
             end_of_utterance_delay: None,
             response_delay: None,
@@ -329,8 +374,10 @@ impl Driver {
             usage: Usage { stt_seconds: self.heard_usage.stt_seconds, ..Usage::default() },
         };
         self.saving.spawn(async move {
-            let _guard = engine.locks.lock(session.id).await;
-            engine.save(&TurnRecord::new(turn_id, session, vec![user])).await?;
+            let leave = engine.enter(session.id).await?;
+            let saved = engine.save(&TurnRecord::new(turn_id, session, messages)).await;
+            leave.give_back().await;
+            saved?;
             Ok(turn)
         });
     }

@@ -328,7 +328,12 @@ impl TurnTaking {
             Agent::Speaking | Agent::Paused => self.on_words_over_speech(&text, actions),
             Agent::Idle | Agent::Preparing => {}
         }
-        if matches!(self.agent, Agent::Idle | Agent::Preparing) && (self.speaking_since.is_none() || self.forced) {
+        let is_free = matches!(self.agent, Agent::Idle | Agent::Preparing);
+        if is_free
+            && (self.speaking_since.is_none() || self.forced)
+            // What was answered before may have come back to it.
+            && let Some(text) = self.words()
+        {
             self.consider_the_end(text, now, actions);
         }
     }

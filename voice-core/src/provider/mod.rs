@@ -15,7 +15,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     event::Transcript,
     id::{SessionId, TurnId},
-    message::{Role, Usage},
+    message::{Role, ToolCall, Usage},
 };
 
 /// What comes back from a provider: items, or the error that ended them.
@@ -139,15 +139,45 @@ pub trait SpeechToText: Send + Sync {
 pub struct PromptMessage {
     /// Who says it.
     pub role: Role,
-    /// What is said.
+    /// What is said; of a tool, its result.
     pub content: Arc<str>,
+    /// The tools that the assistant calls with this message. Each call is answered by a message of role `tool` among those
+    /// that follow at once.
+    pub tool_calls: Arc<[ToolCall]>,
+    /// The call that a message of role `tool` answers; of no other.
+    pub answers: Option<AnsweredCall>,
+}
+
+/// Which call the result of a tool belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AnsweredCall {
+    /// The call's id, different for every call of a prompt: nine letters and digits, which every provider accepts.
+    pub id: String,
+    /// The tool's name.
+    pub name: String,
+    /// Whether it failed; the result then says why.
+    pub failed: bool,
 }
 
 impl PromptMessage {
     /// A message of a prompt.
     #[must_use]
     pub fn new(role: Role, content: impl Into<Arc<str>>) -> Self {
-        Self { role, content: content.into() }
+        Self { role, content: content.into(), tool_calls: Arc::default(), answers: None }
+    }
+
+    /// The assistant's calls of tools, with what it says before them (which may be nothing).
+    #[must_use]
+    pub fn calling(content: impl Into<Arc<str>>, calls: impl Into<Arc<[ToolCall]>>) -> Self {
+        Self { tool_calls: calls.into(), ..Self::new(Role::Assistant, content) }
+    }
+
+    /// The result of a tool.
+    #[must_use]
+    pub fn tool_result(call: &ToolCall, failed: bool, result: impl Into<Arc<str>>) -> Self {
+        let answers = AnsweredCall { id: call.id.clone(), name: call.name.clone(), failed };
+        Self { answers: Some(answers), ..Self::new(Role::Tool, result) }
     }
 }
 
@@ -155,6 +185,37 @@ impl fmt::Debug for PromptMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PromptMessage({}, {} characters)", self.role.as_str(), self.content.chars().count())
     }
+}
+
+/// A tool, as a language model is told of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ToolSpec {
+    /// Its name: 1–64 of `A–Z`, `a–z`, `0–9`, `_`, `-`.
+    pub name: String,
+    /// What it does and when to call it, in words.
+    pub description: String,
+    /// The JSON schema of its arguments, which are always an object.
+    pub parameters: serde_json::Value,
+}
+
+impl ToolSpec {
+    /// A tool.
+    #[must_use]
+    pub fn new(name: impl Into<String>, description: impl Into<String>, parameters: serde_json::Value) -> Self {
+        Self { name: name.into(), description: description.into(), parameters }
+    }
+}
+
+/// Whether a model may call tools.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ToolChoice {
+    /// As it sees fit.
+    #[default]
+    Auto,
+    /// It shall answer in words now, whatever tools there are.
+    None,
 }
 
 /// A request to write an answer.
@@ -167,13 +228,26 @@ pub struct GenerateRequest {
     pub max_tokens: u32,
     /// The sampling temperature, 0–2.
     pub temperature: f32,
+    /// The tools that the model may call. Only a model whose [`LlmCapabilities::tools`] says so is ever given any.
+    pub tools: Arc<[ToolSpec]>,
+    /// Whether it may call them now.
+    pub tool_choice: ToolChoice,
+    /// Whether it may ask for several calls at once.
+    pub parallel_tool_calls: bool,
 }
 
 impl GenerateRequest {
-    /// A request with the defaults: 500 tokens, temperature 0.7.
+    /// A request with the defaults: 500 tokens, temperature 0.7, no tools.
     #[must_use]
     pub fn new(messages: impl Into<Arc<[PromptMessage]>>) -> Self {
-        Self { messages: messages.into(), max_tokens: 500, temperature: 0.7 }
+        Self {
+            messages: messages.into(),
+            max_tokens: 500,
+            temperature: 0.7,
+            tools: Arc::default(),
+            tool_choice: ToolChoice::Auto,
+            parallel_tool_calls: true,
+        }
     }
 }
 
@@ -183,6 +257,8 @@ impl GenerateRequest {
 pub enum LlmEvent {
     /// The next piece of text; never empty.
     Text(String),
+    /// A call of a tool, complete. The answer goes on in the next request, which holds the result.
+    ToolCall(ToolCall),
     /// What was used; at most once, near the end.
     Usage(Usage),
     /// The model stopped; the last event of a complete answer.
@@ -195,6 +271,8 @@ pub enum LlmEvent {
 pub enum FinishReason {
     /// It was done.
     Stop,
+    /// It waits for the results of the tools that it called.
+    ToolCalls,
     /// It reached the most tokens allowed.
     Length,
     /// The provider withheld (the rest of) the answer.
@@ -203,11 +281,33 @@ pub enum FinishReason {
     Other,
 }
 
+/// What a language model can do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LlmCapabilities {
+    /// It can call tools. One that cannot is never given any, nor a prompt with calls and results in it.
+    pub tools: bool,
+}
+
+impl LlmCapabilities {
+    /// Says whether the model can call tools.
+    #[must_use]
+    pub fn with_tools(mut self, tools: bool) -> Self {
+        self.tools = tools;
+        self
+    }
+}
+
 /// Writes answers.
 #[async_trait]
 pub trait LanguageModel: Send + Sync {
     /// `provider/model`, for errors, logs and metrics.
     fn name(&self) -> &str;
+
+    /// What it can do. Default: write, but not call tools.
+    fn capabilities(&self) -> LlmCapabilities {
+        LlmCapabilities::default()
+    }
 
     /// Writes the answer to a prompt, piece by piece.
     ///

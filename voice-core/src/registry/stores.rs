@@ -5,20 +5,20 @@ use std::sync::Arc;
 use crate::{
     config::invalid,
     error::Result,
-    store::{ConversationStore, MemoryStore},
+    store::{MemoryStore, Storage},
 };
 
 /// Opens the store at an address; without one, an SQLite file in the user's data folder.
-pub(super) async fn open(address: Option<&str>) -> Result<Arc<dyn ConversationStore>> {
+pub(super) async fn open(address: Option<&str>) -> Result<Storage> {
     match address {
-        Some("memory") => Ok(Arc::new(MemoryStore::new())),
+        Some("memory") => Ok(Storage::of(Arc::new(MemoryStore::new()))),
         Some(address) => sqlite(address).await,
         None => sqlite("sqlite:").await,
     }
 }
 
 #[cfg(feature = "sqlite")]
-async fn sqlite(address: &str) -> Result<Arc<dyn ConversationStore>> {
+async fn sqlite(address: &str) -> Result<Storage> {
     use crate::stores::sqlite::SqliteStore;
 
     let path = address.strip_prefix("sqlite://").or_else(|| address.strip_prefix("sqlite:"));
@@ -29,11 +29,11 @@ async fn sqlite(address: &str) -> Result<Arc<dyn ConversationStore>> {
     };
     let open = tokio::task::spawn_blocking(move || SqliteStore::open(path));
     let store = open.await.map_err(|e| crate::error::Error::internal(format!("opening the database stopped: {e}")))?;
-    Ok(Arc::new(store?))
+    Ok(Storage::of(Arc::new(store?)))
 }
 
 #[cfg(not(feature = "sqlite"))]
-async fn sqlite(address: &str) -> Result<Arc<dyn ConversationStore>> {
+async fn sqlite(address: &str) -> Result<Storage> {
     if address.starts_with("sqlite:") {
         return Err(invalid(
             "storage: SQLite is not compiled in; build voice-core with the feature `sqlite`, or use memory".into(),

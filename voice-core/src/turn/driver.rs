@@ -1,28 +1,32 @@
 //! Runs a turn against the providers and the store.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use futures_util::{FutureExt, StreamExt};
 use tokio::{sync::mpsc, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::{
+    lease::Lease,
     locks::{Saving, SessionGuard, SessionLocks},
     machine::{TurnMachine, TurnSettings},
     speech::{Speech, Spoken},
+    tools::GoAhead,
 };
 use crate::{
     audio::{self, Audio, Utterance},
     context,
     error::{Error, ErrorCode, ErrorKind, Result, Stage},
     event::{CallMetrics, TextDelta, Transcript, TurnEvent},
-    id::{SessionId, TurnId},
+    id::{OrganizationId, SessionId, TurnId},
     layer::{Call, LlmService, Stack, SttService, TtsService},
-    message::{Message, Reply},
-    provider::{CallContext, GenerateRequest, LlmEvent, PromptMessage, TranscribeRequest, TtsCapabilities},
-    store::{ConversationStore, MessageQuery, Saved, Session, SessionStatus, TurnRecord},
+    message::{Message, Reply, ToolCall},
+    provider::{CallContext, GenerateRequest, LlmEvent, PromptMessage, ToolChoice, TranscribeRequest, TtsCapabilities},
+    store::{AssistantVersion, ConversationStore, MessageQuery, Saved, Session, SessionStatus, TurnRecord},
     time::Clock,
+    tool::{Tool, Toolbox},
 };
 
 /// How often a stream that broke in the middle is taken up again within one turn.
@@ -33,17 +37,28 @@ const OVERLAP_WINDOW: usize = 160;
 const SAVE_ATTEMPTS: u32 = 3;
 const SAVE_DELAY: Duration = Duration::from_millis(100);
 
-/// Everything that turns share.
+/// Everything that turns share. A clone is the same engine; one with other providers and settings shares the rest.
+#[derive(Clone)]
 pub(crate) struct Engine {
-    pub(crate) stt: Option<Stack<SttService>>,
-    pub(crate) llm: Stack<LlmService>,
+    pub(crate) stt: Option<Arc<Stack<SttService>>>,
+    pub(crate) llm: Arc<Stack<LlmService>>,
     pub(crate) tts: Option<Arc<Stack<TtsService>>>,
     pub(crate) store: Arc<dyn ConversationStore>,
     pub(crate) clock: Arc<dyn Clock>,
+    /// What the model may call in every turn.
+    pub(crate) tools: Arc<Toolbox>,
     pub(crate) settings: TurnSettings,
     pub(crate) locks: SessionLocks,
     /// The turns that are being saved: closing waits for them.
     pub(crate) saving: Saving,
+    /// Who speaks in sessions that have an assistant; `None`: this engine in all of them.
+    pub(crate) cast: Option<Arc<dyn Cast>>,
+}
+
+/// Finds the engine with the providers and the settings of a session's assistant.
+#[async_trait]
+pub(crate) trait Cast: Send + Sync {
+    async fn engine(&self, organization: Option<OrganizationId>, assistant: AssistantVersion) -> Result<Arc<Engine>>;
 }
 
 /// What a turn is about.
@@ -56,16 +71,28 @@ pub enum TurnInput {
     Text(String),
 }
 
+/// Who takes a turn, and in which session.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Caller {
+    /// The session to go on with.
+    pub(crate) session: Option<SessionId>,
+    pub(crate) organization: Option<OrganizationId>,
+    pub(crate) user: Option<String>,
+    /// Which assistant talks in a fresh session, and must be the one of a session that goes on.
+    pub(crate) assistant: Option<AssistantVersion>,
+}
+
 /// One call of a turn, as its caller set it up.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct TurnCall {
     pub(crate) input: TurnInput,
-    pub(crate) session: Option<SessionId>,
+    pub(crate) caller: Caller,
     pub(crate) turn_id: TurnId,
-    pub(crate) user: Option<String>,
     pub(crate) language: Option<String>,
     pub(crate) deadline: Option<Duration>,
     pub(crate) speak: bool,
+    /// What the model may call besides the engine's tools.
+    pub(crate) tools: Vec<Arc<dyn Tool>>,
     pub(crate) cancel: CancellationToken,
 }
 
@@ -78,7 +105,7 @@ pub(crate) enum Sink {
 }
 
 impl Sink {
-    async fn emit(&self, event: TurnEvent) -> Result<()> {
+    pub(super) async fn emit(&self, event: TurnEvent) -> Result<()> {
         match self {
             Self::Reply => Ok(()),
             Self::Stream(sender) => sender.send(Ok(event)).await.map_err(|_| cancelled()),
@@ -101,7 +128,22 @@ fn cancelled() -> Error {
 struct Produced {
     machine: TurnMachine,
     session: Session,
+    leave: Leave,
+}
+
+/// Leave to run turns in a session. One that is dropped is given back in the background.
+pub(crate) struct Leave {
+    /// Given back before other turns of this process go on.
+    lease: Option<Lease>,
     _guard: SessionGuard,
+}
+
+impl Leave {
+    pub(crate) async fn give_back(self) {
+        if let Some(lease) = self.lease {
+            lease.give_back().await;
+        }
+    }
 }
 
 impl Engine {
@@ -110,7 +152,7 @@ impl Engine {
     /// A panic anywhere in it, a host's provider included, comes back as `INTERNAL_ERROR`.
     pub(crate) async fn run(&self, call: TurnCall, sink: &Sink) -> Result<Reply> {
         let span = tracing::info_span!(
-            "turn", turn_id = %call.turn_id, session_id = tracing::field::Empty, user = call.user.as_deref()
+            "turn", turn_id = %call.turn_id, session_id = tracing::field::Empty, user = call.caller.user.as_deref()
         );
         let result = AssertUnwindSafe(self.run_inner(call, sink))
             .catch_unwind()
@@ -146,9 +188,11 @@ impl Engine {
         }?;
 
         // From here on the turn is saved whatever the caller does: it was heard.
-        let Produced { machine, session, _guard } = produced;
+        let Produced { machine, session, leave } = produced;
         let (record, mut reply) = machine.finish(turn_id, session, started_at, self.clock.now());
-        if let Err(error) = self.save(&record).await {
+        let saved = self.save(&record).await;
+        leave.give_back().await;
+        if let Err(error) = saved {
             reply.timings.total = started.elapsed();
             return Err(error.with_stage(Stage::Store).with_reply(reply));
         }
@@ -179,7 +223,7 @@ impl Engine {
         cancel: CancellationToken,
         sink: &Sink,
     ) -> Result<Produced> {
-        let (session, guard, is_new) = self.admit(call.session, call.user).await?;
+        let (session, leave, is_new) = self.admit(&call.caller).await?;
         tracing::Span::current().record("session_id", tracing::field::display(session.id));
         let mut ctx = CallContext::new();
         ctx.session_id = session.id;
@@ -188,50 +232,76 @@ impl Engine {
         ctx.cancel = cancel;
         sink.emit(TurnEvent::Started { session_id: session.id, turn_id: call.turn_id }).await?;
 
-        let tts = self.tts.as_ref().filter(|_| call.speak);
+        let engine = self.engine_of(&session).await?;
+        let engine = engine.as_deref().unwrap_or(self);
+        let tts = engine.tts.as_ref().filter(|_| call.speak);
         let capabilities = tts.map(|tts| narrowest(tts));
-        let mut run = Run { engine: self, machine: TurnMachine::new(capabilities.as_ref()), ctx, started, sink };
-        let language = call.language.or_else(|| self.settings.language.clone());
+        let machine = TurnMachine::new(capabilities.as_ref());
+        let tools = engine.toolbox(call.tools)?;
+        let go_ahead = GoAhead::default();
+        go_ahead.give();
+        let mut run = Run { engine, machine, tools, go_ahead, ctx, started, sink };
+        let with_tools = !run.tools.is_empty();
+        let language = call.language.or_else(|| engine.settings.language.clone());
         let listen = async {
             match call.input {
                 TurnInput::Text(text) => {
-                    check_text(&text, self.settings.max_text_characters)?;
+                    check_text(&text, engine.settings.max_text_characters)?;
                     run.machine.on_typed(text, language);
                     Ok(())
                 }
                 TurnInput::Audio(audio) => run.listen(audio, language).await,
             }
         };
-        let ((), history) = tokio::try_join!(listen, self.history(session.id, is_new))?;
+        let ((), history) = tokio::try_join!(listen, engine.history(session.id, is_new, with_tools))?;
         run.answer(&history, tts).await?;
-        Ok(Produced { machine: run.machine, session, _guard: guard })
+        Ok(Produced { machine: run.machine, session, leave })
     }
 
-    /// The session of a turn: the one that was named if it is there, is this user's and can take turns; else a fresh one.
-    pub(crate) async fn admit(
-        &self,
-        named: Option<SessionId>,
-        user: Option<String>,
-    ) -> Result<(Session, SessionGuard, bool)> {
-        if let Some(id) = named {
-            let guard = self.locks.lock(id).await;
+    /// The session of a turn: the one that was named if it is there, is this caller's, has the assistant that was named, and
+    /// can take turns; else a fresh one.
+    pub(crate) async fn admit(&self, caller: &Caller) -> Result<(Session, Leave, bool)> {
+        if let Some(id) = caller.session {
+            let leave = self.enter(id).await?;
             let found = self.store.session(id).await.map_err(|e| e.with_stage(Stage::Admit))?;
             if let Some(session) = found
-                && session.user == user
+                && session.organization == caller.organization
+                && session.user == caller.user
+                && caller.assistant.is_none_or(|named| session.assistant.is_some_and(|a| a.id == named.id))
                 && session.status == SessionStatus::Active
                 && self.clock.now().duration_since(session.last_activity_at).unsigned_abs() < self.settings.session_idle
             {
-                return Ok((session, guard, false));
+                return Ok((session, leave, false));
             }
+            leave.give_back().await;
         }
-        let session = Session::new(SessionId::new(), user, self.clock.now());
-        let guard = self.locks.lock(session.id).await;
-        Ok((session, guard, true))
+        let mut session = Session::new(SessionId::new(), caller.user.clone(), self.clock.now());
+        (session.organization, session.assistant) = (caller.organization, caller.assistant);
+        // Nobody else knows its id yet.
+        let leave = Leave { lease: None, _guard: self.locks.lock(session.id).await };
+        Ok((session, leave, true))
+    }
+
+    /// Waits until no other turn runs in the session, here or in another process.
+    pub(crate) async fn enter(&self, session: SessionId) -> Result<Leave> {
+        let guard = self.locks.lock(session).await;
+        let lease = Lease::take(&self.store, &self.clock, session).await?;
+        Ok(Leave { lease, _guard: guard })
+    }
+
+    /// The engine of a session's assistant; `None`: this one.
+    pub(crate) async fn engine_of(&self, session: &Session) -> Result<Option<Arc<Self>>> {
+        match (&self.cast, session.assistant) {
+            (Some(cast), Some(assistant)) => {
+                cast.engine(session.organization, assistant).await.map(Some).map_err(|e| e.with_stage(Stage::Admit))
+            }
+            _ => Ok(None),
+        }
     }
 
     /// Who recognises speech.
     pub(super) fn recogniser(&self) -> Result<&Stack<SttService>> {
-        self.stt.as_ref().ok_or_else(|| {
+        self.stt.as_deref().ok_or_else(|| {
             Error::new(
                 ErrorKind::InvalidConfig,
                 "the agent has no speech-to-text provider: configure `stt` or send text",
@@ -240,11 +310,27 @@ impl Engine {
         })
     }
 
-    pub(crate) async fn history(&self, session: SessionId, is_new: bool) -> Result<Vec<Message>> {
+    /// The agent's tools and `more`, if they are in order and some model can call them.
+    pub(crate) fn toolbox(&self, more: Vec<Arc<dyn Tool>>) -> Result<Arc<Toolbox>> {
+        let tools = if more.is_empty() { Arc::clone(&self.tools) } else { Arc::new(self.tools.with(more)?) };
+        if tools.is_empty() || self.llm.services().any(|llm| llm.0.capabilities().tools) {
+            return Ok(tools);
+        }
+        let names: Vec<&str> = self.llm.services().map(|llm| llm.0.name()).collect();
+        Err(Error::new(
+            ErrorKind::InvalidConfig,
+            format!(
+                "tools: {} cannot call tools; configure a model that can, or leave the tools out",
+                names.join(", ")
+            ),
+        ))
+    }
+
+    pub(crate) async fn history(&self, session: SessionId, is_new: bool, with_tools: bool) -> Result<Vec<Message>> {
         if is_new || self.settings.context_messages == 0 {
             return Ok(Vec::new());
         }
-        let query = MessageQuery::latest(self.settings.context_messages);
+        let query = MessageQuery::latest(context::to_read(self.settings.context_messages, with_tools));
         let page = self.store.messages(session, query).await.map_err(|e| e.with_stage(Stage::Store))?;
         Ok(page.items)
     }
@@ -279,6 +365,8 @@ pub(crate) fn check_text(text: &str, most: usize) -> Result<()> {
 pub(super) struct Run<'a> {
     pub(super) engine: &'a Engine,
     pub(super) machine: TurnMachine,
+    pub(super) tools: Arc<Toolbox>,
+    pub(super) go_ahead: GoAhead,
     pub(super) ctx: CallContext,
     pub(super) started: Instant,
     pub(super) sink: &'a Sink,
@@ -347,8 +435,8 @@ impl Run<'_> {
     /// From words to an answer, written and spoken at the same time.
     async fn answer(&mut self, history: &[Message], tts: Option<&Arc<Stack<TtsService>>>) -> Result<()> {
         let settings = &self.engine.settings;
-        let prompt =
-            context::prompt(&settings.system_prompt, history, settings.context_messages, self.machine.user_text()?);
+        let (said, with_tools) = (self.machine.user_text()?, !self.tools.is_empty());
+        let prompt = context::prompt(&settings.system_prompt, history, settings.context_messages, said, with_tools);
         self.write_and_speak(&prompt, tts).await
     }
 
@@ -358,35 +446,77 @@ impl Run<'_> {
         tts: Option<&Arc<Stack<TtsService>>>,
     ) -> Result<()> {
         let mut speech = self.speech(tts);
-        let mut call = self.engine.llm.open(self.request(prompt), &self.ctx, None).await?;
+        let mut prompt = prompt.to_vec();
+        let rounds = if self.tools.is_empty() { 0 } else { self.engine.settings.max_tool_rounds };
+        for round in 0..=rounds {
+            let choice = if round < rounds { ToolChoice::Auto } else { ToolChoice::None };
+            let calls = self.write(&prompt, choice, speech.as_mut()).await?;
+            if calls.is_empty() {
+                break;
+            }
+            if round == rounds {
+                self.machine.on_calls_refused();
+                break;
+            }
+            let records = self.run_tools(calls, speech.as_mut()).await?;
+            context::push_calls(&mut prompt, self.machine.round_text().trim(), &records);
+            self.machine.next_round(records);
+        }
+        self.machine.on_llm_end(self.at())?;
+        self.speak_out(speech).await
+    }
+
+    /// One answer of the model: its text goes out as it comes, the tools that it calls are given back.
+    async fn write(
+        &mut self,
+        prompt: &[PromptMessage],
+        choice: ToolChoice,
+        mut speech: Option<&mut Speech>,
+    ) -> Result<Vec<ToolCall>> {
+        let request = self.request(prompt, choice);
+        let (engine, ctx) = (self.engine, self.ctx.clone());
+        let opening = engine.llm.open(request, &ctx, None);
+        let mut call = self.while_speaking(speech.as_deref_mut(), opening).await??;
         let mut resumptions = 0;
         loop {
-            self.feed(speech.as_mut());
-            let event = tokio::select! {
-                biased;
-                spoken = heard(speech.as_mut()) => {
-                    self.on_spoken(spoken, speech.as_mut()).await?;
-                    continue;
-                }
-                event = call.next() => event,
-            };
-            match event {
+            match self.while_speaking(speech.as_deref_mut(), call.next()).await? {
                 Some(Ok(event)) => {
                     let event = self.machine.on_llm(event, self.at());
                     self.sink.emit_some(event).await?;
                 }
                 None => break,
+                Some(Err(error)) if error.retryable() && self.machine.has_calls() => {
+                    // The calls are complete, and their results are what the model needs next.
+                    tracing::warn!(kind = ?error.kind(), provider = error.provider(), "the answer broke off after its calls");
+                    break;
+                }
                 Some(Err(error)) if resumptions < RESUMPTIONS && error.retryable() => {
                     resumptions += 1;
                     tracing::warn!(kind = ?error.kind(), provider = error.provider(), "the answer broke off, asking for its rest");
-                    call = self.resume(prompt, call.slot()).await?;
+                    call = self.resume(prompt, choice, call.slot()).await?;
                 }
                 Some(Err(error)) => return Err(error),
             }
         }
-        self.machine.on_llm_end(self.at())?;
         self.measured(call.metrics()).await?;
-        self.speak_out(speech).await
+        Ok(self.machine.end_round(self.at()))
+    }
+
+    /// Speaks what is there to speak while `work` is done.
+    pub(super) async fn while_speaking<T>(
+        &mut self,
+        mut speech: Option<&mut Speech>,
+        work: impl Future<Output = T>,
+    ) -> Result<T> {
+        tokio::pin!(work);
+        loop {
+            self.feed(speech.as_deref_mut());
+            tokio::select! {
+                biased;
+                spoken = heard(speech.as_deref_mut()) => self.on_spoken(spoken, speech.as_deref_mut()).await?,
+                done = &mut work => return Ok(done),
+            }
+        }
     }
 
     pub(super) fn speech(&self, tts: Option<&Arc<Stack<TtsService>>>) -> Option<Speech> {
@@ -405,18 +535,33 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn request(&self, prompt: &[PromptMessage]) -> GenerateRequest {
+    fn request(&self, prompt: &[PromptMessage], choice: ToolChoice) -> GenerateRequest {
         let mut request = GenerateRequest::new(prompt);
         request.max_tokens = self.engine.settings.max_tokens;
         request.temperature = self.engine.settings.temperature;
+        request.tools = self.tools.specs();
+        request.tool_choice = choice;
+        request.parallel_tool_calls = self.tools.any_parallel();
         request
     }
 
     /// Asks another provider (or the same again) for the rest of an answer that broke off. What was written stays; words
     /// that the new provider repeats are cut.
-    async fn resume(&mut self, prompt: &[PromptMessage], failed: usize) -> Result<Call<LlmService>> {
-        let messages = context::continuation(prompt, self.machine.text());
-        let mut call = self.engine.llm.open(self.request(&messages), &self.ctx, Some(failed)).await?;
+    async fn resume(
+        &mut self,
+        prompt: &[PromptMessage],
+        choice: ToolChoice,
+        failed: usize,
+    ) -> Result<Call<LlmService>> {
+        let request = match self.machine.round_text() {
+            "" => self.request(prompt, choice),
+            partial => {
+                // Asked for a rest, a model may begin again from the start: what tools have done is not done twice.
+                let choice = if self.machine.has_called() { ToolChoice::None } else { choice };
+                self.request(&context::continuation(prompt, partial), choice)
+            }
+        };
+        let mut call = self.engine.llm.open(request, &self.ctx, Some(failed)).await?;
         let (mut rest, mut others) = (String::new(), Vec::new());
         while rest.len() < OVERLAP_WINDOW {
             match call.next().await.transpose()? {
@@ -425,7 +570,7 @@ impl Run<'_> {
                 None => break,
             }
         }
-        let fresh = context::without_overlap(self.machine.text(), &rest).to_owned();
+        let fresh = context::without_overlap(self.machine.round_text(), &rest).to_owned();
         for event in std::iter::once(LlmEvent::Text(fresh)).chain(others) {
             let event = self.machine.on_llm(event, self.at());
             self.sink.emit_some(event).await?;
@@ -446,8 +591,10 @@ impl Run<'_> {
     async fn on_spoken(&mut self, spoken: Spoken, speech: Option<&mut Speech>) -> Result<()> {
         match spoken {
             Spoken::Audio(pcm, words) => {
-                if let Some(words) = words {
-                    self.sink.emit(TurnEvent::Speaking(TextDelta(words.to_string()))).await?;
+                if let Some(piece) = words {
+                    let words = TextDelta(piece.text.to_string());
+                    let event = if piece.filler { TurnEvent::Filler(words) } else { TurnEvent::Speaking(words) };
+                    self.sink.emit(event).await?;
                 }
                 let event = self.machine.on_audio(pcm, self.at());
                 self.sink.emit_some(event).await

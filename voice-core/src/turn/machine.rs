@@ -7,7 +7,7 @@ use crate::{
     error::{Error, ErrorKind, Result, Stage},
     event::{TextDelta, Transcript, TurnEvent},
     id::TurnId,
-    message::{Message, Reply, Role, Timings, Usage},
+    message::{Message, Reply, Role, Timings, ToolCall, ToolCallRecord, Usage},
     provider::{FinishReason, LlmEvent, TtsCapabilities},
     store::{Session, TurnRecord},
     time::Timestamp,
@@ -27,8 +27,22 @@ pub(crate) struct TurnSettings {
     pub(crate) max_text_characters: usize,
     pub(crate) session_idle: Duration,
     pub(crate) deadline: Duration,
+    /// How live sessions take turns, and what the agent says first in them.
     pub(crate) live: crate::config::LiveConfig,
     pub(crate) first_message: Option<String>,
+    /// How often a model may call tools before it has to answer.
+    pub(crate) max_tool_rounds: u32,
+    /// What is said when a tool takes longer than `filler_after`; `None`: nothing.
+    pub(crate) filler: Option<Arc<str>>,
+    pub(crate) filler_after: Duration,
+}
+
+/// A piece of text to speak.
+#[derive(Clone, Debug)]
+pub(crate) struct Piece {
+    pub(crate) text: Arc<str>,
+    /// It fills time and is no part of the answer.
+    pub(crate) filler: bool,
 }
 
 /// What came of a part of a turn.
@@ -46,9 +60,16 @@ pub(crate) struct TurnMachine {
     user_text: Option<String>,
     language: Option<String>,
     text: String,
+    /// Where in `text` the present round of the model begins; every round but the last ends with calls of tools.
+    round: usize,
     finish: Option<FinishReason>,
+    calls: Vec<ToolCall>,
+    tool_calls: Vec<ToolCallRecord>,
+    /// The model had to be stopped calling tools.
+    stopped: bool,
+    filler_said: bool,
     splitter: Splitter,
-    pieces: VecDeque<Arc<str>>,
+    pieces: VecDeque<Piece>,
     samples: Vec<i16>,
     keeps_sound: bool,
     sample_rate: Option<u32>,
@@ -68,7 +89,12 @@ impl TurnMachine {
             user_text: None,
             language: None,
             text: String::new(),
+            round: 0,
             finish: None,
+            calls: Vec::new(),
+            tool_calls: Vec::new(),
+            stopped: false,
+            filler_said: false,
             splitter: Splitter::new(capabilities.max_characters, capabilities.prefers_short_first_piece),
             pieces: VecDeque::new(),
             samples: Vec::new(),
@@ -135,20 +161,30 @@ impl TurnMachine {
     /// The model wrote something.
     pub(crate) fn on_llm(&mut self, event: LlmEvent, at: Duration) -> Option<TurnEvent> {
         match event {
-            LlmEvent::Text(delta) => {
+            LlmEvent::Text(mut delta) => {
                 self.timings.first_token.get_or_insert(at);
                 if delta.is_empty() {
                     return None;
                 }
+                let first_of_round = self.round > 0 && self.round == self.text.len();
+                if first_of_round
+                    && !delta.starts_with(char::is_whitespace)
+                    && !self.text.ends_with(char::is_whitespace)
+                {
+                    delta.insert(0, ' ');
+                }
                 self.text.push_str(&delta);
                 if self.wants_audio {
                     let pieces = &mut self.pieces;
-                    self.splitter.push(&delta, |piece| pieces.push_back(piece.into()));
-                    if !self.pieces.is_empty() {
-                        self.timings.first_sentence.get_or_insert(at);
-                    }
+                    self.splitter.push(&delta, |text| pieces.push_back(Piece { text: text.into(), filler: false }));
+                    self.sentence_at(at);
                 }
                 Some(TurnEvent::Text(TextDelta(delta)))
+            }
+            LlmEvent::ToolCall(call) => {
+                self.timings.first_token.get_or_insert(at);
+                self.calls.push(call);
+                None
             }
             LlmEvent::Usage(usage) => {
                 self.usage.input_tokens += usage.input_tokens;
@@ -163,41 +199,96 @@ impl TurnMachine {
         }
     }
 
-    /// The model will write nothing more.
+    /// The model writes nothing more for now. What it wrote is spoken at once; the tools that it called are handed over.
+    pub(crate) fn end_round(&mut self, at: Duration) -> Vec<ToolCall> {
+        self.flush(at);
+        std::mem::take(&mut self.calls)
+    }
+
+    /// The tools that the model called are done, and it goes on.
+    pub(crate) fn next_round(&mut self, records: Vec<ToolCallRecord>) {
+        self.tool_calls.extend(records);
+        self.round = self.text.len();
+    }
+
+    /// The model called tools again although it was to answer; they are not run.
+    pub(crate) fn on_calls_refused(&mut self) {
+        self.stopped = true;
+    }
+
+    /// Whether tools have run in this turn.
+    pub(crate) fn has_called(&self) -> bool {
+        !self.tool_calls.is_empty()
+    }
+
+    /// Whether the model has called a tool that it still has to be answered about.
+    pub(crate) fn has_calls(&self) -> bool {
+        !self.calls.is_empty()
+    }
+
+    /// Tools keep the user waiting: once in a turn, and unless the sound is needed for something else, that is filled with
+    /// words. Whether it was.
+    pub(crate) fn fill_silence(&mut self, words: &Arc<str>) -> bool {
+        if self.filler_said || self.silenced || !self.wants_audio || !self.pieces.is_empty() {
+            return false;
+        }
+        self.filler_said = true;
+        self.pieces.push_back(Piece { text: Arc::clone(words), filler: true });
+        true
+    }
+
+    /// Whether words to fill the time may still come.
+    pub(crate) fn may_fill(&self) -> bool {
+        self.wants_audio && !self.silenced && !self.filler_said
+    }
+
+    /// The model will write nothing more. After calls of tools it need not have written anything, unless it had to be stopped.
     pub(crate) fn on_llm_end(&mut self, at: Duration) -> Result<()> {
-        if self.text.trim().is_empty() {
+        if self.text.trim().is_empty() && (self.tool_calls.is_empty() || self.stopped) {
             let why = match self.finish {
                 Some(FinishReason::ContentFilter) => "the language model's provider withheld the whole answer",
                 Some(FinishReason::Length) => {
                     "the language model used up its tokens before it wrote a word; raise max_tokens"
+                }
+                _ if self.stopped => {
+                    "the language model went on calling tools instead of answering; raise assistant.max_tool_rounds"
                 }
                 _ => "the language model gave an empty answer",
             };
             return Err(Error::new(ErrorKind::ProviderFailed, why).with_stage(Stage::Llm));
         }
         self.timings.text_done = Some(at);
-        if self.wants_audio {
-            let pieces = &mut self.pieces;
-            self.splitter.finish(|piece| pieces.push_back(piece.into()));
-            if !self.pieces.is_empty() {
-                self.timings.first_sentence.get_or_insert(at);
-            }
-        }
+        self.flush(at);
         Ok(())
     }
 
-    /// What has been written so far.
-    pub(crate) fn text(&self) -> &str {
-        &self.text
+    /// Hands everything that is written to speech.
+    fn flush(&mut self, at: Duration) {
+        if self.wants_audio {
+            let pieces = &mut self.pieces;
+            self.splitter.finish(|text| pieces.push_back(Piece { text: text.into(), filler: false }));
+            self.sentence_at(at);
+        }
+    }
+
+    fn sentence_at(&mut self, at: Duration) {
+        if !self.pieces.is_empty() {
+            self.timings.first_sentence.get_or_insert(at);
+        }
+    }
+
+    /// What has been written since tools were last called.
+    pub(crate) fn round_text(&self) -> &str {
+        &self.text[self.round..]
     }
 
     /// The next piece to speak.
-    pub(crate) fn next_piece(&mut self) -> Option<Arc<str>> {
+    pub(crate) fn next_piece(&mut self) -> Option<Piece> {
         if self.silenced {
             return None;
         }
         let piece = self.pieces.pop_front()?;
-        self.usage.tts_characters += piece.chars().count() as u64;
+        self.usage.tts_characters += piece.text.chars().count() as u64;
         Some(piece)
     }
 
@@ -259,9 +350,11 @@ impl TurnMachine {
         let transcript = self.user_text.unwrap_or_default();
         let text = self.text.trim().to_owned();
         let user = Message::new(session.id, turn_id, Role::User, transcript.as_str(), started_at);
+        let calls = self.tool_calls.iter().map(|record| Message::tool(session.id, turn_id, record, now));
         let assistant = Message::new(session.id, turn_id, Role::Assistant, text.as_str(), now);
         let audio = Pcm::new(self.samples, self.sample_rate.unwrap_or(crate::audio::SPEECH_RATE));
         self.usage.tts_seconds = audio.duration().as_secs_f64();
+        let messages = std::iter::once(user.clone()).chain(calls).chain([assistant.clone()]).collect();
         let reply = Reply {
             transcript,
             text,
@@ -270,11 +363,12 @@ impl TurnMachine {
             language: self.language,
             session_id: session.id,
             turn_id,
+            tool_calls: self.tool_calls,
             user_message_id: user.id,
             assistant_message_id: assistant.id,
             timings: self.timings,
             usage: self.usage,
         };
-        (TurnRecord::new(turn_id, session, vec![user, assistant]), reply)
+        (TurnRecord::new(turn_id, session, messages), reply)
     }
 }

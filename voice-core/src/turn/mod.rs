@@ -6,17 +6,24 @@
 //! ```
 //!
 //! [`machine`] is the turn without I/O or clock: what has been said, written and spoken, and what that makes of the reply.
-//! [`driver`] runs it against the providers and the store; [`speech`] keeps the pieces flowing into sound in order; [`parts`] runs its parts one by one for a live session.
+//! [`driver`] runs it against the providers and the store; [`speech`] keeps the pieces flowing into sound in order; [`tools`]
+//! runs what the model calls; [`parts`] runs a turn's parts one by one for a live session. [`locks`] and [`lease`] keep the
+//! turns of a session apart.
 
 mod driver;
+mod greeting;
+mod lease;
 mod locks;
 mod machine;
 mod parts;
 mod sentence;
 mod speech;
+mod tools;
 
 pub use driver::TurnInput;
-pub(crate) use driver::{Engine, Sink, TurnCall, check_text};
-pub(crate) use locks::{Saving, SessionGuard, SessionLocks};
+pub(crate) use driver::{Caller, Cast, Engine, Leave, Sink, TurnCall, check_text};
+pub use greeting::Greeting;
+pub(crate) use locks::{Saving, SessionLocks};
 pub(crate) use machine::{Outcome, TurnSettings};
 pub(crate) use parts::Words;
+pub(crate) use tools::GoAhead;

@@ -1,6 +1,6 @@
 //! The parts of a turn that a live session runs one by one: hearing, answering, saying.
 
-use std::panic::AssertUnwindSafe;
+use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::FutureExt;
 use tokio::time::Instant;
@@ -8,17 +8,19 @@ use tokio::time::Instant;
 use super::{
     driver::{Engine, Run, Sink, narrowest, panic_error},
     machine::{Outcome, TurnMachine},
+    tools::GoAhead,
 };
 use crate::{
     audio::Utterance,
     error::Result,
-    provider::{CallContext, LlmEvent, PromptMessage},
+    provider::{CallContext, LlmEvent, PromptMessage, TtsCapabilities},
+    tool::Toolbox,
 };
 
 /// What is to be spoken.
 pub(crate) enum Words {
-    /// What the model answers to this prompt.
-    Answer(Vec<PromptMessage>),
+    /// What the model answers to this prompt, with these tools, which wait for its go-ahead.
+    Answer { prompt: Vec<PromptMessage>, tools: Arc<Toolbox>, go_ahead: GoAhead },
     /// These words.
     Fixed(String),
 }
@@ -58,7 +60,10 @@ impl Engine {
             let mut run = self.part(ctx, tts.map(|tts| narrowest(tts)), sink);
             run.machine.on_typed(String::new(), language);
             match words {
-                Words::Answer(prompt) => run.write_and_speak(&prompt, tts).await?,
+                Words::Answer { prompt, tools, go_ahead } => {
+                    (run.tools, run.go_ahead) = (tools, go_ahead);
+                    run.write_and_speak(&prompt, tts).await?;
+                }
                 Words::Fixed(text) => {
                     let event = run.machine.on_llm(LlmEvent::Text(text), run.at());
                     run.sink.emit_some(event).await?;
@@ -72,9 +77,14 @@ impl Engine {
         caught(saying).await
     }
 
-    fn part<'a>(&'a self, ctx: CallContext, tts: Option<crate::provider::TtsCapabilities>, sink: &'a Sink) -> Run<'a> {
-        let machine = TurnMachine::new(tts.as_ref()).without_sound();
-        Run { engine: self, machine, ctx, started: Instant::now(), sink }
+    fn part<'a>(&'a self, ctx: CallContext, tts: Option<TtsCapabilities>, sink: &'a Sink) -> Run<'a> {
+        self.run_of(TurnMachine::new(tts.as_ref()).without_sound(), ctx, sink)
+    }
+
+    /// A part of a turn that calls no tools.
+    pub(super) fn run_of<'a>(&'a self, machine: TurnMachine, ctx: CallContext, sink: &'a Sink) -> Run<'a> {
+        let (tools, go_ahead) = (Arc::default(), GoAhead::default());
+        Run { engine: self, machine, tools, go_ahead, ctx, started: Instant::now(), sink }
     }
 }
 

@@ -18,6 +18,8 @@ use crate::{
     provider::{CallContext, SynthesisRequest},
 };
 
+use super::machine::Piece;
+
 /// How many pieces are asked for at once: the one that is heard and the one after it.
 const LANES: usize = 2;
 
@@ -42,7 +44,7 @@ impl Lane {
 /// What came of speaking.
 pub(crate) enum Spoken {
     /// Sound, and with the first of a piece its words.
-    Audio(Pcm, Option<Arc<str>>),
+    Audio(Pcm, Option<Piece>),
     /// A piece is complete.
     Piece(CallMetrics),
     /// A piece failed before any of it was heard, at every provider.
@@ -56,7 +58,7 @@ pub(crate) struct Speech {
     stack: Arc<Stack<TtsService>>,
     ctx: CallContext,
     language: Option<String>,
-    lanes: VecDeque<(Arc<str>, Lane)>,
+    lanes: VecDeque<(Piece, Lane)>,
     /// Some of the first piece was heard.
     heard: bool,
     /// The provider whose stream broke last; the next pieces go to the others first.
@@ -76,12 +78,12 @@ impl Speech {
         self.lanes.is_empty()
     }
 
-    pub(crate) fn push(&mut self, text: Arc<str>) {
-        let mut request = SynthesisRequest::new(Arc::clone(&text));
+    pub(crate) fn push(&mut self, piece: Piece) {
+        let mut request = SynthesisRequest::new(Arc::clone(&piece.text));
         request.language.clone_from(&self.language);
         let (stack, ctx, failed) = (Arc::clone(&self.stack), self.ctx.clone(), self.failed);
         let opening = Lane::Opening(Box::pin(async move { stack.open(request, &ctx, failed).await }));
-        self.lanes.push_back((text, opening));
+        self.lanes.push_back((piece, opening));
     }
 
     /// Drops every piece that is not finished.
@@ -102,8 +104,8 @@ impl Speech {
         let (spoken, over) = match self.lanes.front_mut() {
             None | Some((_, Lane::Opening(_))) => return Poll::Pending,
             Some((_, Lane::Failed(error))) => (Spoken::Failed(error.clone()), true),
-            Some((words, Lane::Open(call))) => match std::task::ready!(Pin::new(&mut *call).poll_next(cx)) {
-                Some(Ok(pcm)) => (Spoken::Audio(pcm, (!self.heard).then(|| Arc::clone(words))), false),
+            Some((piece, Lane::Open(call))) => match std::task::ready!(Pin::new(&mut *call).poll_next(cx)) {
+                Some(Ok(pcm)) => (Spoken::Audio(pcm, (!self.heard).then(|| piece.clone())), false),
                 None => (Spoken::Piece(call.metrics()), true),
                 Some(Err(error)) => {
                     self.failed = Some(call.slot());

@@ -14,6 +14,9 @@ const SPEECH_RATE: u32 = 24_000;
 /// The bytes of one piece of speech. Odd, as TCP cuts anywhere.
 const SPEECH_PIECE: usize = 4801;
 
+/// The characters of one piece of a tool's arguments.
+const ARGUMENTS_PIECE: usize = 5;
+
 /// Stands in a Realtime frame for the id of the response, and for the id of the event that asked for it.
 pub(super) const RESPONSE_ID: &str = "{response}";
 pub(super) const EVENT_ID: &str = "{event}";
@@ -35,8 +38,8 @@ enum Content {
     Pieces(Vec<Bytes>),
     /// A transcript, in the form that the request asks for.
     Transcript { text: String, language: String },
-    /// An answer, streamed or whole as the request asks.
-    Chat(Vec<String>),
+    /// An answer and calls of tools (names and arguments), streamed or whole as the request asks.
+    Chat(Vec<String>, Vec<(String, Value)>),
     /// Samples at 24 kHz, in the format that the request asks for.
     Speech(Vec<i16>),
 }
@@ -98,7 +101,17 @@ impl Reply {
     /// A model's answer, one chunk for each piece, streamed when that is asked for.
     #[must_use]
     pub fn chat<S: Into<String>>(pieces: impl IntoIterator<Item = S>) -> Self {
-        Self::new(200, "application/json", Content::Chat(pieces.into_iter().map(Into::into).collect()))
+        let pieces = pieces.into_iter().map(Into::into).collect();
+        Self::new(200, "application/json", Content::Chat(pieces, Vec::new()))
+    }
+
+    /// Calls a tool, behind what a chat answer says and calls so far; the arguments come in fragments when it is streamed.
+    #[must_use]
+    pub fn calling(mut self, tool: &str, arguments: Value) -> Self {
+        if let Content::Chat(_, calls) = &mut self.content {
+            calls.push((tool.into(), arguments));
+        }
+        self
     }
 
     /// Speech: samples at 24 kHz, as PCM or WAV as asked for, in pieces of a tenth of a second.
@@ -239,7 +252,7 @@ impl Reply {
         match &self.content {
             Content::Pieces(pieces) => (pieces.clone(), None),
             Content::Transcript { text, language } => transcript(text, language, request),
-            Content::Chat(pieces) => chat(pieces, request),
+            Content::Chat(pieces, calls) => chat(pieces, calls, request),
             Content::Speech(samples) => {
                 let as_wav = request.json().and_then(|j| j.get("response_format")).is_some_and(|f| f == "wav");
                 let (bytes, kind) =
@@ -270,12 +283,20 @@ fn transcript(text: &str, language: &str, request: &Recorded) -> (Vec<Bytes>, Op
     (vec![body.to_string().into()], Some("application/json"))
 }
 
-fn chat(pieces: &[String], request: &Recorded) -> (Vec<Bytes>, Option<&'static str>) {
+fn chat(pieces: &[String], calls: &[(String, Value)], request: &Recorded) -> (Vec<Bytes>, Option<&'static str>) {
     let asked = request.json().cloned().unwrap_or_default();
+    let reason = if calls.is_empty() { "stop" } else { "tool_calls" };
+    let call = |n: usize, arguments: &str| {
+        let function = json!({"name": calls[n].0, "arguments": arguments});
+        json!({"id": format!("call_double{n}"), "type": "function", "function": function})
+    };
     let usage = json!({"prompt_tokens": 12, "completion_tokens": pieces.len(), "total_tokens": 12 + pieces.len(), "prompt_tokens_details": {"cached_tokens": 4}});
     if asked.get("stream") != Some(&Value::Bool(true)) {
-        let message = json!({"role": "assistant", "content": pieces.concat(), "refusal": null});
-        let choice = json!({"index": 0, "message": message, "logprobs": null, "finish_reason": "stop"});
+        let mut message = json!({"role": "assistant", "content": pieces.concat(), "refusal": null});
+        if !calls.is_empty() {
+            message["tool_calls"] = calls.iter().enumerate().map(|(n, (_, args))| call(n, &args.to_string())).collect();
+        }
+        let choice = json!({"index": 0, "message": message, "logprobs": null, "finish_reason": reason});
         let body = json!({"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": asked["model"], "choices": [choice], "usage": usage});
         return (vec![body.to_string().into()], Some("application/json"));
     }
@@ -292,7 +313,17 @@ fn chat(pieces: &[String], request: &Recorded) -> (Vec<Bytes>, Option<&'static s
     };
     let mut events = vec![delta(json!({"role": "assistant", "content": "", "refusal": null}), Value::Null)];
     events.extend(pieces.iter().map(|p| delta(json!({"content": p}), Value::Null)));
-    events.push(delta(json!({}), json!("stop")));
+    for (n, (_, arguments)) in calls.iter().enumerate() {
+        let mut begin = call(n, "");
+        begin["index"] = json!(n);
+        events.push(delta(json!({"tool_calls": [begin]}), Value::Null));
+        let arguments: Vec<char> = arguments.to_string().chars().collect();
+        events.extend(arguments.chunks(ARGUMENTS_PIECE).map(|piece| {
+            let function = json!({"arguments": piece.iter().collect::<String>()});
+            delta(json!({"tool_calls": [{"index": n, "function": function}]}), Value::Null)
+        }));
+    }
+    events.push(delta(json!({}), json!(reason)));
     if with_usage {
         events.push(chunk(json!([]), usage));
     }

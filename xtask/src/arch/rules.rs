@@ -21,6 +21,7 @@ pub const ROOMS: &[Room] = &[
     room("message", &["error", "id", "time", "audio"]),
     room("event", &["error", "id", "time", "audio", "message"]),
     room("provider", &["error", "id", "time", "secret", "audio", "message", "event"]),
+    room("tool", &["error", "id", "time", "message", "provider"]),
     room("store", &["error", "id", "time", "audio", "message"]),
     room("layer", &["error", "id", "time", "audio", "message", "event", "provider"]),
     room("context", &["message", "provider"]),
@@ -47,12 +48,25 @@ pub const ROOMS: &[Room] = &[
             "stores/*",
         ],
     ),
-    room("turn", &["error", "id", "time", "audio", "message", "event", "provider", "store", "layer", "context"]),
+    room(
+        "turn",
+        &[
+            "error", "id", "time", "audio", "message", "event", "provider", "tool", "store", "layer", "context",
+            "config",
+        ],
+    ),
+    room(
+        "live",
+        &[
+            "error", "id", "time", "audio", "message", "event", "provider", "tool", "store", "layer", "context",
+            "config", "turn",
+        ],
+    ),
     room(
         "agent",
         &[
-            "error", "id", "time", "secret", "paths", "audio", "message", "event", "provider", "store", "layer",
-            "context", "config", "registry", "turn",
+            "error", "id", "time", "secret", "paths", "audio", "message", "event", "provider", "tool", "store",
+            "layer", "context", "config", "registry", "turn", "live",
         ],
     ),
 ];

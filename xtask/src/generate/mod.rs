@@ -17,7 +17,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use crate::{project::Project, run::output};
+use crate::{metadata, project::Project, run::output};
 use schema::Schema;
 
 /// A generated file: its path from the root, and what it should hold.
@@ -100,10 +100,14 @@ pub fn verify(project: &Project) -> Result<bool> {
 
 /// Every generated file but the table of parity, which takes a test run.
 fn all(project: &Project) -> Result<Vec<File>> {
-    // Without the functions that fail on purpose: what is committed is what users get.
-    let packages = ["-p", "voice-core-bindgen", "-p", "voice-core-uniffi", "-p", "voice-bridge"];
-    let mut build = project.cargo(&["build", "--quiet", "--lib", "--bins", "--example", "facts"]);
-    if !build.args(packages).status()?.success() {
+    // Without the functions that fail on purpose: what is committed is what users get. All else as the tests build it, so that no
+    // dependency is compiled anew.
+    let members = metadata::members(project)?;
+    let features = members.iter().flat_map(|m| m.features.iter().map(move |feature| (m, feature)));
+    let wanted = features.filter(|(_, feature)| *feature != "testing" && *feature != "default");
+    let wanted: Vec<String> = wanted.map(|(member, feature)| format!("{}/{feature}", member.name)).collect();
+    let mut build = project.cargo(&["build", "--quiet", "--workspace", "--lib", "--bins", "--example", "facts"]);
+    if !build.arg("--features").arg(wanted.join(",")).status()?.success() {
         bail!("the library could not be built");
     }
     let printed = output(&mut project.command(&project.built("examples/facts").to_string_lossy()))?;

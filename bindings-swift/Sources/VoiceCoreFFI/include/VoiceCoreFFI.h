@@ -274,6 +274,13 @@ typedef void (*UniffiCallbackInterfaceLogSinkMethod0)(uint64_t, RustBuffer, Rust
     );
 
 #endif
+#ifndef UNIFFI_FFIDEF_CALLBACK_INTERFACE_FETCH_SINK_METHOD0
+#define UNIFFI_FFIDEF_CALLBACK_INTERFACE_FETCH_SINK_METHOD0
+typedef void (*UniffiCallbackInterfaceFetchSinkMethod0)(uint64_t, RustBuffer, void* _Nonnull, 
+        RustCallStatus *_Nonnull uniffiCallStatus
+    );
+
+#endif
 #ifndef UNIFFI_FFIDEF_V_TABLE_CALLBACK_INTERFACE_HOST_LLM
 #define UNIFFI_FFIDEF_V_TABLE_CALLBACK_INTERFACE_HOST_LLM
 typedef struct UniffiVTableCallbackInterfaceHostLlm {
@@ -317,6 +324,15 @@ typedef struct UniffiVTableCallbackInterfaceLogSink {
     UniffiCallbackInterfaceClone _Nonnull uniffiClone;
     UniffiCallbackInterfaceLogSinkMethod0 _Nonnull log;
 } UniffiVTableCallbackInterfaceLogSink;
+
+#endif
+#ifndef UNIFFI_FFIDEF_V_TABLE_CALLBACK_INTERFACE_FETCH_SINK
+#define UNIFFI_FFIDEF_V_TABLE_CALLBACK_INTERFACE_FETCH_SINK
+typedef struct UniffiVTableCallbackInterfaceFetchSink {
+    UniffiCallbackInterfaceFree _Nonnull uniffiFree;
+    UniffiCallbackInterfaceClone _Nonnull uniffiClone;
+    UniffiCallbackInterfaceFetchSinkMethod0 _Nonnull step;
+} UniffiVTableCallbackInterfaceFetchSink;
 
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_CLONE_AGENT
@@ -579,6 +595,46 @@ void uniffi_voice_core_uniffi_fn_init_callback_vtable_logsink(const UniffiVTable
 void uniffi_voice_core_uniffi_fn_method_logsink_log(uint64_t ptr, RustBuffer level, RustBuffer target, RustBuffer text, RustBuffer fields_json, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_CLONE_FETCHSINK
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_CLONE_FETCHSINK
+uint64_t uniffi_voice_core_uniffi_fn_clone_fetchsink(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_FREE_FETCHSINK
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_FREE_FETCHSINK
+void uniffi_voice_core_uniffi_fn_free_fetchsink(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_INIT_CALLBACK_VTABLE_FETCHSINK
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_INIT_CALLBACK_VTABLE_FETCHSINK
+void uniffi_voice_core_uniffi_fn_init_callback_vtable_fetchsink(const UniffiVTableCallbackInterfaceFetchSink* _Nonnull vtable
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_FETCHSINK_STEP
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_FETCHSINK_STEP
+void uniffi_voice_core_uniffi_fn_method_fetchsink_step(uint64_t ptr, RustBuffer step_json, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_CLONE_MODELSCALL
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_CLONE_MODELSCALL
+uint64_t uniffi_voice_core_uniffi_fn_clone_modelscall(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_FREE_MODELSCALL
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_FREE_MODELSCALL
+void uniffi_voice_core_uniffi_fn_free_modelscall(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_MODELSCALL_ANSWER
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_MODELSCALL_ANSWER
+uint64_t uniffi_voice_core_uniffi_fn_method_modelscall_answer(uint64_t ptr
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_MODELSCALL_CANCEL
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_MODELSCALL_CANCEL
+void uniffi_voice_core_uniffi_fn_method_modelscall_cancel(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_FUNC_VERSION
 #define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_FUNC_VERSION
 RustBuffer uniffi_voice_core_uniffi_fn_func_version(RustCallStatus *_Nonnull out_status
@@ -594,6 +650,21 @@ void uniffi_voice_core_uniffi_fn_func_clear_log_sink(RustCallStatus *_Nonnull ou
 #ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_FUNC_SET_LOG_SINK
 #define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_FUNC_SET_LOG_SINK
 void uniffi_voice_core_uniffi_fn_func_set_log_sink(RustBuffer level, uint64_t sink, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_FUNC_FETCH_MODELS
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_FUNC_FETCH_MODELS
+uint64_t uniffi_voice_core_uniffi_fn_func_fetch_models(RustBuffer folder, RustBuffer options_json, RustBuffer progress, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_FUNC_LIST_MODELS
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_FUNC_LIST_MODELS
+uint64_t uniffi_voice_core_uniffi_fn_func_list_models(RustBuffer folder, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_FUNC_VERIFY_MODELS
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_FUNC_VERIFY_MODELS
+uint64_t uniffi_voice_core_uniffi_fn_func_verify_models(RustBuffer folder, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_FFI_VOICE_CORE_UNIFFI_RUSTBUFFER_ALLOC
@@ -874,6 +945,24 @@ uint16_t uniffi_voice_core_uniffi_checksum_func_set_log_sink(void
     
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_FUNC_FETCH_MODELS
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_FUNC_FETCH_MODELS
+uint16_t uniffi_voice_core_uniffi_checksum_func_fetch_models(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_FUNC_LIST_MODELS
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_FUNC_LIST_MODELS
+uint16_t uniffi_voice_core_uniffi_checksum_func_list_models(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_FUNC_VERIFY_MODELS
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_FUNC_VERIFY_MODELS
+uint16_t uniffi_voice_core_uniffi_checksum_func_verify_models(void
+    
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_AGENT_SESSIONS
 #define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_AGENT_SESSIONS
 uint16_t uniffi_voice_core_uniffi_checksum_method_agent_sessions(void
@@ -1003,6 +1092,24 @@ uint16_t uniffi_voice_core_uniffi_checksum_method_transcriptanswer_send(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_LOGSINK_LOG
 #define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_LOGSINK_LOG
 uint16_t uniffi_voice_core_uniffi_checksum_method_logsink_log(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_FETCHSINK_STEP
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_FETCHSINK_STEP
+uint16_t uniffi_voice_core_uniffi_checksum_method_fetchsink_step(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_MODELSCALL_ANSWER
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_MODELSCALL_ANSWER
+uint16_t uniffi_voice_core_uniffi_checksum_method_modelscall_answer(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_MODELSCALL_CANCEL
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_MODELSCALL_CANCEL
+uint16_t uniffi_voice_core_uniffi_checksum_method_modelscall_cancel(void
     
 );
 #endif

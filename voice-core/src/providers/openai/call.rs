@@ -202,6 +202,8 @@ const ADAPTABLE: &[&str] = &[
     "instructions",
     "speed",
     "messages",
+    "parallel_tool_calls",
+    "tool_choice",
 ];
 
 #[derive(Debug, Default)]

@@ -6,6 +6,7 @@ use futures_util::{StreamExt, stream};
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
+use super::tools::Calls;
 use crate::{
     error::Result,
     message::Usage,
@@ -122,6 +123,7 @@ struct Answer {
     usage: Option<Usage>,
     finish: Option<FinishReason>,
     refused: bool,
+    calls: Calls,
     thoughts: Thoughts,
 }
 
@@ -140,6 +142,7 @@ impl Answer {
                 self.refused = true;
                 self.text(refusal.to_owned(), out);
             }
+            self.calls.read(delta);
         } else if let Some(text) = choice.get("text").and_then(Value::as_str) {
             self.text(text.to_owned(), out);
         }
@@ -148,6 +151,7 @@ impl Answer {
                 "stop" | "eos" | "eos_token" | "stop_sequence" => FinishReason::Stop,
                 "length" | "max_tokens" => FinishReason::Length,
                 "content_filter" => FinishReason::ContentFilter,
+                "tool_calls" | "function_call" => FinishReason::ToolCalls,
                 _ => FinishReason::Other,
             });
         }
@@ -165,10 +169,15 @@ impl Answer {
         if !rest.is_empty() {
             out.push_back(LlmEvent::Text(rest));
         }
+        // Many servers call it a stop when the model waits for its tools.
+        let reason = match self.finish.unwrap_or(FinishReason::Other) {
+            FinishReason::Stop | FinishReason::Other if !self.calls.is_empty() => FinishReason::ToolCalls,
+            reason => reason,
+        };
+        out.extend(self.calls.finish().map(LlmEvent::ToolCall));
         if let Some(usage) = self.usage.take() {
             out.push_back(LlmEvent::Usage(usage));
         }
-        let reason = self.finish.unwrap_or(FinishReason::Other);
         out.push_back(LlmEvent::Finished(if self.refused { FinishReason::ContentFilter } else { reason }));
     }
 }

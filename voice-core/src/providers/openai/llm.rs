@@ -12,11 +12,14 @@ use super::{
     call::{Adaptation, Adaptations, Endpoint, endpoint_builder},
     chat,
     config::{Dialect, InstructionRole, MaxTokensField},
+    tools,
 };
 use crate::{
     error::{Result, Stage},
     message::Role,
-    provider::{CallContext, GenerateRequest, LanguageModel, LlmEvent, ResultStream},
+    provider::{
+        CallContext, GenerateRequest, LanguageModel, LlmCapabilities, LlmEvent, PromptMessage, ResultStream, ToolChoice,
+    },
     providers::http::{Private, SseReader},
 };
 
@@ -44,7 +47,8 @@ const LEAST_EFFORT: &[(&str, &str)] = &[
 /// Default model `gpt-6-luna`; `gpt-3.5-turbo` and every other name is accepted as it is. Models that reason are asked to
 /// reason as little as they can, because a listener waits. When a model refuses `temperature` or the name of the token
 /// limit, the call is repeated once without it or with the other name, and later calls begin that way. Thoughts
-/// (`reasoning`, `<think>…</think>`) are never spoken.
+/// (`reasoning`, `<think>…</think>`) are never spoken. Tools are offered to every model; one that knows none refuses the call,
+/// and the next model in the list is asked.
 #[derive(Clone, Debug)]
 pub struct OpenAiLlm {
     endpoint: Endpoint,
@@ -88,6 +92,16 @@ impl OpenAiLlm {
         if !dropped("temperature") {
             body.insert("temperature".into(), number(request.temperature));
         }
+        if !request.tools.is_empty() {
+            body.insert("tools".into(), tools::offered(&request.tools));
+            // What is left out is the default, and understood by servers that know neither field.
+            if request.tool_choice == ToolChoice::None && !dropped("tool_choice") {
+                body.insert("tool_choice".into(), json!("none"));
+            }
+            if !request.parallel_tool_calls && !dropped("parallel_tool_calls") {
+                body.insert("parallel_tool_calls".into(), json!(false));
+            }
+        }
         match adaptations.get("reasoning_effort") {
             Some(Adaptation::Drop) => {}
             Some(Adaptation::Value(effort)) => {
@@ -116,16 +130,22 @@ fn instruction_role(dialect: Dialect, developer_refused: bool) -> &'static str {
 }
 
 fn messages(request: &GenerateRequest, instructions: &str) -> Value {
-    let message = |role: Role, content: &str| {
-        let role = match role {
+    let message = |message: &PromptMessage| {
+        if let Some(call) = &message.answers {
+            return json!({"role": "tool", "tool_call_id": call.id, "content": &*message.content});
+        }
+        if !message.tool_calls.is_empty() {
+            return tools::calling(message);
+        }
+        let role = match message.role {
             Role::System => instructions,
             // The result of a tool without the call it answers is refused everywhere; as the user's words it is read.
             Role::User | Role::Tool => "user",
             Role::Assistant => "assistant",
         };
-        json!({"role": role, "content": content})
+        json!({"role": role, "content": &*message.content})
     };
-    request.messages.iter().map(|m| message(m.role, &m.content)).collect()
+    request.messages.iter().map(message).collect()
 }
 
 /// A float as people write it: 0.7 and not 0.699999988079071.
@@ -139,10 +159,15 @@ impl LanguageModel for OpenAiLlm {
         &self.endpoint.peer.provider
     }
 
+    fn capabilities(&self) -> LlmCapabilities {
+        LlmCapabilities::default().with_tools(true)
+    }
+
     async fn generate(&self, request: GenerateRequest, ctx: &CallContext) -> Result<ResultStream<LlmEvent>> {
         ctx.check()?;
         self.endpoint.warn_of_shutdown();
-        let private: Private = request.messages.iter().map(|m| m.content.clone()).collect();
+        let written = request.messages.iter().flat_map(|m| m.tool_calls.iter()).map(|c| c.arguments.to_string().into());
+        let private: Private = request.messages.iter().map(|m| m.content.clone()).chain(written).collect();
         let response = self
             .endpoint
             .send(&private, |adaptations| {

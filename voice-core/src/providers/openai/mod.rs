@@ -30,6 +30,7 @@ mod llm;
 mod realtime;
 mod sound;
 mod stt;
+mod tools;
 mod transcription;
 mod tts;
 

@@ -1,7 +1,10 @@
 package voicecore
 
 import java.io.File
+import kotlin.io.path.createTempDirectory
+import kotlin.io.path.readBytes
 import kotlin.test.Test
+import kotlin.test.assertEquals
 import kotlin.test.assertTrue
 import kotlin.time.Duration.Companion.minutes
 import kotlinx.coroutines.runBlocking
@@ -19,5 +22,14 @@ class LocalModelsTest {
             assertTrue("fail better" in reply.transcript.lowercase())
             assertTrue(reply.text.isNotBlank() && reply.audio.duration.isPositive())
         }
+    }
+
+    @Test
+    fun `the first conversation of the examples is held`() {
+        val recording = File(System.getenv("VOICE_CORE_MODELS"), "test-audio/beckett.wav").path
+        val answer = createTempDirectory().resolve("answer.wav")
+        val arguments = arrayOf(recording, answer.toString())
+        Class.forName("FirstConversationKt").getMethod("main", Array<String>::class.java).invoke(null, arguments)
+        assertEquals("RIFF", answer.readBytes().decodeToString(0, 4))
     }
 }

@@ -672,6 +672,9 @@ internal interface UniffiCallbackInterfaceHostTtsMethod0 : com.sun.jna.Callback 
 internal interface UniffiCallbackInterfaceLogSinkMethod0 : com.sun.jna.Callback {
     fun callback(`uniffiHandle`: Long,`level`: RustBuffer.ByValue,`target`: RustBuffer.ByValue,`text`: RustBuffer.ByValue,`fieldsJson`: RustBuffer.ByValue,`uniffiOutReturn`: Pointer,uniffiCallStatus: UniffiRustCallStatus,)
 }
+internal interface UniffiCallbackInterfaceFetchSinkMethod0 : com.sun.jna.Callback {
+    fun callback(`uniffiHandle`: Long,`stepJson`: RustBuffer.ByValue,`uniffiOutReturn`: Pointer,uniffiCallStatus: UniffiRustCallStatus,)
+}
 @Structure.FieldOrder("uniffiFree", "uniffiClone", "generate")
 internal open class UniffiVTableCallbackInterfaceHostLlm(
     @JvmField internal var `uniffiFree`: UniffiCallbackInterfaceFree? = null,
@@ -767,6 +770,25 @@ internal open class UniffiVTableCallbackInterfaceLogSink(
     }
 
 }
+@Structure.FieldOrder("uniffiFree", "uniffiClone", "step")
+internal open class UniffiVTableCallbackInterfaceFetchSink(
+    @JvmField internal var `uniffiFree`: UniffiCallbackInterfaceFree? = null,
+    @JvmField internal var `uniffiClone`: UniffiCallbackInterfaceClone? = null,
+    @JvmField internal var `step`: UniffiCallbackInterfaceFetchSinkMethod0? = null,
+) : Structure() {
+    class UniffiByValue(
+        `uniffiFree`: UniffiCallbackInterfaceFree? = null,
+        `uniffiClone`: UniffiCallbackInterfaceClone? = null,
+        `step`: UniffiCallbackInterfaceFetchSinkMethod0? = null,
+    ): UniffiVTableCallbackInterfaceFetchSink(`uniffiFree`,`uniffiClone`,`step`,), Structure.ByValue
+
+   internal fun uniffiSetValue(other: UniffiVTableCallbackInterfaceFetchSink) {
+        `uniffiFree` = other.`uniffiFree`
+        `uniffiClone` = other.`uniffiClone`
+        `step` = other.`step`
+    }
+
+}
 
 // A JNA Library to expose the extern-C FFI definitions.
 // This is an implementation detail which will be called internally by the public API.
@@ -797,6 +819,12 @@ internal object IntegrityCheckingUniffiLib {
     external fun uniffi_voice_core_uniffi_checksum_func_clear_log_sink(
     ): Int
     external fun uniffi_voice_core_uniffi_checksum_func_set_log_sink(
+    ): Int
+    external fun uniffi_voice_core_uniffi_checksum_func_fetch_models(
+    ): Int
+    external fun uniffi_voice_core_uniffi_checksum_func_list_models(
+    ): Int
+    external fun uniffi_voice_core_uniffi_checksum_func_verify_models(
     ): Int
     external fun uniffi_voice_core_uniffi_checksum_method_agent_sessions(
     ): Int
@@ -842,6 +870,12 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_voice_core_uniffi_checksum_method_logsink_log(
     ): Int
+    external fun uniffi_voice_core_uniffi_checksum_method_fetchsink_step(
+    ): Int
+    external fun uniffi_voice_core_uniffi_checksum_method_modelscall_answer(
+    ): Int
+    external fun uniffi_voice_core_uniffi_checksum_method_modelscall_cancel(
+    ): Int
     external fun uniffi_voice_core_uniffi_checksum_constructor_agent_build(
     ): Int
     external fun ffi_voice_core_uniffi_uniffi_contract_version(
@@ -860,6 +894,7 @@ internal object UniffiLib {
 
     init {
         Native.register(UniffiLib::class.java, findLibraryName(componentName = "voice_core_uniffi"))
+        uniffiCallbackInterfaceFetchSink.register(this)
         uniffiCallbackInterfaceHostLlm.register(this)
         uniffiCallbackInterfaceHostStore.register(this)
         uniffiCallbackInterfaceHostStt.register(this)
@@ -973,12 +1008,34 @@ internal object UniffiLib {
     ): Unit
     external fun uniffi_voice_core_uniffi_fn_method_logsink_log(`ptr`: Long,`level`: RustBuffer.ByValue,`target`: RustBuffer.ByValue,`text`: RustBuffer.ByValue,`fieldsJson`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
     ): Unit
+    external fun uniffi_voice_core_uniffi_fn_clone_fetchsink(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    ): Long
+    external fun uniffi_voice_core_uniffi_fn_free_fetchsink(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    ): Unit
+    external fun uniffi_voice_core_uniffi_fn_init_callback_vtable_fetchsink(`vtable`: UniffiVTableCallbackInterfaceFetchSink,
+    ): Unit
+    external fun uniffi_voice_core_uniffi_fn_method_fetchsink_step(`ptr`: Long,`stepJson`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
+    ): Unit
+    external fun uniffi_voice_core_uniffi_fn_clone_modelscall(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    ): Long
+    external fun uniffi_voice_core_uniffi_fn_free_modelscall(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    ): Unit
+    external fun uniffi_voice_core_uniffi_fn_method_modelscall_answer(`ptr`: Long,
+    ): Long
+    external fun uniffi_voice_core_uniffi_fn_method_modelscall_cancel(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    ): Unit
     external fun uniffi_voice_core_uniffi_fn_func_version(uniffi_out_err: UniffiRustCallStatus, 
     ): RustBuffer.ByValue
     external fun uniffi_voice_core_uniffi_fn_func_clear_log_sink(uniffi_out_err: UniffiRustCallStatus, 
     ): Unit
     external fun uniffi_voice_core_uniffi_fn_func_set_log_sink(`level`: RustBuffer.ByValue,`sink`: Long,uniffi_out_err: UniffiRustCallStatus, 
     ): Unit
+    external fun uniffi_voice_core_uniffi_fn_func_fetch_models(`folder`: RustBuffer.ByValue,`optionsJson`: RustBuffer.ByValue,`progress`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
+    ): Long
+    external fun uniffi_voice_core_uniffi_fn_func_list_models(`folder`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
+    ): Long
+    external fun uniffi_voice_core_uniffi_fn_func_verify_models(`folder`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
+    ): Long
     external fun ffi_voice_core_uniffi_rustbuffer_alloc(`size`: Long,uniffi_out_err: UniffiRustCallStatus, 
     ): RustBuffer.ByValue
     external fun ffi_voice_core_uniffi_rustbuffer_from_bytes(`bytes`: ForeignBytes.ByValue,uniffi_out_err: UniffiRustCallStatus, 
@@ -1107,6 +1164,15 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_voice_core_uniffi_checksum_func_set_log_sink() and 0xFFFF) != 39418) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_voice_core_uniffi_checksum_func_fetch_models() and 0xFFFF) != 54036) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_voice_core_uniffi_checksum_func_list_models() and 0xFFFF) != 46459) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_voice_core_uniffi_checksum_func_verify_models() and 0xFFFF) != 16347) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_voice_core_uniffi_checksum_method_agent_sessions() and 0xFFFF) != 2615) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
@@ -1171,6 +1237,15 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_voice_core_uniffi_checksum_method_logsink_log() and 0xFFFF) != 25537) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_fetchsink_step() and 0xFFFF) != 61157) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_modelscall_answer() and 0xFFFF) != 42138) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_modelscall_cancel() and 0xFFFF) != 40032) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_voice_core_uniffi_checksum_constructor_agent_build() and 0xFFFF) != 40699) {
@@ -2673,6 +2748,329 @@ public object FfiConverterTypeEventStream: FfiConverter<EventStream, Long> {
     override fun allocationSize(value: EventStream) = 8UL
 
     override fun write(value: EventStream, buf: ByteBuffer) {
+        buf.putLong(lower(value))
+    }
+}
+
+
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
+ * Takes the steps of a fetch, on a thread of the library.
+ */
+public interface FetchSink {
+    
+    /**
+     * Takes one step, an object of JSON whose `type` is `planned`, `downloading`, `making` or `made`.
+     */
+    fun `step`(`stepJson`: kotlin.String)
+    
+    companion object
+}
+
+/**
+ * Takes the steps of a fetch, on a thread of the library.
+ */
+open class FetchSinkImpl: Disposable, AutoCloseable, FetchSink
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        try {
+            return block(this.uniffiCloneHandle())
+        } finally {
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    private class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_voice_core_uniffi_fn_free_fetchsink(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_voice_core_uniffi_fn_clone_fetchsink(handle, status)
+        }
+    }
+
+    
+    /**
+     * Takes one step, an object of JSON whose `type` is `planned`, `downloading`, `making` or `made`.
+     */override fun `step`(`stepJson`: kotlin.String)
+        = 
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_voice_core_uniffi_fn_method_fetchsink_step(
+        it,
+        
+        FfiConverterString.lower(`stepJson`),_status)
+}
+    }
+    
+    
+
+    
+
+    
+
+
+    
+    
+    /**
+     * @suppress
+     */
+    companion object
+    
+}
+
+
+
+// Put the implementation in an object so we don't pollute the top-level namespace
+internal object uniffiCallbackInterfaceFetchSink {
+    internal object `step`: UniffiCallbackInterfaceFetchSinkMethod0 {
+        override fun callback(`uniffiHandle`: Long,`stepJson`: RustBuffer.ByValue,`uniffiOutReturn`: Pointer,uniffiCallStatus: UniffiRustCallStatus,) {
+            val uniffiObj = FfiConverterTypeFetchSink.handleMap.get(uniffiHandle)
+            val makeCall = { ->
+                uniffiObj.`step`(
+                    FfiConverterString.lift(`stepJson`),
+                )
+            }
+            val writeReturn = { _: Unit -> Unit }
+            uniffiTraitInterfaceCall(uniffiCallStatus, makeCall, writeReturn)
+        }
+    }
+
+    internal object uniffiFree: UniffiCallbackInterfaceFree {
+        override fun callback(handle: Long) {
+            FfiConverterTypeFetchSink.handleMap.remove(handle)
+        }
+    }
+
+    internal object uniffiClone: UniffiCallbackInterfaceClone {
+        override fun callback(handle: Long): Long {
+            return FfiConverterTypeFetchSink.handleMap.clone(handle)
+        }
+    }
+
+    internal var vtable = UniffiVTableCallbackInterfaceFetchSink.UniffiByValue(
+        uniffiFree,
+        uniffiClone,
+        `step`,
+    )
+
+    // Registers the foreign callback with the Rust side.
+    // This method is generated for each callback interface.
+    internal fun register(lib: UniffiLib) {
+        lib.uniffi_voice_core_uniffi_fn_init_callback_vtable_fetchsink(vtable)
+    }
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeFetchSink: FfiConverter<FetchSink, Long> {
+    internal val handleMap = UniffiHandleMap<FetchSink>()
+
+    override fun lower(value: FetchSink): Long {
+        if (value is FetchSinkImpl) {
+             // Rust-implemented object.  Clone the handle and return it
+            return value.uniffiCloneHandle()
+         } else {
+            // Kotlin object, generate a new vtable handle and return that.
+            return handleMap.insert(value)
+         }
+    }
+
+    override fun lift(value: Long): FetchSink {
+        if ((value and 1.toLong()) == 0.toLong()) {
+            // Rust-generated handle, construct a new class that uses the handle to implement the
+            // interface
+            return FetchSinkImpl(UniffiWithHandle, value)
+        } else {
+            // Kotlin-generated handle, get the object from the handle map
+            return handleMap.remove(value)
+        }
+    }
+
+    override fun read(buf: ByteBuffer): FetchSink {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: FetchSink) = 8UL
+
+    override fun write(value: FetchSink, buf: ByteBuffer) {
         buf.putLong(lower(value))
     }
 }
@@ -4528,6 +4926,301 @@ public object FfiConverterTypeLogSink: FfiConverter<LogSink, Long> {
 
 
 /**
+ * Work on the model folder; its answer is JSON. Dropping it cancels the work.
+ */
+public interface ModelsCallInterface {
+    
+    /**
+     * Waits for the answer. Once.
+     */
+    suspend fun `answer`(): kotlin.String
+    
+    /**
+     * Stops the work: it ends with `CANCELLED`, and what is in place stays. Any number of times.
+     */
+    fun `cancel`()
+    
+    companion object
+}
+
+/**
+ * Work on the model folder; its answer is JSON. Dropping it cancels the work.
+ */
+open class ModelsCall: Disposable, AutoCloseable, ModelsCallInterface
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        try {
+            return block(this.uniffiCloneHandle())
+        } finally {
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    private class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_voice_core_uniffi_fn_free_modelscall(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_voice_core_uniffi_fn_clone_modelscall(handle, status)
+        }
+    }
+
+    
+    /**
+     * Waits for the answer. Once.
+     */
+    @Throws(Failure::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `answer`() : kotlin.String {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_voice_core_uniffi_fn_method_modelscall_answer(
+                uniffiHandle,
+                
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_voice_core_uniffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterString.lift(it) },
+        // Error FFI converter
+        Failure.ErrorHandler,
+    )
+    }
+
+    
+    /**
+     * Stops the work: it ends with `CANCELLED`, and what is in place stays. Any number of times.
+     */override fun `cancel`()
+        = 
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_voice_core_uniffi_fn_method_modelscall_cancel(
+        it,
+        _status)
+}
+    }
+    
+    
+
+    
+
+    
+
+
+    
+    
+    /**
+     * @suppress
+     */
+    companion object
+    
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeModelsCall: FfiConverter<ModelsCall, Long> {
+    override fun lower(value: ModelsCall): Long {
+        return value.uniffiCloneHandle()
+    }
+
+    override fun lift(value: Long): ModelsCall {
+        return ModelsCall(UniffiWithHandle, value)
+    }
+
+    override fun read(buf: ByteBuffer): ModelsCall {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: ModelsCall) = 8UL
+
+    override fun write(value: ModelsCall, buf: ByteBuffer) {
+        buf.putLong(lower(value))
+    }
+}
+
+
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
  * What a turn gave.
  */
 public interface ReplyInterface {
@@ -5642,12 +6335,33 @@ data class ErrorDetails (
      * The HTTP status with which a host should answer.
      */
     var `httpStatus`: kotlin.UShort
+    , 
+    /**
+     * What had been said before the failure: there when saving the turn failed.
+     */
+    var `reply`: Reply?
     
-){
+): Disposable{
     
 
     
 
+    
+    @Suppress("UNNECESSARY_SAFE_CALL") // codegen is much simpler if we unconditionally emit safe calls here
+    override fun destroy() {
+        
+    Disposable.destroy(
+        this.`code`,
+        this.`kind`,
+        this.`stage`,
+        this.`detail`,
+        this.`retryable`,
+        this.`retryAfterMs`,
+        this.`provider`,
+        this.`httpStatus`,
+        this.`reply`
+    )
+    }
     
     companion object
 }
@@ -5666,6 +6380,7 @@ public object FfiConverterTypeErrorDetails: FfiConverterRustBuffer<ErrorDetails>
             FfiConverterOptionalULong.read(buf),
             FfiConverterOptionalString.read(buf),
             FfiConverterUShort.read(buf),
+            FfiConverterOptionalTypeReply.read(buf),
         )
     }
 
@@ -5677,7 +6392,8 @@ public object FfiConverterTypeErrorDetails: FfiConverterRustBuffer<ErrorDetails>
             FfiConverterBoolean.allocationSize(value.`retryable`) +
             FfiConverterOptionalULong.allocationSize(value.`retryAfterMs`) +
             FfiConverterOptionalString.allocationSize(value.`provider`) +
-            FfiConverterUShort.allocationSize(value.`httpStatus`)
+            FfiConverterUShort.allocationSize(value.`httpStatus`) +
+            FfiConverterOptionalTypeReply.allocationSize(value.`reply`)
     )
 
     override fun write(value: ErrorDetails, buf: ByteBuffer) {
@@ -5689,29 +6405,31 @@ public object FfiConverterTypeErrorDetails: FfiConverterRustBuffer<ErrorDetails>
             FfiConverterOptionalULong.write(value.`retryAfterMs`, buf)
             FfiConverterOptionalString.write(value.`provider`, buf)
             FfiConverterUShort.write(value.`httpStatus`, buf)
+            FfiConverterOptionalTypeReply.write(value.`reply`, buf)
     }
 }
 
 
 
 /**
- * Host objects that take part; what is `None` comes from the config.
+ * Host objects that take part: in the config `host/0` and so on, by their number in their role. Objects that it does not name
+ * stand in place of what it says.
  */
 data class Hosts (
     /**
      * Speech to text.
      */
-    var `stt`: SttHost?
+    var `stt`: List<SttHost>
     , 
     /**
-     * The language model.
+     * Language models.
      */
-    var `llm`: LlmHost?
+    var `llm`: List<LlmHost>
     , 
     /**
      * Text to speech.
      */
-    var `tts`: TtsHost?
+    var `tts`: List<TtsHost>
     , 
     /**
      * Where conversations are kept.
@@ -5744,24 +6462,24 @@ data class Hosts (
 public object FfiConverterTypeHosts: FfiConverterRustBuffer<Hosts> {
     override fun read(buf: ByteBuffer): Hosts {
         return Hosts(
-            FfiConverterOptionalTypeSttHost.read(buf),
-            FfiConverterOptionalTypeLlmHost.read(buf),
-            FfiConverterOptionalTypeTtsHost.read(buf),
+            FfiConverterSequenceTypeSttHost.read(buf),
+            FfiConverterSequenceTypeLlmHost.read(buf),
+            FfiConverterSequenceTypeTtsHost.read(buf),
             FfiConverterOptionalTypeStoreHost.read(buf),
         )
     }
 
     override fun allocationSize(value: Hosts) = (
-            FfiConverterOptionalTypeSttHost.allocationSize(value.`stt`) +
-            FfiConverterOptionalTypeLlmHost.allocationSize(value.`llm`) +
-            FfiConverterOptionalTypeTtsHost.allocationSize(value.`tts`) +
+            FfiConverterSequenceTypeSttHost.allocationSize(value.`stt`) +
+            FfiConverterSequenceTypeLlmHost.allocationSize(value.`llm`) +
+            FfiConverterSequenceTypeTtsHost.allocationSize(value.`tts`) +
             FfiConverterOptionalTypeStoreHost.allocationSize(value.`store`)
     )
 
     override fun write(value: Hosts, buf: ByteBuffer) {
-            FfiConverterOptionalTypeSttHost.write(value.`stt`, buf)
-            FfiConverterOptionalTypeLlmHost.write(value.`llm`, buf)
-            FfiConverterOptionalTypeTtsHost.write(value.`tts`, buf)
+            FfiConverterSequenceTypeSttHost.write(value.`stt`, buf)
+            FfiConverterSequenceTypeLlmHost.write(value.`llm`, buf)
+            FfiConverterSequenceTypeTtsHost.write(value.`tts`, buf)
             FfiConverterOptionalTypeStoreHost.write(value.`store`, buf)
     }
 }
@@ -5883,11 +6601,29 @@ data class ReplyFields (
      */
     var `json`: kotlin.String
     
-){
+): Disposable{
     
 
     
 
+    
+    @Suppress("UNNECESSARY_SAFE_CALL") // codegen is much simpler if we unconditionally emit safe calls here
+    override fun destroy() {
+        
+    Disposable.destroy(
+        this.`transcript`,
+        this.`text`,
+        this.`language`,
+        this.`sessionId`,
+        this.`turnId`,
+        this.`userMessageId`,
+        this.`assistantMessageId`,
+        this.`sampleRate`,
+        this.`audioSeconds`,
+        this.`audioError`,
+        this.`json`
+    )
+    }
     
     companion object
 }
@@ -6777,7 +7513,7 @@ public object FfiConverterTypeEvent : FfiConverterRustBuffer<Event>{
 /**
  * What every call of this layer fails with.
  */
-sealed class Failure: kotlin.Exception() {
+sealed class Failure: kotlin.Exception(), Disposable  {
     
     /**
      * The one case; the packages make their typed errors of it.
@@ -6801,6 +7537,19 @@ sealed class Failure: kotlin.Exception() {
         override fun lift(error_buf: RustBuffer.ByValue): Failure = FfiConverterTypeFailure.lift(error_buf)
     }
 
+    
+    @Suppress("UNNECESSARY_SAFE_CALL") // codegen is much simpler if we unconditionally emit safe calls here
+    override fun destroy() {
+        when(this) {
+            is Failure.Failed -> {
+                
+    Disposable.destroy(
+        this.`details`
+    )
+                
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
+    }
     
 }
 
@@ -7168,6 +7917,70 @@ public object FfiConverterOptionalString: FfiConverterRustBuffer<kotlin.String?>
 /**
  * @suppress
  */
+public object FfiConverterOptionalTypeFetchSink: FfiConverterRustBuffer<FetchSink?> {
+    override fun read(buf: ByteBuffer): FetchSink? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeFetchSink.read(buf)
+    }
+
+    override fun allocationSize(value: FetchSink?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeFetchSink.allocationSize(value)
+        }
+    }
+
+    override fun write(value: FetchSink?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeFetchSink.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeReply: FfiConverterRustBuffer<Reply?> {
+    override fun read(buf: ByteBuffer): Reply? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeReply.read(buf)
+    }
+
+    override fun allocationSize(value: Reply?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeReply.allocationSize(value)
+        }
+    }
+
+    override fun write(value: Reply?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeReply.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterOptionalTypeErrorDetails: FfiConverterRustBuffer<ErrorDetails?> {
     override fun read(buf: ByteBuffer): ErrorDetails? {
         if (buf.get().toInt() == 0) {
@@ -7190,38 +8003,6 @@ public object FfiConverterOptionalTypeErrorDetails: FfiConverterRustBuffer<Error
         } else {
             buf.put(1)
             FfiConverterTypeErrorDetails.write(value, buf)
-        }
-    }
-}
-
-
-
-
-/**
- * @suppress
- */
-public object FfiConverterOptionalTypeLlmHost: FfiConverterRustBuffer<LlmHost?> {
-    override fun read(buf: ByteBuffer): LlmHost? {
-        if (buf.get().toInt() == 0) {
-            return null
-        }
-        return FfiConverterTypeLlmHost.read(buf)
-    }
-
-    override fun allocationSize(value: LlmHost?): ULong {
-        if (value == null) {
-            return 1UL
-        } else {
-            return 1UL + FfiConverterTypeLlmHost.allocationSize(value)
-        }
-    }
-
-    override fun write(value: LlmHost?, buf: ByteBuffer) {
-        if (value == null) {
-            buf.put(0)
-        } else {
-            buf.put(1)
-            FfiConverterTypeLlmHost.write(value, buf)
         }
     }
 }
@@ -7264,28 +8045,24 @@ public object FfiConverterOptionalTypeStoreHost: FfiConverterRustBuffer<StoreHos
 /**
  * @suppress
  */
-public object FfiConverterOptionalTypeSttHost: FfiConverterRustBuffer<SttHost?> {
-    override fun read(buf: ByteBuffer): SttHost? {
-        if (buf.get().toInt() == 0) {
-            return null
-        }
-        return FfiConverterTypeSttHost.read(buf)
-    }
-
-    override fun allocationSize(value: SttHost?): ULong {
-        if (value == null) {
-            return 1UL
-        } else {
-            return 1UL + FfiConverterTypeSttHost.allocationSize(value)
+public object FfiConverterSequenceTypeLlmHost: FfiConverterRustBuffer<List<LlmHost>> {
+    override fun read(buf: ByteBuffer): List<LlmHost> {
+        val len = buf.getInt()
+        return List<LlmHost>(len) {
+            FfiConverterTypeLlmHost.read(buf)
         }
     }
 
-    override fun write(value: SttHost?, buf: ByteBuffer) {
-        if (value == null) {
-            buf.put(0)
-        } else {
-            buf.put(1)
-            FfiConverterTypeSttHost.write(value, buf)
+    override fun allocationSize(value: List<LlmHost>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeLlmHost.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<LlmHost>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeLlmHost.write(it, buf)
         }
     }
 }
@@ -7296,28 +8073,52 @@ public object FfiConverterOptionalTypeSttHost: FfiConverterRustBuffer<SttHost?> 
 /**
  * @suppress
  */
-public object FfiConverterOptionalTypeTtsHost: FfiConverterRustBuffer<TtsHost?> {
-    override fun read(buf: ByteBuffer): TtsHost? {
-        if (buf.get().toInt() == 0) {
-            return null
-        }
-        return FfiConverterTypeTtsHost.read(buf)
-    }
-
-    override fun allocationSize(value: TtsHost?): ULong {
-        if (value == null) {
-            return 1UL
-        } else {
-            return 1UL + FfiConverterTypeTtsHost.allocationSize(value)
+public object FfiConverterSequenceTypeSttHost: FfiConverterRustBuffer<List<SttHost>> {
+    override fun read(buf: ByteBuffer): List<SttHost> {
+        val len = buf.getInt()
+        return List<SttHost>(len) {
+            FfiConverterTypeSttHost.read(buf)
         }
     }
 
-    override fun write(value: TtsHost?, buf: ByteBuffer) {
-        if (value == null) {
-            buf.put(0)
-        } else {
-            buf.put(1)
-            FfiConverterTypeTtsHost.write(value, buf)
+    override fun allocationSize(value: List<SttHost>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeSttHost.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<SttHost>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeSttHost.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeTtsHost: FfiConverterRustBuffer<List<TtsHost>> {
+    override fun read(buf: ByteBuffer): List<TtsHost> {
+        val len = buf.getInt()
+        return List<TtsHost>(len) {
+            FfiConverterTypeTtsHost.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<TtsHost>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeTtsHost.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<TtsHost>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeTtsHost.write(it, buf)
         }
     }
 }
@@ -7395,6 +8196,50 @@ public object FfiConverterSequenceTypeEvent: FfiConverterRustBuffer<List<Event>>
         FfiConverterTypeLogSink.lower(`sink`),_status)
 }
     
+    
+
+        /**
+         * Fetches models; `options_json` and the answer as in `voice-bridge`.
+         */ fun `fetchModels`(`folder`: kotlin.String?, `optionsJson`: kotlin.String, `progress`: FetchSink?): ModelsCall {
+            return FfiConverterTypeModelsCall.lift(
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_voice_core_uniffi_fn_func_fetch_models(
+    
+        
+        FfiConverterOptionalString.lower(`folder`),
+        FfiConverterString.lower(`optionsJson`),
+        FfiConverterOptionalTypeFetchSink.lower(`progress`),_status)
+}
+    )
+    }
+    
+
+        /**
+         * The models of the catalogue, and whether they are there.
+         */ fun `listModels`(`folder`: kotlin.String?): ModelsCall {
+            return FfiConverterTypeModelsCall.lift(
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_voice_core_uniffi_fn_func_list_models(
+    
+        
+        FfiConverterOptionalString.lower(`folder`),_status)
+}
+    )
+    }
+    
+
+        /**
+         * Compares every fetched file with its checksum.
+         */ fun `verifyModels`(`folder`: kotlin.String?): ModelsCall {
+            return FfiConverterTypeModelsCall.lift(
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_voice_core_uniffi_fn_func_verify_models(
+    
+        
+        FfiConverterOptionalString.lower(`folder`),_status)
+}
+    )
+    }
     
 
 

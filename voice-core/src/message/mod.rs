@@ -1,4 +1,8 @@
-//! What is said: roles, messages, the reply of a turn, and what it cost.
+//! What is said: roles, messages, calls of tools, the reply of a turn, and what it cost.
+
+mod tool;
+
+pub use tool::{ToolCall, ToolCallRecord};
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -22,7 +26,7 @@ pub enum Role {
     Assistant,
     /// Instructions.
     System,
-    /// The result of a tool.
+    /// A tool: a call of it, and the result.
     Tool,
 }
 
@@ -161,7 +165,7 @@ impl Serialize for Timings {
 pub struct Reply {
     /// What the user said.
     pub transcript: String,
-    /// What the agent answered.
+    /// What the agent answered; empty when all that the model did was to call tools.
     pub text: String,
     /// The answer's sound; empty when speech failed (see `audio_error`) or was not wanted.
     pub audio: Pcm,
@@ -173,6 +177,8 @@ pub struct Reply {
     pub session_id: SessionId,
     /// This turn.
     pub turn_id: TurnId,
+    /// The tools that the model called, in the order of its calls.
+    pub tool_calls: Vec<ToolCallRecord>,
     /// The stored message of the user.
     pub user_message_id: MessageId,
     /// The stored message of the agent.
@@ -192,6 +198,7 @@ impl fmt::Debug for Reply {
             .field("text_characters", &self.text.chars().count())
             .field("audio", &self.audio)
             .field("audio_error", &self.audio_error)
+            .field("tool_calls", &self.tool_calls)
             .field("timings", &self.timings)
             .field("usage", &self.usage)
             .finish_non_exhaustive()
