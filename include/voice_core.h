@@ -54,7 +54,8 @@ typedef enum {
 typedef enum {
   // A kind that this header does not know, or no event.
   VC_EVENT_OTHER = 0,
-  // The turn was admitted: `vc_event_json` has `session_id` and `turn_id`.
+  // The turn was admitted: `vc_event_json` has `session_id` and `turn_id`. Live: the session is ready for sound; `session_id` and
+  // `sample_rate`.
   VC_EVENT_STARTED = 1,
   // What the user said so far: `vc_event_text`, `vc_event_is_final`.
   VC_EVENT_TRANSCRIPT = 2,
@@ -68,6 +69,30 @@ typedef enum {
   VC_EVENT_AUDIO_FAILED = 6,
   // The turn is complete and stored: `vc_event_reply`.
   VC_EVENT_DONE = 7,
+  // Live: what the user is doing changed: `vc_event_text` is `listening`, `speaking` or `away`.
+  VC_EVENT_USER_STATE = 8,
+  // Live: what the agent is doing changed: `vc_event_text` is `listening`, `thinking` or `speaking`.
+  VC_EVENT_AGENT_STATE = 9,
+  // Live: a turn of the agent's begins: `vc_event_json` has `turn_id` and `kind` (`answer`, `greeting`, `said`, `reminder`, `farewell`).
+  VC_EVENT_TURN_STARTED = 10,
+  // Live: what the sound that follows says: `vc_event_text`.
+  VC_EVENT_SPEAKING = 11,
+  // Live: throw away the sound that was given out and is not played yet. What is still to be heard of it comes again.
+  VC_EVENT_CLEAR = 12,
+  // Live: the user interrupted the agent: `vc_event_text` is what was heard.
+  VC_EVENT_INTERRUPTED = 13,
+  // Live: the agent fell silent because the user seemed to interrupt, and now goes on.
+  VC_EVENT_FALSE_INTERRUPTION = 14,
+  // Live: the user said something that did not ask for an answer: `vc_event_text`.
+  VC_EVENT_BACKCHANNEL = 15,
+  // Live: keys of the telephone, once they are complete: `vc_event_text`.
+  VC_EVENT_DTMF = 16,
+  // Live: an exchange is over and stored: `vc_event_json` has it as `turn`, with `kind`, `transcript`, `text`, `interrupted`, …
+  VC_EVENT_TURN_DONE = 17,
+  // Live: something failed, the session goes on: `vc_event_error`.
+  VC_EVENT_ERROR = 18,
+  // Live: the session is over: `vc_event_json` has its `summary`. The last event.
+  VC_EVENT_ENDED = 19,
 } vc_event_kind;
 
 // An agent: any number of turns at a time, from any threads. The caller frees it with `vc_agent_free`.
@@ -82,9 +107,12 @@ typedef struct vc_call vc_call;
 // Why a call failed. The caller frees it with `vc_error_free`; it holds no secret, no audio and nothing anybody said.
 typedef struct vc_error vc_error;
 
-// Something that happened in a turn. The caller frees one from `vc_stream_next` with `vc_event_free`; the one that a callback
-// gets is the library's.
+// Something that happened in a turn or in a live session. The caller frees one from `vc_stream_next` and `vc_live_next` with
+// `vc_event_free`; the one that a callback gets is the library's.
 typedef struct vc_event vc_event;
+
+// A live conversation. The caller frees it with `vc_live_free`.
+typedef struct vc_live vc_live;
 
 // What a turn gave. The caller frees it with `vc_reply_free`.
 typedef struct vc_reply vc_reply;
@@ -178,6 +206,15 @@ typedef struct {
   uint64_t retry_after_ms;
 } vc_failure;
 
+// Takes what happens in a turn or in a live session: `event` or `error`, the other is NULL. The last call brings an event of kind
+// `VC_EVENT_DONE` (live: `VC_EVENT_ENDED`) or an error; there is always exactly one last call. Both handles belong to the library and
+// last for the call.
+//
+// Called on a thread of the library that serves this turn or session alone, one call after the other: it may take its time, which
+// slows only that one; it may use accessors, `vc_call_cancel`, and what of `vc_live_` does not block; a call that blocks fails there with
+// `VC_INTERNAL_ERROR`. It must not throw.
+typedef void (*vc_event_fn)(void *user_data, const vc_event *event, const vc_error *error);
+
 // Takes a log record. Called on any thread, several at a time; must not call the library. The texts last for the call.
 typedef void (*vc_log_fn)(void *user_data,
                           const char *level,
@@ -224,14 +261,6 @@ typedef struct {
   // Whether the answer is text only.
   bool silent;
 } vc_turn_options;
-
-// Takes what happens in a turn: `event` or `error`, the other is NULL. The last call brings an event of kind `VC_EVENT_DONE` or an
-// error; there is always exactly one last call. Both handles belong to the library and last for the call.
-//
-// Called on a thread of the library that serves this turn alone, one call after the other: it may take its time, which slows
-// only this turn; it may use accessors and `vc_call_cancel`; a call that blocks fails there with `VC_INTERNAL_ERROR`. It must not
-// throw.
-typedef void (*vc_event_fn)(void *user_data, const vc_event *event, const vc_error *error);
 
 #ifdef __cplusplus
 extern "C" {
@@ -340,7 +369,7 @@ void vc_error_free(vc_error *error);
 // The kind of event. Any thread.
 vc_event_kind vc_event_get_kind(const vc_event *event);
 
-// The transcript so far, or the next piece of the answer; empty for other kinds. Belongs to the event. Any thread.
+// The transcript so far, the next piece of the answer, or what the kind says; empty for other kinds. Belongs to the event. Any thread.
 const char *vc_event_text(const vc_event *event);
 
 // Whether a transcript is the last word on it. Any thread.
@@ -358,7 +387,7 @@ const int16_t *vc_event_samples(const vc_event *event,
 // The reply of a turn that is done, or NULL. The caller frees it with `vc_reply_free`. Any thread.
 vc_reply *vc_event_reply(const vc_event *event);
 
-// Why speech failed, or NULL. The caller frees it with `vc_error_free`. Any thread.
+// Why speech, or something in a live session, failed; or NULL. The caller frees it with `vc_error_free`. Any thread.
 vc_error *vc_event_error(const vc_event *event);
 
 // Frees an event. NULL and a second time are fine. Any thread.
@@ -397,6 +426,96 @@ vc_status vc_responder_fail(vc_responder *answer,
 
 // Gives no answer: a failure in itself. NULL and a second time are fine. Any thread.
 void vc_responder_free(vc_responder *answer);
+
+// Starts a live session: sound is pushed at any time, and events come at any time.
+//
+// `options_json`: an object, or NULL; every key may be left out.
+//
+// | key | meaning |
+// |---|---|
+// | `session`, `user`, `language` | as for a turn |
+// | `config` | how turns are taken, in place of `live` in the agent's config; `{"turn_detection": "manual"}` is push to talk |
+// | `first_message` | what the agent says first |
+// | `input_rate`, `input_channels` | the sound that will be pushed; 16000 and 1 |
+// | `output_rate` | the rate of the sound that is given out; 24000 |
+// | `speak` | whether the agent speaks |
+//
+// With `on_event` the events come to it on a thread of the library that serves this session alone; the last call brings an
+// event of kind `VC_EVENT_ENDED` or an error, and `user_data` must last until it has returned. Without it (NULL) they are pulled with
+// `vc_live_next`. They must be taken: a session with hundreds of events that nobody took ends. `*live` is the caller's to free.
+// Blocks for a moment; not on a thread of the library.
+vc_status vc_live_start(const vc_agent *agent,
+                        const char *options_json,
+                        vc_event_fn on_event,
+                        void *user_data,
+                        vc_live **live,
+                        vc_error **error);
+
+// Waits for the next event, for at most `timeout_ms`; less than 0: for as long as it takes. `*event` is the caller's to free; `VC_OK` with
+// `*event == NULL`: the session is over; `VC_TIMEOUT`: nothing happened. Blocks; not on a thread of the library; several threads
+// take turns.
+vc_status vc_live_next(const vc_live *live,
+                       int64_t timeout_ms,
+                       vc_event **event,
+                       vc_error **error);
+
+// Takes the next sound of the user: `length` interleaved samples over all channels, at most ten seconds. Never waits. Any thread.
+//
+// `VC_RATE_LIMIT_EXCEEDED`: sound comes faster than it can be heard; push it again in a moment.
+vc_status vc_live_push_audio(const vc_live *live,
+                             const int16_t *samples,
+                             size_t length,
+                             vc_error **error);
+
+// The same for float samples, full scale ±1.
+vc_status vc_live_push_audio_f32(const vc_live *live, const float *samples, size_t length, vc_error **error);
+
+// Takes something that the user typed. It is answered at once; what the agent says is interrupted. Any thread.
+vc_status vc_live_push_text(const vc_live *live,
+                            const char *typed,
+                            vc_error **error);
+
+// Takes keys of the telephone: `0`–`9`, `*`, `#`, `A`–`D`. `#` or a pause completes them. Any thread.
+vc_status vc_live_push_dtmf(const vc_live *live, const char *keys, vc_error **error);
+
+// Ends the user's turn now: push to talk. Any thread.
+vc_status vc_live_commit(const vc_live *live, vc_error **error);
+
+// Has the agent say something, after what it is saying now. `interruptible`: whether the user can interrupt it. Any thread.
+vc_status vc_live_say(const vc_live *live,
+                      const char *words,
+                      bool interruptible,
+                      vc_error **error);
+
+// Stops what the agent says or is about to say. What was heard of it is stored. Any thread.
+vc_status vc_live_interrupt(const vc_live *live, vc_error **error);
+
+// Holds the sound back until `vc_live_resume`; what is not played yet is to be thrown away (`VC_EVENT_CLEAR`) and comes again then. Any
+// thread.
+vc_status vc_live_pause(const vc_live *live,
+                        vc_error **error);
+
+// Goes on after `vc_live_pause`. Any thread.
+vc_status vc_live_resume(const vc_live *live, vc_error **error);
+
+// Says how many seconds of the session's sound were played so far. From then on only this tells what was heard; until then sound
+// counts as played when its time has passed. Any thread.
+vc_status vc_live_set_playback_position(const vc_live *live,
+                                        double seconds,
+                                        vc_error **error);
+
+// Changes the language that is expected and spoken (BCP 47); NULL: it is detected. Any thread.
+vc_status vc_live_set_language(const vc_live *live, const char *language, vc_error **error);
+
+// Ends a session: what is being said is stopped, what was heard is stored. Its last events can be pulled afterwards. `summary` may be NULL;
+// `*summary` is the caller's to free, JSON with `session_id`, `reason`, `duration_seconds`, `turns`, `interruptions` and `usage`. Ending it
+// again gives the same. Blocks; not on a thread of the library.
+vc_status vc_live_end(const vc_live *live,
+                      vc_bytes **summary,
+                      vc_error **error);
+
+// Frees a session, and ends it if it is not over. NULL and a second time are fine. Any thread, also in `on_event`.
+void vc_live_free(vc_live *live);
 
 // Sends log records of `level` (`error`, `warn`, `info`, `debug`, `trace`) and above to `log`, in place of an earlier function.
 // Records hold ids, stages, codes and times, never what was said.

@@ -122,6 +122,62 @@ static void a_callback_gets_the_events_and_one_end(void) {
     vc_agent_free(agent);
 }
 
+struct call {
+    int answers, ends;
+};
+
+static void on_live(void *user_data, const vc_event *event, const vc_error *failed) {
+    struct call *call = user_data;
+    CHECK(event != NULL && failed == NULL);
+    CHECK(__atomic_load_n(&call->ends, __ATOMIC_SEQ_CST) == 0);
+    if (vc_event_get_kind(event) == VC_EVENT_TURN_DONE) __atomic_add_fetch(&call->answers, 1, __ATOMIC_SEQ_CST);
+    if (vc_event_get_kind(event) == VC_EVENT_ENDED) __atomic_add_fetch(&call->ends, 1, __ATOMIC_SEQ_CST);
+}
+
+static void a_live_session_calls_back_until_its_one_end(void) {
+    vc_agent *agent = plain_agent();
+    struct call call = {0, 0};
+    vc_live *live = NULL;
+    OK(vc_live_start(agent, "{\"config\": {\"turn_detection\": \"manual\"}}", on_live, &call, &live, error));
+    for (int at = 0; at < 16000; at += 320) OK(vc_live_push_audio(live, second + at, 320, error));
+    OK(vc_live_commit(live, error));
+    while (__atomic_load_n(&call.answers, __ATOMIC_SEQ_CST) == 0) sched_yield();
+    // Letting go of it ends it, and the host still hears of the end.
+    vc_live_free(live);
+    while (__atomic_load_n(&call.ends, __ATOMIC_SEQ_CST) == 0) sched_yield();
+    vc_live_free(live);
+    vc_agent_free(agent);
+}
+
+static void a_live_session_is_pulled_with_patience(void) {
+    vc_agent *agent = plain_agent();
+    vc_live *live = NULL;
+    vc_event *event = NULL;
+    vc_bytes *summary = NULL;
+    FAILS(VC_VALIDATION_ERROR, vc_live_start(agent, "{\"rate\": 1}", NULL, NULL, &live, error));
+    OK(vc_live_start(agent, NULL, NULL, NULL, &live, error));
+    OK(vc_live_next(live, -1, &event, error));
+    CHECK(vc_event_get_kind(event) == VC_EVENT_STARTED && strstr(vc_event_json(event), "24000") != NULL);
+    vc_event_free(event);
+    FAILS(VC_TIMEOUT, vc_live_next(live, 5, &event, error));
+    CHECK(event == NULL);
+    FAILS(VC_VALIDATION_ERROR, vc_live_push_audio(live, NULL, 320, error));
+    FAILS(VC_VALIDATION_ERROR, vc_live_push_dtmf(live, "x", error));
+    OK(vc_live_end(live, &summary, error));
+    CHECK(strstr(vc_bytes_data(summary), "\"reason\":\"host\"") != NULL);
+    vc_bytes_free(summary);
+    OK(vc_live_next(live, -1, &event, error));
+    CHECK(vc_event_get_kind(event) == VC_EVENT_ENDED);
+    vc_event_free(event);
+    OK(vc_live_next(live, -1, &event, error));
+    CHECK(event == NULL);
+    OK(vc_live_end(live, NULL, error));
+    FAILS(VC_INVALID_REQUEST, vc_live_commit(live, error));
+    vc_live_free(live);
+    FAILS(VC_VALIDATION_ERROR, vc_live_commit(live, error));
+    vc_agent_free(agent);
+}
+
 static vc_responder *asked(vc_responder **slot) {
     vc_responder *answer;
     while ((answer = __atomic_load_n(slot, __ATOMIC_SEQ_CST)) == NULL) sched_yield();
@@ -336,7 +392,7 @@ static void the_log_reaches_the_host_without_what_was_said(void) {
 static void a_panic_in_any_function_is_an_error(void) {
     vc_agent *a = plain_agent();
     vc_agent *made = NULL; vc_reply *reply = NULL; vc_stream *stream = NULL; vc_call *call = NULL; vc_bytes *bytes = NULL;
-    vc_event *event = NULL;
+    vc_event *event = NULL; vc_live *live = NULL;
     vc_input input = {.text = "x"};
     PANICS(vc_agent_new_local(NULL, &made, error));
     PANICS(vc_agent_new(NULL, NULL, &made, error));
@@ -355,6 +411,21 @@ static void a_panic_in_any_function_is_an_error(void) {
     PANICS(vc_reply_save_audio(reply, "x.wav", error));
     PANICS(vc_reply_encode_audio(reply, "wav", &bytes, error));
     PANICS(vc_log_set("info", on_log, NULL, NULL, error));
+    PANICS(vc_live_start(a, NULL, NULL, NULL, &live, error));
+    PANICS(vc_live_next(live, 0, &event, error));
+    PANICS(vc_live_push_audio(live, second, 320, error));
+    PANICS(vc_live_push_audio_f32(live, NULL, 0, error));
+    PANICS(vc_live_push_text(live, "Hello", error));
+    PANICS(vc_live_push_dtmf(live, "1", error));
+    PANICS(vc_live_commit(live, error));
+    PANICS(vc_live_say(live, "Hello", true, error));
+    PANICS(vc_live_interrupt(live, error));
+    PANICS(vc_live_pause(live, error));
+    PANICS(vc_live_resume(live, error));
+    PANICS(vc_live_set_playback_position(live, 0, error));
+    PANICS(vc_live_set_language(live, NULL, error));
+    PANICS(vc_live_end(live, NULL, error));
+    SURVIVES((vc_live_free(live), 0));
     SURVIVES((vc_stream_cancel(stream), 0)); SURVIVES((vc_stream_free(stream), 0));
     SURVIVES((vc_call_cancel(call), 0)); SURVIVES((vc_call_free(call), 0));
     SURVIVES((vc_agent_free(NULL), 0)); SURVIVES((vc_reply_free(NULL), 0)); SURVIVES((vc_error_free(NULL), 0));
@@ -451,6 +522,8 @@ int main(void) {
     RUN(sound_is_answered_and_the_session_goes_on);
     RUN(a_stream_tells_everything_and_ends);
     RUN(a_callback_gets_the_events_and_one_end);
+    RUN(a_live_session_calls_back_until_its_one_end);
+    RUN(a_live_session_is_pulled_with_patience);
     RUN(a_cancelled_turn_ends_and_its_provider_knows);
     RUN(a_host_that_fails_is_told_apart);
     RUN(a_store_in_c_keeps_the_turn);

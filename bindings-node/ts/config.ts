@@ -15,6 +15,12 @@ export interface Config {
   storage?: string | null
   /** Who the agent is. */
   assistant?: AssistantConfig
+  /** Organizations, users and their keys. */
+  accounts?: AccountsConfig
+  /** How long things are kept. */
+  retention?: RetentionConfig
+  /** How live sessions take turns and behave. */
+  live?: LiveConfig
   /** What is accepted, and for how long. */
   limits?: LimitsConfig
   /** When a failed attempt at a provider is made again. */
@@ -68,6 +74,147 @@ export interface AssistantConfig {
   max_tokens?: number
   /** How many messages of history the language model is shown (0–100). Default 10. */
   context_messages?: number
+  /** How often in one turn the language model may call tools before it has to answer (1–100). Default 5. */
+  max_tool_rounds?: number
+  /** What is said, once in a turn, while a tool takes its time; empty: nothing. Default "One moment." */
+  filler?: string
+  /** After how long of a tool's work that is said, in milliseconds. Default 2,000. */
+  filler_after_ms?: number
+}
+
+/** Organizations, users and their keys. */
+export interface AccountsConfig {
+  /** How often an API key may be used that has no limit of its own. Default: as often as it likes. */
+  rate_limit?: RateLimitOptions | null
+  /**
+   * The key under which the credentials of providers are encrypted: 32 bytes as 64 hexadecimal digits or in base64.
+   * Without one, none can be kept. Default: the environment variable `VOICE_CORE_CREDENTIALS_KEY`.
+   */
+  credentials_key?: string | null
+}
+
+/** How many calls a provider is sent at most. Calls above it wait their turn, or fail when their deadline is nearer. */
+export interface RateLimitOptions {
+  /** Calls a minute, on average. */
+  per_minute: number
+  /** How many may go at once after a quiet time. Default 1. */
+  burst?: number
+}
+
+/** How long things are kept. What is left out is kept until somebody deletes it. */
+export interface RetentionConfig {
+  /**
+   * How often idle sessions are ended and old things deleted in the background, in minutes. Default: never; the host
+   * does it by calls.
+   */
+  every_minutes?: number | null
+  /** After how many days a session that is over is deleted, with everything said in it. */
+  sessions_days?: number | null
+  /** After how many days a message is deleted, whatever becomes of its session. */
+  messages_days?: number | null
+  /** After how many days an entry of the audit log is deleted. */
+  audit_days?: number | null
+}
+
+/** How a live session takes turns and behaves. */
+export interface LiveConfig {
+  /** Who says that the user's turn is over. One of `automatic`, `manual`. */
+  turn_detection?: 'automatic' | 'manual'
+  /** When the user's turn is over. */
+  endpointing?: EndpointingOptions
+  /** When the user may stop the agent. */
+  interruption?: InterruptionOptions
+  /** When sound counts as speech. */
+  vad?: VadOptions
+  /** How sound is given out. */
+  output?: OutputOptions
+  /** How the conversation is kept going and ended. */
+  conversation?: ConversationOptions
+}
+
+/**
+ * When the user's turn is over: at least `min_delay_ms` after the last voice when the words sound complete, at most
+ * `max_delay_ms` when they do not.
+ */
+export interface EndpointingOptions {
+  /** The least silence, in milliseconds. Default 500. */
+  min_delay_ms?: number
+  /** The most silence that is waited for, in milliseconds. Default 3,000. */
+  max_delay_ms?: number
+  /** The answer is begun as soon as the turn is likely over, and thrown away if the user goes on. Default true. */
+  preemptive_generation?: boolean
+  /** The longest utterance, in seconds; it is answered then, even if the user still speaks. Default 60. */
+  max_utterance_seconds?: number
+}
+
+/** When the user may stop the agent. */
+export interface InterruptionOptions {
+  /**
+   * Whether the user can interrupt at all. What is said meanwhile is answered when the agent has finished. Default
+   * true.
+   */
+  enabled?: boolean
+  /** For how long the user must speak before the agent falls silent, in milliseconds. Default 500. */
+  min_duration_ms?: number
+  /** How many words the user must say to interrupt. Default 0: any word that is not a backchannel. */
+  min_words?: number
+  /**
+   * How long after the user's voice the agent goes on speaking if there were no words, in milliseconds. Default
+   * 2,000.
+   */
+  false_interruption_timeout_ms?: number
+  /** Whether the agent goes on speaking where it stopped if the interruption was none. Default true. */
+  resume_false_interruption?: boolean
+  /** What listeners say without wanting the turn, in lower case; more than the built-in ones. */
+  backchannels?: string[]
+}
+
+/** When sound counts as speech. */
+export interface VadOptions {
+  /** How sure the detector must be, 0–1. Default 0.5. */
+  threshold?: number
+  /** For how long there must be voice, in milliseconds. Default 48. */
+  min_speech_ms?: number
+  /** For how long there must be none before an utterance is recognised, in milliseconds. Default 200. */
+  min_silence_ms?: number
+  /** How much of the sound before the voice belongs to it, in milliseconds. Default 300. */
+  prefix_padding_ms?: number
+}
+
+/** How sound is given out. */
+export interface OutputOptions {
+  /** At which pace. One of `real_time`, `immediate`. */
+  pacing?: 'real_time' | 'immediate'
+  /** With real-time pacing, how much sound is given out ahead of its time, in milliseconds. Default 200. */
+  lead_ms?: number
+  /** How long each piece of sound is, in milliseconds; 0: as the provider gives it. Default 20. */
+  frame_ms?: number
+}
+
+/** How the conversation is kept going and ended. */
+export interface ConversationOptions {
+  /** Whether the greeting can be interrupted. Default false. */
+  greeting_interruptible?: boolean
+  /** After how many seconds of silence the user is reminded. Default: never. */
+  reminder_seconds?: number | null
+  /** How often at most, until the user speaks again. Default 2. */
+  reminder_max_count?: number
+  /** What is said then. */
+  reminder_message?: string
+  /** After how many seconds of silence from both sides the session ends. Default: never. */
+  silence_timeout_seconds?: number | null
+  /** After how many seconds the session ends, whatever happens. Default: never. */
+  max_duration_seconds?: number | null
+  /** When the agent's answer has one of these phrases, the session ends once it is spoken. */
+  end_call_phrases?: string[]
+  /** When the user says no more than one of these, the agent answers and the session ends. */
+  goodbye_phrases?: string[]
+  /** What is said before the session ends of itself. */
+  end_call_message?: string | null
+  /**
+   * How long digits are collected before they count as typed, in milliseconds; `#` ends them at once. Default 2,000.
+   */
+  dtmf_timeout_ms?: number
 }
 
 /** What is accepted, and for how long. */
@@ -121,14 +268,6 @@ export interface CircuitBreakerOptions {
    * provider is back, otherwise it rests again. Default 30,000.
    */
   rest_ms?: number
-}
-
-/** How many calls a provider is sent at most. Calls above it wait their turn, or fail when their deadline is nearer. */
-export interface RateLimitOptions {
-  /** Calls a minute, on average. */
-  per_minute: number
-  /** How many may go at once after a quiet time. Default 1. */
-  burst?: number
 }
 
 /** Local models. */

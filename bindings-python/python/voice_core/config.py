@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional, TypedDict, Union
+from typing import Any, Dict, List, Literal, Optional, TypedDict, Union
 
 
 class _ProviderRequired(TypedDict):
@@ -40,6 +40,149 @@ class Assistant(TypedDict, total=False):
     """The most tokens of one answer. Default 500."""
     context_messages: int
     """How many messages of history the language model is shown (0–100). Default 10."""
+    max_tool_rounds: int
+    """How often in one turn the language model may call tools before it has to answer (1–100). Default 5."""
+    filler: str
+    """What is said, once in a turn, while a tool takes its time; empty: nothing. Default "One moment.""""
+    filler_after_ms: int
+    """After how long of a tool's work that is said, in milliseconds. Default 2,000."""
+
+
+class Accounts(TypedDict, total=False):
+    """Organizations, users and their keys."""
+
+    rate_limit: Optional[RateLimit]
+    """How often an API key may be used that has no limit of its own. Default: as often as it likes."""
+    credentials_key: Optional[str]
+    """The key under which the credentials of providers are encrypted: 32 bytes as 64 hexadecimal digits or in
+    base64. Without one, none can be kept. Default: the environment variable ``VOICE_CORE_CREDENTIALS_KEY``."""
+
+
+class _RateLimitRequired(TypedDict):
+    per_minute: int
+    """Calls a minute, on average."""
+
+
+class RateLimit(_RateLimitRequired, total=False):
+    """How many calls a provider is sent at most. Calls above it wait their turn, or fail when their deadline is
+    nearer."""
+
+    burst: int
+    """How many may go at once after a quiet time. Default 1."""
+
+
+class Retention(TypedDict, total=False):
+    """How long things are kept. What is left out is kept until somebody deletes it."""
+
+    every_minutes: Optional[float]
+    """How often idle sessions are ended and old things deleted in the background, in minutes. Default: never; the
+    host does it by calls."""
+    sessions_days: Optional[float]
+    """After how many days a session that is over is deleted, with everything said in it."""
+    messages_days: Optional[float]
+    """After how many days a message is deleted, whatever becomes of its session."""
+    audit_days: Optional[float]
+    """After how many days an entry of the audit log is deleted."""
+
+
+class Live(TypedDict, total=False):
+    """How a live session takes turns and behaves."""
+
+    turn_detection: Literal["automatic", "manual"]
+    """Who says that the user's turn is over. One of ``automatic``, ``manual``."""
+    endpointing: Endpointing
+    """When the user's turn is over."""
+    interruption: Interruption
+    """When the user may stop the agent."""
+    vad: Vad
+    """When sound counts as speech."""
+    output: Output
+    """How sound is given out."""
+    conversation: Conversation
+    """How the conversation is kept going and ended."""
+
+
+class Endpointing(TypedDict, total=False):
+    """When the user's turn is over: at least ``min_delay_ms`` after the last voice when the words sound complete, at
+    most ``max_delay_ms`` when they do not."""
+
+    min_delay_ms: int
+    """The least silence, in milliseconds. Default 500."""
+    max_delay_ms: int
+    """The most silence that is waited for, in milliseconds. Default 3,000."""
+    preemptive_generation: bool
+    """The answer is begun as soon as the turn is likely over, and thrown away if the user goes on. Default true."""
+    max_utterance_seconds: float
+    """The longest utterance, in seconds; it is answered then, even if the user still speaks. Default 60."""
+
+
+class Interruption(TypedDict, total=False):
+    """When the user may stop the agent."""
+
+    enabled: bool
+    """Whether the user can interrupt at all. What is said meanwhile is answered when the agent has finished. Default
+    true."""
+    min_duration_ms: int
+    """For how long the user must speak before the agent falls silent, in milliseconds. Default 500."""
+    min_words: int
+    """How many words the user must say to interrupt. Default 0: any word that is not a backchannel."""
+    false_interruption_timeout_ms: int
+    """How long after the user's voice the agent goes on speaking if there were no words, in milliseconds. Default
+    2,000."""
+    resume_false_interruption: bool
+    """Whether the agent goes on speaking where it stopped if the interruption was none. Default true."""
+    backchannels: List[str]
+    """What listeners say without wanting the turn, in lower case; more than the built-in ones."""
+
+
+class Vad(TypedDict, total=False):
+    """When sound counts as speech."""
+
+    threshold: float
+    """How sure the detector must be, 0–1. Default 0.5."""
+    min_speech_ms: int
+    """For how long there must be voice, in milliseconds. Default 48."""
+    min_silence_ms: int
+    """For how long there must be none before an utterance is recognised, in milliseconds. Default 200."""
+    prefix_padding_ms: int
+    """How much of the sound before the voice belongs to it, in milliseconds. Default 300."""
+
+
+class Output(TypedDict, total=False):
+    """How sound is given out."""
+
+    pacing: Literal["real_time", "immediate"]
+    """At which pace. One of ``real_time``, ``immediate``."""
+    lead_ms: int
+    """With real-time pacing, how much sound is given out ahead of its time, in milliseconds. Default 200."""
+    frame_ms: int
+    """How long each piece of sound is, in milliseconds; 0: as the provider gives it. Default 20."""
+
+
+class Conversation(TypedDict, total=False):
+    """How the conversation is kept going and ended."""
+
+    greeting_interruptible: bool
+    """Whether the greeting can be interrupted. Default false."""
+    reminder_seconds: Optional[float]
+    """After how many seconds of silence the user is reminded. Default: never."""
+    reminder_max_count: int
+    """How often at most, until the user speaks again. Default 2."""
+    reminder_message: str
+    """What is said then."""
+    silence_timeout_seconds: Optional[float]
+    """After how many seconds of silence from both sides the session ends. Default: never."""
+    max_duration_seconds: Optional[float]
+    """After how many seconds the session ends, whatever happens. Default: never."""
+    end_call_phrases: List[str]
+    """When the agent's answer has one of these phrases, the session ends once it is spoken."""
+    goodbye_phrases: List[str]
+    """When the user says no more than one of these, the agent answers and the session ends."""
+    end_call_message: Optional[str]
+    """What is said before the session ends of itself."""
+    dtmf_timeout_ms: int
+    """How long digits are collected before they count as typed, in milliseconds; ``#`` ends them at once. Default
+    2,000."""
 
 
 class Limits(TypedDict, total=False):
@@ -93,19 +236,6 @@ class CircuitBreaker(TypedDict, total=False):
     provider is back, otherwise it rests again. Default 30,000."""
 
 
-class _RateLimitRequired(TypedDict):
-    per_minute: int
-    """Calls a minute, on average."""
-
-
-class RateLimit(_RateLimitRequired, total=False):
-    """How many calls a provider is sent at most. Calls above it wait their turn, or fail when their deadline is
-    nearer."""
-
-    burst: int
-    """How many may go at once after a quiet time. Default 1."""
-
-
 class Local(TypedDict, total=False):
     """Local models."""
 
@@ -134,6 +264,12 @@ class Config(TypedDict, total=False):
     the user's data folder."""
     assistant: Assistant
     """Who the agent is."""
+    accounts: Accounts
+    """Organizations, users and their keys."""
+    retention: Retention
+    """How long things are kept."""
+    live: Live
+    """How live sessions take turns and behave."""
     limits: Limits
     """What is accepted, and for how long."""
     retry: Retry

@@ -55,6 +55,12 @@ public struct AssistantConfig: Encodable, Sendable {
     public var maxTokens: Int?
     /// How many messages of history the language model is shown (0–100). Default 10.
     public var contextMessages: Int?
+    /// How often in one turn the language model may call tools before it has to answer (1–100). Default 5.
+    public var maxToolRounds: Int?
+    /// What is said, once in a turn, while a tool takes its time; empty: nothing. Default "One moment."
+    public var filler: String?
+    /// After how long of a tool's work that is said, in milliseconds. Default 2,000.
+    public var fillerAfterMs: Int?
 
     public init(
         systemPrompt: String? = nil,
@@ -62,7 +68,10 @@ public struct AssistantConfig: Encodable, Sendable {
         language: String? = nil,
         temperature: Double? = nil,
         maxTokens: Int? = nil,
-        contextMessages: Int? = nil
+        contextMessages: Int? = nil,
+        maxToolRounds: Int? = nil,
+        filler: String? = nil,
+        fillerAfterMs: Int? = nil
     ) {
         self.systemPrompt = systemPrompt
         self.firstMessage = firstMessage
@@ -70,6 +79,9 @@ public struct AssistantConfig: Encodable, Sendable {
         self.temperature = temperature
         self.maxTokens = maxTokens
         self.contextMessages = contextMessages
+        self.maxToolRounds = maxToolRounds
+        self.filler = filler
+        self.fillerAfterMs = fillerAfterMs
     }
 
     enum CodingKeys: String, CodingKey {
@@ -79,6 +91,319 @@ public struct AssistantConfig: Encodable, Sendable {
         case temperature
         case maxTokens = "max_tokens"
         case contextMessages = "context_messages"
+        case maxToolRounds = "max_tool_rounds"
+        case filler
+        case fillerAfterMs = "filler_after_ms"
+    }
+}
+
+/// Organizations, users and their keys.
+public struct AccountsConfig: Encodable, Sendable {
+    /// How often an API key may be used that has no limit of its own. Default: as often as it likes.
+    public var rateLimit: RateLimitOptions?
+    /// The key under which the credentials of providers are encrypted: 32 bytes as 64 hexadecimal digits or in
+    /// base64. Without one, none can be kept. Default: the environment variable `VOICE_CORE_CREDENTIALS_KEY`.
+    public var credentialsKey: String?
+
+    public init(
+        rateLimit: RateLimitOptions? = nil,
+        credentialsKey: String? = nil
+    ) {
+        self.rateLimit = rateLimit
+        self.credentialsKey = credentialsKey
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case rateLimit = "rate_limit"
+        case credentialsKey = "credentials_key"
+    }
+}
+
+/// How many calls a provider is sent at most. Calls above it wait their turn, or fail when their deadline is nearer.
+public struct RateLimitOptions: Encodable, Sendable {
+    /// Calls a minute, on average.
+    public var perMinute: Int
+    /// How many may go at once after a quiet time. Default 1.
+    public var burst: Int?
+
+    public init(
+        perMinute: Int,
+        burst: Int? = nil
+    ) {
+        self.perMinute = perMinute
+        self.burst = burst
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case perMinute = "per_minute"
+        case burst
+    }
+}
+
+/// How long things are kept. What is left out is kept until somebody deletes it.
+public struct RetentionConfig: Encodable, Sendable {
+    /// How often idle sessions are ended and old things deleted in the background, in minutes. Default: never; the
+    /// host does it by calls.
+    public var everyMinutes: Double?
+    /// After how many days a session that is over is deleted, with everything said in it.
+    public var sessionsDays: Double?
+    /// After how many days a message is deleted, whatever becomes of its session.
+    public var messagesDays: Double?
+    /// After how many days an entry of the audit log is deleted.
+    public var auditDays: Double?
+
+    public init(
+        everyMinutes: Double? = nil,
+        sessionsDays: Double? = nil,
+        messagesDays: Double? = nil,
+        auditDays: Double? = nil
+    ) {
+        self.everyMinutes = everyMinutes
+        self.sessionsDays = sessionsDays
+        self.messagesDays = messagesDays
+        self.auditDays = auditDays
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case everyMinutes = "every_minutes"
+        case sessionsDays = "sessions_days"
+        case messagesDays = "messages_days"
+        case auditDays = "audit_days"
+    }
+}
+
+/// How a live session takes turns and behaves.
+public struct LiveConfig: Encodable, Sendable {
+    /// Who says that the user's turn is over. One of `automatic`, `manual`.
+    public var turnDetection: String?
+    /// When the user's turn is over.
+    public var endpointing: EndpointingOptions?
+    /// When the user may stop the agent.
+    public var interruption: InterruptionOptions?
+    /// When sound counts as speech.
+    public var vad: VadOptions?
+    /// How sound is given out.
+    public var output: OutputOptions?
+    /// How the conversation is kept going and ended.
+    public var conversation: ConversationOptions?
+
+    public init(
+        turnDetection: String? = nil,
+        endpointing: EndpointingOptions? = nil,
+        interruption: InterruptionOptions? = nil,
+        vad: VadOptions? = nil,
+        output: OutputOptions? = nil,
+        conversation: ConversationOptions? = nil
+    ) {
+        self.turnDetection = turnDetection
+        self.endpointing = endpointing
+        self.interruption = interruption
+        self.vad = vad
+        self.output = output
+        self.conversation = conversation
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case turnDetection = "turn_detection"
+        case endpointing
+        case interruption
+        case vad
+        case output
+        case conversation
+    }
+}
+
+/// When the user's turn is over: at least `min_delay_ms` after the last voice when the words sound complete, at most
+/// `max_delay_ms` when they do not.
+public struct EndpointingOptions: Encodable, Sendable {
+    /// The least silence, in milliseconds. Default 500.
+    public var minDelayMs: Int?
+    /// The most silence that is waited for, in milliseconds. Default 3,000.
+    public var maxDelayMs: Int?
+    /// The answer is begun as soon as the turn is likely over, and thrown away if the user goes on. Default true.
+    public var preemptiveGeneration: Bool?
+    /// The longest utterance, in seconds; it is answered then, even if the user still speaks. Default 60.
+    public var maxUtteranceSeconds: Double?
+
+    public init(
+        minDelayMs: Int? = nil,
+        maxDelayMs: Int? = nil,
+        preemptiveGeneration: Bool? = nil,
+        maxUtteranceSeconds: Double? = nil
+    ) {
+        self.minDelayMs = minDelayMs
+        self.maxDelayMs = maxDelayMs
+        self.preemptiveGeneration = preemptiveGeneration
+        self.maxUtteranceSeconds = maxUtteranceSeconds
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case minDelayMs = "min_delay_ms"
+        case maxDelayMs = "max_delay_ms"
+        case preemptiveGeneration = "preemptive_generation"
+        case maxUtteranceSeconds = "max_utterance_seconds"
+    }
+}
+
+/// When the user may stop the agent.
+public struct InterruptionOptions: Encodable, Sendable {
+    /// Whether the user can interrupt at all. What is said meanwhile is answered when the agent has finished.
+    /// Default true.
+    public var enabled: Bool?
+    /// For how long the user must speak before the agent falls silent, in milliseconds. Default 500.
+    public var minDurationMs: Int?
+    /// How many words the user must say to interrupt. Default 0: any word that is not a backchannel.
+    public var minWords: Int?
+    /// How long after the user's voice the agent goes on speaking if there were no words, in milliseconds. Default
+    /// 2,000.
+    public var falseInterruptionTimeoutMs: Int?
+    /// Whether the agent goes on speaking where it stopped if the interruption was none. Default true.
+    public var resumeFalseInterruption: Bool?
+    /// What listeners say without wanting the turn, in lower case; more than the built-in ones.
+    public var backchannels: [String]?
+
+    public init(
+        enabled: Bool? = nil,
+        minDurationMs: Int? = nil,
+        minWords: Int? = nil,
+        falseInterruptionTimeoutMs: Int? = nil,
+        resumeFalseInterruption: Bool? = nil,
+        backchannels: [String]? = nil
+    ) {
+        self.enabled = enabled
+        self.minDurationMs = minDurationMs
+        self.minWords = minWords
+        self.falseInterruptionTimeoutMs = falseInterruptionTimeoutMs
+        self.resumeFalseInterruption = resumeFalseInterruption
+        self.backchannels = backchannels
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case enabled
+        case minDurationMs = "min_duration_ms"
+        case minWords = "min_words"
+        case falseInterruptionTimeoutMs = "false_interruption_timeout_ms"
+        case resumeFalseInterruption = "resume_false_interruption"
+        case backchannels
+    }
+}
+
+/// When sound counts as speech.
+public struct VadOptions: Encodable, Sendable {
+    /// How sure the detector must be, 0–1. Default 0.5.
+    public var threshold: Double?
+    /// For how long there must be voice, in milliseconds. Default 48.
+    public var minSpeechMs: Int?
+    /// For how long there must be none before an utterance is recognised, in milliseconds. Default 200.
+    public var minSilenceMs: Int?
+    /// How much of the sound before the voice belongs to it, in milliseconds. Default 300.
+    public var prefixPaddingMs: Int?
+
+    public init(
+        threshold: Double? = nil,
+        minSpeechMs: Int? = nil,
+        minSilenceMs: Int? = nil,
+        prefixPaddingMs: Int? = nil
+    ) {
+        self.threshold = threshold
+        self.minSpeechMs = minSpeechMs
+        self.minSilenceMs = minSilenceMs
+        self.prefixPaddingMs = prefixPaddingMs
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case threshold
+        case minSpeechMs = "min_speech_ms"
+        case minSilenceMs = "min_silence_ms"
+        case prefixPaddingMs = "prefix_padding_ms"
+    }
+}
+
+/// How sound is given out.
+public struct OutputOptions: Encodable, Sendable {
+    /// At which pace. One of `real_time`, `immediate`.
+    public var pacing: String?
+    /// With real-time pacing, how much sound is given out ahead of its time, in milliseconds. Default 200.
+    public var leadMs: Int?
+    /// How long each piece of sound is, in milliseconds; 0: as the provider gives it. Default 20.
+    public var frameMs: Int?
+
+    public init(
+        pacing: String? = nil,
+        leadMs: Int? = nil,
+        frameMs: Int? = nil
+    ) {
+        self.pacing = pacing
+        self.leadMs = leadMs
+        self.frameMs = frameMs
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case pacing
+        case leadMs = "lead_ms"
+        case frameMs = "frame_ms"
+    }
+}
+
+/// How the conversation is kept going and ended.
+public struct ConversationOptions: Encodable, Sendable {
+    /// Whether the greeting can be interrupted. Default false.
+    public var greetingInterruptible: Bool?
+    /// After how many seconds of silence the user is reminded. Default: never.
+    public var reminderSeconds: Double?
+    /// How often at most, until the user speaks again. Default 2.
+    public var reminderMaxCount: Int?
+    /// What is said then.
+    public var reminderMessage: String?
+    /// After how many seconds of silence from both sides the session ends. Default: never.
+    public var silenceTimeoutSeconds: Double?
+    /// After how many seconds the session ends, whatever happens. Default: never.
+    public var maxDurationSeconds: Double?
+    /// When the agent's answer has one of these phrases, the session ends once it is spoken.
+    public var endCallPhrases: [String]?
+    /// When the user says no more than one of these, the agent answers and the session ends.
+    public var goodbyePhrases: [String]?
+    /// What is said before the session ends of itself.
+    public var endCallMessage: String?
+    /// How long digits are collected before they count as typed, in milliseconds; `#` ends them at once. Default
+    /// 2,000.
+    public var dtmfTimeoutMs: Int?
+
+    public init(
+        greetingInterruptible: Bool? = nil,
+        reminderSeconds: Double? = nil,
+        reminderMaxCount: Int? = nil,
+        reminderMessage: String? = nil,
+        silenceTimeoutSeconds: Double? = nil,
+        maxDurationSeconds: Double? = nil,
+        endCallPhrases: [String]? = nil,
+        goodbyePhrases: [String]? = nil,
+        endCallMessage: String? = nil,
+        dtmfTimeoutMs: Int? = nil
+    ) {
+        self.greetingInterruptible = greetingInterruptible
+        self.reminderSeconds = reminderSeconds
+        self.reminderMaxCount = reminderMaxCount
+        self.reminderMessage = reminderMessage
+        self.silenceTimeoutSeconds = silenceTimeoutSeconds
+        self.maxDurationSeconds = maxDurationSeconds
+        self.endCallPhrases = endCallPhrases
+        self.goodbyePhrases = goodbyePhrases
+        self.endCallMessage = endCallMessage
+        self.dtmfTimeoutMs = dtmfTimeoutMs
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case greetingInterruptible = "greeting_interruptible"
+        case reminderSeconds = "reminder_seconds"
+        case reminderMaxCount = "reminder_max_count"
+        case reminderMessage = "reminder_message"
+        case silenceTimeoutSeconds = "silence_timeout_seconds"
+        case maxDurationSeconds = "max_duration_seconds"
+        case endCallPhrases = "end_call_phrases"
+        case goodbyePhrases = "goodbye_phrases"
+        case endCallMessage = "end_call_message"
+        case dtmfTimeoutMs = "dtmf_timeout_ms"
     }
 }
 
@@ -199,27 +524,6 @@ public struct CircuitBreakerOptions: Encodable, Sendable {
     }
 }
 
-/// How many calls a provider is sent at most. Calls above it wait their turn, or fail when their deadline is nearer.
-public struct RateLimitOptions: Encodable, Sendable {
-    /// Calls a minute, on average.
-    public var perMinute: Int
-    /// How many may go at once after a quiet time. Default 1.
-    public var burst: Int?
-
-    public init(
-        perMinute: Int,
-        burst: Int? = nil
-    ) {
-        self.perMinute = perMinute
-        self.burst = burst
-    }
-
-    enum CodingKeys: String, CodingKey {
-        case perMinute = "per_minute"
-        case burst
-    }
-}
-
 /// Local models.
 public struct LocalConfig: Encodable, Sendable {
     /// The folder of the model files. Default: `VOICE_CORE_MODELS`, else `voice-core/models` in the user's data
@@ -255,6 +559,12 @@ public struct AgentConfig: Encodable, Sendable {
     public var storage: String?
     /// Who the agent is.
     public var assistant: AssistantConfig?
+    /// Organizations, users and their keys.
+    public var accounts: AccountsConfig?
+    /// How long things are kept.
+    public var retention: RetentionConfig?
+    /// How live sessions take turns and behave.
+    public var live: LiveConfig?
     /// What is accepted, and for how long.
     public var limits: LimitsConfig?
     /// When a failed attempt at a provider is made again.
@@ -279,6 +589,9 @@ public struct AgentConfig: Encodable, Sendable {
         tts: [ProviderConfig]? = nil,
         storage: String? = nil,
         assistant: AssistantConfig? = nil,
+        accounts: AccountsConfig? = nil,
+        retention: RetentionConfig? = nil,
+        live: LiveConfig? = nil,
         limits: LimitsConfig? = nil,
         retry: RetryOptions? = nil,
         timeouts: TimeoutOptions? = nil,
@@ -293,6 +606,9 @@ public struct AgentConfig: Encodable, Sendable {
         self.tts = tts
         self.storage = storage
         self.assistant = assistant
+        self.accounts = accounts
+        self.retention = retention
+        self.live = live
         self.limits = limits
         self.retry = retry
         self.timeouts = timeouts
@@ -309,6 +625,9 @@ public struct AgentConfig: Encodable, Sendable {
         case tts
         case storage
         case assistant
+        case accounts
+        case retention
+        case live
         case limits
         case retry
         case timeouts

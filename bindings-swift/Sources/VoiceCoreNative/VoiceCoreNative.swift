@@ -629,6 +629,11 @@ fileprivate struct FfiConverterData: FfiConverterRustBuffer {
 public protocol AgentProtocol: AnyObject, Sendable {
     
     /**
+     * Starts a live session from options as JSON: see `voice-bridge`.
+     */
+    func live(optionsJson: String) async throws  -> LiveSession
+    
+    /**
      * Runs a method of the session store, JSON in and out: see `voice-bridge`.
      */
     func sessions(method: String, argumentsJson: String) async throws  -> String
@@ -732,6 +737,25 @@ public static func build(configJson: String, hosts: Hosts)async throws  -> Agent
 }
     
 
+    
+    /**
+     * Starts a live session from options as JSON: see `voice-bridge`.
+     */
+open func live(optionsJson: String)async throws  -> LiveSession  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_voice_core_uniffi_fn_method_agent_live(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(optionsJson)
+                )
+            },
+            pollFunc: ffi_voice_core_uniffi_rust_future_poll_u64,
+            completeFunc: ffi_voice_core_uniffi_rust_future_complete_u64,
+            freeFunc: ffi_voice_core_uniffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypeLiveSession_lift,
+            errorHandler: FfiConverterTypeFailure_lift
+        )
+}
     
     /**
      * Runs a method of the session store, JSON in and out: see `voice-bridge`.
@@ -2323,6 +2347,383 @@ public func FfiConverterTypeHostTts_lower(_ value: HostTts) -> UInt64 {
 
 
 /**
+ * A live conversation. Dropping it ends it.
+ */
+public protocol LiveSessionProtocol: AnyObject, Sendable {
+    
+    /**
+     * Ends the user's turn: push to talk.
+     */
+    func commit() throws 
+    
+    /**
+     * Ends the session. A session that is over gives the same.
+     */
+    func end() async throws  -> LiveSummaryFields
+    
+    /**
+     * Stops what the agent says.
+     */
+    func interrupt() throws 
+    
+    /**
+     * Has the session end without waiting for it.
+     */
+    func letGo() 
+    
+    /**
+     * Waits for the next events, at least one and at most `max`. Empty: the session is over. Giving up loses none.
+     */
+    func nextBatch(max: UInt32) async throws  -> [Event]
+    
+    /**
+     * Holds the sound back.
+     */
+    func pause() throws 
+    
+    /**
+     * Takes keys of the telephone.
+     */
+    func pushDtmf(keys: String) throws 
+    
+    /**
+     * Takes interleaved 16-bit samples, little-endian.
+     */
+    func pushPcm(data: Data) throws 
+    
+    /**
+     * Takes interleaved 32-bit float samples, little-endian, full scale ±1.
+     */
+    func pushPcmF32(data: Data) throws 
+    
+    /**
+     * Takes something typed.
+     */
+    func pushText(text: String) throws 
+    
+    /**
+     * Goes on.
+     */
+    func resume() throws 
+    
+    /**
+     * Has the agent say something.
+     */
+    func say(text: String, interruptible: Bool) throws 
+    
+    /**
+     * The stored session.
+     */
+    func sessionId()  -> String
+    
+    /**
+     * Changes the language; none: it is detected.
+     */
+    func setLanguage(language: String?) throws 
+    
+    /**
+     * Says how many seconds were played.
+     */
+    func setPlaybackPosition(seconds: Double) throws 
+    
+}
+/**
+ * A live conversation. Dropping it ends it.
+ */
+open class LiveSession: LiveSessionProtocol, @unchecked Sendable {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_voice_core_uniffi_fn_clone_livesession(self.handle, $0) }
+    }
+    // No primary constructor declared for this class.
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_voice_core_uniffi_fn_free_livesession(handle, $0) }
+    }
+
+    
+
+    
+    /**
+     * Ends the user's turn: push to talk.
+     */
+open func commit()throws   {try rustCallWithError(FfiConverterTypeFailure_lift) {
+        uniffiCallStatus in
+    uniffi_voice_core_uniffi_fn_method_livesession_commit(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+}
+}
+    
+    /**
+     * Ends the session. A session that is over gives the same.
+     */
+open func end()async throws  -> LiveSummaryFields  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_voice_core_uniffi_fn_method_livesession_end(
+                        self.uniffiCloneHandle()
+                )
+            },
+            pollFunc: ffi_voice_core_uniffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_voice_core_uniffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_voice_core_uniffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeLiveSummaryFields_lift,
+            errorHandler: FfiConverterTypeFailure_lift
+        )
+}
+    
+    /**
+     * Stops what the agent says.
+     */
+open func interrupt()throws   {try rustCallWithError(FfiConverterTypeFailure_lift) {
+        uniffiCallStatus in
+    uniffi_voice_core_uniffi_fn_method_livesession_interrupt(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+}
+}
+    
+    /**
+     * Has the session end without waiting for it.
+     */
+open func letGo()  {try! rustCall() {
+        uniffiCallStatus in
+    uniffi_voice_core_uniffi_fn_method_livesession_let_go(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+}
+}
+    
+    /**
+     * Waits for the next events, at least one and at most `max`. Empty: the session is over. Giving up loses none.
+     */
+open func nextBatch(max: UInt32)async throws  -> [Event]  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_voice_core_uniffi_fn_method_livesession_next_batch(
+                        self.uniffiCloneHandle(),FfiConverterUInt32.lower(max)
+                )
+            },
+            pollFunc: ffi_voice_core_uniffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_voice_core_uniffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_voice_core_uniffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterSequenceTypeEvent.lift,
+            errorHandler: FfiConverterTypeFailure_lift
+        )
+}
+    
+    /**
+     * Holds the sound back.
+     */
+open func pause()throws   {try rustCallWithError(FfiConverterTypeFailure_lift) {
+        uniffiCallStatus in
+    uniffi_voice_core_uniffi_fn_method_livesession_pause(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+}
+}
+    
+    /**
+     * Takes keys of the telephone.
+     */
+open func pushDtmf(keys: String)throws   {try rustCallWithError(FfiConverterTypeFailure_lift) {
+        uniffiCallStatus in
+    uniffi_voice_core_uniffi_fn_method_livesession_push_dtmf(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(keys),uniffiCallStatus
+    )
+}
+}
+    
+    /**
+     * Takes interleaved 16-bit samples, little-endian.
+     */
+open func pushPcm(data: Data)throws   {try rustCallWithError(FfiConverterTypeFailure_lift) {
+        uniffiCallStatus in
+    uniffi_voice_core_uniffi_fn_method_livesession_push_pcm(
+            self.uniffiCloneHandle(),
+        FfiConverterData.lower(data),uniffiCallStatus
+    )
+}
+}
+    
+    /**
+     * Takes interleaved 32-bit float samples, little-endian, full scale ±1.
+     */
+open func pushPcmF32(data: Data)throws   {try rustCallWithError(FfiConverterTypeFailure_lift) {
+        uniffiCallStatus in
+    uniffi_voice_core_uniffi_fn_method_livesession_push_pcm_f32(
+            self.uniffiCloneHandle(),
+        FfiConverterData.lower(data),uniffiCallStatus
+    )
+}
+}
+    
+    /**
+     * Takes something typed.
+     */
+open func pushText(text: String)throws   {try rustCallWithError(FfiConverterTypeFailure_lift) {
+        uniffiCallStatus in
+    uniffi_voice_core_uniffi_fn_method_livesession_push_text(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(text),uniffiCallStatus
+    )
+}
+}
+    
+    /**
+     * Goes on.
+     */
+open func resume()throws   {try rustCallWithError(FfiConverterTypeFailure_lift) {
+        uniffiCallStatus in
+    uniffi_voice_core_uniffi_fn_method_livesession_resume(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+}
+}
+    
+    /**
+     * Has the agent say something.
+     */
+open func say(text: String, interruptible: Bool)throws   {try rustCallWithError(FfiConverterTypeFailure_lift) {
+        uniffiCallStatus in
+    uniffi_voice_core_uniffi_fn_method_livesession_say(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(text),
+        FfiConverterBool.lower(interruptible),uniffiCallStatus
+    )
+}
+}
+    
+    /**
+     * The stored session.
+     */
+open func sessionId() -> String  {
+    return try!  FfiConverterString.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_voice_core_uniffi_fn_method_livesession_session_id(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+    
+    /**
+     * Changes the language; none: it is detected.
+     */
+open func setLanguage(language: String?)throws   {try rustCallWithError(FfiConverterTypeFailure_lift) {
+        uniffiCallStatus in
+    uniffi_voice_core_uniffi_fn_method_livesession_set_language(
+            self.uniffiCloneHandle(),
+        FfiConverterOptionString.lower(language),uniffiCallStatus
+    )
+}
+}
+    
+    /**
+     * Says how many seconds were played.
+     */
+open func setPlaybackPosition(seconds: Double)throws   {try rustCallWithError(FfiConverterTypeFailure_lift) {
+        uniffiCallStatus in
+    uniffi_voice_core_uniffi_fn_method_livesession_set_playback_position(
+            self.uniffiCloneHandle(),
+        FfiConverterDouble.lower(seconds),uniffiCallStatus
+    )
+}
+}
+    
+
+    
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeLiveSession: FfiConverter {
+    typealias FfiType = UInt64
+    typealias SwiftType = LiveSession
+
+    public static func lift(_ handle: UInt64) throws -> LiveSession {
+        return LiveSession(unsafeFromHandle: handle)
+    }
+
+    public static func lower(_ value: LiveSession) -> UInt64 {
+        return value.uniffiCloneHandle()
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> LiveSession {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: LiveSession, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeLiveSession_lift(_ handle: UInt64) throws -> LiveSession {
+    return try FfiConverterTypeLiveSession.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeLiveSession_lower(_ value: LiveSession) -> UInt64 {
+    return FfiConverterTypeLiveSession.lower(value)
+}
+
+
+
+
+
+
+/**
  * Takes log records. Called on any thread; must not call back into the library.
  */
 public protocol LogSink: AnyObject, Sendable {
@@ -3516,6 +3917,284 @@ public func FfiConverterTypeHosts_lower(_ value: Hosts) -> RustBuffer {
 
 
 /**
+ * What a whole live session came to.
+ */
+public struct LiveSummaryFields: Equatable, Hashable {
+    /**
+     * The session.
+     */
+    public var sessionId: String
+    /**
+     * Why it ended.
+     */
+    public var reason: String
+    /**
+     * How long it lasted, in seconds.
+     */
+    public var durationSeconds: Double
+    /**
+     * How many exchanges were stored.
+     */
+    public var turns: UInt32
+    /**
+     * How many of them were interrupted.
+     */
+    public var interruptions: UInt32
+    /**
+     * Everything as JSON, with usage.
+     */
+    public var json: String
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The session.
+         */sessionId: String, 
+        /**
+         * Why it ended.
+         */reason: String, 
+        /**
+         * How long it lasted, in seconds.
+         */durationSeconds: Double, 
+        /**
+         * How many exchanges were stored.
+         */turns: UInt32, 
+        /**
+         * How many of them were interrupted.
+         */interruptions: UInt32, 
+        /**
+         * Everything as JSON, with usage.
+         */json: String) {
+        self.sessionId = sessionId
+        self.reason = reason
+        self.durationSeconds = durationSeconds
+        self.turns = turns
+        self.interruptions = interruptions
+        self.json = json
+    }
+
+    
+
+    
+}
+
+#if compiler(>=6)
+extension LiveSummaryFields: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeLiveSummaryFields: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> LiveSummaryFields {
+        return
+            try LiveSummaryFields(
+                sessionId: FfiConverterString.read(from: &buf), 
+                reason: FfiConverterString.read(from: &buf), 
+                durationSeconds: FfiConverterDouble.read(from: &buf), 
+                turns: FfiConverterUInt32.read(from: &buf), 
+                interruptions: FfiConverterUInt32.read(from: &buf), 
+                json: FfiConverterString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: LiveSummaryFields, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.sessionId, into: &buf)
+        FfiConverterString.write(value.reason, into: &buf)
+        FfiConverterDouble.write(value.durationSeconds, into: &buf)
+        FfiConverterUInt32.write(value.turns, into: &buf)
+        FfiConverterUInt32.write(value.interruptions, into: &buf)
+        FfiConverterString.write(value.json, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeLiveSummaryFields_lift(_ buf: RustBuffer) throws -> LiveSummaryFields {
+    return try FfiConverterTypeLiveSummaryFields.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeLiveSummaryFields_lower(_ value: LiveSummaryFields) -> RustBuffer {
+    return FfiConverterTypeLiveSummaryFields.lower(value)
+}
+
+
+/**
+ * An exchange of a live session that is over and stored.
+ */
+public struct LiveTurnFields {
+    /**
+     * The turn.
+     */
+    public var turnId: String
+    /**
+     * Why the agent spoke.
+     */
+    public var kind: String
+    /**
+     * What the user said or typed.
+     */
+    public var transcript: String
+    /**
+     * The language of the user, when it is known.
+     */
+    public var language: String?
+    /**
+     * What the agent said and the user heard.
+     */
+    public var text: String
+    /**
+     * Whether it was interrupted.
+     */
+    public var interrupted: Bool
+    /**
+     * Why (part of) the sound is missing, if it is.
+     */
+    public var audioError: ErrorDetails?
+    /**
+     * The user's stored message.
+     */
+    public var userMessageId: String?
+    /**
+     * The agent's stored message.
+     */
+    public var assistantMessageId: String?
+    /**
+     * From the end of the user's voice to the end of the user's turn, in milliseconds.
+     */
+    public var endOfUtteranceDelayMs: Double?
+    /**
+     * From the end of the user's voice to the first sound of the answer, in milliseconds.
+     */
+    public var responseDelayMs: Double?
+    /**
+     * Everything as JSON, with times and usage.
+     */
+    public var json: String
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The turn.
+         */turnId: String, 
+        /**
+         * Why the agent spoke.
+         */kind: String, 
+        /**
+         * What the user said or typed.
+         */transcript: String, 
+        /**
+         * The language of the user, when it is known.
+         */language: String?, 
+        /**
+         * What the agent said and the user heard.
+         */text: String, 
+        /**
+         * Whether it was interrupted.
+         */interrupted: Bool, 
+        /**
+         * Why (part of) the sound is missing, if it is.
+         */audioError: ErrorDetails?, 
+        /**
+         * The user's stored message.
+         */userMessageId: String?, 
+        /**
+         * The agent's stored message.
+         */assistantMessageId: String?, 
+        /**
+         * From the end of the user's voice to the end of the user's turn, in milliseconds.
+         */endOfUtteranceDelayMs: Double?, 
+        /**
+         * From the end of the user's voice to the first sound of the answer, in milliseconds.
+         */responseDelayMs: Double?, 
+        /**
+         * Everything as JSON, with times and usage.
+         */json: String) {
+        self.turnId = turnId
+        self.kind = kind
+        self.transcript = transcript
+        self.language = language
+        self.text = text
+        self.interrupted = interrupted
+        self.audioError = audioError
+        self.userMessageId = userMessageId
+        self.assistantMessageId = assistantMessageId
+        self.endOfUtteranceDelayMs = endOfUtteranceDelayMs
+        self.responseDelayMs = responseDelayMs
+        self.json = json
+    }
+
+    
+
+    
+}
+
+#if compiler(>=6)
+extension LiveTurnFields: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeLiveTurnFields: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> LiveTurnFields {
+        return
+            try LiveTurnFields(
+                turnId: FfiConverterString.read(from: &buf), 
+                kind: FfiConverterString.read(from: &buf), 
+                transcript: FfiConverterString.read(from: &buf), 
+                language: FfiConverterOptionString.read(from: &buf), 
+                text: FfiConverterString.read(from: &buf), 
+                interrupted: FfiConverterBool.read(from: &buf), 
+                audioError: FfiConverterOptionTypeErrorDetails.read(from: &buf), 
+                userMessageId: FfiConverterOptionString.read(from: &buf), 
+                assistantMessageId: FfiConverterOptionString.read(from: &buf), 
+                endOfUtteranceDelayMs: FfiConverterOptionDouble.read(from: &buf), 
+                responseDelayMs: FfiConverterOptionDouble.read(from: &buf), 
+                json: FfiConverterString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: LiveTurnFields, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.turnId, into: &buf)
+        FfiConverterString.write(value.kind, into: &buf)
+        FfiConverterString.write(value.transcript, into: &buf)
+        FfiConverterOptionString.write(value.language, into: &buf)
+        FfiConverterString.write(value.text, into: &buf)
+        FfiConverterBool.write(value.interrupted, into: &buf)
+        FfiConverterOptionTypeErrorDetails.write(value.audioError, into: &buf)
+        FfiConverterOptionString.write(value.userMessageId, into: &buf)
+        FfiConverterOptionString.write(value.assistantMessageId, into: &buf)
+        FfiConverterOptionDouble.write(value.endOfUtteranceDelayMs, into: &buf)
+        FfiConverterOptionDouble.write(value.responseDelayMs, into: &buf)
+        FfiConverterString.write(value.json, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeLiveTurnFields_lift(_ buf: RustBuffer) throws -> LiveTurnFields {
+    return try FfiConverterTypeLiveTurnFields.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeLiveTurnFields_lower(_ value: LiveTurnFields) -> RustBuffer {
+    return FfiConverterTypeLiveTurnFields.lower(value)
+}
+
+
+/**
  * A language model of the host and its name.
  */
 public struct LlmHost {
@@ -4185,7 +4864,7 @@ public func FfiConverterTypeAudioInput_lower(_ value: AudioInput) -> RustBuffer 
 
 
 /**
- * What happens in a turn.
+ * What happens in a turn or in a live session.
  */
 
 public enum Event {
@@ -4271,6 +4950,111 @@ public enum Event {
          */reply: Reply
     )
     /**
+     * Live: the session is ready for sound.
+     */
+    case liveStarted(
+        /**
+         * The session, new or continued.
+         */sessionId: String, 
+        /**
+         * The rate of the sound that is given out.
+         */sampleRate: UInt32
+    )
+    /**
+     * Live: what the user is doing changed.
+     */
+    case userState(
+        /**
+         * `listening`, `speaking`, `away`.
+         */state: String
+    )
+    /**
+     * Live: what the agent is doing changed.
+     */
+    case agentState(
+        /**
+         * `listening`, `thinking`, `speaking`.
+         */state: String
+    )
+    /**
+     * Live: a turn of the agent's begins.
+     */
+    case turnStarted(
+        /**
+         * The turn.
+         */turnId: String, 
+        /**
+         * Why the agent speaks.
+         */kind: String
+    )
+    /**
+     * Live: what the sound that follows says.
+     */
+    case speaking(
+        /**
+         * The words.
+         */text: String
+    )
+    /**
+     * Live: sound that is not played yet is to be thrown away.
+     */
+    case clear
+    /**
+     * Live: the user interrupted the agent.
+     */
+    case interrupted(
+        /**
+         * The turn.
+         */turnId: String, 
+        /**
+         * The words that were heard.
+         */heard: String
+    )
+    /**
+     * Live: the agent goes on after what seemed an interruption.
+     */
+    case falseInterruption
+    /**
+     * Live: the user said something that did not ask for an answer.
+     */
+    case backchannel(
+        /**
+         * What it was.
+         */text: String
+    )
+    /**
+     * Live: keys of the telephone.
+     */
+    case dtmf(
+        /**
+         * The keys.
+         */keys: String
+    )
+    /**
+     * Live: an exchange is over and stored.
+     */
+    case turnDone(
+        /**
+         * The exchange.
+         */turn: LiveTurnFields
+    )
+    /**
+     * Live: something failed; the session goes on.
+     */
+    case failed(
+        /**
+         * What.
+         */error: ErrorDetails
+    )
+    /**
+     * Live: the session is over.
+     */
+    case ended(
+        /**
+         * What it came to.
+         */summary: LiveSummaryFields
+    )
+    /**
      * A kind that this layer does not know.
      */
     case other(
@@ -4320,7 +5104,44 @@ public struct FfiConverterTypeEvent: FfiConverterRustBuffer {
         case 7: return .done(reply: try FfiConverterTypeReply.read(from: &buf)
         )
         
-        case 8: return .other(json: try FfiConverterString.read(from: &buf)
+        case 8: return .liveStarted(sessionId: try FfiConverterString.read(from: &buf), sampleRate: try FfiConverterUInt32.read(from: &buf)
+        )
+        
+        case 9: return .userState(state: try FfiConverterString.read(from: &buf)
+        )
+        
+        case 10: return .agentState(state: try FfiConverterString.read(from: &buf)
+        )
+        
+        case 11: return .turnStarted(turnId: try FfiConverterString.read(from: &buf), kind: try FfiConverterString.read(from: &buf)
+        )
+        
+        case 12: return .speaking(text: try FfiConverterString.read(from: &buf)
+        )
+        
+        case 13: return .clear
+        
+        case 14: return .interrupted(turnId: try FfiConverterString.read(from: &buf), heard: try FfiConverterString.read(from: &buf)
+        )
+        
+        case 15: return .falseInterruption
+        
+        case 16: return .backchannel(text: try FfiConverterString.read(from: &buf)
+        )
+        
+        case 17: return .dtmf(keys: try FfiConverterString.read(from: &buf)
+        )
+        
+        case 18: return .turnDone(turn: try FfiConverterTypeLiveTurnFields.read(from: &buf)
+        )
+        
+        case 19: return .failed(error: try FfiConverterTypeErrorDetails.read(from: &buf)
+        )
+        
+        case 20: return .ended(summary: try FfiConverterTypeLiveSummaryFields.read(from: &buf)
+        )
+        
+        case 21: return .other(json: try FfiConverterString.read(from: &buf)
         )
         
         default: throw UniffiInternalError.unexpectedEnumCase
@@ -4374,8 +5195,74 @@ public struct FfiConverterTypeEvent: FfiConverterRustBuffer {
             FfiConverterTypeReply.write(reply, into: &buf)
             
         
-        case let .other(json):
+        case let .liveStarted(sessionId,sampleRate):
             writeInt(&buf, Int32(8))
+            FfiConverterString.write(sessionId, into: &buf)
+            FfiConverterUInt32.write(sampleRate, into: &buf)
+            
+        
+        case let .userState(state):
+            writeInt(&buf, Int32(9))
+            FfiConverterString.write(state, into: &buf)
+            
+        
+        case let .agentState(state):
+            writeInt(&buf, Int32(10))
+            FfiConverterString.write(state, into: &buf)
+            
+        
+        case let .turnStarted(turnId,kind):
+            writeInt(&buf, Int32(11))
+            FfiConverterString.write(turnId, into: &buf)
+            FfiConverterString.write(kind, into: &buf)
+            
+        
+        case let .speaking(text):
+            writeInt(&buf, Int32(12))
+            FfiConverterString.write(text, into: &buf)
+            
+        
+        case .clear:
+            writeInt(&buf, Int32(13))
+        
+        
+        case let .interrupted(turnId,heard):
+            writeInt(&buf, Int32(14))
+            FfiConverterString.write(turnId, into: &buf)
+            FfiConverterString.write(heard, into: &buf)
+            
+        
+        case .falseInterruption:
+            writeInt(&buf, Int32(15))
+        
+        
+        case let .backchannel(text):
+            writeInt(&buf, Int32(16))
+            FfiConverterString.write(text, into: &buf)
+            
+        
+        case let .dtmf(keys):
+            writeInt(&buf, Int32(17))
+            FfiConverterString.write(keys, into: &buf)
+            
+        
+        case let .turnDone(turn):
+            writeInt(&buf, Int32(18))
+            FfiConverterTypeLiveTurnFields.write(turn, into: &buf)
+            
+        
+        case let .failed(error):
+            writeInt(&buf, Int32(19))
+            FfiConverterTypeErrorDetails.write(error, into: &buf)
+            
+        
+        case let .ended(summary):
+            writeInt(&buf, Int32(20))
+            FfiConverterTypeLiveSummaryFields.write(summary, into: &buf)
+            
+        
+        case let .other(json):
+            writeInt(&buf, Int32(21))
             FfiConverterString.write(json, into: &buf)
             
         }
@@ -5196,6 +6083,9 @@ private let initializationResult: InitializationResult = {
     if (uniffi_voice_core_uniffi_checksum_func_verify_models() != 16347) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_voice_core_uniffi_checksum_method_agent_live() != 41749) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_voice_core_uniffi_checksum_method_agent_sessions() != 2615) {
         return InitializationResult.apiChecksumMismatch
     }
@@ -5257,6 +6147,51 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_voice_core_uniffi_checksum_method_transcriptanswer_send() != 35608) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_voice_core_uniffi_checksum_method_livesession_commit() != 47766) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_voice_core_uniffi_checksum_method_livesession_end() != 5395) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_voice_core_uniffi_checksum_method_livesession_interrupt() != 30365) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_voice_core_uniffi_checksum_method_livesession_let_go() != 1039) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_voice_core_uniffi_checksum_method_livesession_next_batch() != 62408) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_voice_core_uniffi_checksum_method_livesession_pause() != 61043) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_voice_core_uniffi_checksum_method_livesession_push_dtmf() != 33596) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_voice_core_uniffi_checksum_method_livesession_push_pcm() != 44398) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_voice_core_uniffi_checksum_method_livesession_push_pcm_f32() != 55023) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_voice_core_uniffi_checksum_method_livesession_push_text() != 25861) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_voice_core_uniffi_checksum_method_livesession_resume() != 4308) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_voice_core_uniffi_checksum_method_livesession_say() != 24958) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_voice_core_uniffi_checksum_method_livesession_session_id() != 51022) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_voice_core_uniffi_checksum_method_livesession_set_language() != 61231) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_voice_core_uniffi_checksum_method_livesession_set_playback_position() != 37637) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_voice_core_uniffi_checksum_method_logsink_log() != 25537) {

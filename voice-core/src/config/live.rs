@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{parse, range};
+use super::{Config, parse, range};
 use crate::error::Result;
 
 /// How a live session takes turns and behaves.
@@ -193,9 +193,9 @@ impl LiveConfig {
     /// # Errors
     /// `INVALID_REQUEST` (kind `InvalidConfig`), naming the path of what is wrong.
     pub fn from_value(document: serde_json::Value) -> Result<Self> {
-        let config = parse::config(serde_json::json!({ "live": document }))?.live;
-        config.validate()?;
-        Ok(config)
+        let config: Config = parse::document(serde_json::json!({ "live": document }))?;
+        config.live.validate()?;
+        Ok(config.live)
     }
 
     /// Checks what types cannot: ranges.

@@ -52,6 +52,12 @@ public data class AssistantConfig(
     public val maxTokens: Long? = null,
     /** How many messages of history the language model is shown (0–100). Default 10. */
     public val contextMessages: Long? = null,
+    /** How often in one turn the language model may call tools before it has to answer (1–100). Default 5. */
+    public val maxToolRounds: Long? = null,
+    /** What is said, once in a turn, while a tool takes its time; empty: nothing. Default "One moment." */
+    public val filler: String? = null,
+    /** After how long of a tool's work that is said, in milliseconds. Default 2,000. */
+    public val fillerAfterMs: Long? = null,
 ) {
     internal fun json(): JsonObject {
         val keys = mutableMapOf<String, JsonElement>()
@@ -61,6 +67,231 @@ public data class AssistantConfig(
         temperature?.let { keys["temperature"] = JsonPrimitive(it) }
         maxTokens?.let { keys["max_tokens"] = JsonPrimitive(it) }
         contextMessages?.let { keys["context_messages"] = JsonPrimitive(it) }
+        maxToolRounds?.let { keys["max_tool_rounds"] = JsonPrimitive(it) }
+        filler?.let { keys["filler"] = JsonPrimitive(it) }
+        fillerAfterMs?.let { keys["filler_after_ms"] = JsonPrimitive(it) }
+        return JsonObject(keys)
+    }
+}
+
+/** Organizations, users and their keys. */
+public data class AccountsConfig(
+    /** How often an API key may be used that has no limit of its own. Default: as often as it likes. */
+    public val rateLimit: RateLimitOptions? = null,
+    /**
+     * The key under which the credentials of providers are encrypted: 32 bytes as 64 hexadecimal digits or in
+     * base64. Without one, none can be kept. Default: the environment variable `VOICE_CORE_CREDENTIALS_KEY`.
+     */
+    public val credentialsKey: String? = null,
+) {
+    internal fun json(): JsonObject {
+        val keys = mutableMapOf<String, JsonElement>()
+        rateLimit?.let { keys["rate_limit"] = it.json() }
+        credentialsKey?.let { keys["credentials_key"] = JsonPrimitive(it) }
+        return JsonObject(keys)
+    }
+}
+
+/** How many calls a provider is sent at most. Calls above it wait their turn, or fail when their deadline is nearer. */
+public data class RateLimitOptions(
+    /** Calls a minute, on average. */
+    public val perMinute: Long,
+    /** How many may go at once after a quiet time. Default 1. */
+    public val burst: Long? = null,
+) {
+    internal fun json(): JsonObject {
+        val keys = mutableMapOf<String, JsonElement>()
+        keys["per_minute"] = JsonPrimitive(perMinute)
+        burst?.let { keys["burst"] = JsonPrimitive(it) }
+        return JsonObject(keys)
+    }
+}
+
+/** How long things are kept. What is left out is kept until somebody deletes it. */
+public data class RetentionConfig(
+    /**
+     * How often idle sessions are ended and old things deleted in the background, in minutes. Default: never; the
+     * host does it by calls.
+     */
+    public val everyMinutes: Double? = null,
+    /** After how many days a session that is over is deleted, with everything said in it. */
+    public val sessionsDays: Double? = null,
+    /** After how many days a message is deleted, whatever becomes of its session. */
+    public val messagesDays: Double? = null,
+    /** After how many days an entry of the audit log is deleted. */
+    public val auditDays: Double? = null,
+) {
+    internal fun json(): JsonObject {
+        val keys = mutableMapOf<String, JsonElement>()
+        everyMinutes?.let { keys["every_minutes"] = JsonPrimitive(it) }
+        sessionsDays?.let { keys["sessions_days"] = JsonPrimitive(it) }
+        messagesDays?.let { keys["messages_days"] = JsonPrimitive(it) }
+        auditDays?.let { keys["audit_days"] = JsonPrimitive(it) }
+        return JsonObject(keys)
+    }
+}
+
+/** How a live session takes turns and behaves. */
+public data class LiveConfig(
+    /** Who says that the user's turn is over. One of `automatic`, `manual`. */
+    public val turnDetection: String? = null,
+    /** When the user's turn is over. */
+    public val endpointing: EndpointingOptions? = null,
+    /** When the user may stop the agent. */
+    public val interruption: InterruptionOptions? = null,
+    /** When sound counts as speech. */
+    public val vad: VadOptions? = null,
+    /** How sound is given out. */
+    public val output: OutputOptions? = null,
+    /** How the conversation is kept going and ended. */
+    public val conversation: ConversationOptions? = null,
+) {
+    internal fun json(): JsonObject {
+        val keys = mutableMapOf<String, JsonElement>()
+        turnDetection?.let { keys["turn_detection"] = JsonPrimitive(it) }
+        endpointing?.let { keys["endpointing"] = it.json() }
+        interruption?.let { keys["interruption"] = it.json() }
+        vad?.let { keys["vad"] = it.json() }
+        output?.let { keys["output"] = it.json() }
+        conversation?.let { keys["conversation"] = it.json() }
+        return JsonObject(keys)
+    }
+}
+
+/**
+ * When the user's turn is over: at least `min_delay_ms` after the last voice when the words sound complete, at most
+ * `max_delay_ms` when they do not.
+ */
+public data class EndpointingOptions(
+    /** The least silence, in milliseconds. Default 500. */
+    public val minDelayMs: Long? = null,
+    /** The most silence that is waited for, in milliseconds. Default 3,000. */
+    public val maxDelayMs: Long? = null,
+    /** The answer is begun as soon as the turn is likely over, and thrown away if the user goes on. Default true. */
+    public val preemptiveGeneration: Boolean? = null,
+    /** The longest utterance, in seconds; it is answered then, even if the user still speaks. Default 60. */
+    public val maxUtteranceSeconds: Double? = null,
+) {
+    internal fun json(): JsonObject {
+        val keys = mutableMapOf<String, JsonElement>()
+        minDelayMs?.let { keys["min_delay_ms"] = JsonPrimitive(it) }
+        maxDelayMs?.let { keys["max_delay_ms"] = JsonPrimitive(it) }
+        preemptiveGeneration?.let { keys["preemptive_generation"] = JsonPrimitive(it) }
+        maxUtteranceSeconds?.let { keys["max_utterance_seconds"] = JsonPrimitive(it) }
+        return JsonObject(keys)
+    }
+}
+
+/** When the user may stop the agent. */
+public data class InterruptionOptions(
+    /**
+     * Whether the user can interrupt at all. What is said meanwhile is answered when the agent has finished. Default
+     * true.
+     */
+    public val enabled: Boolean? = null,
+    /** For how long the user must speak before the agent falls silent, in milliseconds. Default 500. */
+    public val minDurationMs: Long? = null,
+    /** How many words the user must say to interrupt. Default 0: any word that is not a backchannel. */
+    public val minWords: Long? = null,
+    /**
+     * How long after the user's voice the agent goes on speaking if there were no words, in milliseconds. Default
+     * 2,000.
+     */
+    public val falseInterruptionTimeoutMs: Long? = null,
+    /** Whether the agent goes on speaking where it stopped if the interruption was none. Default true. */
+    public val resumeFalseInterruption: Boolean? = null,
+    /** What listeners say without wanting the turn, in lower case; more than the built-in ones. */
+    public val backchannels: List<String>? = null,
+) {
+    internal fun json(): JsonObject {
+        val keys = mutableMapOf<String, JsonElement>()
+        enabled?.let { keys["enabled"] = JsonPrimitive(it) }
+        minDurationMs?.let { keys["min_duration_ms"] = JsonPrimitive(it) }
+        minWords?.let { keys["min_words"] = JsonPrimitive(it) }
+        falseInterruptionTimeoutMs?.let { keys["false_interruption_timeout_ms"] = JsonPrimitive(it) }
+        resumeFalseInterruption?.let { keys["resume_false_interruption"] = JsonPrimitive(it) }
+        backchannels?.let { keys["backchannels"] = JsonArray(it.map { one -> JsonPrimitive(one) }) }
+        return JsonObject(keys)
+    }
+}
+
+/** When sound counts as speech. */
+public data class VadOptions(
+    /** How sure the detector must be, 0–1. Default 0.5. */
+    public val threshold: Double? = null,
+    /** For how long there must be voice, in milliseconds. Default 48. */
+    public val minSpeechMs: Long? = null,
+    /** For how long there must be none before an utterance is recognised, in milliseconds. Default 200. */
+    public val minSilenceMs: Long? = null,
+    /** How much of the sound before the voice belongs to it, in milliseconds. Default 300. */
+    public val prefixPaddingMs: Long? = null,
+) {
+    internal fun json(): JsonObject {
+        val keys = mutableMapOf<String, JsonElement>()
+        threshold?.let { keys["threshold"] = JsonPrimitive(it) }
+        minSpeechMs?.let { keys["min_speech_ms"] = JsonPrimitive(it) }
+        minSilenceMs?.let { keys["min_silence_ms"] = JsonPrimitive(it) }
+        prefixPaddingMs?.let { keys["prefix_padding_ms"] = JsonPrimitive(it) }
+        return JsonObject(keys)
+    }
+}
+
+/** How sound is given out. */
+public data class OutputOptions(
+    /** At which pace. One of `real_time`, `immediate`. */
+    public val pacing: String? = null,
+    /** With real-time pacing, how much sound is given out ahead of its time, in milliseconds. Default 200. */
+    public val leadMs: Long? = null,
+    /** How long each piece of sound is, in milliseconds; 0: as the provider gives it. Default 20. */
+    public val frameMs: Long? = null,
+) {
+    internal fun json(): JsonObject {
+        val keys = mutableMapOf<String, JsonElement>()
+        pacing?.let { keys["pacing"] = JsonPrimitive(it) }
+        leadMs?.let { keys["lead_ms"] = JsonPrimitive(it) }
+        frameMs?.let { keys["frame_ms"] = JsonPrimitive(it) }
+        return JsonObject(keys)
+    }
+}
+
+/** How the conversation is kept going and ended. */
+public data class ConversationOptions(
+    /** Whether the greeting can be interrupted. Default false. */
+    public val greetingInterruptible: Boolean? = null,
+    /** After how many seconds of silence the user is reminded. Default: never. */
+    public val reminderSeconds: Double? = null,
+    /** How often at most, until the user speaks again. Default 2. */
+    public val reminderMaxCount: Long? = null,
+    /** What is said then. */
+    public val reminderMessage: String? = null,
+    /** After how many seconds of silence from both sides the session ends. Default: never. */
+    public val silenceTimeoutSeconds: Double? = null,
+    /** After how many seconds the session ends, whatever happens. Default: never. */
+    public val maxDurationSeconds: Double? = null,
+    /** When the agent's answer has one of these phrases, the session ends once it is spoken. */
+    public val endCallPhrases: List<String>? = null,
+    /** When the user says no more than one of these, the agent answers and the session ends. */
+    public val goodbyePhrases: List<String>? = null,
+    /** What is said before the session ends of itself. */
+    public val endCallMessage: String? = null,
+    /**
+     * How long digits are collected before they count as typed, in milliseconds; `#` ends them at once. Default
+     * 2,000.
+     */
+    public val dtmfTimeoutMs: Long? = null,
+) {
+    internal fun json(): JsonObject {
+        val keys = mutableMapOf<String, JsonElement>()
+        greetingInterruptible?.let { keys["greeting_interruptible"] = JsonPrimitive(it) }
+        reminderSeconds?.let { keys["reminder_seconds"] = JsonPrimitive(it) }
+        reminderMaxCount?.let { keys["reminder_max_count"] = JsonPrimitive(it) }
+        reminderMessage?.let { keys["reminder_message"] = JsonPrimitive(it) }
+        silenceTimeoutSeconds?.let { keys["silence_timeout_seconds"] = JsonPrimitive(it) }
+        maxDurationSeconds?.let { keys["max_duration_seconds"] = JsonPrimitive(it) }
+        endCallPhrases?.let { keys["end_call_phrases"] = JsonArray(it.map { one -> JsonPrimitive(one) }) }
+        goodbyePhrases?.let { keys["goodbye_phrases"] = JsonArray(it.map { one -> JsonPrimitive(one) }) }
+        endCallMessage?.let { keys["end_call_message"] = JsonPrimitive(it) }
+        dtmfTimeoutMs?.let { keys["dtmf_timeout_ms"] = JsonPrimitive(it) }
         return JsonObject(keys)
     }
 }
@@ -152,21 +383,6 @@ public data class CircuitBreakerOptions(
     }
 }
 
-/** How many calls a provider is sent at most. Calls above it wait their turn, or fail when their deadline is nearer. */
-public data class RateLimitOptions(
-    /** Calls a minute, on average. */
-    public val perMinute: Long,
-    /** How many may go at once after a quiet time. Default 1. */
-    public val burst: Long? = null,
-) {
-    internal fun json(): JsonObject {
-        val keys = mutableMapOf<String, JsonElement>()
-        keys["per_minute"] = JsonPrimitive(perMinute)
-        burst?.let { keys["burst"] = JsonPrimitive(it) }
-        return JsonObject(keys)
-    }
-}
-
 /** Local models. */
 public data class LocalConfig(
     /**
@@ -200,6 +416,12 @@ public data class AgentConfig(
     public val storage: String? = null,
     /** Who the agent is. */
     public val assistant: AssistantConfig? = null,
+    /** Organizations, users and their keys. */
+    public val accounts: AccountsConfig? = null,
+    /** How long things are kept. */
+    public val retention: RetentionConfig? = null,
+    /** How live sessions take turns and behave. */
+    public val live: LiveConfig? = null,
     /** What is accepted, and for how long. */
     public val limits: LimitsConfig? = null,
     /** When a failed attempt at a provider is made again. */
@@ -227,6 +449,9 @@ public data class AgentConfig(
         tts?.let { keys["tts"] = JsonArray(it.map { one -> one.json() }) }
         storage?.let { keys["storage"] = JsonPrimitive(it) }
         assistant?.let { keys["assistant"] = it.json() }
+        accounts?.let { keys["accounts"] = it.json() }
+        retention?.let { keys["retention"] = it.json() }
+        live?.let { keys["live"] = it.json() }
         limits?.let { keys["limits"] = it.json() }
         retry?.let { keys["retry"] = it.json() }
         timeouts?.let { keys["timeouts"] = it.json() }

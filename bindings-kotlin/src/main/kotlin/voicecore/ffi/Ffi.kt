@@ -826,6 +826,8 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_voice_core_uniffi_checksum_func_verify_models(
     ): Int
+    external fun uniffi_voice_core_uniffi_checksum_method_agent_live(
+    ): Int
     external fun uniffi_voice_core_uniffi_checksum_method_agent_sessions(
     ): Int
     external fun uniffi_voice_core_uniffi_checksum_method_agent_shut_down(
@@ -868,6 +870,36 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_voice_core_uniffi_checksum_method_transcriptanswer_send(
     ): Int
+    external fun uniffi_voice_core_uniffi_checksum_method_livesession_commit(
+    ): Int
+    external fun uniffi_voice_core_uniffi_checksum_method_livesession_end(
+    ): Int
+    external fun uniffi_voice_core_uniffi_checksum_method_livesession_interrupt(
+    ): Int
+    external fun uniffi_voice_core_uniffi_checksum_method_livesession_let_go(
+    ): Int
+    external fun uniffi_voice_core_uniffi_checksum_method_livesession_next_batch(
+    ): Int
+    external fun uniffi_voice_core_uniffi_checksum_method_livesession_pause(
+    ): Int
+    external fun uniffi_voice_core_uniffi_checksum_method_livesession_push_dtmf(
+    ): Int
+    external fun uniffi_voice_core_uniffi_checksum_method_livesession_push_pcm(
+    ): Int
+    external fun uniffi_voice_core_uniffi_checksum_method_livesession_push_pcm_f32(
+    ): Int
+    external fun uniffi_voice_core_uniffi_checksum_method_livesession_push_text(
+    ): Int
+    external fun uniffi_voice_core_uniffi_checksum_method_livesession_resume(
+    ): Int
+    external fun uniffi_voice_core_uniffi_checksum_method_livesession_say(
+    ): Int
+    external fun uniffi_voice_core_uniffi_checksum_method_livesession_session_id(
+    ): Int
+    external fun uniffi_voice_core_uniffi_checksum_method_livesession_set_language(
+    ): Int
+    external fun uniffi_voice_core_uniffi_checksum_method_livesession_set_playback_position(
+    ): Int
     external fun uniffi_voice_core_uniffi_checksum_method_logsink_log(
     ): Int
     external fun uniffi_voice_core_uniffi_checksum_method_fetchsink_step(
@@ -909,6 +941,8 @@ internal object UniffiLib {
     external fun uniffi_voice_core_uniffi_fn_free_agent(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
     ): Unit
     external fun uniffi_voice_core_uniffi_fn_constructor_agent_build(`configJson`: RustBuffer.ByValue,`hosts`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_voice_core_uniffi_fn_method_agent_live(`ptr`: Long,`optionsJson`: RustBuffer.ByValue,
     ): Long
     external fun uniffi_voice_core_uniffi_fn_method_agent_sessions(`ptr`: Long,`method`: RustBuffer.ByValue,`argumentsJson`: RustBuffer.ByValue,
     ): Long
@@ -1000,6 +1034,40 @@ internal object UniffiLib {
     ): Unit
     external fun uniffi_voice_core_uniffi_fn_method_transcriptanswer_send(`ptr`: Long,`text`: RustBuffer.ByValue,`isFinal`: Byte,`language`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
     ): Byte
+    external fun uniffi_voice_core_uniffi_fn_clone_livesession(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    ): Long
+    external fun uniffi_voice_core_uniffi_fn_free_livesession(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    ): Unit
+    external fun uniffi_voice_core_uniffi_fn_method_livesession_commit(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    ): Unit
+    external fun uniffi_voice_core_uniffi_fn_method_livesession_end(`ptr`: Long,
+    ): Long
+    external fun uniffi_voice_core_uniffi_fn_method_livesession_interrupt(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    ): Unit
+    external fun uniffi_voice_core_uniffi_fn_method_livesession_let_go(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    ): Unit
+    external fun uniffi_voice_core_uniffi_fn_method_livesession_next_batch(`ptr`: Long,`max`: Int,
+    ): Long
+    external fun uniffi_voice_core_uniffi_fn_method_livesession_pause(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    ): Unit
+    external fun uniffi_voice_core_uniffi_fn_method_livesession_push_dtmf(`ptr`: Long,`keys`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
+    ): Unit
+    external fun uniffi_voice_core_uniffi_fn_method_livesession_push_pcm(`ptr`: Long,`data`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
+    ): Unit
+    external fun uniffi_voice_core_uniffi_fn_method_livesession_push_pcm_f32(`ptr`: Long,`data`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
+    ): Unit
+    external fun uniffi_voice_core_uniffi_fn_method_livesession_push_text(`ptr`: Long,`text`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
+    ): Unit
+    external fun uniffi_voice_core_uniffi_fn_method_livesession_resume(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    ): Unit
+    external fun uniffi_voice_core_uniffi_fn_method_livesession_say(`ptr`: Long,`text`: RustBuffer.ByValue,`interruptible`: Byte,uniffi_out_err: UniffiRustCallStatus, 
+    ): Unit
+    external fun uniffi_voice_core_uniffi_fn_method_livesession_session_id(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    ): RustBuffer.ByValue
+    external fun uniffi_voice_core_uniffi_fn_method_livesession_set_language(`ptr`: Long,`language`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
+    ): Unit
+    external fun uniffi_voice_core_uniffi_fn_method_livesession_set_playback_position(`ptr`: Long,`seconds`: Double,uniffi_out_err: UniffiRustCallStatus, 
+    ): Unit
     external fun uniffi_voice_core_uniffi_fn_clone_logsink(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
     ): Long
     external fun uniffi_voice_core_uniffi_fn_free_logsink(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
@@ -1173,6 +1241,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_voice_core_uniffi_checksum_func_verify_models() and 0xFFFF) != 16347) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_agent_live() and 0xFFFF) != 41749) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_voice_core_uniffi_checksum_method_agent_sessions() and 0xFFFF) != 2615) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
@@ -1234,6 +1305,51 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_voice_core_uniffi_checksum_method_transcriptanswer_send() and 0xFFFF) != 35608) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_livesession_commit() and 0xFFFF) != 47766) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_livesession_end() and 0xFFFF) != 5395) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_livesession_interrupt() and 0xFFFF) != 30365) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_livesession_let_go() and 0xFFFF) != 1039) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_livesession_next_batch() and 0xFFFF) != 62408) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_livesession_pause() and 0xFFFF) != 61043) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_livesession_push_dtmf() and 0xFFFF) != 33596) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_livesession_push_pcm() and 0xFFFF) != 44398) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_livesession_push_pcm_f32() and 0xFFFF) != 55023) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_livesession_push_text() and 0xFFFF) != 25861) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_livesession_resume() and 0xFFFF) != 4308) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_livesession_say() and 0xFFFF) != 24958) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_livesession_session_id() and 0xFFFF) != 51022) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_livesession_set_language() and 0xFFFF) != 61231) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_livesession_set_playback_position() and 0xFFFF) != 37637) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_voice_core_uniffi_checksum_method_logsink_log() and 0xFFFF) != 25537) {
@@ -1865,6 +1981,11 @@ public object FfiConverterByteArray: FfiConverterRustBuffer<ByteArray> {
 public interface AgentInterface {
     
     /**
+     * Starts a live session from options as JSON: see `voice-bridge`.
+     */
+    suspend fun `live`(`optionsJson`: kotlin.String): LiveSession
+    
+    /**
      * Runs a method of the session store, JSON in and out: see `voice-bridge`.
      */
     suspend fun `sessions`(`method`: kotlin.String, `argumentsJson`: kotlin.String): kotlin.String
@@ -1999,6 +2120,31 @@ open class Agent: Disposable, AutoCloseable, AgentInterface
         return uniffiRustCall() { status ->
             UniffiLib.uniffi_voice_core_uniffi_fn_clone_agent(handle, status)
         }
+    }
+
+    
+    /**
+     * Starts a live session from options as JSON: see `voice-bridge`.
+     */
+    @Throws(Failure::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `live`(`optionsJson`: kotlin.String) : LiveSession {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_voice_core_uniffi_fn_method_agent_live(
+                uniffiHandle,
+                
+        FfiConverterString.lower(`optionsJson`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_voice_core_uniffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypeLiveSession.lift(it) },
+        // Error FFI converter
+        Failure.ErrorHandler,
+    )
     }
 
     
@@ -4597,6 +4743,591 @@ public object FfiConverterTypeHostTts: FfiConverter<HostTts, Long> {
 
 
 /**
+ * A live conversation. Dropping it ends it.
+ */
+public interface LiveSessionInterface {
+    
+    /**
+     * Ends the user's turn: push to talk.
+     */
+    fun `commit`()
+    
+    /**
+     * Ends the session. A session that is over gives the same.
+     */
+    suspend fun `end`(): LiveSummaryFields
+    
+    /**
+     * Stops what the agent says.
+     */
+    fun `interrupt`()
+    
+    /**
+     * Has the session end without waiting for it.
+     */
+    fun `letGo`()
+    
+    /**
+     * Waits for the next events, at least one and at most `max`. Empty: the session is over. Giving up loses none.
+     */
+    suspend fun `nextBatch`(`max`: kotlin.UInt): List<Event>
+    
+    /**
+     * Holds the sound back.
+     */
+    fun `pause`()
+    
+    /**
+     * Takes keys of the telephone.
+     */
+    fun `pushDtmf`(`keys`: kotlin.String)
+    
+    /**
+     * Takes interleaved 16-bit samples, little-endian.
+     */
+    fun `pushPcm`(`data`: kotlin.ByteArray)
+    
+    /**
+     * Takes interleaved 32-bit float samples, little-endian, full scale ±1.
+     */
+    fun `pushPcmF32`(`data`: kotlin.ByteArray)
+    
+    /**
+     * Takes something typed.
+     */
+    fun `pushText`(`text`: kotlin.String)
+    
+    /**
+     * Goes on.
+     */
+    fun `resume`()
+    
+    /**
+     * Has the agent say something.
+     */
+    fun `say`(`text`: kotlin.String, `interruptible`: kotlin.Boolean)
+    
+    /**
+     * The stored session.
+     */
+    fun `sessionId`(): kotlin.String
+    
+    /**
+     * Changes the language; none: it is detected.
+     */
+    fun `setLanguage`(`language`: kotlin.String?)
+    
+    /**
+     * Says how many seconds were played.
+     */
+    fun `setPlaybackPosition`(`seconds`: kotlin.Double)
+    
+    companion object
+}
+
+/**
+ * A live conversation. Dropping it ends it.
+ */
+open class LiveSession: Disposable, AutoCloseable, LiveSessionInterface
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        try {
+            return block(this.uniffiCloneHandle())
+        } finally {
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    private class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_voice_core_uniffi_fn_free_livesession(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_voice_core_uniffi_fn_clone_livesession(handle, status)
+        }
+    }
+
+    
+    /**
+     * Ends the user's turn: push to talk.
+     */
+    @Throws(Failure::class)override fun `commit`()
+        = 
+    callWithHandle {
+    uniffiRustCallWithError(Failure) { _status ->
+    UniffiLib.uniffi_voice_core_uniffi_fn_method_livesession_commit(
+        it,
+        _status)
+}
+    }
+    
+    
+
+    
+    /**
+     * Ends the session. A session that is over gives the same.
+     */
+    @Throws(Failure::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `end`() : LiveSummaryFields {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_voice_core_uniffi_fn_method_livesession_end(
+                uniffiHandle,
+                
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_voice_core_uniffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypeLiveSummaryFields.lift(it) },
+        // Error FFI converter
+        Failure.ErrorHandler,
+    )
+    }
+
+    
+    /**
+     * Stops what the agent says.
+     */
+    @Throws(Failure::class)override fun `interrupt`()
+        = 
+    callWithHandle {
+    uniffiRustCallWithError(Failure) { _status ->
+    UniffiLib.uniffi_voice_core_uniffi_fn_method_livesession_interrupt(
+        it,
+        _status)
+}
+    }
+    
+    
+
+    
+    /**
+     * Has the session end without waiting for it.
+     */override fun `letGo`()
+        = 
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_voice_core_uniffi_fn_method_livesession_let_go(
+        it,
+        _status)
+}
+    }
+    
+    
+
+    
+    /**
+     * Waits for the next events, at least one and at most `max`. Empty: the session is over. Giving up loses none.
+     */
+    @Throws(Failure::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `nextBatch`(`max`: kotlin.UInt) : List<Event> {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_voice_core_uniffi_fn_method_livesession_next_batch(
+                uniffiHandle,
+                
+        FfiConverterUInt.lower(`max`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_voice_core_uniffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterSequenceTypeEvent.lift(it) },
+        // Error FFI converter
+        Failure.ErrorHandler,
+    )
+    }
+
+    
+    /**
+     * Holds the sound back.
+     */
+    @Throws(Failure::class)override fun `pause`()
+        = 
+    callWithHandle {
+    uniffiRustCallWithError(Failure) { _status ->
+    UniffiLib.uniffi_voice_core_uniffi_fn_method_livesession_pause(
+        it,
+        _status)
+}
+    }
+    
+    
+
+    
+    /**
+     * Takes keys of the telephone.
+     */
+    @Throws(Failure::class)override fun `pushDtmf`(`keys`: kotlin.String)
+        = 
+    callWithHandle {
+    uniffiRustCallWithError(Failure) { _status ->
+    UniffiLib.uniffi_voice_core_uniffi_fn_method_livesession_push_dtmf(
+        it,
+        
+        FfiConverterString.lower(`keys`),_status)
+}
+    }
+    
+    
+
+    
+    /**
+     * Takes interleaved 16-bit samples, little-endian.
+     */
+    @Throws(Failure::class)override fun `pushPcm`(`data`: kotlin.ByteArray)
+        = 
+    callWithHandle {
+    uniffiRustCallWithError(Failure) { _status ->
+    UniffiLib.uniffi_voice_core_uniffi_fn_method_livesession_push_pcm(
+        it,
+        
+        FfiConverterByteArray.lower(`data`),_status)
+}
+    }
+    
+    
+
+    
+    /**
+     * Takes interleaved 32-bit float samples, little-endian, full scale ±1.
+     */
+    @Throws(Failure::class)override fun `pushPcmF32`(`data`: kotlin.ByteArray)
+        = 
+    callWithHandle {
+    uniffiRustCallWithError(Failure) { _status ->
+    UniffiLib.uniffi_voice_core_uniffi_fn_method_livesession_push_pcm_f32(
+        it,
+        
+        FfiConverterByteArray.lower(`data`),_status)
+}
+    }
+    
+    
+
+    
+    /**
+     * Takes something typed.
+     */
+    @Throws(Failure::class)override fun `pushText`(`text`: kotlin.String)
+        = 
+    callWithHandle {
+    uniffiRustCallWithError(Failure) { _status ->
+    UniffiLib.uniffi_voice_core_uniffi_fn_method_livesession_push_text(
+        it,
+        
+        FfiConverterString.lower(`text`),_status)
+}
+    }
+    
+    
+
+    
+    /**
+     * Goes on.
+     */
+    @Throws(Failure::class)override fun `resume`()
+        = 
+    callWithHandle {
+    uniffiRustCallWithError(Failure) { _status ->
+    UniffiLib.uniffi_voice_core_uniffi_fn_method_livesession_resume(
+        it,
+        _status)
+}
+    }
+    
+    
+
+    
+    /**
+     * Has the agent say something.
+     */
+    @Throws(Failure::class)override fun `say`(`text`: kotlin.String, `interruptible`: kotlin.Boolean)
+        = 
+    callWithHandle {
+    uniffiRustCallWithError(Failure) { _status ->
+    UniffiLib.uniffi_voice_core_uniffi_fn_method_livesession_say(
+        it,
+        
+        FfiConverterString.lower(`text`),
+        FfiConverterBoolean.lower(`interruptible`),_status)
+}
+    }
+    
+    
+
+    
+    /**
+     * The stored session.
+     */override fun `sessionId`(): kotlin.String {
+            return FfiConverterString.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_voice_core_uniffi_fn_method_livesession_session_id(
+        it,
+        _status)
+}
+    }
+    )
+    }
+    
+
+    
+    /**
+     * Changes the language; none: it is detected.
+     */
+    @Throws(Failure::class)override fun `setLanguage`(`language`: kotlin.String?)
+        = 
+    callWithHandle {
+    uniffiRustCallWithError(Failure) { _status ->
+    UniffiLib.uniffi_voice_core_uniffi_fn_method_livesession_set_language(
+        it,
+        
+        FfiConverterOptionalString.lower(`language`),_status)
+}
+    }
+    
+    
+
+    
+    /**
+     * Says how many seconds were played.
+     */
+    @Throws(Failure::class)override fun `setPlaybackPosition`(`seconds`: kotlin.Double)
+        = 
+    callWithHandle {
+    uniffiRustCallWithError(Failure) { _status ->
+    UniffiLib.uniffi_voice_core_uniffi_fn_method_livesession_set_playback_position(
+        it,
+        
+        FfiConverterDouble.lower(`seconds`),_status)
+}
+    }
+    
+    
+
+    
+
+    
+
+
+    
+    
+    /**
+     * @suppress
+     */
+    companion object
+    
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeLiveSession: FfiConverter<LiveSession, Long> {
+    override fun lower(value: LiveSession): Long {
+        return value.uniffiCloneHandle()
+    }
+
+    override fun lift(value: Long): LiveSession {
+        return LiveSession(UniffiWithHandle, value)
+    }
+
+    override fun read(buf: ByteBuffer): LiveSession {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: LiveSession) = 8UL
+
+    override fun write(value: LiveSession, buf: ByteBuffer) {
+        buf.putLong(lower(value))
+    }
+}
+
+
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
  * Takes log records. Called on any thread; must not call back into the library.
  */
 public interface LogSink {
@@ -6487,6 +7218,231 @@ public object FfiConverterTypeHosts: FfiConverterRustBuffer<Hosts> {
 
 
 /**
+ * What a whole live session came to.
+ */
+data class LiveSummaryFields (
+    /**
+     * The session.
+     */
+    var `sessionId`: kotlin.String
+    , 
+    /**
+     * Why it ended.
+     */
+    var `reason`: kotlin.String
+    , 
+    /**
+     * How long it lasted, in seconds.
+     */
+    var `durationSeconds`: kotlin.Double
+    , 
+    /**
+     * How many exchanges were stored.
+     */
+    var `turns`: kotlin.UInt
+    , 
+    /**
+     * How many of them were interrupted.
+     */
+    var `interruptions`: kotlin.UInt
+    , 
+    /**
+     * Everything as JSON, with usage.
+     */
+    var `json`: kotlin.String
+    
+){
+    
+
+    
+
+    
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeLiveSummaryFields: FfiConverterRustBuffer<LiveSummaryFields> {
+    override fun read(buf: ByteBuffer): LiveSummaryFields {
+        return LiveSummaryFields(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterDouble.read(buf),
+            FfiConverterUInt.read(buf),
+            FfiConverterUInt.read(buf),
+            FfiConverterString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: LiveSummaryFields) = (
+            FfiConverterString.allocationSize(value.`sessionId`) +
+            FfiConverterString.allocationSize(value.`reason`) +
+            FfiConverterDouble.allocationSize(value.`durationSeconds`) +
+            FfiConverterUInt.allocationSize(value.`turns`) +
+            FfiConverterUInt.allocationSize(value.`interruptions`) +
+            FfiConverterString.allocationSize(value.`json`)
+    )
+
+    override fun write(value: LiveSummaryFields, buf: ByteBuffer) {
+            FfiConverterString.write(value.`sessionId`, buf)
+            FfiConverterString.write(value.`reason`, buf)
+            FfiConverterDouble.write(value.`durationSeconds`, buf)
+            FfiConverterUInt.write(value.`turns`, buf)
+            FfiConverterUInt.write(value.`interruptions`, buf)
+            FfiConverterString.write(value.`json`, buf)
+    }
+}
+
+
+
+/**
+ * An exchange of a live session that is over and stored.
+ */
+data class LiveTurnFields (
+    /**
+     * The turn.
+     */
+    var `turnId`: kotlin.String
+    , 
+    /**
+     * Why the agent spoke.
+     */
+    var `kind`: kotlin.String
+    , 
+    /**
+     * What the user said or typed.
+     */
+    var `transcript`: kotlin.String
+    , 
+    /**
+     * The language of the user, when it is known.
+     */
+    var `language`: kotlin.String?
+    , 
+    /**
+     * What the agent said and the user heard.
+     */
+    var `text`: kotlin.String
+    , 
+    /**
+     * Whether it was interrupted.
+     */
+    var `interrupted`: kotlin.Boolean
+    , 
+    /**
+     * Why (part of) the sound is missing, if it is.
+     */
+    var `audioError`: ErrorDetails?
+    , 
+    /**
+     * The user's stored message.
+     */
+    var `userMessageId`: kotlin.String?
+    , 
+    /**
+     * The agent's stored message.
+     */
+    var `assistantMessageId`: kotlin.String?
+    , 
+    /**
+     * From the end of the user's voice to the end of the user's turn, in milliseconds.
+     */
+    var `endOfUtteranceDelayMs`: kotlin.Double?
+    , 
+    /**
+     * From the end of the user's voice to the first sound of the answer, in milliseconds.
+     */
+    var `responseDelayMs`: kotlin.Double?
+    , 
+    /**
+     * Everything as JSON, with times and usage.
+     */
+    var `json`: kotlin.String
+    
+): Disposable{
+    
+
+    
+
+    
+    @Suppress("UNNECESSARY_SAFE_CALL") // codegen is much simpler if we unconditionally emit safe calls here
+    override fun destroy() {
+        
+    Disposable.destroy(
+        this.`turnId`,
+        this.`kind`,
+        this.`transcript`,
+        this.`language`,
+        this.`text`,
+        this.`interrupted`,
+        this.`audioError`,
+        this.`userMessageId`,
+        this.`assistantMessageId`,
+        this.`endOfUtteranceDelayMs`,
+        this.`responseDelayMs`,
+        this.`json`
+    )
+    }
+    
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeLiveTurnFields: FfiConverterRustBuffer<LiveTurnFields> {
+    override fun read(buf: ByteBuffer): LiveTurnFields {
+        return LiveTurnFields(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterOptionalTypeErrorDetails.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalDouble.read(buf),
+            FfiConverterOptionalDouble.read(buf),
+            FfiConverterString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: LiveTurnFields) = (
+            FfiConverterString.allocationSize(value.`turnId`) +
+            FfiConverterString.allocationSize(value.`kind`) +
+            FfiConverterString.allocationSize(value.`transcript`) +
+            FfiConverterOptionalString.allocationSize(value.`language`) +
+            FfiConverterString.allocationSize(value.`text`) +
+            FfiConverterBoolean.allocationSize(value.`interrupted`) +
+            FfiConverterOptionalTypeErrorDetails.allocationSize(value.`audioError`) +
+            FfiConverterOptionalString.allocationSize(value.`userMessageId`) +
+            FfiConverterOptionalString.allocationSize(value.`assistantMessageId`) +
+            FfiConverterOptionalDouble.allocationSize(value.`endOfUtteranceDelayMs`) +
+            FfiConverterOptionalDouble.allocationSize(value.`responseDelayMs`) +
+            FfiConverterString.allocationSize(value.`json`)
+    )
+
+    override fun write(value: LiveTurnFields, buf: ByteBuffer) {
+            FfiConverterString.write(value.`turnId`, buf)
+            FfiConverterString.write(value.`kind`, buf)
+            FfiConverterString.write(value.`transcript`, buf)
+            FfiConverterOptionalString.write(value.`language`, buf)
+            FfiConverterString.write(value.`text`, buf)
+            FfiConverterBoolean.write(value.`interrupted`, buf)
+            FfiConverterOptionalTypeErrorDetails.write(value.`audioError`, buf)
+            FfiConverterOptionalString.write(value.`userMessageId`, buf)
+            FfiConverterOptionalString.write(value.`assistantMessageId`, buf)
+            FfiConverterOptionalDouble.write(value.`endOfUtteranceDelayMs`, buf)
+            FfiConverterOptionalDouble.write(value.`responseDelayMs`, buf)
+            FfiConverterString.write(value.`json`, buf)
+    }
+}
+
+
+
+/**
  * A language model of the host and its name.
  */
 data class LlmHost (
@@ -7105,7 +8061,7 @@ public object FfiConverterTypeAudioInput : FfiConverterRustBuffer<AudioInput>{
 
 
 /**
- * What happens in a turn.
+ * What happens in a turn or in a live session.
  */
 sealed class Event: Disposable  {
     
@@ -7247,6 +8203,195 @@ sealed class Event: Disposable  {
     }
     
     /**
+     * Live: the session is ready for sound.
+     */
+    data class LiveStarted(
+        /**
+         * The session, new or continued.
+         */
+        val `sessionId`: kotlin.String, 
+        /**
+         * The rate of the sound that is given out.
+         */
+        val `sampleRate`: kotlin.UInt) : Event()
+        
+    {
+        
+
+        companion object
+    }
+    
+    /**
+     * Live: what the user is doing changed.
+     */
+    data class UserState(
+        /**
+         * `listening`, `speaking`, `away`.
+         */
+        val `state`: kotlin.String) : Event()
+        
+    {
+        
+
+        companion object
+    }
+    
+    /**
+     * Live: what the agent is doing changed.
+     */
+    data class AgentState(
+        /**
+         * `listening`, `thinking`, `speaking`.
+         */
+        val `state`: kotlin.String) : Event()
+        
+    {
+        
+
+        companion object
+    }
+    
+    /**
+     * Live: a turn of the agent's begins.
+     */
+    data class TurnStarted(
+        /**
+         * The turn.
+         */
+        val `turnId`: kotlin.String, 
+        /**
+         * Why the agent speaks.
+         */
+        val `kind`: kotlin.String) : Event()
+        
+    {
+        
+
+        companion object
+    }
+    
+    /**
+     * Live: what the sound that follows says.
+     */
+    data class Speaking(
+        /**
+         * The words.
+         */
+        val `text`: kotlin.String) : Event()
+        
+    {
+        
+
+        companion object
+    }
+    
+    /**
+     * Live: sound that is not played yet is to be thrown away.
+     */
+    object Clear : Event()
+    
+    
+    /**
+     * Live: the user interrupted the agent.
+     */
+    data class Interrupted(
+        /**
+         * The turn.
+         */
+        val `turnId`: kotlin.String, 
+        /**
+         * The words that were heard.
+         */
+        val `heard`: kotlin.String) : Event()
+        
+    {
+        
+
+        companion object
+    }
+    
+    /**
+     * Live: the agent goes on after what seemed an interruption.
+     */
+    object FalseInterruption : Event()
+    
+    
+    /**
+     * Live: the user said something that did not ask for an answer.
+     */
+    data class Backchannel(
+        /**
+         * What it was.
+         */
+        val `text`: kotlin.String) : Event()
+        
+    {
+        
+
+        companion object
+    }
+    
+    /**
+     * Live: keys of the telephone.
+     */
+    data class Dtmf(
+        /**
+         * The keys.
+         */
+        val `keys`: kotlin.String) : Event()
+        
+    {
+        
+
+        companion object
+    }
+    
+    /**
+     * Live: an exchange is over and stored.
+     */
+    data class TurnDone(
+        /**
+         * The exchange.
+         */
+        val `turn`: voicecore.ffi.LiveTurnFields) : Event()
+        
+    {
+        
+
+        companion object
+    }
+    
+    /**
+     * Live: something failed; the session goes on.
+     */
+    data class Failed(
+        /**
+         * What.
+         */
+        val `error`: voicecore.ffi.ErrorDetails) : Event()
+        
+    {
+        
+
+        companion object
+    }
+    
+    /**
+     * Live: the session is over.
+     */
+    data class Ended(
+        /**
+         * What it came to.
+         */
+        val `summary`: voicecore.ffi.LiveSummaryFields) : Event()
+        
+    {
+        
+
+        companion object
+    }
+    
+    /**
      * A kind that this layer does not know.
      */
     data class Other(
@@ -7323,6 +8468,90 @@ sealed class Event: Disposable  {
     )
                 
             }
+            is Event.LiveStarted -> {
+                
+    Disposable.destroy(
+        this.`sessionId`,
+        this.`sampleRate`
+    )
+                
+            }
+            is Event.UserState -> {
+                
+    Disposable.destroy(
+        this.`state`
+    )
+                
+            }
+            is Event.AgentState -> {
+                
+    Disposable.destroy(
+        this.`state`
+    )
+                
+            }
+            is Event.TurnStarted -> {
+                
+    Disposable.destroy(
+        this.`turnId`,
+        this.`kind`
+    )
+                
+            }
+            is Event.Speaking -> {
+                
+    Disposable.destroy(
+        this.`text`
+    )
+                
+            }
+            is Event.Clear -> {// Nothing to destroy
+            }
+            is Event.Interrupted -> {
+                
+    Disposable.destroy(
+        this.`turnId`,
+        this.`heard`
+    )
+                
+            }
+            is Event.FalseInterruption -> {// Nothing to destroy
+            }
+            is Event.Backchannel -> {
+                
+    Disposable.destroy(
+        this.`text`
+    )
+                
+            }
+            is Event.Dtmf -> {
+                
+    Disposable.destroy(
+        this.`keys`
+    )
+                
+            }
+            is Event.TurnDone -> {
+                
+    Disposable.destroy(
+        this.`turn`
+    )
+                
+            }
+            is Event.Failed -> {
+                
+    Disposable.destroy(
+        this.`error`
+    )
+                
+            }
+            is Event.Ended -> {
+                
+    Disposable.destroy(
+        this.`summary`
+    )
+                
+            }
             is Event.Other -> {
                 
     Disposable.destroy(
@@ -7376,7 +8605,45 @@ public object FfiConverterTypeEvent : FfiConverterRustBuffer<Event>{
             7 -> Event.Done(
                 FfiConverterTypeReply.read(buf),
                 )
-            8 -> Event.Other(
+            8 -> Event.LiveStarted(
+                FfiConverterString.read(buf),
+                FfiConverterUInt.read(buf),
+                )
+            9 -> Event.UserState(
+                FfiConverterString.read(buf),
+                )
+            10 -> Event.AgentState(
+                FfiConverterString.read(buf),
+                )
+            11 -> Event.TurnStarted(
+                FfiConverterString.read(buf),
+                FfiConverterString.read(buf),
+                )
+            12 -> Event.Speaking(
+                FfiConverterString.read(buf),
+                )
+            13 -> Event.Clear
+            14 -> Event.Interrupted(
+                FfiConverterString.read(buf),
+                FfiConverterString.read(buf),
+                )
+            15 -> Event.FalseInterruption
+            16 -> Event.Backchannel(
+                FfiConverterString.read(buf),
+                )
+            17 -> Event.Dtmf(
+                FfiConverterString.read(buf),
+                )
+            18 -> Event.TurnDone(
+                FfiConverterTypeLiveTurnFields.read(buf),
+                )
+            19 -> Event.Failed(
+                FfiConverterTypeErrorDetails.read(buf),
+                )
+            20 -> Event.Ended(
+                FfiConverterTypeLiveSummaryFields.read(buf),
+                )
+            21 -> Event.Other(
                 FfiConverterString.read(buf),
                 )
             else -> throw RuntimeException("invalid enum value, something is very wrong!!")
@@ -7441,6 +8708,98 @@ public object FfiConverterTypeEvent : FfiConverterRustBuffer<Event>{
                 + FfiConverterTypeReply.allocationSize(value.`reply`)
             )
         }
+        is Event.LiveStarted -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterString.allocationSize(value.`sessionId`)
+                + FfiConverterUInt.allocationSize(value.`sampleRate`)
+            )
+        }
+        is Event.UserState -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterString.allocationSize(value.`state`)
+            )
+        }
+        is Event.AgentState -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterString.allocationSize(value.`state`)
+            )
+        }
+        is Event.TurnStarted -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterString.allocationSize(value.`turnId`)
+                + FfiConverterString.allocationSize(value.`kind`)
+            )
+        }
+        is Event.Speaking -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterString.allocationSize(value.`text`)
+            )
+        }
+        is Event.Clear -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+        is Event.Interrupted -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterString.allocationSize(value.`turnId`)
+                + FfiConverterString.allocationSize(value.`heard`)
+            )
+        }
+        is Event.FalseInterruption -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+        is Event.Backchannel -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterString.allocationSize(value.`text`)
+            )
+        }
+        is Event.Dtmf -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterString.allocationSize(value.`keys`)
+            )
+        }
+        is Event.TurnDone -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeLiveTurnFields.allocationSize(value.`turn`)
+            )
+        }
+        is Event.Failed -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeErrorDetails.allocationSize(value.`error`)
+            )
+        }
+        is Event.Ended -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeLiveSummaryFields.allocationSize(value.`summary`)
+            )
+        }
         is Event.Other -> {
             // Add the size for the Int that specifies the variant plus the size needed for all fields
             (
@@ -7495,8 +8854,74 @@ public object FfiConverterTypeEvent : FfiConverterRustBuffer<Event>{
                 FfiConverterTypeReply.write(value.`reply`, buf)
                 Unit
             }
-            is Event.Other -> {
+            is Event.LiveStarted -> {
                 buf.putInt(8)
+                FfiConverterString.write(value.`sessionId`, buf)
+                FfiConverterUInt.write(value.`sampleRate`, buf)
+                Unit
+            }
+            is Event.UserState -> {
+                buf.putInt(9)
+                FfiConverterString.write(value.`state`, buf)
+                Unit
+            }
+            is Event.AgentState -> {
+                buf.putInt(10)
+                FfiConverterString.write(value.`state`, buf)
+                Unit
+            }
+            is Event.TurnStarted -> {
+                buf.putInt(11)
+                FfiConverterString.write(value.`turnId`, buf)
+                FfiConverterString.write(value.`kind`, buf)
+                Unit
+            }
+            is Event.Speaking -> {
+                buf.putInt(12)
+                FfiConverterString.write(value.`text`, buf)
+                Unit
+            }
+            is Event.Clear -> {
+                buf.putInt(13)
+                Unit
+            }
+            is Event.Interrupted -> {
+                buf.putInt(14)
+                FfiConverterString.write(value.`turnId`, buf)
+                FfiConverterString.write(value.`heard`, buf)
+                Unit
+            }
+            is Event.FalseInterruption -> {
+                buf.putInt(15)
+                Unit
+            }
+            is Event.Backchannel -> {
+                buf.putInt(16)
+                FfiConverterString.write(value.`text`, buf)
+                Unit
+            }
+            is Event.Dtmf -> {
+                buf.putInt(17)
+                FfiConverterString.write(value.`keys`, buf)
+                Unit
+            }
+            is Event.TurnDone -> {
+                buf.putInt(18)
+                FfiConverterTypeLiveTurnFields.write(value.`turn`, buf)
+                Unit
+            }
+            is Event.Failed -> {
+                buf.putInt(19)
+                FfiConverterTypeErrorDetails.write(value.`error`, buf)
+                Unit
+            }
+            is Event.Ended -> {
+                buf.putInt(20)
+                FfiConverterTypeLiveSummaryFields.write(value.`summary`, buf)
+                Unit
+            }
+            is Event.Other -> {
+                buf.putInt(21)
                 FfiConverterString.write(value.`json`, buf)
                 Unit
             }
