@@ -85,6 +85,7 @@ impl Reply {
 
 /// What happens in a turn or in a live session.
 #[derive(uniffi::Enum)]
+#[allow(clippy::large_enum_variant, reason = "an event is on its way to another language, where every field is a copy")]
 pub enum Event {
     /// The turn was admitted.
     Started {

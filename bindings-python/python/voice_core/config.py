@@ -43,7 +43,7 @@ class Assistant(TypedDict, total=False):
     max_tool_rounds: int
     """How often in one turn the language model may call tools before it has to answer (1–100). Default 5."""
     filler: str
-    """What is said, once in a turn, while a tool takes its time; empty: nothing. Default "One moment.""""
+    """What is said, once in a turn, while a tool takes its time; empty: nothing. Default "One moment.\""""
     filler_after_ms: int
     """After how long of a tool's work that is said, in milliseconds. Default 2,000."""
 

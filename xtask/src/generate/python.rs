@@ -53,6 +53,8 @@ fn keys(field: &Field, lines: &mut Vec<String>) {
 
 fn docstring(text: &str) -> Vec<String> {
     let text = text.replace('\\', "\\\\").replace('`', "``");
+    // A quotation mark at the end would be one of those that end the docstring.
+    let text = text.strip_suffix('"').map_or_else(|| text.clone(), |before| format!("{before}\\\""));
     folded(&format!(r#""""{text}""""#), "    ", 0)
 }
 
