@@ -82,6 +82,8 @@ test('a panic in any export is an error', async () => {
   const { reply } = await came(({ reply }) => reply)
   nativeAgent.turn(port, 4, { text: 'hi' }, {})
   const { answer } = await came(({ answer }) => answer)
+  nativeAgent.live(port, 5, '{}')
+  const { live } = await came(({ live }) => live)
 
   const id = () => line.number()
   const exports = {
@@ -101,6 +103,21 @@ test('a panic in any export is an error', async () => {
     'Agent.warmUp': () => nativeAgent.warmUp(port, id()),
     'Agent.close': () => nativeAgent.close(port, id()),
     'Agent.sessions': () => nativeAgent.sessions(port, id(), 'list', '{}'),
+    'Agent.live': () => nativeAgent.live(port, id(), '{}'),
+    'Live.sessionId': () => live.sessionId(),
+    'Live.pushSamples': () => live.pushSamples(new Int16Array(320)),
+    'Live.pushFloats': () => live.pushFloats(new Float32Array(320)),
+    'Live.pushText': () => live.pushText('hi'),
+    'Live.pushDtmf': () => live.pushDtmf('1'),
+    'Live.commit': () => live.commit(),
+    'Live.say': () => live.say('hi', true),
+    'Live.interrupt': () => live.interrupt(),
+    'Live.pause': () => live.pause(),
+    'Live.resume': () => live.resume(),
+    'Live.setPlaybackPosition': () => live.setPlaybackPosition(0),
+    'Live.setLanguage': () => live.setLanguage('en'),
+    'Live.next': () => live.next(port, id(), 1),
+    'Live.end': () => live.end(port, id()),
     'Events.next': () => stream.next(port, id(), 1),
     'Events.cancel': () => stream.cancel(),
     'Reply.json': () => reply.json(),
@@ -122,7 +139,7 @@ test('a panic in any export is an error', async () => {
   port.awaited(false)
 
   // Nothing is left out of the table above.
-  const classes = ['Port', 'Agent', 'Events', 'Reply', 'Answer']
+  const classes = ['Port', 'Agent', 'Events', 'Live', 'Reply', 'Answer']
   const methods = classes.flatMap((name) => [
     ...Object.getOwnPropertyNames(native[name].prototype).filter((method) => method !== 'constructor'),
     ...Object.getOwnPropertyNames(native[name]).filter((method) => typeof native[name][method] === 'function'),

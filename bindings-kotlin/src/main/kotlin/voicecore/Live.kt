@@ -5,6 +5,13 @@ import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 import kotlin.time.DurationUnit
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Deferred
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.SupervisorJob
+import kotlinx.coroutines.async
+import kotlinx.coroutines.currentCoroutineContext
+import kotlinx.coroutines.ensureActive
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.flow
 import kotlinx.coroutines.sync.Mutex
@@ -26,7 +33,9 @@ import voicecore.ffi.Event
 public class LiveSession internal constructor(private val native: voicecore.ffi.LiveSession) : AutoCloseable {
     private val closed = AtomicBoolean()
     private val pulling = Mutex()
+    private val scope = CoroutineScope(SupervisorJob() + Dispatchers.Default)
     private val waiting = ArrayDeque<Event>()
+    private var pull: Deferred<List<Event>>? = null
 
     /** The stored session, whose history the conversation continues. */
     public val sessionId: String = native.sessionId()
@@ -43,7 +52,19 @@ public class LiveSession internal constructor(private val native: voicecore.ffi.
     }
 
     private suspend fun next(): Event? = pulling.withLock {
-        if (waiting.isEmpty()) waiting += translated { native.nextBatch(BATCH) }
+        if (waiting.isEmpty()) {
+            // Whoever gives up leaves the work to the next one that asks.
+            val batch = pull ?: scope.async { native.nextBatch(BATCH) }.also { pull = it }
+            try {
+                waiting += translated { batch.await() }
+                pull = null
+            } catch (e: VoiceException) {
+                pull = null
+                throw e
+            }
+        }
+        // A flow hands nothing to a collection that was given up.
+        currentCoroutineContext().ensureActive()
         waiting.removeFirstOrNull()
     }
 
