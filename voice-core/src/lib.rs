@@ -43,6 +43,9 @@
 //! |---|---|---|
 //! | `openai` | yes | OpenAI and servers that speak its wire format |
 //! | `sqlite` | yes | conversations in an SQLite file |
+//! | `postgres` | no | conversations in PostgreSQL |
+//! | `mongodb` | no | conversations in MongoDB |
+//! | `object-store` | no | recordings in S3 and what speaks its protocol |
 //! | `local` | no | models on this machine's CPU, and what fetches them |
 //!
 //! The library runs on the tokio runtime of its caller. It logs through `tracing`, never what was said.
@@ -65,6 +68,8 @@ pub mod secret;
 pub mod store;
 pub mod stores;
 pub mod time;
+#[cfg(any(feature = "openai", feature = "postgres"))]
+mod tls;
 mod turn;
 
 pub use agent::{AgentBuilder, Providers, Turn, TurnStream, VoiceAgent};

@@ -1,4 +1,6 @@
 //! The concrete stores that outlive the process, a folder and a cargo feature each.
 
+#[cfg(feature = "postgres")]
+pub mod postgres;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;

@@ -17,6 +17,7 @@ pub const ROOMS: &[Room] = &[
     room("time", &["error"]),
     room("secret", &["error"]),
     room("paths", &[]),
+    room("tls", &["error"]),
     room("audio", &["error"]),
     room("message", &["error", "id", "time", "audio"]),
     room("event", &["error", "id", "time", "audio", "message"]),
@@ -25,12 +26,12 @@ pub const ROOMS: &[Room] = &[
     room("layer", &["error", "id", "time", "audio", "message", "event", "provider"]),
     room("context", &["message", "provider"]),
     room("config", &["error", "id", "time", "secret", "audio", "layer"]),
-    room("providers/http", &["error", "time", "secret"]),
+    room("providers/http", &["error", "time", "secret", "tls"]),
     room(
         "providers/*",
-        &["error", "id", "time", "secret", "paths", "audio", "message", "event", "provider", "providers/http"],
+        &["error", "id", "time", "secret", "paths", "tls", "audio", "message", "event", "provider", "providers/http"],
     ),
-    room("stores/*", &["error", "id", "time", "secret", "paths", "audio", "message", "store"]),
+    room("stores/*", &["error", "id", "time", "secret", "paths", "tls", "audio", "message", "store"]),
     room(
         "registry",
         &[
