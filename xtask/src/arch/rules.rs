@@ -31,7 +31,8 @@ pub const ROOMS: &[Room] = &[
         "providers/*",
         &["error", "id", "time", "secret", "paths", "tls", "audio", "message", "event", "provider", "providers/http"],
     ),
-    room("stores/*", &["error", "id", "time", "secret", "paths", "tls", "audio", "message", "store"]),
+    room("stores/text", &[]),
+    room("stores/*", &["error", "id", "time", "secret", "paths", "tls", "audio", "message", "store", "stores/text"]),
     room(
         "registry",
         &[

@@ -20,7 +20,6 @@ mod error;
 mod pool;
 mod rows;
 mod schema;
-mod text;
 
 use std::time::Duration;
 

@@ -10,11 +10,11 @@ use tokio_postgres::{
 };
 use uuid::Uuid;
 
-use super::text;
 use crate::{
     id::{MessageId, SessionId, TurnId},
     message::{Message, Role},
     store::{MessageQuery, Page, Saved, Session, SessionQuery, SessionStatus, TurnRecord},
+    stores::text,
     time::Timestamp,
 };
 

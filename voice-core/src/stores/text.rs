@@ -1,14 +1,14 @@
-//! Text as PostgreSQL can keep it: its type knows every character but NUL.
+//! Text as database servers can keep it: PostgreSQL, and whatever stands on it, knows every character but NUL.
 //!
 //! NUL is written as two characters that begin with U+10FFFF, which Unicode sets apart for such internal uses; that character
-//! itself, should anybody say it, is written as two as well. All other text is kept as it is, so that SQL can search it.
+//! itself, should anybody say it, is written as two as well. All other text is kept as it is, so that it can be searched.
 
 use std::borrow::Cow;
 
 const MARK: char = '\u{10FFFF}';
 
 /// Text on its way into a column.
-pub(super) fn kept(text: &str) -> Cow<'_, str> {
+pub(crate) fn kept(text: &str) -> Cow<'_, str> {
     if !text.contains(['\0', MARK]) {
         return Cow::Borrowed(text);
     }
@@ -24,7 +24,7 @@ pub(super) fn kept(text: &str) -> Cow<'_, str> {
 }
 
 /// Text from a column.
-pub(super) fn read(text: String) -> String {
+pub(crate) fn read(text: String) -> String {
     if !text.contains(MARK) {
         return text;
     }
