@@ -54,7 +54,8 @@ impl Proxy {
                     }
                     let Ok(server) = TcpStream::connect(server).await else { return };
                     let watching = modes.subscribe();
-                    let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
+                    let ((from_client, to_client), (from_server, to_server)) =
+                        (client.into_split(), server.into_split());
                     let up = pass(from_client, to_server, watching.clone(), None);
                     let down = pass(from_server, to_client, watching, Some(modes));
                     tokio::select! { () = up => {}, () = down => {} }

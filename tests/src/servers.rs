@@ -210,7 +210,8 @@ fn postgres_program(name: &str) -> String {
 /// A program that `cargo xtask test servers` has built, copied to where anybody may run it.
 fn built(name: &str, folder: &Path) -> String {
     let here = std::env::current_exe().unwrap();
-    let tools = here.ancestors().map(|folder| folder.join("tools/servers").join(name)).find(|program| program.is_file());
+    let tools =
+        here.ancestors().map(|folder| folder.join("tools/servers").join(name)).find(|program| program.is_file());
     let program = tools.unwrap_or_else(|| panic!("the server {name} is not built: run `cargo xtask test servers`"));
     let copy = folder.join(name);
     fs::copy(program, &copy).unwrap();
@@ -293,7 +294,9 @@ impl S3 {
             own(Path::new(folder));
         }
         process.words = vec![program, "--port".into(), process.address.to_string()];
-        process.words.extend(["--access", Self::KEY, "--secret", Self::SECRET, "--region", "us-east-1"].map(str::to_owned));
+        process
+            .words
+            .extend(["--access", Self::KEY, "--secret", Self::SECRET, "--region", "us-east-1"].map(str::to_owned));
         // Attributes in files: not every file system of a test machine keeps them by itself.
         process.words.extend(["posix".into(), "--sidecar".into(), attributes, data]);
         process.start();

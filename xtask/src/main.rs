@@ -7,6 +7,7 @@ mod demo;
 mod metadata;
 mod project;
 mod run;
+mod servers;
 mod setup;
 mod test;
 mod words;

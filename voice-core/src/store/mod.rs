@@ -1,7 +1,9 @@
 //! What is kept: small traits by subject. Every implementation passes the suite in `voice_testkit::conformance`.
 
+pub mod blobs;
 mod memory;
 
+pub use blobs::{BlobKey, BlobRef, BlobStore, MemoryBlobs};
 pub use memory::MemoryStore;
 
 use async_trait::async_trait;

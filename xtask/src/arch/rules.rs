@@ -22,7 +22,7 @@ pub const ROOMS: &[Room] = &[
     room("message", &["error", "id", "time", "audio"]),
     room("event", &["error", "id", "time", "audio", "message"]),
     room("provider", &["error", "id", "time", "secret", "audio", "message", "event"]),
-    room("store", &["error", "id", "time", "audio", "message"]),
+    room("store", &["error", "id", "time", "secret", "audio", "message"]),
     room("layer", &["error", "id", "time", "audio", "message", "event", "provider"]),
     room("context", &["message", "provider"]),
     room("config", &["error", "id", "time", "secret", "audio", "layer"]),

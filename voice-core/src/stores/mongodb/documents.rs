@@ -72,11 +72,8 @@ impl SessionDocument {
     }
 
     pub(super) fn read(self) -> Result<Session> {
-        let mut session = Session::new(
-            SessionId::from_uuid(plain(self.id)),
-            self.user.map(text::read),
-            timestamp(self.created_at)?,
-        );
+        let mut session =
+            Session::new(SessionId::from_uuid(plain(self.id)), self.user.map(text::read), timestamp(self.created_at)?);
         session.status = SessionStatus::from_name(&self.status).ok_or_else(foreign)?;
         session.metadata = serde_json::from_str(&self.metadata).map_err(|_| foreign())?;
         session.last_activity_at = timestamp(self.last_activity_at)?;

@@ -166,7 +166,8 @@ impl Database {
     /// Finishes the deletions that were broken off.
     pub(super) async fn sweep(&self) -> Result<()> {
         let wanted = doc! { "state": State::Deleting.as_str() };
-        let found: Vec<SessionDocument> = self.told(self.told(self.sessions.find(wanted).await)?.try_collect().await)?;
+        let found: Vec<SessionDocument> =
+            self.told(self.told(self.sessions.find(wanted).await)?.try_collect().await)?;
         for session in found {
             self.finish_deleting(session.id, session.key).await?;
         }

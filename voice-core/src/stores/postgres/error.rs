@@ -45,7 +45,9 @@ pub(super) fn explain(place: &str, error: tokio_postgres::Error) -> Error {
     Error::new(kind, format!("the PostgreSQL database {place} failed: {words}"))
 }
 
-fn causes<'a>(error: &'a (dyn std::error::Error + 'static)) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
+fn causes<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
     std::iter::successors(Some(error), |error| match error.downcast_ref::<std::io::Error>() {
         // Only the error within tells more; `source` would skip it.
         Some(io) => io.get_ref().map(|inner| inner as &(dyn std::error::Error + 'static)),
@@ -64,11 +66,14 @@ fn of_state(place: &str, state: &SqlState) -> Error {
     let (kind, what) = match *state {
         SqlState::DISK_FULL => (K::StorageFull, "has no room left: free some and try again"),
         SqlState::READ_ONLY_SQL_TRANSACTION => (K::StorageReadOnly, "only reads: name the primary, not a replica"),
-        SqlState::INSUFFICIENT_PRIVILEGE => {
-            (K::StorageDenied, "does not let this user do that: it needs CREATE on the database, once, and its own schema")
-        }
+        SqlState::INSUFFICIENT_PRIVILEGE => (
+            K::StorageDenied,
+            "does not let this user do that: it needs CREATE on the database, once, and its own schema",
+        ),
         SqlState::INVALID_CATALOG_NAME => (K::Storage, "does not exist: create it, or name another"),
-        SqlState::TOO_MANY_CONNECTIONS => (K::StorageBusy, "has no connection left: try again, or make the pools smaller"),
+        SqlState::TOO_MANY_CONNECTIONS => {
+            (K::StorageBusy, "has no connection left: try again, or make the pools smaller")
+        }
         SqlState::QUERY_CANCELED | SqlState::LOCK_NOT_AVAILABLE => {
             (K::StorageBusy, "took too long; nothing of this call was saved: try again")
         }
@@ -109,8 +114,9 @@ pub(super) fn of_pool(place: &str, error: PoolError, waited: Duration, most: usi
 
 /// No answer within the limit.
 pub(super) fn late(place: &str, limit: Duration) -> Error {
-    let message =
-        format!("the PostgreSQL database {place} did not answer within {limit:?}; the call may have been done: try again");
+    let message = format!(
+        "the PostgreSQL database {place} did not answer within {limit:?}; the call may have been done: try again"
+    );
     Error::new(ErrorKind::StorageBusy, message)
 }
 

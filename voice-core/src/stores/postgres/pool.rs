@@ -144,9 +144,8 @@ impl Drop for Lease {
 
 /// TLS that trusts the certificates in a file, and no others.
 fn trusting(file: &Path) -> Result<ClientConfig> {
-    let wrong = |why: String| {
-        Error::new(ErrorKind::InvalidConfig, format!("storage: sslrootcert: {}: {why}", file.display()))
-    };
+    let wrong =
+        |why: String| Error::new(ErrorKind::InvalidConfig, format!("storage: sslrootcert: {}: {why}", file.display()));
     let reader = BufReader::new(File::open(file).map_err(|error| wrong(error.kind().to_string()))?);
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_reader_iter(reader) {

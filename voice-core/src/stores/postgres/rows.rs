@@ -75,7 +75,8 @@ async fn changed(client: &Object, sql: &str, values: &[&(dyn ToSql + Sync)]) -> 
 }
 
 pub(super) async fn create_session(client: &Object, session: &Session) -> Result<()> {
-    let sql = format!("INSERT INTO sessions ({SESSION}) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO NOTHING");
+    let sql =
+        format!("INSERT INTO sessions ({SESSION}) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO NOTHING");
     let (id, user) = (session.id.as_uuid(), session.user.as_deref().map(text::kept));
     let over = session.ended_at.map(moment);
     let values: [&(dyn ToSql + Sync); 7] = [
