@@ -6,7 +6,7 @@ use std::{path::Path, sync::Arc};
 
 use voice_core::{
     ConversationStore, ErrorCode, ErrorKind, Message, Role, Session, SessionId, TurnId,
-    store::{MemoryStore, MessageQuery, TurnRecord},
+    store::{AccountStore, AssistantStore, AuditLog, MemoryStore, MessageQuery, TurnRecord},
     stores::sqlite::{SqliteOptions, SqliteStore},
 };
 use voice_testkit::conformance;
@@ -26,20 +26,33 @@ fn sqlite(path: &Path) -> rusqlite::Connection {
     rusqlite::Connection::open(path).unwrap()
 }
 
-#[tokio::test]
-async fn the_memory_store_passes_the_suite() {
-    let report = conformance::conversations("memory", async || Ok(Arc::new(MemoryStore::new()) as _)).await;
-    println!("{report}");
-    assert!(report.passed(), "{report}");
+/// Stamps every suite onto a store of every subject.
+async fn passes_the_suites<S>(name: &str, open: impl AsyncFn() -> voice_core::Result<Arc<S>>)
+where
+    S: ConversationStore + AccountStore + AssistantStore + AuditLog + 'static,
+{
+    let reports = [
+        conformance::conversations(format!("{name}, conversations"), async || Ok(open().await? as _)).await,
+        conformance::accounts(format!("{name}, accounts"), async || Ok(open().await? as _)).await,
+        conformance::assistants(format!("{name}, assistants"), async || Ok(open().await? as _)).await,
+        conformance::audit(format!("{name}, audit log"), async || Ok(open().await? as _)).await,
+    ];
+    for report in &reports {
+        println!("{report}");
+    }
+    assert!(reports.iter().all(conformance::Report::passed));
 }
 
 #[tokio::test]
-async fn the_sqlite_store_passes_the_suite() {
+async fn the_memory_store_passes_the_suites() {
+    passes_the_suites("memory", async || Ok(Arc::new(MemoryStore::new()))).await;
+}
+
+#[tokio::test]
+async fn the_sqlite_store_passes_the_suites() {
     let folder = tempfile::tempdir().unwrap();
     let path = || folder.path().join(format!("{}.db", SessionId::new()));
-    let report = conformance::conversations("sqlite", async || Ok(Arc::new(SqliteStore::open(path())?) as _)).await;
-    println!("{report}");
-    assert!(report.passed(), "{report}");
+    passes_the_suites("sqlite", async || Ok(Arc::new(SqliteStore::open(path())?))).await;
 }
 
 #[tokio::test]

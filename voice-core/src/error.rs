@@ -20,7 +20,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum ErrorCode {
     /// What the caller gave (audio, text, a field) cannot be accepted as it is.
     ValidationError,
-    /// No credential was given where one is needed.
+    /// No credential was given where one is needed, or it does not reach this far.
     Unauthorized,
     /// An API key of this library's own accounts is unknown or revoked.
     InvalidApiKey,
@@ -127,8 +127,14 @@ pub enum ErrorKind {
     InvalidText,
     /// A field of a request is out of its range.
     InvalidField,
+    /// What should be unique is there already, as an e-mail address that is registered.
+    AlreadyExists,
     /// No credential was given.
     Unauthorized,
+    /// The credential is good, but does not reach this far.
+    Forbidden,
+    /// An access token is malformed, forged, expired or not for this audience.
+    InvalidToken,
     /// An API key of this library's accounts is unknown or revoked.
     InvalidApiKey,
     /// A provider refused its key (HTTP 401 or 403).
@@ -151,6 +157,10 @@ pub enum ErrorKind {
     File,
     /// The object was already closed.
     Closed,
+    /// What the agent holds (its store, its configuration) cannot do this.
+    Unsupported,
+    /// No such thing is reachable for this caller: an organization, a user, a key, an assistant. Answered with 404.
+    NotFound,
     /// The store failed.
     Storage,
     /// The store was written by a newer version of this library.
@@ -206,15 +216,20 @@ impl ErrorKind {
             | K::UnsupportedAudio
             | K::NoSpeech
             | K::InvalidText
-            | K::InvalidField => ErrorCode::ValidationError,
-            K::Unauthorized => ErrorCode::Unauthorized,
+            | K::InvalidField
+            | K::AlreadyExists => ErrorCode::ValidationError,
+            K::Unauthorized | K::Forbidden | K::InvalidToken => ErrorCode::Unauthorized,
             K::InvalidApiKey => ErrorCode::InvalidApiKey,
             K::InvalidProviderKey | K::MissingProviderKey => ErrorCode::InvalidProviderKey,
             K::SessionNotFound => ErrorCode::SessionNotFound,
             K::RateLimited | K::QuotaExhausted => ErrorCode::RateLimitExceeded,
-            K::InvalidConfig | K::RejectedByProvider | K::ModelMissing | K::File | K::Closed => {
-                ErrorCode::InvalidRequest
-            }
+            K::InvalidConfig
+            | K::RejectedByProvider
+            | K::ModelMissing
+            | K::File
+            | K::Closed
+            | K::Unsupported
+            | K::NotFound => ErrorCode::InvalidRequest,
             K::Storage
             | K::StorageTooNew
             | K::StorageFull
@@ -438,10 +453,13 @@ impl Error {
         self.0.provider_status
     }
 
-    /// The HTTP status with which a host should answer.
+    /// The HTTP status with which a host should answer: that of the code, and 404 for kind `NotFound`.
     #[must_use]
     pub fn http_status(&self) -> u16 {
-        self.code().http_status()
+        match self.kind() {
+            ErrorKind::NotFound => ErrorCode::SessionNotFound.http_status(),
+            kind => kind.code().http_status(),
+        }
     }
 }
 

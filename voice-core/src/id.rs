@@ -66,4 +66,14 @@ ids! {
     TurnId, "turn";
     /// A message: what one side said in a turn.
     MessageId, "message";
+    /// An organization: the owner of users, assistants and sessions.
+    OrganizationId, "organization";
+    /// A user of an organization.
+    UserId, "user";
+    /// An API key. Not a secret: the key itself is another thing.
+    ApiKeyId, "key";
+    /// An assistant, in all its versions.
+    AssistantId, "assistant";
+    /// An entry of the audit log.
+    AuditId, "audit entry";
 }

@@ -77,7 +77,7 @@ pub use audio::{Audio, AudioFormat, AudioInfo, AudioLimits, Pcm, Utterance};
 pub use config::Config;
 pub use error::{Error, ErrorCode, ErrorKind, Result, Stage};
 pub use event::{CallMetrics, TextDelta, Transcript, TurnEvent};
-pub use id::{MessageId, SessionId, TurnId};
+pub use id::{ApiKeyId, AssistantId, MessageId, OrganizationId, SessionId, TurnId, UserId};
 pub use message::{Message, Reply, Role, Timings, Usage};
 pub use provider::{LanguageModel, SpeechToText, TextToSpeech};
 pub use secret::Secret;

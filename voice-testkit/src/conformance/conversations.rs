@@ -1,26 +1,17 @@
 //! The cases of a conversation store.
 
-use std::{fmt::Debug, sync::Arc};
-
 use futures_util::{FutureExt, future::join_all};
-use jiff::{SignedDuration, Timestamp};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, json};
 use voice_core::{
     ConversationStore, ErrorCode, Message, MessageId, Role, Session, SessionId, TurnId,
     store::{MessageQuery, Saved, SessionQuery, SessionStatus, TurnRecord},
 };
 
-use super::{Case, Outcome, told};
+use super::{Case, Outcome, cases, finding::*, keeping::*, steps::*, told};
 
-type Store = Arc<dyn ConversationStore>;
-
-macro_rules! cases {
-    ($($check:ident),* $(,)?) => {
-        &[$(Case { name: stringify!($check), check: |store| $check(store).boxed() }),*]
-    };
-}
-
-/// What every [`ConversationStore`] must do. Times in the cases are whole milliseconds: a store may keep no finer ones.
+/// What every [`ConversationStore`] must do.
+///
+/// What a store's capabilities leave out must be refused with kind `Unsupported`, or do no harm.
 pub const CONVERSATIONS: &[Case<dyn ConversationStore>] = cases![
     a_session_comes_back_as_it_was_created,
     an_unknown_session_is_none,
@@ -47,76 +38,20 @@ pub const CONVERSATIONS: &[Case<dyn ConversationStore>] = cases![
     only_idle_active_sessions_expire,
     only_sessions_that_are_over_for_long_are_deleted,
     large_and_unusual_text_is_kept,
+    sessions_are_listed_by_organization_and_assistant,
+    messages_are_read_from_the_beginning_in_pages,
+    messages_are_found_by_their_words,
+    a_search_stays_within_its_session_user_and_organization,
+    found_messages_come_newest_first_in_pages,
+    what_was_deleted_is_not_found,
+    erasing_a_user_takes_everything_they_said_and_nothing_else,
+    erasing_an_organization_takes_all_of_it,
+    old_messages_are_deleted_and_their_turns_stay_saved,
+    a_lease_keeps_others_out_until_it_ends,
+    only_one_of_many_gets_a_lease,
     a_dropped_call_leaves_no_half_turn,
     a_closed_store_refuses_and_closes_again,
 ];
-
-fn start() -> Timestamp {
-    Timestamp::from_millisecond(1_750_000_000_123).unwrap_or(Timestamp::UNIX_EPOCH)
-}
-
-/// A moment, in seconds after the start.
-fn at(seconds: i64) -> Timestamp {
-    start().checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
-}
-
-fn same<T: PartialEq + Debug>(what: &str, found: T, expected: T) -> Outcome {
-    if found == expected { Ok(()) } else { Err(format!("{what}: expected {expected:?}, found {found:?}")) }
-}
-
-fn holds(what: &str, condition: bool) -> Outcome {
-    if condition { Ok(()) } else { Err(format!("not so: {what}")) }
-}
-
-fn object(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(map) => map,
-        _ => Map::new(),
-    }
-}
-
-fn session_at(seconds: i64) -> Session {
-    Session::new(SessionId::new(), None, at(seconds))
-}
-
-/// A question and an answer.
-fn turn(session: &Session, seconds: i64, words: &str) -> TurnRecord {
-    let id = TurnId::new();
-    let mut session = session.clone();
-    session.last_activity_at = at(seconds);
-    let question = Message::new(session.id, id, Role::User, format!("{words}?"), at(seconds));
-    let answer = Message::new(session.id, id, Role::Assistant, format!("{words}."), at(seconds + 1));
-    TurnRecord::new(id, session, vec![question, answer])
-}
-
-fn texts(messages: &[Message]) -> Vec<&str> {
-    messages.iter().map(|m| m.content.as_str()).collect()
-}
-
-async fn save(store: &Store, turn: &TurnRecord) -> Result<Saved, String> {
-    store.save_turn(turn).await.map_err(|e| told(&e))
-}
-
-async fn create(store: &Store, session: &Session) -> Outcome {
-    store.create_session(session).await.map_err(|e| told(&e))
-}
-
-async fn found(store: &Store, id: SessionId) -> Result<Option<Session>, String> {
-    store.session(id).await.map_err(|e| told(&e))
-}
-
-async fn there(store: &Store, id: SessionId) -> Result<Session, String> {
-    found(store, id).await?.ok_or_else(|| "the session is not there".into())
-}
-
-async fn latest(store: &Store, session: SessionId, limit: usize) -> Result<Vec<Message>, String> {
-    Ok(store.messages(session, MessageQuery::latest(limit)).await.map_err(|e| told(&e))?.items)
-}
-
-async fn listed(store: &Store, query: &SessionQuery) -> Result<(Vec<SessionId>, bool), String> {
-    let page = store.list_sessions(query).await.map_err(|e| told(&e))?;
-    Ok((page.items.iter().map(|s| s.id).collect(), page.has_more))
-}
 
 async fn a_session_comes_back_as_it_was_created(store: Store) -> Outcome {
     let mut session = Session::new(SessionId::new(), Some("ada@example.org".into()), at(0));

@@ -12,14 +12,37 @@
 //! # }
 //! ```
 
+mod accounts;
+mod assistants;
+mod audit;
 mod conversations;
+mod finding;
+mod keeping;
+mod steps;
 
 use std::{fmt, panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::{FutureExt, future::BoxFuture};
-use voice_core::{ConversationStore, Error, Result};
+use voice_core::{
+    ConversationStore, Error, Result,
+    store::{AccountStore, AssistantStore, AuditLog},
+};
 
+pub use accounts::ACCOUNTS;
+pub use assistants::ASSISTANTS;
+pub use audit::AUDIT;
 pub use conversations::CONVERSATIONS;
+
+/// A table of cases from the names of their functions.
+macro_rules! cases {
+    ($($check:ident),* $(,)?) => {
+        &[$($crate::conformance::Case {
+            name: stringify!($check),
+            check: |store| futures_util::FutureExt::boxed($check(store)),
+        }),*]
+    };
+}
+use cases;
 
 /// Why a case failed: what was expected and what was found instead.
 pub type Outcome = Result<(), String>;
@@ -73,20 +96,32 @@ impl fmt::Display for Report {
     }
 }
 
-/// Runs every case of [`CONVERSATIONS`], each on a store of its own that `open` makes: empty, and not closed.
-pub async fn conversations<F>(subject: impl Into<String>, open: F) -> Report
-where
-    F: AsyncFn() -> Result<Arc<dyn ConversationStore>>,
-{
-    let mut outcomes = Vec::new();
-    for case in CONVERSATIONS {
-        let outcome = match open().await {
-            Ok(store) => case.run(store).await,
-            Err(error) => Err(told(&error)),
-        };
-        outcomes.push((case.name, outcome));
-    }
-    Report { subject: subject.into(), outcomes }
+macro_rules! suites {
+    ($($suite:ident, $cases:ident, $store:ident;)*) => {$(
+        #[doc = concat!("Runs every case of [`", stringify!($cases), "`], each on a store of its own that `open` makes: empty, \
+            and not closed.")]
+        pub async fn $suite<F>(subject: impl Into<String>, open: F) -> Report
+        where
+            F: AsyncFn() -> Result<Arc<dyn $store>>,
+        {
+            let mut outcomes = Vec::new();
+            for case in $cases {
+                let outcome = match open().await {
+                    Ok(store) => case.run(store).await,
+                    Err(error) => Err(told(&error)),
+                };
+                outcomes.push((case.name, outcome));
+            }
+            Report { subject: subject.into(), outcomes }
+        }
+    )*};
+}
+
+suites! {
+    conversations, CONVERSATIONS, ConversationStore;
+    accounts, ACCOUNTS, AccountStore;
+    assistants, ASSISTANTS, AssistantStore;
+    audit, AUDIT, AuditLog;
 }
 
 /// An error in a line.

@@ -17,7 +17,7 @@ use super::{
 use crate::error::{Error, ErrorKind, Result};
 
 /// How many prepared statements a connection keeps; there are fewer.
-const STATEMENTS: usize = 48;
+const STATEMENTS: usize = 128;
 /// The log is cut back to this many bytes once it has been copied into the database.
 const LOG_BYTES: i64 = 16 * 1024 * 1024;
 

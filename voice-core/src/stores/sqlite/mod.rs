@@ -1,10 +1,15 @@
-//! Conversations in an SQLite file: the embedded default.
+//! Everything in an SQLite file: the embedded default.
 //!
 //! The file is opened in WAL mode with `synchronous = FULL`: what a call acknowledged survives a crash and a loss of power.
 //! Any number of processes may use one file at the same time. See <https://sqlite.org/wal.html>.
 
+mod accounts;
+mod assistants;
+mod audit;
 mod connection;
 mod error;
+mod keeping;
+mod kept;
 mod rows;
 mod schema;
 mod worker;
@@ -16,13 +21,17 @@ use std::{
 
 use async_trait::async_trait;
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use self::worker::Workers;
 use crate::{
     error::Result,
-    id::SessionId,
+    id::{MessageId, SessionId},
     message::Message,
-    store::{ConversationStore, MessageQuery, Page, Saved, Session, SessionQuery, TurnRecord},
+    store::{
+        ConversationStore, Erased, Lease, MessageQuery, Owner, Page, Saved, SearchQuery, Session, SessionQuery,
+        StoreCapabilities, TurnRecord,
+    },
     time::Timestamp,
 };
 
@@ -30,6 +39,8 @@ use crate::{
 const EXPIRE_AT_ONCE: u32 = 1_000;
 /// How many sessions are deleted in one transaction, with everything said in them.
 const DELETE_AT_ONCE: u32 = 50;
+/// How many messages are deleted in one transaction.
+const DELETE_MESSAGES_AT_ONCE: u32 = 1_000;
 
 /// How a database is opened.
 #[derive(Clone, Copy, Debug)]
@@ -74,7 +85,7 @@ impl SqliteOptions {
     }
 }
 
-/// A [`ConversationStore`] in one SQLite file.
+/// A store for every subject in one SQLite file: see [`Storage::of`](crate::store::Storage::of).
 ///
 /// One thread writes and a few read; calls made at the same time share a commit, each acknowledged only when it is on the disk.
 /// Times are kept to the microsecond. What is deleted is overwritten with zeros.
@@ -117,6 +128,10 @@ impl ConversationStore for SqliteStore {
         "sqlite"
     }
 
+    fn capabilities(&self) -> StoreCapabilities {
+        StoreCapabilities { durable: true, full_text_search: true, transactions: true, shared_between_processes: true }
+    }
+
     async fn create_session(&self, session: &Session) -> Result<()> {
         let session = session.clone();
         self.workers.write(move |c| rows::create_session(c, &session)).await
@@ -155,9 +170,10 @@ impl ConversationStore for SqliteStore {
 
     /// Goes in portions, each whole: a call that is dropped has expired some of the sessions.
     async fn expire_idle(&self, idle_since: Timestamp, at: Timestamp) -> Result<u64> {
+        self.workers.write_passing(move |c| keeping::forget_leases(c, idle_since)).await?;
         let mut expired = 0;
         loop {
-            let some = self.workers.write(move |c| rows::expire_idle(c, idle_since, at, EXPIRE_AT_ONCE)).await?;
+            let some = self.workers.write(move |c| keeping::expire_idle(c, idle_since, at, EXPIRE_AT_ONCE)).await?;
             expired += some as u64;
             if some < EXPIRE_AT_ONCE as usize {
                 return Ok(expired);
@@ -169,12 +185,57 @@ impl ConversationStore for SqliteStore {
     async fn delete_over(&self, ended_before: Timestamp) -> Result<u64> {
         let mut deleted = 0;
         loop {
-            let some = self.workers.write(move |c| rows::delete_over(c, ended_before, DELETE_AT_ONCE)).await?;
+            let some = self.workers.write(move |c| keeping::delete_over(c, ended_before, DELETE_AT_ONCE)).await?;
             deleted += some as u64;
             if some < DELETE_AT_ONCE as usize {
                 return Ok(deleted);
             }
         }
+    }
+
+    async fn messages_from(&self, session: SessionId, after: Option<MessageId>, limit: usize) -> Result<Page<Message>> {
+        self.workers.read(move |c| rows::messages_from(c, session, after, limit)).await
+    }
+
+    async fn search(&self, query: &SearchQuery) -> Result<Page<Message>> {
+        let query = query.clone();
+        self.workers.read(move |c| rows::search(c, &query)).await
+    }
+
+    /// Goes in portions, each whole: a call that is dropped has erased some of the sessions.
+    async fn erase(&self, owner: &Owner) -> Result<Erased> {
+        let mut erased = Erased::default();
+        loop {
+            let owner = owner.clone();
+            let some = self.workers.write(move |c| keeping::erase(c, &owner, DELETE_AT_ONCE)).await?;
+            erased.sessions += some.sessions;
+            erased.messages += some.messages;
+            if some.sessions < u64::from(DELETE_AT_ONCE) {
+                return Ok(erased);
+            }
+        }
+    }
+
+    /// Goes in portions, each whole: a call that is dropped has deleted some of the messages.
+    async fn delete_messages_before(&self, before: Timestamp) -> Result<u64> {
+        let mut deleted = 0;
+        loop {
+            let most = DELETE_MESSAGES_AT_ONCE;
+            let some = self.workers.write(move |c| keeping::delete_messages_before(c, before, most)).await?;
+            deleted += some as u64;
+            if some < most as usize {
+                return Ok(deleted);
+            }
+        }
+    }
+
+    async fn try_lease(&self, lease: &Lease) -> Result<bool> {
+        let lease = *lease;
+        self.workers.write_passing(move |c| keeping::try_lease(c, &lease)).await
+    }
+
+    async fn release(&self, session: SessionId, holder: Uuid) -> Result<()> {
+        self.workers.write_passing(move |c| keeping::release(c, session, holder)).await
     }
 
     async fn close(&self) -> Result<()> {

@@ -1,95 +1,27 @@
 //! Sessions and messages to rows and back.
 
-use rusqlite::{
-    Connection, OptionalExtension, Row, ToSql, named_params, params,
-    types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef},
-};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, named_params, params};
 use serde_json::{Map, Value};
-use uuid::Uuid;
 
+use super::kept::{Kept, at_most};
 use crate::{
     id::{MessageId, SessionId, TurnId},
     message::{Message, Role},
-    store::{MessageQuery, Page, Saved, Session, SessionQuery, SessionStatus, TurnRecord},
+    store::{
+        AssistantVersion, MessageQuery, Page, Saved, SearchQuery, Session, SessionQuery, SessionStatus, TurnRecord,
+    },
     time::Timestamp,
 };
 
-/// A value of the library as SQLite keeps it.
-struct Kept<T>(T);
-
-macro_rules! kept_ids {
-    ($($id:ty)*) => {$(
-        impl ToSql for Kept<$id> {
-            fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-                Ok(self.0.as_uuid().into_bytes().to_vec().into())
-            }
-        }
-
-        impl FromSql for Kept<$id> {
-            fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-                let id = Uuid::from_slice(value.as_blob()?).map_err(|_| FromSqlError::InvalidType)?;
-                Ok(Self(<$id>::from_uuid(id)))
-            }
-        }
-    )*};
-}
-
-kept_ids!(SessionId MessageId TurnId);
-
-impl ToSql for Kept<Timestamp> {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(self.0.as_microsecond().into())
-    }
-}
-
-impl FromSql for Kept<Timestamp> {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        let micros = value.as_i64()?;
-        Timestamp::from_microsecond(micros).map(Self).map_err(|_| FromSqlError::OutOfRange(micros))
-    }
-}
-
-impl FromSql for Kept<SessionStatus> {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        SessionStatus::from_name(value.as_str()?).map(Self).ok_or(FromSqlError::InvalidType)
-    }
-}
-
-impl FromSql for Kept<Role> {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        Role::from_name(value.as_str()?).map(Self).ok_or(FromSqlError::InvalidType)
-    }
-}
-
-impl ToSql for Kept<&Map<String, Value>> {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        let json = serde_json::to_string(self.0);
-        json.map(Into::into).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
-    }
-}
-
-impl FromSql for Kept<Map<String, Value>> {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        serde_json::from_str(value.as_str()?).map(Self).map_err(|_| FromSqlError::InvalidType)
-    }
-}
-
-fn at_most(limit: usize) -> i64 {
-    i64::try_from(limit).unwrap_or(i64::MAX - 1)
-}
-
-/// Cuts a list that was read one longer than asked for.
-fn page<T>(mut items: Vec<T>, limit: usize) -> Page<T> {
-    let has_more = items.len() > limit;
-    items.truncate(limit);
-    Page::new(items, has_more)
-}
-
-const SESSION: &str = "id, user, status, metadata, created_at, last_activity_at, ended_at";
+const SESSION: &str = "id, organization, user, assistant, assistant_version, status, metadata, created_at, \
+    last_activity_at, ended_at";
 
 fn session_of(row: &Row<'_>) -> rusqlite::Result<Session> {
     let mut session =
         Session::new(row.get::<_, Kept<_>>("id")?.0, row.get("user")?, row.get::<_, Kept<_>>("created_at")?.0);
+    session.organization = row.get::<_, Option<Kept<_>>>("organization")?.map(|id| id.0);
+    let assistant = row.get::<_, Option<Kept<_>>>("assistant")?.zip(row.get("assistant_version")?);
+    session.assistant = assistant.map(|(id, version)| AssistantVersion { id: id.0, version });
     session.status = row.get::<_, Kept<_>>("status")?.0;
     session.metadata = row.get::<_, Kept<_>>("metadata")?.0;
     session.last_activity_at = row.get::<_, Kept<_>>("last_activity_at")?.0;
@@ -101,7 +33,7 @@ fn session_of(row: &Row<'_>) -> rusqlite::Result<Session> {
 fn insert_session(connection: &Connection, session: &Session, on_conflict: &str) -> rusqlite::Result<Option<i64>> {
     let sql = format!(
         "INSERT INTO sessions ({SESSION})
-         VALUES (:id, :user, :status, :metadata, :created_at, :last_activity_at, :ended_at)
+         VALUES (:id, :organization, :user, :assistant, :assistant_version, :status, :metadata, :created_at, :last_activity_at, :ended_at)
          ON CONFLICT (id) DO {on_conflict} RETURNING key"
     );
     connection
@@ -109,7 +41,10 @@ fn insert_session(connection: &Connection, session: &Session, on_conflict: &str)
         .query_row(
             named_params! {
                 ":id": Kept(session.id),
+                ":organization": session.organization.map(Kept),
                 ":user": session.user,
+                ":assistant": session.assistant.map(|a| Kept(a.id)),
+                ":assistant_version": session.assistant.map(|a| a.version),
                 ":status": session.status.as_str(),
                 ":metadata": Kept(&session.metadata),
                 ":created_at": Kept(session.created_at),
@@ -132,15 +67,25 @@ pub(super) fn session(connection: &Connection, id: SessionId) -> rusqlite::Resul
 
 pub(super) fn list_sessions(connection: &Connection, query: &SessionQuery) -> rusqlite::Result<Page<Session>> {
     let (before, status) = (query.before.map(Kept), query.status.map(SessionStatus::as_str));
+    let (organization, assistant) = (query.organization.map(Kept), query.assistant.map(Kept));
     let mut values: Vec<(&str, &dyn ToSql)> = Vec::new();
     let mut conditions = vec!["1"];
+    // The plus signs keep the planner from walking through everybody's of a kind where something narrower is asked for.
+    let narrow = query.user.is_some() || organization.is_some() || assistant.is_some();
     if let Some(user) = &query.user {
         conditions.push("user = :user");
         values.push((":user", user));
     }
+    if let Some(organization) = &organization {
+        conditions.push("organization = :organization");
+        values.push((":organization", organization));
+    }
+    if let Some(assistant) = &assistant {
+        conditions.push(if query.user.is_some() { "+assistant = :assistant" } else { "assistant = :assistant" });
+        values.push((":assistant", assistant));
+    }
     if let Some(status) = &status {
-        // A user has few sessions: the plus sign keeps the planner from walking through everybody's of that status.
-        conditions.push(if query.user.is_some() { "+status = :status" } else { "status = :status" });
+        conditions.push(if narrow { "+status = :status" } else { "status = :status" });
         values.push((":status", status));
     }
     if let Some(before) = &before {
@@ -153,7 +98,7 @@ pub(super) fn list_sessions(connection: &Connection, query: &SessionQuery) -> ru
         format!("SELECT {SESSION} FROM sessions WHERE {} ORDER BY id DESC LIMIT :limit", conditions.join(" AND "));
     let mut statement = connection.prepare_cached(&sql)?;
     let items = statement.query_map(values.as_slice(), session_of)?.collect::<rusqlite::Result<_>>()?;
-    Ok(page(items, query.limit))
+    Ok(Page::cut(items, query.limit))
 }
 
 pub(super) fn set_metadata(
@@ -173,30 +118,6 @@ pub(super) fn end_session(connection: &Connection, id: SessionId, at: Timestamp)
 
 pub(super) fn delete_session(connection: &Connection, id: SessionId) -> rusqlite::Result<bool> {
     Ok(connection.prepare_cached("DELETE FROM sessions WHERE id = ?1")?.execute([Kept(id)])? > 0)
-}
-
-/// Expires at most `most` sessions.
-pub(super) fn expire_idle(
-    connection: &Connection,
-    idle_since: Timestamp,
-    at: Timestamp,
-    most: u32,
-) -> rusqlite::Result<usize> {
-    let mut statement = connection.prepare_cached(
-        "UPDATE sessions SET status = 'expired', ended_at = ?2 WHERE key IN (
-             SELECT key FROM sessions WHERE status = 'active' AND last_activity_at < ?1
-             ORDER BY last_activity_at LIMIT ?3)",
-    )?;
-    statement.execute(params![Kept(idle_since), Kept(at), most])
-}
-
-/// Deletes at most `most` sessions that are over, with all that belongs to them.
-pub(super) fn delete_over(connection: &Connection, ended_before: Timestamp, most: u32) -> rusqlite::Result<usize> {
-    let mut statement = connection.prepare_cached(
-        "DELETE FROM sessions WHERE key IN (
-             SELECT key FROM sessions WHERE ended_at < ?1 ORDER BY ended_at LIMIT ?2)",
-    )?;
-    statement.execute(params![Kept(ended_before), most])
 }
 
 pub(super) fn save_turn(connection: &Connection, turn: &TurnRecord) -> rusqlite::Result<Saved> {
@@ -230,43 +151,118 @@ pub(super) fn save_turn(connection: &Connection, turn: &TurnRecord) -> rusqlite:
     Ok(Saved::New)
 }
 
+const MESSAGE: &str = "messages.id, turn, role, messages.content, audio_ref, messages.created_at";
+
+fn message_of(row: &Row<'_>, session: SessionId) -> rusqlite::Result<Message> {
+    let role = row.get::<_, Kept<Role>>(2)?.0;
+    let at = row.get::<_, Kept<Timestamp>>(5)?.0;
+    let mut message = Message::new(session, row.get::<_, Kept<TurnId>>(1)?.0, role, row.get::<_, String>(3)?, at);
+    message.id = row.get::<_, Kept<MessageId>>(0)?.0;
+    message.audio_ref = row.get(4)?;
+    Ok(message)
+}
+
+fn session_key(connection: &Connection, session: SessionId) -> rusqlite::Result<Option<i64>> {
+    let mut statement = connection.prepare_cached("SELECT key FROM sessions WHERE id = ?1")?;
+    statement.query_row([Kept(session)], |row| row.get(0)).optional()
+}
+
+/// The place of a message in the order in which all were saved; of any session when none is named.
+fn message_key(connection: &Connection, message: MessageId, session: Option<i64>) -> rusqlite::Result<Option<i64>> {
+    let mut statement =
+        connection.prepare_cached("SELECT key FROM messages WHERE id = ?1 AND (?2 IS NULL OR session = ?2)")?;
+    statement.query_row(params![Kept(message), session], |row| row.get(0)).optional()
+}
+
+fn none<T>() -> Page<T> {
+    Page::new(Vec::new(), false)
+}
+
 /// Walks back from the newest, or from the cursor, so that the cost does not grow with the session.
 pub(super) fn messages(
     connection: &Connection,
     session: SessionId,
     query: MessageQuery,
 ) -> rusqlite::Result<Page<Message>> {
-    let none = || Page::new(Vec::new(), false);
-    let key = connection
-        .prepare_cached("SELECT key FROM sessions WHERE id = ?1")?
-        .query_row([Kept(session)], |row| row.get::<_, i64>(0))
-        .optional()?;
-    let Some(key) = key else { return Ok(none()) };
+    let Some(key) = session_key(connection, session)? else { return Ok(none()) };
     let before = match query.before {
         None => i64::MAX,
-        Some(cursor) => {
-            let found = connection
-                .prepare_cached("SELECT key FROM messages WHERE id = ?1 AND session = ?2")?
-                .query_row(params![Kept(cursor), key], |row| row.get(0))
-                .optional()?;
-            // An unknown cursor has nothing before it.
-            let Some(found) = found else { return Ok(none()) };
-            found
-        }
+        // An unknown cursor has nothing before it.
+        Some(cursor) => match message_key(connection, cursor, Some(key))? {
+            Some(found) => found,
+            None => return Ok(none()),
+        },
     };
-    let mut statement = connection.prepare_cached(
-        "SELECT id, turn, role, content, audio_ref, created_at FROM messages
-         WHERE session = ?1 AND key < ?2 ORDER BY key DESC LIMIT ?3",
-    )?;
-    let rows = statement.query_map(params![key, before, at_most(query.limit) + 1], |row| {
-        let role = row.get::<_, Kept<Role>>(2)?.0;
-        let at = row.get::<_, Kept<Timestamp>>(5)?.0;
-        let mut message = Message::new(session, row.get::<_, Kept<TurnId>>(1)?.0, role, row.get::<_, String>(3)?, at);
-        message.id = row.get::<_, Kept<MessageId>>(0)?.0;
-        message.audio_ref = row.get(4)?;
-        Ok(message)
-    })?;
-    let mut page = page(rows.collect::<rusqlite::Result<_>>()?, query.limit);
+    let sql = format!("SELECT {MESSAGE} FROM messages WHERE session = ?1 AND key < ?2 ORDER BY key DESC LIMIT ?3");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let rows = statement.query_map(params![key, before, at_most(query.limit) + 1], |row| message_of(row, session))?;
+    let mut page = Page::cut(rows.collect::<rusqlite::Result<_>>()?, query.limit);
     page.items.reverse();
     Ok(page)
+}
+
+/// Walks on from the oldest, or from the cursor.
+pub(super) fn messages_from(
+    connection: &Connection,
+    session: SessionId,
+    after: Option<MessageId>,
+    limit: usize,
+) -> rusqlite::Result<Page<Message>> {
+    let Some(key) = session_key(connection, session)? else { return Ok(none()) };
+    let after = match after {
+        None => i64::MIN,
+        Some(cursor) => match message_key(connection, cursor, Some(key))? {
+            Some(found) => found,
+            None => return Ok(none()),
+        },
+    };
+    let sql = format!("SELECT {MESSAGE} FROM messages WHERE session = ?1 AND key > ?2 ORDER BY key LIMIT ?3");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let rows = statement.query_map(params![key, after, at_most(limit) + 1], |row| message_of(row, session))?;
+    Ok(Page::cut(rows.collect::<rusqlite::Result<_>>()?, limit))
+}
+
+/// Walks back through the messages that the index names.
+pub(super) fn search(connection: &Connection, query: &SearchQuery) -> rusqlite::Result<Page<Message>> {
+    // Quoted, a word is a word whatever it looks like to the index's query language.
+    let wanted = query.words().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(" ");
+    if wanted.is_empty() {
+        return Ok(none());
+    }
+    let before = match query.before {
+        None => i64::MAX,
+        Some(cursor) => match message_key(connection, cursor, None)? {
+            Some(found) => found,
+            None => return Ok(none()),
+        },
+    };
+    let (session, organization) = (query.session.map(Kept), query.organization.map(Kept));
+    let limit = at_most(query.limit) + 1;
+    let mut values: Vec<(&str, &dyn ToSql)> = vec![(":wanted", &wanted), (":before", &before), (":limit", &limit)];
+    let mut conditions = vec!["words MATCH :wanted", "words.rowid < :before"];
+    if let Some(session) = &session {
+        conditions.push("sessions.id = :session");
+        values.push((":session", session));
+    }
+    if let Some(organization) = &organization {
+        conditions.push("+organization = :organization");
+        values.push((":organization", organization));
+    }
+    if let Some(user) = &query.user {
+        conditions.push("+user = :user");
+        values.push((":user", user));
+    }
+    // The order of the joins is fixed: the index walks back from the newest and stops when the page is full.
+    let sql = format!(
+        "SELECT {MESSAGE}, sessions.id FROM words CROSS JOIN messages ON messages.key = words.rowid
+         CROSS JOIN sessions ON sessions.key = messages.session
+         WHERE {} ORDER BY words.rowid DESC LIMIT :limit",
+        conditions.join(" AND ")
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let rows = statement.query_map(values.as_slice(), |row| {
+        let session = row.get::<_, Kept<SessionId>>(6)?.0;
+        message_of(row, session)
+    })?;
+    Ok(Page::cut(rows.collect::<rusqlite::Result<_>>()?, query.limit))
 }

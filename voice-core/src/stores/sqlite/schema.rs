@@ -13,7 +13,8 @@ use crate::error::{Error, ErrorKind, Result};
 const APPLICATION_ID: i32 = i32::from_be_bytes(*b"vcor");
 
 /// Number `n` brings a database from version `n` to `n + 1`.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE sessions (
         key              INTEGER PRIMARY KEY,
         id               BLOB    NOT NULL UNIQUE CHECK (length(id) = 16),
@@ -48,7 +49,111 @@ const MIGRATIONS: &[&str] = &["
         created_at INTEGER NOT NULL
     ) STRICT;
     CREATE INDEX messages_by_session ON messages (session);
-"];
+",
+    "
+    ALTER TABLE sessions ADD COLUMN organization      BLOB CHECK (length(organization) = 16);
+    ALTER TABLE sessions ADD COLUMN assistant         BLOB CHECK (length(assistant) = 16);
+    ALTER TABLE sessions ADD COLUMN assistant_version INTEGER;
+    CREATE INDEX sessions_by_organization ON sessions (organization, id)       WHERE organization IS NOT NULL;
+    CREATE INDEX sessions_by_member       ON sessions (organization, user, id) WHERE organization IS NOT NULL;
+    CREATE INDEX sessions_by_assistant    ON sessions (assistant, id)          WHERE assistant IS NOT NULL;
+    CREATE INDEX messages_by_time         ON messages (created_at);
+
+    CREATE TABLE leases (
+        session BLOB    NOT NULL PRIMARY KEY CHECK (length(session) = 16),
+        holder  BLOB    NOT NULL CHECK (length(holder) = 16),
+        until   INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+
+    -- An index of the words alone. What is deleted is taken out of it at once, not merely marked.
+    CREATE VIRTUAL TABLE words USING fts5 (
+        content, content = 'messages', content_rowid = 'key',
+        tokenize = \"unicode61 remove_diacritics 0 categories 'L* N* Mn Mc Co'\"
+    );
+    INSERT INTO words (words, rank) VALUES ('secure-delete', 1);
+    INSERT INTO words (words) VALUES ('rebuild');
+    CREATE TRIGGER messages_said AFTER INSERT ON messages BEGIN
+        INSERT INTO words (rowid, content) VALUES (new.key, new.content);
+    END;
+    CREATE TRIGGER messages_gone AFTER DELETE ON messages BEGIN
+        INSERT INTO words (words, rowid, content) VALUES ('delete', old.key, old.content);
+    END;
+    CREATE TRIGGER messages_changed AFTER UPDATE OF content ON messages BEGIN
+        INSERT INTO words (words, rowid, content) VALUES ('delete', old.key, old.content);
+        INSERT INTO words (rowid, content) VALUES (new.key, new.content);
+    END;
+
+    CREATE TABLE organizations (
+        id         BLOB    NOT NULL PRIMARY KEY CHECK (length(id) = 16),
+        name       TEXT    NOT NULL,
+        created_at INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE users (
+        id           BLOB    NOT NULL PRIMARY KEY CHECK (length(id) = 16),
+        organization BLOB    NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+        email        TEXT    NOT NULL,
+        created_at   INTEGER NOT NULL,
+        UNIQUE (organization, email),
+        UNIQUE (organization, id)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE api_keys (
+        id           BLOB    NOT NULL PRIMARY KEY CHECK (length(id) = 16),
+        organization BLOB    NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+        user         BLOB,
+        name         TEXT    NOT NULL DEFAULT '',
+        hint         TEXT    NOT NULL DEFAULT '',
+        hash         BLOB    NOT NULL UNIQUE CHECK (length(hash) = 32),
+        per_minute   INTEGER,
+        burst        INTEGER,
+        created_at   INTEGER NOT NULL,
+        expires_at   INTEGER,
+        revoked_at   INTEGER,
+        FOREIGN KEY (organization, user) REFERENCES users (organization, id) ON DELETE CASCADE
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX api_keys_by_organization ON api_keys (organization, id);
+    CREATE INDEX api_keys_by_user         ON api_keys (organization, user, id);
+
+    CREATE TABLE credentials (
+        organization BLOB    NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+        provider     TEXT    NOT NULL,
+        sealed       BLOB    NOT NULL,
+        updated_at   INTEGER NOT NULL,
+        PRIMARY KEY (organization, provider)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE assistants (
+        id           BLOB    NOT NULL PRIMARY KEY CHECK (length(id) = 16),
+        organization BLOB    CHECK (length(organization) = 16),
+        version      INTEGER NOT NULL DEFAULT 1,
+        created_at   INTEGER NOT NULL,
+        deleted_at   INTEGER
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX assistants_by_organization ON assistants (organization, id) WHERE deleted_at IS NULL;
+
+    CREATE TABLE assistant_versions (
+        assistant  BLOB    NOT NULL REFERENCES assistants (id) ON DELETE CASCADE,
+        version    INTEGER NOT NULL,
+        name       TEXT    NOT NULL,
+        document   TEXT    NOT NULL,
+        updated_at INTEGER NOT NULL,
+        PRIMARY KEY (assistant, version)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE audit (
+        id           BLOB    NOT NULL PRIMARY KEY CHECK (length(id) = 16),
+        at           INTEGER NOT NULL,
+        organization BLOB    CHECK (length(organization) = 16),
+        actor        TEXT    NOT NULL,
+        action       TEXT    NOT NULL,
+        target       TEXT    NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX audit_by_organization ON audit (organization, id);
+    CREATE INDEX audit_by_target       ON audit (target, id);
+    CREATE INDEX audit_by_time         ON audit (at);
+",
+];
 
 /// Brings the database to the newest version, whatever other process is doing the same.
 pub(super) fn migrate(connection: &Connection, path: &Path) -> Result<()> {

@@ -30,6 +30,8 @@ const GROUP: usize = 128;
 trait Task: Send {
     /// Nobody waits for it any more.
     fn is_abandoned(&self) -> bool;
+    /// Whether it must survive a loss of power.
+    fn is_durable(&self) -> bool;
     /// Does the work and keeps its result.
     fn run(&mut self, connection: &Connection) -> rusqlite::Result<()>;
     /// Answers the caller: with the kept result, or with why it does not count.
@@ -38,6 +40,7 @@ trait Task: Send {
 
 struct Work<T, F> {
     work: F,
+    durable: bool,
     value: Option<T>,
     reply: oneshot::Sender<Result<T>>,
 }
@@ -49,6 +52,10 @@ where
 {
     fn is_abandoned(&self) -> bool {
         self.reply.is_closed()
+    }
+
+    fn is_durable(&self) -> bool {
+        self.durable
     }
 
     fn run(&mut self, connection: &Connection) -> rusqlite::Result<()> {
@@ -125,7 +132,16 @@ impl Workers {
         T: Send + 'static,
         F: Fn(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
-        hand_in(&self.queues()?.write, work).await
+        hand_in(&self.queues()?.write, work, true).await
+    }
+
+    /// Runs `work` in a transaction that every process sees, but that the loss of power may undo: without waiting for the disk.
+    pub(super) async fn write_passing<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Fn(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        hand_in(&self.queues()?.write, work, false).await
     }
 
     /// Runs `work` on a connection that only reads.
@@ -134,7 +150,7 @@ impl Workers {
         T: Send + 'static,
         F: Fn(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
-        hand_in(&self.queues()?.read, work).await
+        hand_in(&self.queues()?.read, work, false).await
     }
 
     /// Takes nothing more, and waits until all that was handed in is done and the file is closed.
@@ -152,13 +168,13 @@ impl Workers {
     }
 }
 
-async fn hand_in<T, F>(queue: &Queue, work: F) -> Result<T>
+async fn hand_in<T, F>(queue: &Queue, work: F, durable: bool) -> Result<T>
 where
     T: Send + 'static,
     F: Fn(&Connection) -> rusqlite::Result<T> + Send + 'static,
 {
     let (reply, answer) = oneshot::channel();
-    queue.send(Box::new(Work { work, value: None, reply })).await.map_err(|_| stopped())?;
+    queue.send(Box::new(Work { work, durable, value: None, reply })).await.map_err(|_| stopped())?;
     answer.await.map_err(|_| stopped())?
 }
 
@@ -221,6 +237,17 @@ impl Writer<'_> {
         if tasks.is_empty() {
             return Ok(());
         }
+        if tasks.iter().any(|task| task.is_durable()) {
+            return self.commit(tasks);
+        }
+        // In WAL mode such a commit is lost whole or not at all, and the next full one brings it to the disk too.
+        self.connection.pragma_update(None, "synchronous", "NORMAL")?;
+        let outcome = self.commit(tasks);
+        self.connection.pragma_update(None, "synchronous", "FULL")?;
+        outcome
+    }
+
+    fn commit(&self, tasks: &mut [Box<dyn Task>]) -> rusqlite::Result<()> {
         let transaction = Transaction::new_unchecked(self.connection, TransactionBehavior::Immediate)?;
         for task in tasks {
             task.run(&transaction)?;
