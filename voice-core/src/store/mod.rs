@@ -31,6 +31,8 @@ pub use conversations::{
     AssistantVersion, ConversationStore, Erased, Lease, MessageQuery, Owner, Saved, SearchQuery, Session, SessionQuery,
     SessionStatus, TurnRecord,
 };
+#[cfg(any(feature = "mongodb", feature = "postgres"))]
+pub(crate) use conversations::index_words;
 pub use memory::MemoryStore;
 pub use page::{Cursor, Listed, Page, PageQuery};
 pub use storage::{Storage, StoreCapabilities};

@@ -25,6 +25,7 @@ pub(super) struct Database {
     client: Client,
     pub(super) sessions: Collection<SessionDocument>,
     pub(super) turns: Collection<TurnDocument>,
+    pub(super) leases: Collection<Document>,
     meta: Collection<Document>,
     /// Where it is, without any credentials: for errors and `Debug`.
     pub(super) place: String,
@@ -64,6 +65,7 @@ impl Database {
         Ok(Self {
             sessions: database.collection("sessions"),
             turns: database.collection("turns"),
+            leases: database.collection("leases"),
             meta: database.collection("voice_core_schema"),
             client,
             place,
@@ -126,6 +128,8 @@ impl Database {
         let sessions = [
             index("key", doc! { "key": 1 }, true),
             index("user", doc! { "user": 1, "_id": -1 }, false),
+            index("organization", doc! { "organization": 1, "user": 1, "_id": -1 }, false),
+            index("assistant", doc! { "assistant": 1, "_id": -1 }, false),
             index("status", doc! { "status": 1, "_id": -1 }, false),
             index("idle", doc! { "status": 1, "last_activity_at": 1 }, false),
             index("over", doc! { "ended_at": 1 }, false),
@@ -134,6 +138,8 @@ impl Database {
         let turns = [
             index("place", doc! { "session": 1, "place": 1 }, true),
             index("messages", doc! { "messages.id": 1 }, false),
+            index("times", doc! { "messages.created_at": 1 }, false),
+            index("words", doc! { "messages.words": 1, "saved": -1 }, false),
         ];
         self.told(self.sessions.create_indexes(sessions).await)?;
         self.told(self.turns.create_indexes(turns).await)?;

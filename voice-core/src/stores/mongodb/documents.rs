@@ -8,9 +8,9 @@ use serde_json::{Map, Value};
 
 use crate::{
     error::{Error, ErrorKind, Result},
-    id::{MessageId, SessionId, TurnId},
+    id::{AssistantId, MessageId, OrganizationId, SessionId, TurnId},
     message::{Message, Role},
-    store::{Session, SessionStatus, TurnRecord},
+    store::{AssistantVersion, Session, SessionStatus, TurnRecord, index_words},
     stores::text,
     time::Timestamp,
 };
@@ -44,7 +44,10 @@ pub(super) struct SessionDocument {
     /// Of this document: a session that is deleted and started again has another, so that no old turn belongs to it.
     pub(super) key: ObjectId,
     pub(super) state: State,
+    pub(super) organization: Option<Uuid>,
     pub(super) user: Option<String>,
+    pub(super) assistant: Option<Uuid>,
+    pub(super) assistant_version: Option<i64>,
     pub(super) status: String,
     /// JSON: its keys may be any text, and its numbers keep their kind.
     pub(super) metadata: String,
@@ -61,6 +64,9 @@ impl SessionDocument {
             id: uuid(session.id.as_uuid()),
             key: ObjectId::new(),
             state,
+            organization: session.organization.map(|id| uuid(id.as_uuid())),
+            assistant: session.assistant.map(|assistant| uuid(assistant.id.as_uuid())),
+            assistant_version: session.assistant.map(|assistant| i64::from(assistant.version)),
             user: session.user.as_deref().map(|user| text::kept(user).into_owned()),
             status: session.status.as_str().into(),
             metadata: metadata(&session.metadata)?,
@@ -74,6 +80,12 @@ impl SessionDocument {
     pub(super) fn read(self) -> Result<Session> {
         let mut session =
             Session::new(SessionId::from_uuid(plain(self.id)), self.user.map(text::read), timestamp(self.created_at)?);
+        session.organization = self.organization.map(|id| OrganizationId::from_uuid(plain(id)));
+        let version = self.assistant_version.and_then(|version| u32::try_from(version).ok());
+        session.assistant = self
+            .assistant
+            .zip(version)
+            .map(|(id, version)| AssistantVersion { id: AssistantId::from_uuid(plain(id)), version });
         session.status = SessionStatus::from_name(&self.status).ok_or_else(foreign)?;
         session.metadata = serde_json::from_str(&self.metadata).map_err(|_| foreign())?;
         session.last_activity_at = timestamp(self.last_activity_at)?;
@@ -92,15 +104,23 @@ pub(super) struct TurnDocument {
     pub(super) place: i64,
     /// The session's last activity as of this turn.
     pub(super) at: DateTime,
+    /// Later than that of every turn that this process saved before: the order of a search.
+    pub(super) saved: Uuid,
+    /// The session's, which never change.
+    pub(super) organization: Option<Uuid>,
+    pub(super) user: Option<String>,
     pub(super) messages: Vec<MessageDocument>,
 }
 
 impl TurnDocument {
-    pub(super) fn new(turn: &TurnRecord, session: ObjectId, place: i64) -> Self {
+    pub(super) fn new(turn: &TurnRecord, session: &SessionDocument, place: i64) -> Self {
         Self {
             id: uuid(turn.turn_id.as_uuid()),
-            session,
+            session: session.key,
             place,
+            saved: uuid(uuid::Uuid::now_v7()),
+            organization: session.organization,
+            user: session.user.clone(),
             at: moment(turn.session.last_activity_at),
             messages: turn.messages.iter().map(MessageDocument::new).collect(),
         }
@@ -119,7 +139,9 @@ pub(super) struct MessageDocument {
     role: String,
     content: String,
     audio_ref: Option<String>,
-    created_at: DateTime,
+    /// Split by the library, so that every store finds the same.
+    pub(super) words: Vec<String>,
+    pub(super) created_at: DateTime,
 }
 
 impl MessageDocument {
@@ -129,11 +151,12 @@ impl MessageDocument {
             role: message.role.as_str().into(),
             content: text::kept(&message.content).into_owned(),
             audio_ref: message.audio_ref.as_deref().map(|reference| text::kept(reference).into_owned()),
+            words: index_words(&message.content),
             created_at: moment(message.created_at),
         }
     }
 
-    fn read(self, session: SessionId, turn: TurnId) -> Result<Message> {
+    pub(super) fn read(self, session: SessionId, turn: TurnId) -> Result<Message> {
         let role = Role::from_name(&self.role).ok_or_else(foreign)?;
         let mut message = Message::new(session, turn, role, text::read(self.content), timestamp(self.created_at)?);
         message.id = MessageId::from_uuid(plain(self.id));

@@ -17,6 +17,7 @@
 mod database;
 mod documents;
 mod error;
+mod finding;
 mod turns;
 
 use std::time::Duration;
@@ -25,6 +26,7 @@ use async_trait::async_trait;
 use futures_util::TryStreamExt;
 use mongodb::bson::doc;
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use self::{
     database::Database,
@@ -34,7 +36,10 @@ use crate::{
     error::Result,
     id::SessionId,
     message::Message,
-    store::{ConversationStore, MessageQuery, Page, Saved, Session, SessionQuery, TurnRecord},
+    store::{
+        ConversationStore, Lease, MessageQuery, Page, Saved, SearchQuery, Session, SessionQuery, StoreCapabilities,
+        TurnRecord,
+    },
     stores::text,
     time::Timestamp,
 };
@@ -123,6 +128,10 @@ impl ConversationStore for MongoStore {
         "mongodb"
     }
 
+    fn capabilities(&self) -> StoreCapabilities {
+        StoreCapabilities { durable: true, full_text_search: true, transactions: false, shared_between_processes: true }
+    }
+
     async fn create_session(&self, session: &Session) -> Result<()> {
         self.database.run(self.database.create(session)).await
     }
@@ -134,6 +143,12 @@ impl ConversationStore for MongoStore {
 
     async fn list_sessions(&self, query: &SessionQuery) -> Result<Page<Session>> {
         let mut wanted = doc! { "state": State::Live.as_str() };
+        if let Some(organization) = query.organization {
+            wanted.insert("organization", uuid(organization.as_uuid()));
+        }
+        if let Some(assistant) = query.assistant {
+            wanted.insert("assistant", uuid(assistant.as_uuid()));
+        }
         if let Some(user) = &query.user {
             wanted.insert("user", text::kept(user).as_ref());
         }
@@ -181,6 +196,7 @@ impl ConversationStore for MongoStore {
     }
 
     async fn expire_idle(&self, idle_since: Timestamp, at: Timestamp) -> Result<u64> {
+        self.database.run(self.database.forget_leases(idle_since)).await?;
         let idle = doc! {
             "state": State::Live.as_str(),
             "status": "active",
@@ -210,6 +226,27 @@ impl ConversationStore for MongoStore {
                 return Ok(deleted);
             }
         }
+    }
+
+    async fn search(&self, query: &SearchQuery) -> Result<Page<Message>> {
+        self.database.run(self.database.find(query)).await
+    }
+
+    /// Goes in portions, each turn whole: a call that is dropped has deleted some of the messages.
+    async fn delete_messages_before(&self, before: Timestamp) -> Result<u64> {
+        let mut deleted = 0;
+        while let Some(some) = self.database.run(self.database.forget_some(before)).await? {
+            deleted += some;
+        }
+        Ok(deleted)
+    }
+
+    async fn try_lease(&self, lease: &Lease) -> Result<bool> {
+        self.database.run(self.database.lease(lease)).await
+    }
+
+    async fn release(&self, session: SessionId, holder: Uuid) -> Result<()> {
+        self.database.run(self.database.release(session, holder)).await
     }
 
     async fn close(&self) -> Result<()> {

@@ -12,7 +12,7 @@ use mongodb::bson::{Uuid, doc, oid::ObjectId};
 
 use super::{
     database::Database,
-    documents::{SessionDocument, State, TurnDocument, metadata, moment, uuid},
+    documents::{SessionDocument, State, TurnDocument, uuid},
     error::is_duplicate,
 };
 use crate::{
@@ -47,17 +47,10 @@ impl Database {
                 State::Deleting => self.finish_deleting(id, found.key).await?,
                 // A first turn was begun and never saved; the session is now what this call says.
                 State::Pending => {
-                    let fields = doc! {
-                        "state": State::Live.as_str(),
-                        "user": SessionDocument::new(session, State::Live)?.user,
-                        "status": session.status.as_str(),
-                        "metadata": metadata(&session.metadata)?,
-                        "created_at": moment(session.created_at),
-                        "last_activity_at": moment(session.last_activity_at),
-                        "ended_at": session.ended_at.map(moment),
-                    };
-                    let pending = doc! { "_id": id, "state": State::Pending.as_str() };
-                    if self.told(self.sessions.update_one(pending, doc! { "$set": fields }).await)?.matched_count > 0 {
+                    let mut fresh = SessionDocument::new(session, State::Live)?;
+                    (fresh.key, fresh.turns) = (found.key, found.turns);
+                    let pending = doc! { "_id": id, "key": found.key, "state": State::Pending.as_str() };
+                    if self.told(self.sessions.replace_one(pending, fresh).await)?.matched_count > 0 {
                         return Ok(());
                     }
                 }
@@ -72,7 +65,7 @@ impl Database {
         for attempt in 0..ATTEMPTS {
             let Some(found) = self.session_for(&turn.session).await? else { continue };
             let place = guess.take().unwrap_or(found.turns);
-            let document = TurnDocument::new(turn, found.key, place);
+            let document = TurnDocument::new(turn, &found, place);
             match self.turns.insert_one(&document).await {
                 Ok(_) if self.commit(session, &document).await? => return Ok(Saved::New),
                 // The session was deleted meanwhile, and the turn comes after that: the session starts again.

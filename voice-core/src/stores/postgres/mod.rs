@@ -17,6 +17,8 @@
 
 mod address;
 mod error;
+mod keeping;
+mod kept;
 mod pool;
 mod rows;
 mod schema;
@@ -25,13 +27,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use self::{address::Address, pool::Database};
 use crate::{
     error::Result,
-    id::SessionId,
+    id::{MessageId, SessionId},
     message::Message,
-    store::{ConversationStore, MessageQuery, Page, Saved, Session, SessionQuery, TurnRecord},
+    store::{
+        ConversationStore, Erased, Lease, MessageQuery, Owner, Page, Saved, SearchQuery, Session, SessionQuery,
+        StoreCapabilities, TurnRecord,
+    },
     time::Timestamp,
 };
 
@@ -39,6 +45,8 @@ use crate::{
 const EXPIRE_AT_ONCE: i64 = 1_000;
 /// How many sessions are deleted by one statement, with everything said in them.
 const DELETE_AT_ONCE: i64 = 50;
+/// How many messages are deleted by one statement.
+const DELETE_MESSAGES_AT_ONCE: i64 = 1_000;
 
 /// How a database is connected to.
 #[derive(Clone, Copy, Debug)]
@@ -129,6 +137,10 @@ impl ConversationStore for PostgresStore {
         "postgres"
     }
 
+    fn capabilities(&self) -> StoreCapabilities {
+        StoreCapabilities { durable: true, full_text_search: true, transactions: true, shared_between_processes: true }
+    }
+
     async fn create_session(&self, session: &Session) -> Result<()> {
         self.database.run(async |c| rows::create_session(c, session).await).await
     }
@@ -163,9 +175,10 @@ impl ConversationStore for PostgresStore {
 
     /// Goes in portions, each whole: a call that is dropped has expired some of the sessions.
     async fn expire_idle(&self, idle_since: Timestamp, at: Timestamp) -> Result<u64> {
+        self.database.run(async |c| keeping::forget_leases(c, idle_since).await).await?;
         let mut expired = 0;
         loop {
-            let some = self.database.run(async |c| rows::expire_idle(c, idle_since, at, EXPIRE_AT_ONCE).await).await?;
+            let some = self.database.run(async |c| keeping::expire_idle(c, idle_since, at, EXPIRE_AT_ONCE).await).await?;
             expired += some;
             if some < EXPIRE_AT_ONCE.unsigned_abs() {
                 return Ok(expired);
@@ -177,12 +190,53 @@ impl ConversationStore for PostgresStore {
     async fn delete_over(&self, ended_before: Timestamp) -> Result<u64> {
         let mut deleted = 0;
         loop {
-            let some = self.database.run(async |c| rows::delete_over(c, ended_before, DELETE_AT_ONCE).await).await?;
+            let some = self.database.run(async |c| keeping::delete_over(c, ended_before, DELETE_AT_ONCE).await).await?;
             deleted += some;
             if some < DELETE_AT_ONCE.unsigned_abs() {
                 return Ok(deleted);
             }
         }
+    }
+
+    async fn messages_from(&self, session: SessionId, after: Option<MessageId>, limit: usize) -> Result<Page<Message>> {
+        self.database.read(async |c| rows::messages_from(c, session, after, limit).await).await
+    }
+
+    async fn search(&self, query: &SearchQuery) -> Result<Page<Message>> {
+        self.database.read(async |c| rows::search(c, query).await).await
+    }
+
+    /// Goes in portions, each whole: a call that is dropped has erased some of the sessions.
+    async fn erase(&self, owner: &Owner) -> Result<Erased> {
+        let mut erased = Erased::default();
+        loop {
+            let some = self.database.run(async |c| keeping::erase(c, owner, DELETE_AT_ONCE).await).await?;
+            erased.sessions += some.sessions;
+            erased.messages += some.messages;
+            if some.sessions < DELETE_AT_ONCE.unsigned_abs() {
+                return Ok(erased);
+            }
+        }
+    }
+
+    /// Goes in portions, each whole: a call that is dropped has deleted some of the messages.
+    async fn delete_messages_before(&self, before: Timestamp) -> Result<u64> {
+        let (mut deleted, most) = (0, DELETE_MESSAGES_AT_ONCE);
+        loop {
+            let some = self.database.run(async |c| keeping::delete_messages_before(c, before, most).await).await?;
+            deleted += some;
+            if some < most.unsigned_abs() {
+                return Ok(deleted);
+            }
+        }
+    }
+
+    async fn try_lease(&self, lease: &Lease) -> Result<bool> {
+        self.database.run(async |c| keeping::try_lease(c, lease).await).await
+    }
+
+    async fn release(&self, session: SessionId, holder: Uuid) -> Result<()> {
+        self.database.run(async |c| keeping::release(c, session, holder).await).await
     }
 
     async fn close(&self) -> Result<()> {
