@@ -27,12 +27,12 @@ pub use accounts::{
 pub use assistants::{AssistantQuery, AssistantRecord, AssistantStore};
 pub use audit::{Actor, AuditEntry, AuditLog, AuditQuery};
 pub use blobs::{BlobKey, BlobRef, BlobStore, MemoryBlobs};
+#[cfg(any(feature = "mongodb", feature = "postgres"))]
+pub(crate) use conversations::index_words;
 pub use conversations::{
     AssistantVersion, ConversationStore, Erased, Lease, MessageQuery, Owner, Saved, SearchQuery, Session, SessionQuery,
     SessionStatus, TurnRecord,
 };
-#[cfg(any(feature = "mongodb", feature = "postgres"))]
-pub(crate) use conversations::index_words;
 pub use memory::MemoryStore;
 pub use page::{Cursor, Listed, Page, PageQuery};
 pub use storage::{Storage, StoreCapabilities};

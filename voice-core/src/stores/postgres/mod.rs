@@ -178,7 +178,8 @@ impl ConversationStore for PostgresStore {
         self.database.run(async |c| keeping::forget_leases(c, idle_since).await).await?;
         let mut expired = 0;
         loop {
-            let some = self.database.run(async |c| keeping::expire_idle(c, idle_since, at, EXPIRE_AT_ONCE).await).await?;
+            let some =
+                self.database.run(async |c| keeping::expire_idle(c, idle_since, at, EXPIRE_AT_ONCE).await).await?;
             expired += some;
             if some < EXPIRE_AT_ONCE.unsigned_abs() {
                 return Ok(expired);
