@@ -1,8 +1,9 @@
-//! What the measurements share: percentiles, and what the system says of a process.
+//! What the measurements share: percentiles, a timer, and what the system says of a process.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 pub mod process;
+pub mod timer;
 
 /// The middle and the tail of a set of figures.
 #[derive(Clone, Copy, Debug)]

@@ -84,6 +84,8 @@ pub enum TurnEvent {
     Transcript(Transcript),
     /// The next piece of the answer's text.
     Text(TextDelta),
+    /// What the sound that follows says: a sentence or a part of one, for captions that keep up with the sound.
+    Speaking(TextDelta),
     /// The next piece of the answer's sound, gapless with the one before; every chunk of a turn has the same rate.
     Audio(Pcm),
     /// A provider call ended.

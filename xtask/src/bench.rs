@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: the measurements, in release mode.
+//! `cargo xtask bench`: the measurements, of what is published (profile `dist`).
 
 use std::process::{Command, Stdio};
 
@@ -16,11 +16,15 @@ pub fn run(arguments: &[String]) -> Result<bool> {
         Some((name, rest)) if names.contains(name) => (name, rest),
         _ => bail!("say what to measure: {}", names.join(", ")),
     };
-    let built = project.cargo(&["build", "--release", "-p", "voice-bench", "--bin", name]).status()?;
-    if !built.success() {
+    let mut build = project.cargo(&["build", "--profile", "dist", "-p", "voice-bench", "--bin", name]);
+    if name != "local_turn" {
+        // An app that links no more than it uses, so that memory is told without local models.
+        build.arg("--no-default-features");
+    }
+    if !build.status()?.success() {
         bail!("the measurement could not be built");
     }
-    let mut command = Command::new(project.target.join("release").join(name));
+    let mut command = Command::new(project.target.join("dist").join(name));
     command.current_dir(&project.root).stdin(Stdio::null());
     if name == "ingest" {
         setup::system_packages(&project)?;

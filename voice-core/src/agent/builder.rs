@@ -2,14 +2,18 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::VoiceAgent;
+use super::{
+    Parts, VoiceAgent,
+    accounts::Vault,
+    casting::{Casting, Named},
+};
 use crate::{
     config::{AssistantConfig, Config, ProviderConfig, ProviderList, invalid},
     error::Result,
     layer::{LayerOptions, LlmService, Stack, SttService, TtsService},
     provider::{LanguageModel, SpeechToText, TextToSpeech},
     registry::Registry,
-    store::ConversationStore,
+    store::{ConversationStore, Storage},
     time::{Clock, system_clock},
     turn::{Engine, TurnSettings},
 };
@@ -94,7 +98,8 @@ pub struct AgentBuilder {
     stt: Option<Providers<dyn SpeechToText>>,
     llm: Option<Providers<dyn LanguageModel>>,
     tts: Option<Providers<dyn TextToSpeech>>,
-    store: Option<Arc<dyn ConversationStore>>,
+    stores: Option<Storage>,
+    named: Named,
     storage: Option<String>,
     assistant: Option<AssistantConfig>,
     system_prompt: Option<String>,
@@ -133,9 +138,32 @@ impl AgentBuilder {
         self
     }
 
-    /// A store of the host's own, or one that is shared with another agent.
-    pub fn store(mut self, store: Arc<dyn ConversationStore>) -> Self {
-        self.store = Some(store);
+    /// A store of the host's own, or one that is shared with another agent, for conversations only.
+    pub fn store(self, store: Arc<dyn ConversationStore>) -> Self {
+        self.stores(Storage::new(store))
+    }
+
+    /// Stores of the host's own, or ones that are shared with another agent, by subject.
+    pub fn stores(mut self, stores: Storage) -> Self {
+        self.stores = Some(stores);
+        self
+    }
+
+    /// Speech to text of the host's own that assistants may name.
+    pub fn named_stt(mut self, name: impl Into<String>, stt: Arc<dyn SpeechToText>) -> Self {
+        self.named.stt.insert(name.into(), stt);
+        self
+    }
+
+    /// A language model of the host's own that assistants may name.
+    pub fn named_llm(mut self, name: impl Into<String>, llm: Arc<dyn LanguageModel>) -> Self {
+        self.named.llm.insert(name.into(), llm);
+        self
+    }
+
+    /// Text to speech of the host's own that assistants may name.
+    pub fn named_tts(mut self, name: impl Into<String>, tts: Arc<dyn TextToSpeech>) -> Self {
+        self.named.tts.insert(name.into(), tts);
         self
     }
 
@@ -175,6 +203,7 @@ impl AgentBuilder {
         };
         config.validate()?;
         let registry = Registry::new(&config);
+        let vault = config.accounts.credentials_key.as_ref().map(Vault::new).transpose()?;
 
         let mut stt = Vec::new();
         for choice in chosen(self.stt, config.stt.as_ref()) {
@@ -200,8 +229,8 @@ impl AgentBuilder {
                 Choice::Configured(provider) => registry.tts(&provider).await?,
             }));
         }
-        let store = match self.store {
-            Some(store) => store,
+        let storage = match self.stores {
+            Some(stores) => stores,
             None => registry.store(self.storage.as_deref().or(config.storage.as_deref())).await?,
         };
 
@@ -214,13 +243,14 @@ impl AgentBuilder {
         let (limits, audio_limits) = (config.limits, config.audio_limits());
         let assistant = self.assistant.unwrap_or(config.assistant);
         let engine = Engine {
-            stt: (!stt.is_empty()).then(|| Stack::new(stt, &layers)),
-            llm: Stack::new(llm, &layers),
+            stt: (!stt.is_empty()).then(|| Arc::new(Stack::new(stt, &layers))),
+            llm: Arc::new(Stack::new(llm, &layers)),
             tts: (!tts.is_empty()).then(|| Arc::new(Stack::new(tts, &layers))),
-            store,
+            store: Arc::clone(storage.conversations()),
             clock: self.clock.unwrap_or_else(system_clock),
             settings: TurnSettings {
                 system_prompt: self.system_prompt.unwrap_or(assistant.system_prompt).into(),
+                first_message: assistant.first_message.map(Into::into),
                 context_messages: assistant.context_messages,
                 max_tokens: assistant.max_tokens,
                 temperature: assistant.temperature,
@@ -232,8 +262,13 @@ impl AgentBuilder {
             },
             locks: crate::turn::SessionLocks::default(),
             saving: crate::turn::Saving::default(),
+            cast: None,
         };
-        let agent = VoiceAgent::from_engine(engine);
+        let casting = Casting::new(registry, layers, self.named, storage.clone(), vault, engine.clone());
+        let casting = Arc::new(casting);
+        let engine = Engine { cast: Some(Arc::clone(&casting) as _), ..engine };
+        let (key_limit, retention) = (config.accounts.rate_limit, config.retention);
+        let agent = VoiceAgent::from_parts(engine, Parts { storage, casting, key_limit, retention });
         if self.warm_up.unwrap_or(config.warm_up) {
             agent.warm_up().await?;
         }

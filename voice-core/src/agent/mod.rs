@@ -1,12 +1,32 @@
 //! [`VoiceAgent`]: the front door.
 
+mod accounts;
+mod assistants;
+mod audit;
 mod builder;
+mod casting;
+mod check;
+mod export;
+mod reach;
+mod scope;
 mod sessions;
 mod turn;
+mod upkeep;
 
+pub use accounts::{Accounts, CredentialInfo, KeyOptions, Login, NewApiKey, OrganizationAccounts, Registered};
+#[cfg(feature = "jwt")]
+pub use accounts::{TokenKey, TokenKeys};
+pub use assistants::{Assistants, StoredAssistant};
+pub use audit::Audit;
 pub use builder::{AgentBuilder, Providers};
+pub use export::{Export, ExportFormat};
+pub use reach::Principal;
+pub use scope::ScopedAgent;
 pub use sessions::{NewSession, Sessions};
 pub use turn::{Turn, TurnStream};
+pub use upkeep::CleanedUp;
+
+pub use crate::turn::Greeting;
 
 use std::{
     sync::{
@@ -18,11 +38,13 @@ use std::{
 
 use tokio_util::sync::CancellationToken;
 
+use self::{accounts::CallerLimits, casting::Casting, reach::Reach};
 use crate::{
     audio::Audio,
-    config::Config,
+    config::{Config, RetentionConfig},
     error::{Error, ErrorKind, Result},
-    layer::{LlmService, Stack, SttService, TtsService},
+    layer::{LlmService, RateLimitOptions, SttService, TtsService},
+    store::{Storage, StoreCapabilities},
     turn::{Engine, TurnInput},
 };
 
@@ -51,11 +73,22 @@ pub struct VoiceAgent {
 
 struct Inner {
     engine: Engine,
+    parts: Parts,
+    limits: CallerLimits,
     closed: AtomicBool,
     /// Cancels every turn when the agent closes.
     cancel: CancellationToken,
     /// What still has to happen when the last clone goes: nothing async, the store's own drop does the rest.
     _cancel_on_drop: tokio_util::sync::DropGuard,
+}
+
+/// What an agent has beside its engine.
+struct Parts {
+    storage: Storage,
+    casting: Arc<Casting>,
+    /// How often a key may be used that has no limit of its own.
+    key_limit: Option<RateLimitOptions>,
+    retention: RetentionConfig,
 }
 
 impl VoiceAgent {
@@ -81,10 +114,13 @@ impl VoiceAgent {
         AgentBuilder::default()
     }
 
-    pub(crate) fn from_engine(engine: Engine) -> Self {
+    fn from_parts(engine: Engine, parts: Parts) -> Self {
         let cancel = CancellationToken::new();
         let guard = cancel.clone().drop_guard();
-        Self { inner: Arc::new(Inner { engine, closed: AtomicBool::new(false), cancel, _cancel_on_drop: guard }) }
+        let (limits, closed) = (CallerLimits::default(), AtomicBool::new(false));
+        let agent = Self { inner: Arc::new(Inner { engine, parts, limits, closed, cancel, _cancel_on_drop: guard }) };
+        agent.start_upkeep();
+        agent
     }
 
     /// One whole turn: hears the audio, answers, saves both messages. The same as [`turn`](Self::turn) with audio.
@@ -102,13 +138,51 @@ impl VoiceAgent {
     /// One turn about something said or typed: await it for its reply, or [`stream`](Turn::stream) it.
     #[must_use = "a turn does nothing until it is awaited or streamed"]
     pub fn turn(&self, input: impl Into<TurnInput>) -> Turn {
-        Turn::new(self.clone(), input.into())
+        Turn::new(self.clone(), input.into(), Reach::host())
     }
 
-    /// The sessions and their history.
+    /// The sessions and their history: everybody's.
     #[must_use]
     pub fn sessions(&self) -> Sessions {
-        Sessions::new(self.clone())
+        Sessions::new(self.clone(), Reach::host())
+    }
+
+    /// Organizations, users and API keys.
+    #[must_use]
+    pub fn accounts(&self) -> Accounts {
+        Accounts::new(self.clone())
+    }
+
+    /// The assistants that belong to no organization; [`Assistants::of`] gives those of one.
+    #[must_use]
+    pub fn assistants(&self) -> Assistants {
+        Assistants::new(self.clone(), Reach::host())
+    }
+
+    /// The audit log.
+    #[must_use]
+    pub fn audit(&self) -> Audit {
+        Audit::new(self.clone(), Reach::host())
+    }
+
+    /// The agent as somebody with a credential reaches it: nothing of anybody else.
+    ///
+    /// ```no_run
+    /// # async fn example(agent: voice_core::VoiceAgent, key: &str) -> voice_core::Result<()> {
+    /// let caller = agent.accounts().authenticate(key).await?;
+    /// let reply = agent.with(&caller).turn("What did I say yesterday?").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with(&self, principal: &Principal) -> ScopedAgent {
+        ScopedAgent::new(self.clone(), *principal)
+    }
+
+    /// What the store of conversations can do.
+    #[must_use]
+    pub fn store_capabilities(&self) -> StoreCapabilities {
+        self.inner.engine.store.capabilities()
     }
 
     /// Makes every provider ready (models loaded, connections opened), so that the first turn is as fast as the next.
@@ -118,7 +192,7 @@ impl VoiceAgent {
     pub async fn warm_up(&self) -> Result<()> {
         let engine = self.engine()?;
         let stt = async {
-            for SttService(stt) in engine.stt.iter().flat_map(Stack::services) {
+            for SttService(stt) in engine.stt.iter().flat_map(|stack| stack.services()) {
                 stt.warm_up().await?;
             }
             Ok(())
@@ -159,6 +233,22 @@ impl VoiceAgent {
             return Err(Error::new(ErrorKind::Closed, "the agent is closed; build a new one"));
         }
         Ok(&self.inner.engine)
+    }
+
+    fn storage(&self) -> Result<&Storage> {
+        self.engine().map(|_| &self.inner.parts.storage)
+    }
+
+    fn casting(&self) -> Result<&Casting> {
+        self.engine().map(|_| &*self.inner.parts.casting)
+    }
+
+    fn default_key_limit(&self) -> Result<Option<RateLimitOptions>> {
+        self.engine().map(|_| self.inner.parts.key_limit)
+    }
+
+    fn caller_limits(&self) -> Result<&CallerLimits> {
+        self.engine().map(|_| &self.inner.limits)
     }
 
     pub(crate) fn cancel_token(&self) -> &CancellationToken {

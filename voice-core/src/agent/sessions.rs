@@ -8,45 +8,47 @@ use std::{
 
 use serde_json::{Map, Value};
 
-use super::VoiceAgent;
+use super::{Assistants, Export, ExportFormat, Greeting, VoiceAgent, check, reach::Reach};
 use crate::{
     error::{Error, ErrorKind, Result},
-    id::SessionId,
+    id::{AssistantId, OrganizationId, SessionId},
     message::Message,
-    store::{MessageQuery, Page, Session, SessionQuery},
+    store::{Erased, MessageQuery, Owner, Page, SearchQuery, Session, SessionQuery, SessionStatus},
     time::Timestamp,
 };
 
-/// The most items of one page.
-const LARGEST_PAGE: usize = 100;
-/// The most bytes of a session's metadata, as JSON.
-const LARGEST_METADATA: usize = 64 * 1024;
-
-/// The sessions of an agent. Made by [`VoiceAgent::sessions`].
+/// The sessions of an agent. Made by [`VoiceAgent::sessions`] and [`ScopedAgent::sessions`](super::ScopedAgent::sessions).
 ///
 /// With [`for_user`](Self::for_user) only that user's sessions exist: any other id is answered exactly like an unknown one.
 #[derive(Clone, Debug)]
 pub struct Sessions {
     agent: VoiceAgent,
-    user: Option<String>,
+    reach: Reach,
 }
 
 impl Sessions {
-    pub(super) fn new(agent: VoiceAgent) -> Self {
-        Self { agent, user: None }
+    pub(super) fn new(agent: VoiceAgent, reach: Reach) -> Self {
+        Self { agent, reach }
     }
 
-    /// The sessions of one user only.
+    /// The sessions of one user only: the host's own name for them, or the id of a registered user.
     #[must_use]
     pub fn for_user(mut self, user: impl Into<String>) -> Self {
-        self.user = Some(user.into());
+        self.reach = self.reach.user(user.into());
         self
     }
 
-    /// Starts a session; await it, or give it metadata first. (A turn without a session starts one by itself.)
+    /// The sessions of one organization only.
+    #[must_use]
+    pub fn of(mut self, organization: OrganizationId) -> Self {
+        self.reach = self.reach.within(organization);
+        self
+    }
+
+    /// Starts a session; await it, or give it metadata or an assistant first. (A turn without a session starts one by itself.)
     #[must_use = "a session is not created until this is awaited"]
     pub fn create(&self) -> NewSession {
-        NewSession { sessions: self.clone(), metadata: Map::new() }
+        NewSession { sessions: self.clone(), metadata: Map::new(), assistant: None }
     }
 
     /// A session.
@@ -55,7 +57,7 @@ impl Sessions {
     /// `SESSION_NOT_FOUND`; `STORAGE_ERROR`.
     pub async fn get(&self, id: SessionId) -> Result<Session> {
         let found = self.agent.engine()?.store.session(id).await?;
-        found.filter(|s| self.user.is_none() || s.user == self.user).ok_or_else(not_found)
+        found.filter(|session| self.reach.covers(session)).ok_or_else(not_found)
     }
 
     /// Sessions, newest first.
@@ -63,10 +65,12 @@ impl Sessions {
     /// # Errors
     /// `VALIDATION_ERROR` when the limit is not 1–100; `STORAGE_ERROR`.
     pub async fn list(&self, mut query: SessionQuery) -> Result<Page<Session>> {
-        check_limit(query.limit)?;
-        if self.user.is_some() {
-            query.user.clone_from(&self.user);
+        check::limit(query.limit)?;
+        let reach = self.narrowed(query.organization, query.user.take());
+        if reach.is_nothing() {
+            return Ok(Page::new(Vec::new(), false));
         }
+        (query.organization, query.user) = (reach.organization, reach.user);
         self.agent.engine()?.store.list_sessions(&query).await
     }
 
@@ -75,7 +79,7 @@ impl Sessions {
     /// # Errors
     /// `VALIDATION_ERROR` when the limit is not 1–100; `SESSION_NOT_FOUND`; `STORAGE_ERROR`.
     pub async fn history(&self, id: SessionId, query: MessageQuery) -> Result<Page<Message>> {
-        check_limit(query.limit)?;
+        check::limit(query.limit)?;
         self.get(id).await?;
         self.agent.engine()?.store.messages(id, query).await
     }
@@ -85,10 +89,11 @@ impl Sessions {
     /// # Errors
     /// `VALIDATION_ERROR` when it is larger; `SESSION_NOT_FOUND`; `STORAGE_ERROR`.
     pub async fn set_metadata(&self, id: SessionId, metadata: Map<String, Value>) -> Result<()> {
-        check_metadata(&metadata)?;
-        self.get(id).await?;
+        check::metadata(&metadata)?;
+        let session = self.get(id).await?;
         let there = self.agent.engine()?.store.set_metadata(id, &metadata).await?;
-        there.then_some(()).ok_or_else(not_found)
+        there.then_some(()).ok_or_else(not_found)?;
+        self.record(&session, "session.metadata").await
     }
 
     /// Ends a session: later turns that name it start a fresh one. Ending one that is over changes nothing.
@@ -96,9 +101,12 @@ impl Sessions {
     /// # Errors
     /// `SESSION_NOT_FOUND`; `STORAGE_ERROR`.
     pub async fn end(&self, id: SessionId) -> Result<()> {
-        self.get(id).await?;
+        let session = self.get(id).await?;
         let engine = self.agent.engine()?;
-        engine.store.end_session(id, engine.clock.now()).await.map(|_| ())
+        if engine.store.end_session(id, engine.clock.now()).await? {
+            self.record(&session, "session.end").await?;
+        }
+        Ok(())
     }
 
     /// Deletes a session with everything said in it.
@@ -106,17 +114,85 @@ impl Sessions {
     /// # Errors
     /// `SESSION_NOT_FOUND`; `STORAGE_ERROR`.
     pub async fn delete(&self, id: SessionId) -> Result<()> {
-        self.get(id).await?;
+        let session = self.get(id).await?;
         let there = self.agent.engine()?.store.delete_session(id).await?;
-        there.then_some(()).ok_or_else(not_found)
+        there.then_some(()).ok_or_else(not_found)?;
+        self.record(&session, "session.delete").await
+    }
+
+    /// Messages with all the words of a text, newest first, in every session of this view. Words are compared whole, without
+    /// regard to case.
+    ///
+    /// # Errors
+    /// `VALIDATION_ERROR` when there is no word in the text, it is too long, or the limit is not 1–100; `SESSION_NOT_FOUND`
+    /// when one session is named that is not there; `INVALID_REQUEST` (kind `Unsupported`) when the store cannot search;
+    /// `STORAGE_ERROR`.
+    pub async fn search(&self, mut query: SearchQuery) -> Result<Page<Message>> {
+        check::limit(query.limit)?;
+        check::search(&query.text)?;
+        let reach = self.narrowed(query.organization, query.user.take());
+        if let Some(session) = query.session {
+            self.get(session).await?;
+        }
+        if reach.is_nothing() {
+            return Ok(Page::new(Vec::new(), false));
+        }
+        (query.organization, query.user) = (reach.organization, reach.user);
+        self.agent.engine()?.store.search(&query).await
+    }
+
+    /// Writes a whole conversation out, page by page, in bounded memory.
+    ///
+    /// # Errors
+    /// `SESSION_NOT_FOUND`; `STORAGE_ERROR`, also while it is read.
+    pub async fn export(&self, id: SessionId, format: ExportFormat) -> Result<Export> {
+        let session = self.get(id).await?;
+        Ok(Export::new(self.agent.clone(), session, format))
+    }
+
+    /// Speaks the first message of a session's assistant, and stores it as what was said first. `None`: it has no first
+    /// message, or the conversation has gone on already. Asked for again before that, it is spoken again and stored once.
+    ///
+    /// When speech fails there is text and no sound: see [`Greeting::audio_error`].
+    ///
+    /// # Errors
+    /// `SESSION_NOT_FOUND`, also when the session is over; `STORAGE_ERROR`.
+    pub async fn greet(&self, id: SessionId) -> Result<Option<Greeting>> {
+        let session = self.get(id).await?;
+        if session.status != SessionStatus::Active {
+            return Err(not_found());
+        }
+        self.agent.engine()?.greet(session, true).await
+    }
+
+    /// Deletes every session of this view's user with everything said in them; says how much.
+    ///
+    /// Of the host's own view, those that belong to no organization; see [`of`](Self::of). For registered users there is
+    /// [`OrganizationAccounts::delete_user`](super::OrganizationAccounts::delete_user).
+    ///
+    /// # Errors
+    /// `VALIDATION_ERROR` when the view is not of one user; `UNAUTHORIZED` (kind `Forbidden`) when it is not of the caller's own;
+    /// `STORAGE_ERROR`.
+    pub async fn erase_user(&self) -> Result<Erased> {
+        self.reach.check_own()?;
+        let Some(user) = self.reach.user.clone() else {
+            return Err(check::invalid("user: say whose sessions are erased, by `for_user`"));
+        };
+        let organization = self.reach.organization;
+        let owner = Owner::User { organization, user };
+        let erased = self.agent.engine()?.store.erase(&owner).await?;
+        // The host's names for users may be anything, an address too: the log does not repeat them.
+        self.agent.record(&self.reach, organization, "user.erase", erased.sessions).await?;
+        Ok(erased)
     }
 
     /// Marks every session as expired that has been idle for longer than `limits.session_idle_minutes`; says how many. Call
-    /// it now and then; turns do not depend on it.
+    /// it now and then, or let [`RetentionConfig`](crate::config::RetentionConfig) do it; turns do not depend on it.
     ///
     /// # Errors
-    /// `STORAGE_ERROR`.
+    /// `UNAUTHORIZED` (kind `Forbidden`) in a view that is not the host's own; `STORAGE_ERROR`.
     pub async fn expire_idle(&self) -> Result<u64> {
+        self.reach.check_host()?;
         let engine = self.agent.engine()?;
         let now = engine.clock.now();
         engine.store.expire_idle(before(now, engine.settings.session_idle), now).await
@@ -125,14 +201,44 @@ impl Sessions {
     /// Deletes every session that has been over for longer than `age`, with everything said in it; says how many.
     ///
     /// # Errors
-    /// `STORAGE_ERROR`.
+    /// `UNAUTHORIZED` (kind `Forbidden`) in a view that is not the host's own; `STORAGE_ERROR`.
     pub async fn delete_over(&self, age: Duration) -> Result<u64> {
+        self.reach.check_host()?;
         let engine = self.agent.engine()?;
         engine.store.delete_over(before(engine.clock.now(), age)).await
     }
+
+    /// Deletes every message that is older than `age`, whatever becomes of its session; says how many.
+    ///
+    /// # Errors
+    /// `UNAUTHORIZED` (kind `Forbidden`) in a view that is not the host's own; `INVALID_REQUEST` (kind `Unsupported`) when
+    /// the store cannot do it; `STORAGE_ERROR`.
+    pub async fn delete_messages_older_than(&self, age: Duration) -> Result<u64> {
+        self.reach.check_host()?;
+        let engine = self.agent.engine()?;
+        engine.store.delete_messages_before(before(engine.clock.now(), age)).await
+    }
+
+    /// This view, narrowed further by what a query says.
+    fn narrowed(&self, organization: Option<OrganizationId>, user: Option<String>) -> Reach {
+        let mut reach = self.reach.clone();
+        if let Some(organization) = organization {
+            reach = reach.within(organization);
+        }
+        match user {
+            // A view of one user stays one.
+            Some(user) if reach.user.as_ref().is_none_or(|mine| *mine == user) => reach.user(user),
+            Some(_) => reach.emptied(),
+            None => reach,
+        }
+    }
+
+    async fn record(&self, session: &Session, action: &str) -> Result<()> {
+        self.agent.record(&self.reach, session.organization, action, session.id).await
+    }
 }
 
-fn before(now: Timestamp, age: Duration) -> Timestamp {
+pub(super) fn before(now: Timestamp, age: Duration) -> Timestamp {
     now.checked_sub(age).unwrap_or(Timestamp::MIN)
 }
 
@@ -142,12 +248,19 @@ fn before(now: Timestamp, age: Duration) -> Timestamp {
 pub struct NewSession {
     sessions: Sessions,
     metadata: Map<String, Value>,
+    assistant: Option<AssistantId>,
 }
 
 impl NewSession {
     /// Gives it metadata: a JSON object of at most 64 KiB.
     pub fn metadata(mut self, metadata: Map<String, Value>) -> Self {
         self.metadata = metadata;
+        self
+    }
+
+    /// Lets an assistant talk in it, in its current version.
+    pub fn assistant(mut self, assistant: AssistantId) -> Self {
+        self.assistant = Some(assistant);
         self
     }
 }
@@ -158,9 +271,17 @@ impl IntoFuture for NewSession {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            check_metadata(&self.metadata)?;
-            let engine = self.sessions.agent.engine()?;
-            let mut session = Session::new(SessionId::new(), self.sessions.user.clone(), engine.clock.now());
+            let Sessions { agent, reach } = self.sessions;
+            check::metadata(&self.metadata)?;
+            check::user(reach.user.as_deref())?;
+            reach.check_own()?;
+            let engine = agent.engine()?;
+            let mut session = Session::new(SessionId::new(), reach.user.clone(), engine.clock.now());
+            session.organization = reach.organization;
+            if let Some(assistant) = self.assistant {
+                let current = Assistants::new(agent.clone(), reach).current(assistant).await?;
+                session.assistant = Some(current.reference());
+            }
             session.metadata = self.metadata;
             engine.store.create_session(&session).await?;
             Ok(session)
@@ -170,22 +291,4 @@ impl IntoFuture for NewSession {
 
 fn not_found() -> Error {
     Error::new(ErrorKind::SessionNotFound, "there is no such session")
-}
-
-fn check_limit(limit: usize) -> Result<()> {
-    if (1..=LARGEST_PAGE).contains(&limit) {
-        return Ok(());
-    }
-    Err(Error::new(ErrorKind::InvalidField, format!("limit: {limit} is out of range; 1 to {LARGEST_PAGE} is accepted")))
-}
-
-fn check_metadata(metadata: &Map<String, Value>) -> Result<()> {
-    let bytes = serde_json::to_string(metadata).map_or(usize::MAX, |json| json.len());
-    if bytes <= LARGEST_METADATA {
-        return Ok(());
-    }
-    Err(Error::new(
-        ErrorKind::InvalidField,
-        format!("metadata: {bytes} bytes as JSON; at most {LARGEST_METADATA} are accepted"),
-    ))
 }

@@ -11,14 +11,14 @@ use futures_util::Stream;
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::VoiceAgent;
+use super::{Assistants, VoiceAgent, check, reach::Reach};
 use crate::{
     audio::Audio,
     error::Result,
     event::TurnEvent,
-    id::{SessionId, TurnId},
+    id::{AssistantId, OrganizationId, SessionId, TurnId},
     message::Reply,
-    turn::{Sink, TurnCall, TurnInput},
+    turn::{Caller, Sink, TurnCall, TurnInput},
 };
 
 /// How many events may wait for a slow reader before the turn waits for it.
@@ -33,33 +33,46 @@ const EVENTS: usize = 64;
 pub struct Turn {
     agent: VoiceAgent,
     call: TurnCall,
+    reach: Reach,
+    assistant: Option<AssistantId>,
 }
 
 impl Turn {
-    pub(super) fn new(agent: VoiceAgent, input: TurnInput) -> Self {
+    pub(super) fn new(agent: VoiceAgent, input: TurnInput, reach: Reach) -> Self {
         let call = TurnCall {
             input,
-            session: None,
+            caller: Caller::default(),
             turn_id: TurnId::new(),
-            user: None,
             language: None,
             deadline: None,
             speak: true,
             cancel: agent.cancel_token().child_token(),
         };
-        Self { agent, call }
+        Self { agent, call, reach, assistant: None }
     }
 
-    /// Continues a session. An unknown one, one that is over, and one of another user start a fresh session instead: see
-    /// [`Reply::session_id`].
+    /// Continues a session. An unknown one, one that is over, and one of another organization, user or assistant start a fresh
+    /// session instead: see [`Reply::session_id`].
     pub fn session(mut self, session: impl Into<Option<SessionId>>) -> Self {
-        self.call.session = session.into();
+        self.call.caller.session = session.into();
         self
     }
 
-    /// Whose turn it is: the host's own name for the user.
+    /// Whose turn it is: the host's own name for the user, or the id of a registered one.
     pub fn user(mut self, user: impl Into<String>) -> Self {
-        self.call.user = Some(user.into());
+        self.reach = self.reach.user(user.into());
+        self
+    }
+
+    /// In which organization the turn is taken.
+    pub fn organization(mut self, organization: OrganizationId) -> Self {
+        self.reach = self.reach.within(organization);
+        self
+    }
+
+    /// Who answers in a fresh session: this assistant, in its current version. A session that goes on keeps its version.
+    pub fn assistant(mut self, assistant: AssistantId) -> Self {
+        self.assistant = Some(assistant);
         self
     }
 
@@ -106,9 +119,16 @@ impl Turn {
     }
 
     async fn run(self, sink: &Sink) -> Result<Reply> {
-        let Self { agent, call } = self;
+        let Self { agent, mut call, reach, assistant } = self;
         let closing = agent.cancel_token().clone();
         let engine = agent.engine()?;
+        reach.check_own()?;
+        check::user(reach.user.as_deref())?;
+        if let Some(assistant) = assistant {
+            let current = Assistants::new(agent.clone(), reach.clone()).current(assistant).await?;
+            call.caller.assistant = Some(current.reference());
+        }
+        (call.caller.organization, call.caller.user) = (reach.organization, reach.user);
         // A token of the host's own does not know of the agent's end.
         let stop = call.cancel.clone();
         let watched = engine.run(call, sink);

@@ -9,8 +9,11 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{Pcm, sample::SampleEncoding};
+use super::{Pcm, SPEECH_RATE, sample::SampleEncoding};
 use crate::error::{Error, ErrorKind, Result, Stage};
+
+/// Ten seconds of samples: converted in some tens of microseconds.
+const SHORT: usize = 10 * SPEECH_RATE as usize;
 
 /// A recording on its way in: an encoded file's bytes, or plain samples. Cheap to clone.
 ///
@@ -92,6 +95,19 @@ impl Audio {
     #[must_use]
     pub fn from_pcm(samples: impl Into<Arc<[i16]>>, sample_rate: u32, channels: u32) -> Self {
         Self(Source::Pcm { samples: samples.into(), sample_rate, channels })
+    }
+
+    /// Whether it is ready for the recogniser but for a copy: a moment's work, not worth another thread.
+    pub(crate) fn is_short_speech(&self) -> bool {
+        match &self.0 {
+            Source::Pcm { samples, sample_rate, channels } => {
+                (*sample_rate, *channels) == (SPEECH_RATE, 1) && samples.len() <= SHORT
+            }
+            Source::PcmF32 { samples, sample_rate, channels } => {
+                (*sample_rate, *channels) == (SPEECH_RATE, 1) && samples.len() <= SHORT
+            }
+            Source::Encoded(_) | Source::File(_) | Source::Raw { .. } => false,
+        }
     }
 
     /// Interleaved float samples, full scale ±1, at a rate of 4,000–384,000 samples a second.

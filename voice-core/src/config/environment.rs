@@ -13,6 +13,7 @@ const VARIABLES: &[(&str, &[&str], Kind)] = &[
     ("MAX_AUDIO_DURATION_SECONDS", &["limits", "max_audio_seconds"], Kind::Number),
     ("SESSION_TIMEOUT_MINUTES", &["limits", "session_idle_minutes"], Kind::Number),
     ("LOG_LEVEL", &["log_level"], Kind::Text),
+    ("VOICE_CORE_CREDENTIALS_KEY", &["accounts", "credentials_key"], Kind::Text),
     ("VOICE_CORE_MODELS", &["local", "models"], Kind::Text),
 ];
 

@@ -3,10 +3,14 @@
 //! What is left out has a sensible default. A key that does not exist is an error that names its path and the nearest right
 //! one. What the document says stands above the environment; what code sets stands above both.
 
+mod accounts;
+mod assistant;
 mod environment;
 mod parse;
 mod provider;
 
+pub use accounts::{AccountsConfig, RetentionConfig};
+pub use assistant::Assistant;
 pub use provider::{ProviderConfig, ProviderList};
 
 use std::path::{Path, PathBuf};
@@ -36,6 +40,10 @@ pub struct Config {
     pub storage: Option<String>,
     /// Who the agent is.
     pub assistant: AssistantConfig,
+    /// Organizations, users and their keys.
+    pub accounts: AccountsConfig,
+    /// How long things are kept.
+    pub retention: RetentionConfig,
     /// What is accepted, and for how long.
     pub limits: LimitsConfig,
     /// When a failed attempt at a provider is made again.
@@ -177,7 +185,7 @@ impl Config {
     fn from_value(document: serde_json::Value) -> Result<Self> {
         let mut base = environment::as_document(|name| std::env::var(name).ok())?;
         parse::merge(&mut base, document);
-        let config = parse::config(base)?;
+        let config: Self = parse::document(base)?;
         config.validate()?;
         Ok(config)
     }
@@ -209,6 +217,7 @@ impl Config {
         range("limits.max_text_characters", l.max_text_characters as f64, 1.0, 1.0e7)?;
         range("limits.session_idle_minutes", l.session_idle_minutes, 0.01, 5_256_000.0)?;
         range("limits.turn_seconds", l.turn_seconds, 0.01, 86_400.0)?;
+        self.retention.validate()?;
         range("retry.attempts", f64::from(self.retry.attempts), 1.0, 10.0)?;
         if let Some(threads) = self.local.threads {
             range("local.threads", threads as f64, 1.0, 1024.0)?;

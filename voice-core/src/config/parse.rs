@@ -1,8 +1,9 @@
 //! Documents into config, with errors that help.
 
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{Config, invalid};
+use super::invalid;
 use crate::error::{Error, Result};
 
 /// Lays `over` on `base`: objects key by key, everything else whole.
@@ -17,7 +18,7 @@ pub(super) fn merge(base: &mut Value, over: Value) {
     }
 }
 
-pub(super) fn config(document: Value) -> Result<Config> {
+pub(super) fn document<T: DeserializeOwned>(document: Value) -> Result<T> {
     serde_path_to_error::deserialize(document).map_err(|e| explain(&e))
 }
 

@@ -16,6 +16,7 @@ mod timeout;
 
 pub use breaker::CircuitBreakerOptions;
 pub use rate_limit::RateLimitOptions;
+pub(crate) use rate_limit::RateLimiter;
 pub use retry::RetryOptions;
 pub(crate) use service::{LlmService, Service, SttService, TtsService};
 pub(crate) use stack::{Call, Stack};

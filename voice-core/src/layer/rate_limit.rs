@@ -47,22 +47,27 @@ impl Clock for TokioClock {
 
 type Governor = governor::RateLimiter<NotKeyed, InMemoryState, TokioClock, NoOpMiddleware<Duration>>;
 
-pub(super) struct RateLimiter {
+/// A bucket of calls.
+pub(crate) struct RateLimiter {
     governor: Governor,
     clock: TokioClock,
 }
 
 impl RateLimiter {
-    pub(super) fn new(options: RateLimitOptions) -> Self {
+    pub(crate) fn new(options: RateLimitOptions) -> Self {
         let clock = TokioClock(Instant::now());
         let quota = Quota::per_minute(options.per_minute).allow_burst(options.burst);
         Self { governor: Governor::direct_with_clock(quota, clock.clone()), clock }
     }
 
+    /// Takes leave to make one call now, or says how long to wait for it.
+    pub(crate) fn try_acquire(&self) -> Result<(), Duration> {
+        self.governor.check().map_err(|not_yet| not_yet.wait_time_from(self.clock.now()))
+    }
+
     /// Waits for leave to make one call.
     pub(super) async fn acquire(&self, ctx: &CallContext) -> Result<()> {
-        while let Err(not_yet) = self.governor.check() {
-            let wait = not_yet.wait_time_from(self.clock.now());
+        while let Err(wait) = self.try_acquire() {
             if ctx.remaining().is_some_and(|left| wait >= left) {
                 return Err(Error::new(
                     ErrorKind::RateLimited,

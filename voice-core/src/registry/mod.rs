@@ -15,7 +15,7 @@ use crate::{
     error::{Error, Result},
     layer::TimeoutOptions,
     provider::{LanguageModel, SpeechToText, TextToSpeech},
-    store::ConversationStore,
+    store::Storage,
 };
 
 /// Builds what a config names.
@@ -73,8 +73,13 @@ impl Registry {
         Err(unknown(PLACE, provider))
     }
 
-    pub(crate) async fn store(&self, storage: Option<&str>) -> Result<Arc<dyn ConversationStore>> {
+    pub(crate) async fn store(&self, storage: Option<&str>) -> Result<Storage> {
         stores::open(storage).await
+    }
+
+    /// Whether there is a provider of this name, compiled in.
+    pub(crate) fn knows(&self, name: &str) -> bool {
+        names().iter().any(|(known, _, there)| *known == name && *there)
     }
 }
 

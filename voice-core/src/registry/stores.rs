@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     config::invalid,
     error::{Error, Result},
-    store::{ConversationStore, MemoryStore},
+    store::{MemoryStore, Storage},
 };
 
 /// What a `storage` may begin with, the feature that it needs, and whether that is compiled in.
@@ -18,23 +18,27 @@ const SCHEMES: &[(&str, &str, bool)] = &[
 ];
 
 /// Opens the store at an address; without one, an SQLite file in the user's data folder.
-pub(super) async fn open(address: Option<&str>) -> Result<Arc<dyn ConversationStore>> {
+pub(super) async fn open(address: Option<&str>) -> Result<Storage> {
     let address = address.unwrap_or("sqlite:");
     let scheme = address.split_once(':').map_or(address, |(scheme, _)| scheme);
     match scheme {
-        "memory" => Ok(Arc::new(MemoryStore::new())),
+        "memory" => Ok(Storage::of(Arc::new(MemoryStore::new()))),
         #[cfg(feature = "sqlite")]
         "sqlite" => sqlite(address).await,
         #[cfg(feature = "postgres")]
-        "postgres" | "postgresql" => Ok(Arc::new(crate::stores::postgres::PostgresStore::connect(address).await?)),
+        "postgres" | "postgresql" => {
+            Ok(Storage::new(Arc::new(crate::stores::postgres::PostgresStore::connect(address).await?)))
+        }
         #[cfg(feature = "mongodb")]
-        "mongodb" | "mongodb+srv" => Ok(Arc::new(crate::stores::mongodb::MongoStore::connect(address).await?)),
+        "mongodb" | "mongodb+srv" => {
+            Ok(Storage::new(Arc::new(crate::stores::mongodb::MongoStore::connect(address).await?)))
+        }
         _ => Err(unknown(scheme)),
     }
 }
 
 #[cfg(feature = "sqlite")]
-async fn sqlite(address: &str) -> Result<Arc<dyn ConversationStore>> {
+async fn sqlite(address: &str) -> Result<Storage> {
     use crate::stores::sqlite::SqliteStore;
 
     let path = address.strip_prefix("sqlite://").or_else(|| address.strip_prefix("sqlite:"));
@@ -44,7 +48,7 @@ async fn sqlite(address: &str) -> Result<Arc<dyn ConversationStore>> {
     };
     let open = tokio::task::spawn_blocking(move || SqliteStore::open(path));
     let store = open.await.map_err(|e| Error::internal(format!("opening the database stopped: {e}")))?;
-    Ok(Arc::new(store?))
+    Ok(Storage::of(Arc::new(store?)))
 }
 
 /// `voice-core/voice.db` in the user's data folder, which is made if it is not there.

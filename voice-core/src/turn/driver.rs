@@ -2,12 +2,14 @@
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use futures_util::{FutureExt, StreamExt};
 use tokio::{sync::mpsc, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::{
+    lease::Lease,
     locks::{Saving, SessionGuard, SessionLocks},
     machine::{TurnMachine, TurnSettings},
     speech::{Speech, Spoken},
@@ -16,12 +18,12 @@ use crate::{
     audio::{self, Audio, Utterance},
     context,
     error::{Error, ErrorCode, ErrorKind, Result, Stage},
-    event::{CallMetrics, Transcript, TurnEvent},
-    id::{SessionId, TurnId},
+    event::{CallMetrics, TextDelta, Transcript, TurnEvent},
+    id::{OrganizationId, SessionId, TurnId},
     layer::{Call, LlmService, Stack, SttService, TtsService},
     message::{Message, Reply},
     provider::{CallContext, GenerateRequest, LlmEvent, PromptMessage, TranscribeRequest, TtsCapabilities},
-    store::{ConversationStore, MessageQuery, Saved, Session, SessionStatus, TurnRecord},
+    store::{AssistantVersion, ConversationStore, MessageQuery, Saved, Session, SessionStatus, TurnRecord},
     time::Clock,
 };
 
@@ -33,10 +35,11 @@ const OVERLAP_WINDOW: usize = 160;
 const SAVE_ATTEMPTS: u32 = 3;
 const SAVE_DELAY: Duration = Duration::from_millis(100);
 
-/// Everything that turns share.
+/// Everything that turns share. A clone is the same engine; one with other providers and settings shares the rest.
+#[derive(Clone)]
 pub(crate) struct Engine {
-    pub(crate) stt: Option<Stack<SttService>>,
-    pub(crate) llm: Stack<LlmService>,
+    pub(crate) stt: Option<Arc<Stack<SttService>>>,
+    pub(crate) llm: Arc<Stack<LlmService>>,
     pub(crate) tts: Option<Arc<Stack<TtsService>>>,
     pub(crate) store: Arc<dyn ConversationStore>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -44,6 +47,14 @@ pub(crate) struct Engine {
     pub(crate) locks: SessionLocks,
     /// The turns that are being saved: closing waits for them.
     pub(crate) saving: Saving,
+    /// Who speaks in sessions that have an assistant; `None`: this engine in all of them.
+    pub(crate) cast: Option<Arc<dyn Cast>>,
+}
+
+/// Finds the engine with the providers and the settings of a session's assistant.
+#[async_trait]
+pub(crate) trait Cast: Send + Sync {
+    async fn engine(&self, organization: Option<OrganizationId>, assistant: AssistantVersion) -> Result<Arc<Engine>>;
 }
 
 /// What a turn is about.
@@ -56,13 +67,23 @@ pub enum TurnInput {
     Text(String),
 }
 
+/// Who takes a turn, and in which session.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Caller {
+    /// The session to go on with.
+    pub(crate) session: Option<SessionId>,
+    pub(crate) organization: Option<OrganizationId>,
+    pub(crate) user: Option<String>,
+    /// Which assistant talks in a fresh session, and must be the one of a session that goes on.
+    pub(crate) assistant: Option<AssistantVersion>,
+}
+
 /// One call of a turn, as its caller set it up.
 #[derive(Clone, Debug)]
 pub(crate) struct TurnCall {
     pub(crate) input: TurnInput,
-    pub(crate) session: Option<SessionId>,
+    pub(crate) caller: Caller,
     pub(crate) turn_id: TurnId,
-    pub(crate) user: Option<String>,
     pub(crate) language: Option<String>,
     pub(crate) deadline: Option<Duration>,
     pub(crate) speak: bool,
@@ -85,7 +106,7 @@ impl Sink {
         }
     }
 
-    async fn emit_some(&self, event: Option<TurnEvent>) -> Result<()> {
+    pub(super) async fn emit_some(&self, event: Option<TurnEvent>) -> Result<()> {
         match event {
             Some(event) => self.emit(event).await,
             None => Ok(()),
@@ -101,7 +122,22 @@ fn cancelled() -> Error {
 struct Produced {
     machine: TurnMachine,
     session: Session,
+    leave: Leave,
+}
+
+/// Leave to run turns in a session. One that is dropped is given back in the background.
+pub(crate) struct Leave {
+    /// Given back before other turns of this process go on.
+    lease: Option<Lease>,
     _guard: SessionGuard,
+}
+
+impl Leave {
+    pub(crate) async fn give_back(self) {
+        if let Some(lease) = self.lease {
+            lease.give_back().await;
+        }
+    }
 }
 
 impl Engine {
@@ -110,7 +146,7 @@ impl Engine {
     /// A panic anywhere in it, a host's provider included, comes back as `INTERNAL_ERROR`.
     pub(crate) async fn run(&self, call: TurnCall, sink: &Sink) -> Result<Reply> {
         let span = tracing::info_span!(
-            "turn", turn_id = %call.turn_id, session_id = tracing::field::Empty, user = call.user.as_deref()
+            "turn", turn_id = %call.turn_id, session_id = tracing::field::Empty, user = call.caller.user.as_deref()
         );
         let result = AssertUnwindSafe(self.run_inner(call, sink))
             .catch_unwind()
@@ -146,9 +182,11 @@ impl Engine {
         }?;
 
         // From here on the turn is saved whatever the caller does: it was heard.
-        let Produced { machine, session, _guard } = produced;
+        let Produced { machine, session, leave } = produced;
         let (record, mut reply) = machine.finish(turn_id, session, started_at, self.clock.now());
-        if let Err(error) = self.save(&record).await {
+        let saved = self.save(&record).await;
+        leave.give_back().await;
+        if let Err(error) = saved {
             reply.timings.total = started.elapsed();
             return Err(error.with_stage(Stage::Store).with_reply(reply));
         }
@@ -158,7 +196,7 @@ impl Engine {
     }
 
     /// Saves a turn, again if the store says that may help: saving is idempotent by turn id.
-    async fn save(&self, record: &TurnRecord) -> Result<Saved> {
+    pub(crate) async fn save(&self, record: &TurnRecord) -> Result<Saved> {
         let _saving = self.saving.begin();
         let mut delay = SAVE_DELAY;
         for _ in 1..SAVE_ATTEMPTS {
@@ -179,7 +217,7 @@ impl Engine {
         cancel: CancellationToken,
         sink: &Sink,
     ) -> Result<Produced> {
-        let (session, guard, is_new) = self.admit(call.session, call.user).await?;
+        let (session, leave, is_new) = self.admit(&call.caller).await?;
         tracing::Span::current().record("session_id", tracing::field::display(session.id));
         let mut ctx = CallContext::new();
         ctx.session_id = session.id;
@@ -188,44 +226,80 @@ impl Engine {
         ctx.cancel = cancel;
         sink.emit(TurnEvent::Started { session_id: session.id, turn_id: call.turn_id }).await?;
 
-        let tts = self.tts.as_ref().filter(|_| call.speak);
+        let engine = self.engine_of(&session).await?;
+        let engine = engine.as_deref().unwrap_or(self);
+        let tts = engine.tts.as_ref().filter(|_| call.speak);
         let capabilities = tts.map(|tts| narrowest(tts));
-        let mut run = Run { engine: self, machine: TurnMachine::new(capabilities.as_ref()), ctx, started, sink };
-        let language = call.language.or_else(|| self.settings.language.clone());
+        let mut run = Run { engine, machine: TurnMachine::new(capabilities.as_ref()), ctx, started, sink };
+        let language = call.language.or_else(|| engine.settings.language.clone());
         let listen = async {
             match call.input {
                 TurnInput::Text(text) => {
-                    check_text(&text, self.settings.max_text_characters)?;
+                    check_text(&text, engine.settings.max_text_characters)?;
                     run.machine.on_typed(text, language);
                     Ok(())
                 }
                 TurnInput::Audio(audio) => run.listen(audio, language).await,
             }
         };
-        let ((), history) = tokio::try_join!(listen, self.history(session.id, is_new))?;
+        let ((), history) = tokio::try_join!(listen, engine.history(session.id, is_new))?;
         run.answer(&history, tts).await?;
-        Ok(Produced { machine: run.machine, session, _guard: guard })
+        Ok(Produced { machine: run.machine, session, leave })
     }
 
-    /// The session of a turn: the one that was named if it is there, is this user's and can take turns; else a fresh one.
-    async fn admit(&self, named: Option<SessionId>, user: Option<String>) -> Result<(Session, SessionGuard, bool)> {
-        if let Some(id) = named {
-            let guard = self.locks.lock(id).await;
+    /// The session of a turn: the one that was named if it is there, is this caller's, has the assistant that was named, and
+    /// can take turns; else a fresh one.
+    pub(crate) async fn admit(&self, caller: &Caller) -> Result<(Session, Leave, bool)> {
+        if let Some(id) = caller.session {
+            let leave = self.enter(id).await?;
             let found = self.store.session(id).await.map_err(|e| e.with_stage(Stage::Admit))?;
             if let Some(session) = found
-                && session.user == user
+                && session.organization == caller.organization
+                && session.user == caller.user
+                && caller.assistant.is_none_or(|named| session.assistant.is_some_and(|a| a.id == named.id))
                 && session.status == SessionStatus::Active
                 && self.clock.now().duration_since(session.last_activity_at).unsigned_abs() < self.settings.session_idle
             {
-                return Ok((session, guard, false));
+                return Ok((session, leave, false));
             }
+            leave.give_back().await;
         }
-        let session = Session::new(SessionId::new(), user, self.clock.now());
-        let guard = self.locks.lock(session.id).await;
-        Ok((session, guard, true))
+        let mut session = Session::new(SessionId::new(), caller.user.clone(), self.clock.now());
+        (session.organization, session.assistant) = (caller.organization, caller.assistant);
+        // Nobody else knows its id yet.
+        let leave = Leave { lease: None, _guard: self.locks.lock(session.id).await };
+        Ok((session, leave, true))
     }
 
-    async fn history(&self, session: SessionId, is_new: bool) -> Result<Vec<Message>> {
+    /// Waits until no other turn runs in the session, here or in another process.
+    pub(super) async fn enter(&self, session: SessionId) -> Result<Leave> {
+        let guard = self.locks.lock(session).await;
+        let lease = Lease::take(&self.store, &self.clock, session).await?;
+        Ok(Leave { lease, _guard: guard })
+    }
+
+    /// The engine of a session's assistant; `None`: this one.
+    pub(crate) async fn engine_of(&self, session: &Session) -> Result<Option<Arc<Self>>> {
+        match (&self.cast, session.assistant) {
+            (Some(cast), Some(assistant)) => {
+                cast.engine(session.organization, assistant).await.map(Some).map_err(|e| e.with_stage(Stage::Admit))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Who recognises speech.
+    pub(super) fn recogniser(&self) -> Result<&Stack<SttService>> {
+        self.stt.as_deref().ok_or_else(|| {
+            Error::new(
+                ErrorKind::InvalidConfig,
+                "the agent has no speech-to-text provider: configure `stt` or send text",
+            )
+            .with_stage(Stage::Stt)
+        })
+    }
+
+    pub(crate) async fn history(&self, session: SessionId, is_new: bool) -> Result<Vec<Message>> {
         if is_new || self.settings.context_messages == 0 {
             return Ok(Vec::new());
         }
@@ -236,7 +310,7 @@ impl Engine {
 }
 
 /// The limits that hold for every provider of the stage, so that a piece fits whichever speaks it.
-fn narrowest(tts: &Stack<TtsService>) -> TtsCapabilities {
+pub(super) fn narrowest(tts: &Stack<TtsService>) -> TtsCapabilities {
     let mut all = tts.services().map(|service| service.0.capabilities());
     let first = all.next().unwrap_or_default();
     all.fold(first, |mut narrow, other| {
@@ -245,7 +319,7 @@ fn narrowest(tts: &Stack<TtsService>) -> TtsCapabilities {
     })
 }
 
-fn check_text(text: &str, most: usize) -> Result<()> {
+pub(crate) fn check_text(text: &str, most: usize) -> Result<()> {
     if text.trim().is_empty() {
         return Err(Error::new(ErrorKind::InvalidText, "the message is empty").with_stage(Stage::Admit));
     }
@@ -261,16 +335,16 @@ fn check_text(text: &str, most: usize) -> Result<()> {
 }
 
 /// One turn under way.
-struct Run<'a> {
-    engine: &'a Engine,
-    machine: TurnMachine,
-    ctx: CallContext,
-    started: Instant,
-    sink: &'a Sink,
+pub(super) struct Run<'a> {
+    pub(super) engine: &'a Engine,
+    pub(super) machine: TurnMachine,
+    pub(super) ctx: CallContext,
+    pub(super) started: Instant,
+    pub(super) sink: &'a Sink,
 }
 
 impl Run<'_> {
-    fn at(&self) -> Duration {
+    pub(super) fn at(&self) -> Duration {
         self.started.elapsed()
     }
 
@@ -288,14 +362,18 @@ impl Run<'_> {
 
     /// From sound to words.
     async fn listen(&mut self, audio: Audio, language: Option<String>) -> Result<()> {
-        let stt = self.engine.stt.as_ref().ok_or_else(|| {
-            Error::new(
-                ErrorKind::InvalidConfig,
-                "the agent has no speech-to-text provider: configure `stt` or send text",
-            )
-            .with_stage(Stage::Stt)
-        })?;
+        let stt = self.engine.recogniser()?;
         let utterance = prepare(audio, self.engine.settings.limits).await?;
+        self.recognise(stt, utterance, language).await?;
+        self.machine.user_text().map(|_| ())
+    }
+
+    pub(super) async fn recognise(
+        &mut self,
+        stt: &Stack<SttService>,
+        utterance: Utterance,
+        language: Option<String>,
+    ) -> Result<()> {
         self.machine.on_audio_ready(utterance.duration().as_secs_f64(), self.at());
         let request = TranscribeRequest::new(utterance).with_language(language);
 
@@ -303,13 +381,13 @@ impl Run<'_> {
         for resumption in 0.. {
             let mut call = stt.open(request.clone(), &self.ctx, failed).await?;
             match self.transcripts(&mut call).await {
-                Ok(()) => break,
+                Ok(()) => return Ok(()),
                 // Nothing final was heard from it, so the utterance is simply recognised again.
                 Err(error) if resumption < RESUMPTIONS && error.retryable() => failed = Some(call.slot()),
                 Err(error) => return Err(error),
             }
         }
-        self.machine.user_text().map(|_| ())
+        Ok(())
     }
 
     async fn transcripts(&mut self, call: &mut Call<SttService>) -> Result<()> {
@@ -330,10 +408,16 @@ impl Run<'_> {
         let settings = &self.engine.settings;
         let prompt =
             context::prompt(&settings.system_prompt, history, settings.context_messages, self.machine.user_text()?);
-        let mut speech =
-            tts.map(|tts| Speech::new(Arc::clone(tts), self.ctx.clone(), self.machine.language().map(str::to_owned)));
+        self.write_and_speak(&prompt, tts).await
+    }
 
-        let mut call = self.engine.llm.open(self.request(&prompt), &self.ctx, None).await?;
+    pub(super) async fn write_and_speak(
+        &mut self,
+        prompt: &[PromptMessage],
+        tts: Option<&Arc<Stack<TtsService>>>,
+    ) -> Result<()> {
+        let mut speech = self.speech(tts);
+        let mut call = self.engine.llm.open(self.request(prompt), &self.ctx, None).await?;
         let mut resumptions = 0;
         loop {
             self.feed(speech.as_mut());
@@ -354,14 +438,23 @@ impl Run<'_> {
                 Some(Err(error)) if resumptions < RESUMPTIONS && error.retryable() => {
                     resumptions += 1;
                     tracing::warn!(kind = ?error.kind(), provider = error.provider(), "the answer broke off, asking for its rest");
-                    call = self.resume(&prompt, call.slot()).await?;
+                    call = self.resume(prompt, call.slot()).await?;
                 }
                 Some(Err(error)) => return Err(error),
             }
         }
         self.machine.on_llm_end(self.at())?;
         self.measured(call.metrics()).await?;
+        self.speak_out(speech).await
+    }
 
+    pub(super) fn speech(&self, tts: Option<&Arc<Stack<TtsService>>>) -> Option<Speech> {
+        let language = self.machine.language();
+        tts.map(|tts| Speech::new(Arc::clone(tts), self.ctx.clone(), language.map(str::to_owned)))
+    }
+
+    /// Until everything that is written has been spoken.
+    pub(super) async fn speak_out(&mut self, mut speech: Option<Speech>) -> Result<()> {
         self.feed(speech.as_mut());
         while let Some(talking) = speech.as_mut().filter(|s| !s.is_idle()) {
             let spoken = talking.next().await;
@@ -411,7 +504,10 @@ impl Run<'_> {
 
     async fn on_spoken(&mut self, spoken: Spoken, speech: Option<&mut Speech>) -> Result<()> {
         match spoken {
-            Spoken::Audio(pcm) => {
+            Spoken::Audio(pcm, words) => {
+                if let Some(words) = words {
+                    self.sink.emit(TurnEvent::Speaking(TextDelta(words.to_string()))).await?;
+                }
                 let event = self.machine.on_audio(pcm, self.at());
                 self.sink.emit_some(event).await
             }
@@ -438,14 +534,17 @@ async fn heard(speech: Option<&mut Speech>) -> Spoken {
     }
 }
 
-/// Decodes off the async threads.
+/// Decodes, off the async threads when there is something to decode.
 async fn prepare(audio: Audio, limits: audio::AudioLimits) -> Result<Utterance> {
+    if audio.is_short_speech() {
+        return audio::prepare(&audio, &limits);
+    }
     tokio::task::spawn_blocking(move || audio::prepare(&audio, &limits))
         .await
         .unwrap_or_else(|e| Err(Error::internal(format!("preparing the audio stopped: {e}")).with_stage(Stage::Audio)))
 }
 
-fn panic_error(panic: &(dyn std::any::Any + Send)) -> Error {
+pub(super) fn panic_error(panic: &(dyn std::any::Any + Send)) -> Error {
     // The payload may hold anything a host's code put there, so it is not shown.
     let _ = panic;
     Error::internal("a provider, a store or this library panicked during the turn; nothing of it was stored")

@@ -12,7 +12,7 @@ use crate::id::SessionId;
 type Gate = tokio::sync::Mutex<()>;
 
 /// The sessions in which a turn is running in this process. Holds nothing for idle sessions.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct SessionLocks(Arc<Mutex<HashMap<SessionId, Weak<Gate>>>>);
 
 /// Leave to run a turn; dropped when the turn is over, however it ended.
@@ -52,7 +52,7 @@ impl Drop for SessionGuard {
 }
 
 /// How many turns are being saved.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Saving(watch::Sender<usize>);
 
 impl Saving {

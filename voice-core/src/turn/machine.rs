@@ -19,6 +19,8 @@ use super::sentence::Splitter;
 #[derive(Clone, Debug)]
 pub(crate) struct TurnSettings {
     pub(crate) system_prompt: Arc<str>,
+    /// What opens a conversation.
+    pub(crate) first_message: Option<Arc<str>>,
     pub(crate) context_messages: usize,
     pub(crate) max_tokens: u32,
     pub(crate) temperature: f32,
@@ -27,6 +29,16 @@ pub(crate) struct TurnSettings {
     pub(crate) max_text_characters: usize,
     pub(crate) session_idle: Duration,
     pub(crate) deadline: Duration,
+}
+
+/// What came of a part of a turn.
+pub(crate) struct Outcome {
+    pub(crate) transcript: String,
+    pub(crate) language: Option<String>,
+    pub(crate) text: String,
+    pub(crate) audio_error: Option<Error>,
+    pub(crate) timings: Timings,
+    pub(crate) usage: Usage,
 }
 
 /// A turn between its admission and its end.
@@ -38,6 +50,7 @@ pub(crate) struct TurnMachine {
     splitter: Splitter,
     pieces: VecDeque<Arc<str>>,
     samples: Vec<i16>,
+    keeps_sound: bool,
     sample_rate: Option<u32>,
     audio_error: Option<Error>,
     /// Speech has failed for good in this turn.
@@ -59,6 +72,7 @@ impl TurnMachine {
             splitter: Splitter::new(capabilities.max_characters, capabilities.prefers_short_first_piece),
             pieces: VecDeque::new(),
             samples: Vec::new(),
+            keeps_sound: true,
             sample_rate: None,
             audio_error: None,
             silenced: false,
@@ -66,6 +80,12 @@ impl TurnMachine {
             timings: Timings::default(),
             usage: Usage::default(),
         }
+    }
+
+    /// Sound is only passed on, not collected for a reply.
+    pub(super) fn without_sound(mut self) -> Self {
+        self.keeps_sound = false;
+        self
     }
 
     /// The user typed.
@@ -196,7 +216,9 @@ impl TurnMachine {
         };
         self.timings.first_audio.get_or_insert(at);
         self.timings.audio_done = Some(at);
-        self.samples.extend_from_slice(pcm.samples());
+        if self.keeps_sound {
+            self.samples.extend_from_slice(pcm.samples());
+        }
         Some(TurnEvent::Audio(pcm))
     }
 
@@ -211,6 +233,18 @@ impl TurnMachine {
     pub(crate) fn on_piece_lost(&mut self, error: Error) -> TurnEvent {
         self.audio_error.get_or_insert_with(|| error.clone());
         TurnEvent::AudioFailed(error)
+    }
+
+    /// What came of it, for a live session, which keeps the books itself.
+    pub(super) fn into_outcome(self) -> Outcome {
+        Outcome {
+            transcript: self.user_text.unwrap_or_default(),
+            language: self.language,
+            text: self.text.trim().to_owned(),
+            audio_error: self.audio_error,
+            timings: self.timings,
+            usage: self.usage,
+        }
     }
 
     /// The turn as it is to be saved, and the reply that is given when it is.

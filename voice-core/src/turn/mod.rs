@@ -6,15 +6,21 @@
 //! ```
 //!
 //! [`machine`] is the turn without I/O or clock: what has been said, written and spoken, and what that makes of the reply.
-//! [`driver`] runs it against the providers and the store; [`speech`] keeps the pieces flowing into sound in order.
+//! [`driver`] runs it against the providers and the store; [`speech`] keeps the pieces flowing into sound in order; [`parts`]
+//! runs its parts one by one for a live session. [`locks`] and [`lease`] keep the turns of a session apart.
 
 mod driver;
+mod greeting;
+mod lease;
 mod locks;
 mod machine;
+mod parts;
 mod sentence;
 mod speech;
 
 pub use driver::TurnInput;
-pub(crate) use driver::{Engine, Sink, TurnCall};
+pub(crate) use driver::{Caller, Cast, Engine, Sink, TurnCall, check_text};
+pub use greeting::Greeting;
 pub(crate) use locks::{Saving, SessionLocks};
-pub(crate) use machine::TurnSettings;
+pub(crate) use machine::{Outcome, TurnSettings};
+pub(crate) use parts::Words;

@@ -41,7 +41,8 @@ impl Lane {
 
 /// What came of speaking.
 pub(crate) enum Spoken {
-    Audio(Pcm),
+    /// Sound, and with the first of a piece its words.
+    Audio(Pcm, Option<Arc<str>>),
     /// A piece is complete.
     Piece(CallMetrics),
     /// A piece failed before any of it was heard, at every provider.
@@ -55,7 +56,8 @@ pub(crate) struct Speech {
     stack: Arc<Stack<TtsService>>,
     ctx: CallContext,
     language: Option<String>,
-    lanes: VecDeque<Lane>,
+    lanes: VecDeque<(Arc<str>, Lane)>,
+    /// Some of the first piece was heard.
     heard: bool,
     /// The provider whose stream broke last; the next pieces go to the others first.
     failed: Option<usize>,
@@ -75,10 +77,11 @@ impl Speech {
     }
 
     pub(crate) fn push(&mut self, text: Arc<str>) {
-        let mut request = SynthesisRequest::new(text);
+        let mut request = SynthesisRequest::new(Arc::clone(&text));
         request.language.clone_from(&self.language);
         let (stack, ctx, failed) = (Arc::clone(&self.stack), self.ctx.clone(), self.failed);
-        self.lanes.push_back(Lane::Opening(Box::pin(async move { stack.open(request, &ctx, failed).await })));
+        let opening = Lane::Opening(Box::pin(async move { stack.open(request, &ctx, failed).await }));
+        self.lanes.push_back((text, opening));
     }
 
     /// Drops every piece that is not finished.
@@ -93,14 +96,14 @@ impl Speech {
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Spoken> {
         // Later lanes are only helped along: their sound waits inside them until it is their turn.
-        for lane in &mut self.lanes {
+        for (_, lane) in &mut self.lanes {
             lane.advance(cx);
         }
         let (spoken, over) = match self.lanes.front_mut() {
-            None | Some(Lane::Opening(_)) => return Poll::Pending,
-            Some(Lane::Failed(error)) => (Spoken::Failed(error.clone()), true),
-            Some(Lane::Open(call)) => match std::task::ready!(Pin::new(&mut *call).poll_next(cx)) {
-                Some(Ok(pcm)) => (Spoken::Audio(pcm), false),
+            None | Some((_, Lane::Opening(_))) => return Poll::Pending,
+            Some((_, Lane::Failed(error))) => (Spoken::Failed(error.clone()), true),
+            Some((words, Lane::Open(call))) => match std::task::ready!(Pin::new(&mut *call).poll_next(cx)) {
+                Some(Ok(pcm)) => (Spoken::Audio(pcm, (!self.heard).then(|| Arc::clone(words))), false),
                 None => (Spoken::Piece(call.metrics()), true),
                 Some(Err(error)) => {
                     self.failed = Some(call.slot());

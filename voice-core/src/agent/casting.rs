@@ -1,0 +1,194 @@
+//! Assistants brought to life: the engine with the providers and the settings of each.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use tokio::time::Instant;
+
+use super::{accounts::Vault, assistants::StoredAssistant};
+use crate::{
+    config::{Assistant, ProviderConfig},
+    error::{Error, ErrorKind, Result},
+    id::OrganizationId,
+    layer::{LayerOptions, LlmService, Stack, SttService, TtsService},
+    provider::{LanguageModel, SpeechToText, TextToSpeech},
+    registry::Registry,
+    store::{AssistantVersion, Credential, Storage},
+    time::Timestamp,
+    turn::{Cast, Engine},
+};
+
+/// The most assistants whose engines are kept ready; models themselves are shared by all that use them.
+const MOST: usize = 256;
+/// How long an engine is used before the credentials are looked at again.
+const TRUSTED: Duration = Duration::from_secs(60);
+
+/// Providers of the host's own, by the names under which assistants call for them.
+#[derive(Clone, Default)]
+pub(super) struct Named {
+    pub(super) stt: HashMap<String, Arc<dyn SpeechToText>>,
+    pub(super) llm: HashMap<String, Arc<dyn LanguageModel>>,
+    pub(super) tts: HashMap<String, Arc<dyn TextToSpeech>>,
+}
+
+pub(super) struct Casting {
+    registry: Registry,
+    layers: LayerOptions,
+    named: Named,
+    storage: Storage,
+    vault: Option<Vault>,
+    /// The agent's own engine: what an assistant leaves out comes from it.
+    base: Engine,
+    ready: Mutex<HashMap<(Option<OrganizationId>, AssistantVersion), Ready>>,
+}
+
+struct Ready {
+    engine: Arc<Engine>,
+    /// The credentials that it was made with.
+    credentials: Vec<(String, Timestamp)>,
+    checked: Instant,
+    used: Instant,
+}
+
+impl Casting {
+    pub(super) fn new(
+        registry: Registry,
+        layers: LayerOptions,
+        named: Named,
+        storage: Storage,
+        vault: Option<Vault>,
+        base: Engine,
+    ) -> Self {
+        Self { registry, layers, named, storage, vault, base, ready: Mutex::default() }
+    }
+
+    pub(super) fn vault(&self) -> Result<&Vault> {
+        self.vault.as_ref().ok_or_else(|| {
+            Error::new(
+                ErrorKind::InvalidConfig,
+                "no credential can be kept without a key to encrypt it: set accounts.credentials_key, or the environment \
+                 variable VOICE_CORE_CREDENTIALS_KEY, to 32 random bytes",
+            )
+        })
+    }
+
+    /// Forgets the engines of an organization, so that the next turn makes them anew.
+    pub(super) fn forget(&self, organization: Option<OrganizationId>) {
+        self.lock().retain(|(owner, _), _| *owner != organization);
+    }
+
+    /// Whether every provider that an assistant names is there.
+    pub(super) fn check_providers(&self, assistant: &Assistant) -> Result<()> {
+        for (path, name) in assistant.providers() {
+            let own = match path {
+                "stt_provider" => self.named.stt.contains_key(name),
+                "model_provider" => self.named.llm.contains_key(name),
+                _ => self.named.tts.contains_key(name),
+            };
+            if !own && !self.registry.knows(name) {
+                return Err(Error::new(
+                    ErrorKind::InvalidField,
+                    format!("{path}: there is no provider {name:?}, or it is not compiled in"),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(Option<OrganizationId>, AssistantVersion), Ready>> {
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn credentials(&self, organization: Option<OrganizationId>) -> Result<Vec<Credential>> {
+        match (organization, self.storage.accounts()) {
+            (Some(organization), Ok(accounts)) => accounts.credentials(organization).await,
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    async fn make(&self, stored: StoredAssistant, credentials: &[Credential]) -> Result<Engine> {
+        let assistant = stored.assistant;
+        let mut engine = self.base.clone();
+        if let Some(config) = assistant.stt() {
+            let stt = match self.named.stt.get(&config.provider) {
+                Some(own) => Arc::clone(own),
+                None => self.registry.stt(&self.with_credential(config, credentials)?).await?,
+            };
+            engine.stt = Some(Arc::new(Stack::new([SttService(stt)], &self.layers)));
+        }
+        if let Some(config) = assistant.llm() {
+            let llm = match self.named.llm.get(&config.provider) {
+                Some(own) => Arc::clone(own),
+                None => self.registry.llm(&self.with_credential(config, credentials)?).await?,
+            };
+            engine.llm = Arc::new(Stack::new([LlmService(llm)], &self.layers));
+        }
+        if let Some(config) = assistant.tts() {
+            let tts = match self.named.tts.get(&config.provider) {
+                Some(own) => Arc::clone(own),
+                None => self.registry.tts(&self.with_credential(config, credentials)?).await?,
+            };
+            engine.tts = Some(Arc::new(Stack::new([TtsService(tts)], &self.layers)));
+        }
+        let settings = &mut engine.settings;
+        settings.system_prompt = assistant.system_prompt.into();
+        settings.first_message = assistant.first_message.map(Into::into);
+        settings.max_tokens = assistant.max_tokens;
+        #[allow(clippy::cast_possible_truncation)]
+        let temperature = assistant.temperature as f32;
+        settings.temperature = temperature;
+        settings.context_messages = assistant.context_messages as usize;
+        settings.language = Some(assistant.language).filter(|language| language != "auto");
+        Ok(engine)
+    }
+
+    fn with_credential(&self, mut config: ProviderConfig, credentials: &[Credential]) -> Result<ProviderConfig> {
+        if let Some(credential) = credentials.iter().find(|c| c.provider == config.provider) {
+            config.api_key = Some(self.vault()?.open(credential)?);
+        }
+        Ok(config)
+    }
+}
+
+fn stamps(credentials: &[Credential]) -> Vec<(String, Timestamp)> {
+    credentials.iter().map(|c| (c.provider.clone(), c.updated_at)).collect()
+}
+
+#[async_trait]
+impl Cast for Casting {
+    async fn engine(&self, organization: Option<OrganizationId>, assistant: AssistantVersion) -> Result<Arc<Engine>> {
+        let (key, now) = ((organization, assistant), Instant::now());
+        if let Some(ready) = self.lock().get_mut(&key)
+            && now - ready.checked < TRUSTED
+        {
+            ready.used = now;
+            return Ok(Arc::clone(&ready.engine));
+        }
+        let credentials = self.credentials(organization).await?;
+        let stamps = stamps(&credentials);
+        if let Some(ready) = self.lock().get_mut(&key)
+            && ready.credentials == stamps
+        {
+            (ready.checked, ready.used) = (now, now);
+            return Ok(Arc::clone(&ready.engine));
+        }
+        let record = self.storage.assistants()?.assistant_version(organization, assistant).await?;
+        let record = record.ok_or_else(|| {
+            Error::new(ErrorKind::NotFound, "the assistant of this session is gone; start a session with another")
+        })?;
+        let engine = Arc::new(self.make(StoredAssistant::from_record(record)?, &credentials).await?);
+        let ready = Ready { engine: Arc::clone(&engine), credentials: stamps, checked: now, used: now };
+        let mut all = self.lock();
+        if all.len() >= MOST
+            && let Some(oldest) = all.iter().min_by_key(|(_, ready)| ready.used).map(|(key, _)| *key)
+        {
+            all.remove(&oldest);
+        }
+        all.insert(key, ready);
+        Ok(engine)
+    }
+}
