@@ -8,10 +8,12 @@ mod assistant;
 mod environment;
 mod parse;
 mod provider;
+mod recordings;
 
 pub use accounts::{AccountsConfig, RetentionConfig};
 pub use assistant::Assistant;
 pub use provider::{ProviderConfig, ProviderList};
+pub use recordings::{RecordingFormat, RecordingsConfig};
 
 use std::path::{Path, PathBuf};
 
@@ -35,7 +37,7 @@ pub struct Config {
     pub llm: Option<ProviderList>,
     /// Text to speech: one provider, or several tried in order. Default: the local one.
     pub tts: Option<ProviderList>,
-    /// Where conversations are kept: `sqlite:PATH`, `memory`. Default: `DATABASE_URL`, else an SQLite file in the user's data
+    /// Where conversations are kept: `sqlite:PATH`, `postgres://…`, `mongodb://…`, `memory`. Default: `DATABASE_URL`, else an SQLite file in the user's data
     /// folder.
     pub storage: Option<String>,
     /// Who the agent is.
@@ -44,6 +46,8 @@ pub struct Config {
     pub accounts: AccountsConfig,
     /// How long things are kept.
     pub retention: RetentionConfig,
+    /// Whether the sound of turns is kept, and where. Default: it is not.
+    pub recordings: Option<RecordingsConfig>,
     /// What is accepted, and for how long.
     pub limits: LimitsConfig,
     /// When a failed attempt at a provider is made again.

@@ -27,7 +27,7 @@ pub(super) async fn open(address: Option<&str>) -> Result<Storage> {
         "sqlite" => sqlite(address).await,
         #[cfg(feature = "postgres")]
         "postgres" | "postgresql" => {
-            Ok(Storage::new(Arc::new(crate::stores::postgres::PostgresStore::connect(address).await?)))
+            Ok(Storage::of(Arc::new(crate::stores::postgres::PostgresStore::connect(address).await?)))
         }
         #[cfg(feature = "mongodb")]
         "mongodb" | "mongodb+srv" => {

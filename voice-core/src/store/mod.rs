@@ -18,6 +18,7 @@ pub mod blobs;
 mod conversations;
 mod memory;
 mod page;
+mod recorded;
 mod storage;
 
 pub use accounts::{
@@ -35,4 +36,5 @@ pub use conversations::{
 };
 pub use memory::MemoryStore;
 pub use page::{Cursor, Listed, Page, PageQuery};
+pub(crate) use recorded::{RecordedStore, folder_of, key_of};
 pub use storage::{Storage, StoreCapabilities};

@@ -7,10 +7,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     id::{SessionId, TurnId},
     message::Role,
-    store::{
-        TurnRecord,
-        blobs::{BlobKey, BlobStore, bytestream},
-    },
+    store::{BlobRef, BlobStore, TurnRecord, blobs::bytestream, key_of},
 };
 
 /// How long keeping the sound of a turn may hold up its end.
@@ -62,7 +59,7 @@ impl Recordings {
         let format = self.format;
         let encoded = tokio::task::spawn_blocking(move || pcm.encode(format)).await;
         let encoded = encoded.map_err(|_| Error::internal("encoding a recording stopped unexpectedly"))??;
-        let key = BlobKey::new(format!("{session}/{turn}-{}.{}", role.as_str(), format.extension()))?;
+        let key = key_of(session, turn, role, format.extension())?;
         let blob = self.store.put(&key, bytestream(encoded)).await?;
         Ok(Some(blob.to_string()))
     }
@@ -70,21 +67,11 @@ impl Recordings {
     /// Deletes the sound of a turn that could not be saved.
     pub(crate) async fn discard(&self, record: &TurnRecord) {
         let references = record.messages.iter().filter_map(|message| message.audio_ref.as_deref());
-        for key in references.filter_map(|reference| reference.split_once('#')).filter_map(|(key, _)| key.parse().ok()) {
+        for BlobRef { key, .. } in references.filter_map(|reference| reference.parse().ok()) {
             let deleted = tokio::time::timeout(LONGEST, self.store.delete(&key)).await;
             if !matches!(deleted, Ok(Ok(_))) {
                 tracing::warn!(store = self.store.name(), %key, "the recording of a turn that was not saved is left over");
             }
         }
     }
-
-    /// Deletes all sound of a session.
-    pub(crate) async fn forget(&self, session: SessionId) -> Result<()> {
-        self.store.delete_folder(&folder(session)?).await.map(|_| ())
-    }
-}
-
-/// Where the sound of a session lies.
-pub(crate) fn folder(session: SessionId) -> Result<BlobKey> {
-    BlobKey::new(session.to_string())
 }

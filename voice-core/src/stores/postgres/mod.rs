@@ -15,7 +15,10 @@
 //! (`require`, `verify-ca`, `verify-full`: the certificate and its host name are verified with each of them), or never
 //! (`disable`).
 
+mod accounts;
 mod address;
+mod assistants;
+mod audit;
 mod error;
 mod keeping;
 mod kept;
