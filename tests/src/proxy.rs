@@ -123,8 +123,8 @@ async fn pass(
             cutter.send_replace(Mode::Cut);
             return;
         }
-        let open = mode.wait_for(|mode| *mode != Mode::Blocked).await.map(|mode| *mode);
-        if open.is_err() || open == Ok(Mode::Cut) || to.write_all(&buffer[..count]).await.is_err() {
+        let open = mode.wait_for(|mode| *mode != Mode::Blocked).await.map_or(Mode::Cut, |mode| *mode);
+        if open == Mode::Cut || to.write_all(&buffer[..count]).await.is_err() {
             return;
         }
     }

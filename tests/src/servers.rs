@@ -42,20 +42,26 @@ struct Process {
     words: Vec<String>,
     /// The signal that ends it at once.
     end: &'static str,
+    /// What it says in its log when it is ready; without such words it is when it listens.
+    ready: &'static str,
     folder: TempDir,
     address: SocketAddr,
     running: Option<Child>,
 }
 
 impl Process {
-    fn new(name: &'static str, end: &'static str) -> Self {
+    fn new(name: &'static str, end: &'static str, ready: &'static str) -> Self {
         let folder = tempfile::Builder::new().prefix(&format!("voice-{name}-")).tempdir().unwrap();
         own(folder.path());
-        Self { name, words: Vec::new(), end, folder, address: free_address(), running: None }
+        Self { name, words: Vec::new(), end, ready, folder, address: free_address(), running: None }
     }
 
     fn path(&self, name: &str) -> String {
         self.folder.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.path("log")).unwrap_or_default()
     }
 
     fn start(&mut self) {
@@ -64,12 +70,16 @@ impl Process {
         command.args(["-c", KEEPER, "keeper"]).args(&self.words);
         command.env("END", self.end).env("FOLDER", self.folder.path());
         command.stdin(Stdio::piped()).stdout(log.try_clone().unwrap()).stderr(log);
+        let said_before = self.log().len();
         let mut child = command.spawn().unwrap();
         let begun = Instant::now();
-        while TcpStream::connect_timeout(&self.address, Duration::from_secs(1)).is_err() {
+        let is_ready = || {
+            self.log().get(said_before..).is_some_and(|said| said.contains(self.ready))
+                && TcpStream::connect_timeout(&self.address, Duration::from_secs(1)).is_ok()
+        };
+        while !is_ready() {
             if begun.elapsed() > START || child.try_wait().unwrap().is_some() {
-                let log = fs::read_to_string(self.path("log")).unwrap_or_default();
-                panic!("{} did not start within {START:?} ({}):\n{log}", self.name, self.words.join(" "));
+                panic!("{} did not start within {START:?} ({}):\n{}", self.name, self.words.join(" "), self.log());
             }
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -139,7 +149,7 @@ impl Postgres {
 
     /// A server of its own, with these settings beside the usual ones.
     pub fn start(settings: &[&str]) -> Self {
-        let mut process = Process::new("postgres", "QUIT");
+        let mut process = Process::new("postgres", "QUIT", "ready to accept connections");
         let (data, password) = (process.path("data"), process.path("password"));
         fs::write(&password, Self::PASSWORD).unwrap();
         own(Path::new(&password));
@@ -232,7 +242,7 @@ impl Mongo {
 
     /// A server of its own.
     pub fn start(postgres: &Postgres) -> Self {
-        let mut process = Process::new("mongodb", "KILL");
+        let mut process = Process::new("mongodb", "KILL", "");
         let program = built("mongodb", process.folder.path());
         let url = format!("postgres://voice:{}@{}/postgres?pool_max_conns=50", Postgres::PASSWORD, postgres.address());
         process.words = vec![program, process.address.to_string(), url];
@@ -286,7 +296,7 @@ impl S3 {
 
     /// A server of its own.
     pub fn start() -> Self {
-        let mut process = Process::new("s3", "KILL");
+        let mut process = Process::new("s3", "KILL", "");
         let program = built("versitygw", process.folder.path());
         let (data, attributes) = (process.path("data"), process.path("attributes"));
         for folder in [&data, &attributes, &format!("{data}/{}", Self::BUCKET)] {

@@ -60,11 +60,8 @@ fn file(path: &Path) -> String {
 /// Runs the writer and kills it: after a few turns and a moment, or while it opens the store.
 fn run_and_kill(storage: &str, while_opening: bool) -> Vec<(TurnId, SessionId)> {
     let mut random = rand::rng();
-    let mut child = Command::new(WRITER)
-        .args(["turns", storage, "8", "1000000"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child =
+        Command::new(WRITER).args(["turns", storage, "8", "1000000"]).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut read = Vec::new();
     if while_opening {
@@ -164,7 +161,9 @@ fn kills_on_a_server(name: &str, storage: &str, kills: u32, open: impl AsyncFn()
 #[test]
 fn no_turn_that_postgresql_acknowledged_is_lost_when_the_process_is_killed() {
     let url = Postgres::shared().url();
-    kills_on_a_server("postgres", &url, KILLS_ON_A_SERVER, async || Arc::new(PostgresStore::connect(&url).await.unwrap()));
+    kills_on_a_server("postgres", &url, KILLS_ON_A_SERVER, async || {
+        Arc::new(PostgresStore::connect(&url).await.unwrap())
+    });
 }
 
 #[test]

@@ -74,19 +74,19 @@ async fn every_store_keeps_conversations_as_the_suite_says() {
 #[tokio::test]
 async fn every_store_keeps_accounts_as_the_suite_says() {
     let folder = tempfile::tempdir().unwrap();
-    on_every_store!(accounts, folder, "postgres": postgres());
+    on_every_store!(accounts, folder, "postgres": postgres(), "mongodb": mongo());
 }
 
 #[tokio::test]
 async fn every_store_keeps_assistants_as_the_suite_says() {
     let folder = tempfile::tempdir().unwrap();
-    on_every_store!(assistants, folder, "postgres": postgres());
+    on_every_store!(assistants, folder, "postgres": postgres(), "mongodb": mongo());
 }
 
 #[tokio::test]
 async fn every_store_keeps_the_audit_log_as_the_suite_says() {
     let folder = tempfile::tempdir().unwrap();
-    on_every_store!(audit, folder, "postgres": postgres());
+    on_every_store!(audit, folder, "postgres": postgres(), "mongodb": mongo());
 }
 
 fn s3() -> S3Blobs {
@@ -99,11 +99,14 @@ fn s3() -> S3Blobs {
 async fn every_blob_store_does_what_the_suite_says() {
     let folder = tempfile::tempdir().unwrap();
     let open = async || Ok(Arc::new(FolderBlobs::open(folder.path().join(SessionId::new().to_string()))?) as _);
-    table("blobs", &[
-        ("memory", conformance::blobs("memory", async || Ok(Arc::new(MemoryBlobs::new()) as _)).await),
-        ("folder", conformance::blobs("folder", open).await),
-        ("s3", conformance::blobs("s3", async || Ok(Arc::new(s3()) as _)).await),
-    ]);
+    table(
+        "blobs",
+        &[
+            ("memory", conformance::blobs("memory", async || Ok(Arc::new(MemoryBlobs::new()) as _)).await),
+            ("folder", conformance::blobs("folder", open).await),
+            ("s3", conformance::blobs("s3", async || Ok(Arc::new(s3()) as _)).await),
+        ],
+    );
 }
 
 #[tokio::test]

@@ -112,13 +112,7 @@ async fn main() {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["turns", storage, conversations, count, sessions @ ..] => {
             let sessions = sessions.iter().map(|id| id.parse().expect("a session id")).collect();
-            turns(
-                storage,
-                conversations.parse().expect("a number"),
-                count.parse().expect("a number"),
-                sessions,
-            )
-            .await;
+            turns(storage, conversations.parse().expect("a number"), count.parse().expect("a number"), sessions).await;
         }
         ["fill", folder] => fill(Path::new(folder)).await,
         _ => panic!("crash_writer turns STORAGE CONVERSATIONS TURNS [SESSION…] | crash_writer fill FOLDER"),

@@ -31,7 +31,7 @@ pub(super) async fn open(address: Option<&str>) -> Result<Storage> {
         }
         #[cfg(feature = "mongodb")]
         "mongodb" | "mongodb+srv" => {
-            Ok(Storage::new(Arc::new(crate::stores::mongodb::MongoStore::connect(address).await?)))
+            Ok(Storage::of(Arc::new(crate::stores::mongodb::MongoStore::connect(address).await?)))
         }
         _ => Err(unknown(scheme)),
     }

@@ -255,7 +255,9 @@ impl Engine {
         };
         let (heard, history) = tokio::try_join!(listen, engine.history(session.id, is_new))?;
         run.answer(&history, tts).await?;
-        let heard = heard.filter(|_| self.recordings.is_some()).map(|utterance| Pcm::new(utterance.samples.as_slice(), audio::SPEECH_RATE));
+        let heard = heard
+            .filter(|_| self.recordings.is_some())
+            .map(|utterance| Pcm::new(utterance.samples.as_slice(), audio::SPEECH_RATE));
         Ok(Produced { machine: run.machine, session, leave, heard })
     }
 

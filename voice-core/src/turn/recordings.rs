@@ -33,7 +33,8 @@ impl Recordings {
         };
         let kept = tokio::time::timeout(LONGEST, both).await;
         let (heard, spoken) = kept.unwrap_or_else(|_| {
-            let late = || Err(Error::new(ErrorKind::StorageBusy, format!("the recording took longer than {LONGEST:?}")));
+            let late =
+                || Err(Error::new(ErrorKind::StorageBusy, format!("the recording took longer than {LONGEST:?}")));
             (late(), late())
         });
         for (role, outcome) in [(Role::User, heard), (Role::Assistant, spoken)] {

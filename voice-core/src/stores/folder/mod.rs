@@ -206,11 +206,11 @@ fn make_private(folder: &Path) -> io::Result<()> {
     builder.create(folder)
 }
 
-/// Whether a blob is not there; a key whose folder is a file names none either.
+/// Whether a blob is not there; a key that names a folder, or whose folder is a file, names none either.
 fn is_missing(error: &Error) -> bool {
     let kind =
         std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>()).map(io::Error::kind);
-    matches!(kind, Some(io::ErrorKind::NotFound | io::ErrorKind::NotADirectory))
+    matches!(kind, Some(io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory))
 }
 
 fn explain(what: &str, path: &Path, error: io::Error) -> Error {

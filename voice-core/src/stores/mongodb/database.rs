@@ -2,6 +2,7 @@
 
 use std::{fmt, time::Duration};
 
+use futures_util::TryStreamExt;
 use mongodb::{
     Client, Collection, IndexModel,
     bson::{Document, doc},
@@ -11,6 +12,9 @@ use mongodb::{
 use tokio::sync::RwLock;
 
 use super::{
+    accounts::{CredentialDocument, KeyDocument, OrganizationDocument, UserDocument},
+    assistants::{AssistantDocument, VersionDocument},
+    audit::EntryDocument,
     documents::{SessionDocument, TurnDocument},
     error::{closed, explain, is_duplicate, late},
 };
@@ -26,6 +30,13 @@ pub(super) struct Database {
     pub(super) sessions: Collection<SessionDocument>,
     pub(super) turns: Collection<TurnDocument>,
     pub(super) leases: Collection<Document>,
+    pub(super) organizations: Collection<OrganizationDocument>,
+    pub(super) users: Collection<UserDocument>,
+    pub(super) keys: Collection<KeyDocument>,
+    pub(super) credentials: Collection<CredentialDocument>,
+    pub(super) assistants: Collection<AssistantDocument>,
+    pub(super) versions: Collection<VersionDocument>,
+    pub(super) audit: Collection<EntryDocument>,
     meta: Collection<Document>,
     /// Where it is, without any credentials: for errors and `Debug`.
     pub(super) place: String,
@@ -66,6 +77,13 @@ impl Database {
             sessions: database.collection("sessions"),
             turns: database.collection("turns"),
             leases: database.collection("leases"),
+            organizations: database.collection("organizations"),
+            users: database.collection("users"),
+            keys: database.collection("api_keys"),
+            credentials: database.collection("credentials"),
+            assistants: database.collection("assistants"),
+            versions: database.collection("assistant_versions"),
+            audit: database.collection("audit"),
             meta: database.collection("voice_core_schema"),
             client,
             place,
@@ -86,6 +104,21 @@ impl Database {
     /// The driver's result in this library's words.
     pub(super) fn told<T>(&self, result: MongoResult<T>) -> Result<T> {
         result.map_err(|error| explain(&self.place, &error))
+    }
+
+    /// The documents that a query finds, `limit` of them at most.
+    pub(super) async fn all<T: serde::de::DeserializeOwned + Send + Sync>(
+        &self,
+        collection: &Collection<T>,
+        wanted: Document,
+        sort: Document,
+        limit: Option<usize>,
+    ) -> Result<Vec<T>> {
+        let mut find = collection.find(wanted).sort(sort);
+        if let Some(limit) = limit {
+            find = find.limit(i64::try_from(limit).unwrap_or(i64::MAX));
+        }
+        self.told(self.told(find.await)?.try_collect().await)
     }
 
     /// Takes no new calls, waits for those under way, and closes the connections.
@@ -141,8 +174,27 @@ impl Database {
             index("times", doc! { "messages.created_at": 1 }, false),
             index("words", doc! { "messages.words": 1, "saved": -1 }, false),
         ];
+        let users = [index("email", doc! { "organization": 1, "email": 1 }, true)];
+        let keys = [
+            index("hash", doc! { "hash": 1 }, true),
+            index("organization", doc! { "organization": 1, "user": 1, "_id": -1 }, false),
+        ];
+        let credentials = [index("provider", doc! { "organization": 1, "provider": 1 }, true)];
+        let assistants = [index("organization", doc! { "organization": 1, "_id": -1 }, false)];
+        let versions = [index("version", doc! { "assistant": 1, "version": 1 }, true)];
+        let audit = [
+            index("organization", doc! { "organization": 1, "_id": -1 }, false),
+            index("target", doc! { "target": 1, "_id": -1 }, false),
+            index("time", doc! { "at": 1 }, false),
+        ];
         self.told(self.sessions.create_indexes(sessions).await)?;
         self.told(self.turns.create_indexes(turns).await)?;
+        self.told(self.users.create_indexes(users).await)?;
+        self.told(self.keys.create_indexes(keys).await)?;
+        self.told(self.credentials.create_indexes(credentials).await)?;
+        self.told(self.assistants.create_indexes(assistants).await)?;
+        self.told(self.versions.create_indexes(versions).await)?;
+        self.told(self.audit.create_indexes(audit).await)?;
         let newest = doc! { "$max": { "version": SCHEMA } };
         match self.meta.update_one(doc! { "_id": "schema" }, newest).upsert(true).await {
             // Another process wrote it at the same moment.

@@ -181,10 +181,10 @@ pub(super) fn metadata(metadata: &Map<String, Value>) -> Result<String> {
     serde_json::to_string(metadata).map_err(|_| Error::internal("metadata cannot be written as JSON"))
 }
 
-fn timestamp(at: DateTime) -> Result<Timestamp> {
+pub(super) fn timestamp(at: DateTime) -> Result<Timestamp> {
     Timestamp::from_millisecond(at.timestamp_millis()).map_err(|_| foreign())
 }
 
-fn foreign() -> Error {
+pub(super) fn foreign() -> Error {
     Error::new(ErrorKind::StorageCorrupt, "the MongoDB database holds a document that this library did not write")
 }

@@ -14,6 +14,9 @@
 //! A turn is one document, so the server keeps it whole or not at all. What needs several documents goes in steps of which each
 //! may be made again, in an order that shows nothing half done; so no server has to have transactions.
 
+mod accounts;
+mod assistants;
+mod audit;
 mod database;
 mod documents;
 mod error;

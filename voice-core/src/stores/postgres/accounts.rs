@@ -25,7 +25,8 @@ use crate::{
 
 const ORGANIZATION: &str = "id, name, created_at";
 const USER: &str = "id, organization, email, created_at";
-const KEY: &str = r#"id, organization, "user", hash, created_at, name, hint, per_minute, burst, expires_at, revoked_at"#;
+const KEY: &str =
+    r#"id, organization, "user", hash, created_at, name, hint, per_minute, burst, expires_at, revoked_at"#;
 
 fn organization_of(row: &Row) -> SqlResult<Organization> {
     let id = OrganizationId::from_uuid(row.try_get(0)?);
@@ -219,10 +220,10 @@ impl AccountStore for PostgresStore {
     async fn list_users(&self, organization: OrganizationId, query: &UserQuery) -> Result<Page<User>> {
         let before = query.before.map(|id| id.as_uuid());
         let condition = if before.is_some() { "id < $2" } else { "$2::uuid IS NULL" };
-        let sql =
-            format!("SELECT {USER} FROM users WHERE organization = $1 AND {condition} ORDER BY id DESC LIMIT $3");
+        let sql = format!("SELECT {USER} FROM users WHERE organization = $1 AND {condition} ORDER BY id DESC LIMIT $3");
         let (organization, limit) = (organization.as_uuid(), at_most(query.limit) + 1);
-        let found = self.database.read(async |c| all(c, &sql, &[&organization, &before, &limit], user_of).await).await?;
+        let found =
+            self.database.read(async |c| all(c, &sql, &[&organization, &before, &limit], user_of).await).await?;
         Ok(Page::cut(found, query.limit))
     }
 
@@ -267,9 +268,8 @@ impl AccountStore for PostgresStore {
                    DO UPDATE SET sealed = excluded.sealed, updated_at = excluded.updated_at";
         let (organization, provider) = (credential.organization.as_uuid(), text::kept(&credential.provider));
         let at = moment(credential.updated_at);
-        let set = async |c: &Object| {
-            judged(changed(c, sql, &[&organization, &provider, &credential.sealed, &at]).await)
-        };
+        let set =
+            async |c: &Object| judged(changed(c, sql, &[&organization, &provider, &credential.sealed, &at]).await);
         Ok(self.database.run(set).await? == NewRecord::Made)
     }
 

@@ -90,10 +90,8 @@ impl AssistantStore for PostgresStore {
         organization: Option<OrganizationId>,
         id: AssistantId,
     ) -> Result<Option<AssistantRecord>> {
-        let conditions = format!(
-            "AND v.version = a.version WHERE a.id = $2 AND {} AND a.deleted_at IS NULL",
-            belongs(organization)
-        );
+        let conditions =
+            format!("AND v.version = a.version WHERE a.id = $2 AND {} AND a.deleted_at IS NULL", belongs(organization));
         let (organization, id) = (organization.map(|id| id.as_uuid()), id.as_uuid());
         let found = self.database.read(async |c| found(c, &conditions, &[&organization, &id]).await).await?;
         Ok(found.into_iter().next())
@@ -123,7 +121,8 @@ impl AssistantStore for PostgresStore {
             if before.is_some() { "a.id < $2" } else { "$2::uuid IS NULL" },
         );
         let (organization, limit) = (organization.map(|id| id.as_uuid()), at_most(query.limit) + 1);
-        let found = self.database.read(async |c| found(c, &conditions, &[&organization, &before, &limit]).await).await?;
+        let found =
+            self.database.read(async |c| found(c, &conditions, &[&organization, &before, &limit]).await).await?;
         Ok(Page::cut(found, query.limit))
     }
 

@@ -150,7 +150,7 @@ pub(super) async fn migrate(database: &Database) -> Result<()> {
         let made = format!(
             "CREATE SCHEMA IF NOT EXISTS \"{schema}\";
              CREATE TABLE IF NOT EXISTS voice_core_schema (
-                 only    boolean PRIMARY KEY DEFAULT true CHECK (only),
+                 one     boolean PRIMARY KEY DEFAULT true CHECK (one),
                  version integer NOT NULL
              );
              INSERT INTO voice_core_schema (version) VALUES (0) ON CONFLICT DO NOTHING;"
