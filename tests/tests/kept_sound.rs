@@ -81,7 +81,9 @@ async fn the_config_says_which_sides_are_kept_where_and_how() {
 
 #[tokio::test]
 async fn an_unknown_place_is_refused_by_its_path() {
-    for (store, says) in [("ftp://h/x", "recordings.store"), ("file:", "recordings.store"), ("s3://", "recordings.store")] {
+    for (store, says) in
+        [("ftp://h/x", "recordings.store"), ("file:", "recordings.store"), ("s3://", "recordings.store")]
+    {
         let document = serde_json::json!({ "recordings": { "store": store } }).to_string();
         let agent = VoiceAgent::builder().config(Config::from_json(&document).unwrap()).storage("memory");
         let agent = agent.stt("none").llm(ScriptedLlm::saying("Yes.")).tts("none").build().await;

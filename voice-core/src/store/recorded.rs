@@ -119,8 +119,7 @@ impl ConversationStore for RecordedStore {
 
     async fn delete_over(&self, ended_before: Timestamp) -> Result<u64> {
         for status in [SessionStatus::Ended, SessionStatus::Expired] {
-            let mut query = SessionQuery::default();
-            query.status = Some(status);
+            let query = SessionQuery { status: Some(status), ..SessionQuery::default() };
             self.forget_all(query, |session| session.ended_at.is_some_and(|at| at < ended_before)).await?;
         }
         self.conversations.delete_over(ended_before).await

@@ -121,7 +121,12 @@ impl BlobStore for FolderBlobs {
     }
 
     async fn get(&self, blob: &BlobRef) -> Result<Option<Bytestream>> {
-        let opened = self.blocking(&blob.key, |root, place| within(root, place).and_then(fs::File::open)).await;
+        let open = |root: &Path, place: &Path| {
+            let file = fs::File::open(within(root, place)?)?;
+            // A folder can be opened like a file, and read like none.
+            if file.metadata()?.is_file() { Ok(file) } else { Err(io::ErrorKind::IsADirectory.into()) }
+        };
+        let opened = self.blocking(&blob.key, open).await;
         match opened {
             Ok(file) => Ok(Some(checked(blob, read(file, self.place(&blob.key))))),
             Err(error) if is_missing(&error) => Ok(None),

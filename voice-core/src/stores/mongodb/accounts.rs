@@ -57,10 +57,18 @@ pub(super) struct KeyDocument {
     created_at: DateTime,
     expires_at: Option<DateTime>,
     revoked_at: Option<DateTime>,
-    /// The key that this one takes the place of. Until that one says so too, this one is not there.
+    /// The key that this one takes the place of. Without a rotation that says so too, this one is not there.
     replaces: Option<Uuid>,
-    /// The key that has taken the place of this one.
-    replaced_by: Option<Uuid>,
+}
+
+/// One key has taken the place of another: from the moment at which this is inserted the one counts, and the other does not.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct RotationDocument {
+    #[serde(rename = "_id")]
+    old: Uuid,
+    new: Uuid,
+    organization: Uuid,
+    at: DateTime,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -105,7 +113,6 @@ impl KeyDocument {
             expires_at: key.expires_at.map(moment),
             revoked_at: key.revoked_at.map(moment),
             replaces: replaces.map(|id| uuid(id.as_uuid())),
-            replaced_by: None,
         }
     }
 
@@ -179,44 +186,51 @@ impl Database {
         Ok(if made { NewRecord::Made } else { NewRecord::Taken })
     }
 
-    /// Makes the new key, unseen; then the old one is revoked and names it, which is the moment at which both count.
+    /// Makes the new key, unseen; then the rotation is inserted, which only one can be for a key. The old key is marked at last.
     async fn rotate(&self, old: ApiKeyId, new: &ApiKey) -> Result<NewRecord> {
         let (old_id, new_id) = (uuid(old.as_uuid()), uuid(new.id.as_uuid()));
-        let usable = doc! { "_id": old_id, "organization": uuid(new.organization.as_uuid()), "revoked_at": null };
-        let found = self.told(self.keys.find_one(usable.clone()).await)?;
-        match found {
-            Some(found) if self.is_there(&found).await? => {}
-            _ => return Ok(NewRecord::NoOwner),
+        let organization = uuid(new.organization.as_uuid());
+        let usable = doc! { "_id": old_id, "organization": organization };
+        let found = self.one_key(usable.clone()).await?;
+        if found.is_none_or(|found| found.revoked_at.is_some()) {
+            return Ok(NewRecord::NoOwner);
         }
         let made = self.make_key(new, Some(old)).await?;
         if made != NewRecord::Made {
             return Ok(made);
         }
-        let revoke = doc! { "$set": { "revoked_at": moment(new.created_at), "replaced_by": new_id } };
-        if self.told(self.keys.update_one(usable, revoke).await)?.matched_count == 0 {
+        let at = moment(new.created_at);
+        let rotation = RotationDocument { old: old_id, new: new_id, organization, at };
+        if !self.inserted(self.rotations.insert_one(&rotation).await).await? {
             self.told(self.keys.delete_one(doc! { "_id": new_id }).await)?;
             return Ok(NewRecord::NoOwner);
         }
-        let settled = doc! { "$set": { "replaces": null } };
-        self.told(self.keys.update_one(doc! { "_id": new_id }, settled).await)?;
+        let revoke = doc! { "$set": { "revoked_at": at } };
+        self.told(self.keys.update_one(usable, revoke).await)?;
         Ok(NewRecord::Made)
     }
 
-    /// Whether a key's document counts: its owners are there, and so is the end of the rotation that made it.
-    async fn is_there(&self, key: &KeyDocument) -> Result<bool> {
+    /// A key as it counts: `None` when its owners are not there, or the end of the rotation that made it; revoked when another
+    /// has taken its place.
+    async fn counting(&self, mut key: KeyDocument) -> Result<Option<KeyDocument>> {
         if let Some(old) = key.replaces {
-            let replaced = doc! { "_id": old, "replaced_by": key.id };
-            if self.told(self.keys.find_one(replaced).await)?.is_none() {
-                return Ok(false);
+            let rotation = doc! { "_id": old, "new": key.id };
+            if self.told(self.rotations.find_one(rotation).await)?.is_none() {
+                return Ok(None);
             }
         }
-        Ok(self.has_organization(key.organization).await? && self.has_user(key.organization, key.user).await?)
+        if key.revoked_at.is_none() {
+            let rotated = self.told(self.rotations.find_one(doc! { "_id": key.id }).await)?;
+            key.revoked_at = rotated.map(|rotation| rotation.at);
+        }
+        let owned = self.has_organization(key.organization).await? && self.has_user(key.organization, key.user).await?;
+        Ok(owned.then_some(key))
     }
 
     async fn one_key(&self, wanted: Document) -> Result<Option<ApiKey>> {
         match self.told(self.keys.find_one(wanted).await)? {
-            Some(found) if self.is_there(&found).await? => found.read().map(Some),
-            _ => Ok(None),
+            Some(found) => self.counting(found).await?.map(KeyDocument::read).transpose(),
+            None => Ok(None),
         }
     }
 
@@ -258,9 +272,7 @@ impl Database {
             let Some(last) = found.last() else { break };
             before = Some(last.id);
             for key in found {
-                if self.is_there(&key).await? {
-                    items.push(key.read()?);
-                }
+                items.extend(self.counting(key).await?.map(KeyDocument::read).transpose()?);
             }
         }
         Ok(Page::cut(items, query.limit))
@@ -272,6 +284,7 @@ impl Database {
         // Nobody sees these any more; what an earlier call left goes too.
         let theirs = doc! { "organization": id };
         self.told(self.keys.delete_many(theirs.clone()).await)?;
+        self.told(self.rotations.delete_many(theirs.clone()).await)?;
         self.told(self.credentials.delete_many(theirs.clone()).await)?;
         self.told(self.users.delete_many(theirs).await)?;
         Ok(deleted)
@@ -392,8 +405,14 @@ impl AccountStore for MongoStore {
         let (id, organization) = (uuid(id.as_uuid()), uuid(organization.as_uuid()));
         let usable = doc! { "_id": id, "organization": organization, "revoked_at": null };
         let revoke = doc! { "$set": { "revoked_at": moment(at) } };
-        let revoked = database.run(async { database.told(database.keys.update_one(usable, revoke).await) }).await?;
-        Ok(revoked.matched_count > 0)
+        let revoke = async {
+            let found = database.one_key(usable.clone()).await?;
+            if found.is_none_or(|found| found.revoked_at.is_some()) {
+                return Ok(false);
+            }
+            Ok(database.told(database.keys.update_one(usable, revoke).await)?.matched_count > 0)
+        };
+        database.run(revoke).await
     }
 
     async fn rotate_key(&self, old: ApiKeyId, new: &ApiKey) -> Result<NewRecord> {

@@ -12,7 +12,7 @@ use mongodb::{
 use tokio::sync::RwLock;
 
 use super::{
-    accounts::{CredentialDocument, KeyDocument, OrganizationDocument, UserDocument},
+    accounts::{CredentialDocument, KeyDocument, OrganizationDocument, RotationDocument, UserDocument},
     assistants::{AssistantDocument, VersionDocument},
     audit::EntryDocument,
     documents::{SessionDocument, TurnDocument},
@@ -25,6 +25,10 @@ const DATABASE: &str = "voice_core";
 /// The number of the schema that this library writes. Version 1: the collections and indexes of [`Database::migrate`].
 const SCHEMA: i32 = 1;
 
+/// How often making the indexes is tried again, and the wait before that.
+const RETRIES: u32 = 10;
+const RETRY_PAUSE: Duration = Duration::from_millis(100);
+
 pub(super) struct Database {
     client: Client,
     pub(super) sessions: Collection<SessionDocument>,
@@ -33,6 +37,7 @@ pub(super) struct Database {
     pub(super) organizations: Collection<OrganizationDocument>,
     pub(super) users: Collection<UserDocument>,
     pub(super) keys: Collection<KeyDocument>,
+    pub(super) rotations: Collection<RotationDocument>,
     pub(super) credentials: Collection<CredentialDocument>,
     pub(super) assistants: Collection<AssistantDocument>,
     pub(super) versions: Collection<VersionDocument>,
@@ -80,6 +85,7 @@ impl Database {
             organizations: database.collection("organizations"),
             users: database.collection("users"),
             keys: database.collection("api_keys"),
+            rotations: database.collection("key_rotations"),
             credentials: database.collection("credentials"),
             assistants: database.collection("assistants"),
             versions: database.collection("assistant_versions"),
@@ -154,6 +160,17 @@ impl Database {
         if version == SCHEMA {
             return Ok(());
         }
+        // The server was there a moment ago: one that breaks a connection now is worth another try.
+        for _ in 0..RETRIES {
+            match self.make_indexes().await {
+                Err(error) if error.retryable() => tokio::time::sleep(RETRY_PAUSE).await,
+                done => return done,
+            }
+        }
+        self.make_indexes().await
+    }
+
+    async fn make_indexes(&self) -> Result<()> {
         let index = |name: &str, keys: Document, unique: bool| {
             let options = IndexOptions::builder().name(name.to_owned()).unique(unique).build();
             IndexModel::builder().keys(keys).options(options).build()
@@ -172,7 +189,7 @@ impl Database {
             index("place", doc! { "session": 1, "place": 1 }, true),
             index("messages", doc! { "messages.id": 1 }, false),
             index("times", doc! { "messages.created_at": 1 }, false),
-            index("words", doc! { "messages.words": 1, "saved": -1 }, false),
+            index("words", doc! { "words": 1, "saved": -1 }, false),
         ];
         let users = [index("email", doc! { "organization": 1, "email": 1 }, true)];
         let keys = [

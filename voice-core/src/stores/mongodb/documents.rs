@@ -109,6 +109,8 @@ pub(super) struct TurnDocument {
     /// The session's, which never change.
     pub(super) organization: Option<Uuid>,
     pub(super) user: Option<String>,
+    /// Those of all its messages, split by the library, so that every store finds the same.
+    words: Vec<String>,
     pub(super) messages: Vec<MessageDocument>,
 }
 
@@ -122,8 +124,19 @@ impl TurnDocument {
             organization: session.organization,
             user: session.user.clone(),
             at: moment(turn.session.last_activity_at),
+            words: Vec::new(),
             messages: turn.messages.iter().map(MessageDocument::new).collect(),
         }
+        .with_words()
+    }
+
+    /// With the words of the messages that it has now.
+    pub(super) fn with_words(mut self) -> Self {
+        let mut words: Vec<String> = self.messages.iter().flat_map(MessageDocument::words).collect();
+        words.sort_unstable();
+        words.dedup();
+        self.words = words;
+        self
     }
 
     /// Its messages, the last one first.
@@ -139,8 +152,6 @@ pub(super) struct MessageDocument {
     role: String,
     content: String,
     audio_ref: Option<String>,
-    /// Split by the library, so that every store finds the same.
-    pub(super) words: Vec<String>,
     pub(super) created_at: DateTime,
 }
 
@@ -151,9 +162,12 @@ impl MessageDocument {
             role: message.role.as_str().into(),
             content: text::kept(&message.content).into_owned(),
             audio_ref: message.audio_ref.as_deref().map(|reference| text::kept(reference).into_owned()),
-            words: index_words(&message.content),
             created_at: moment(message.created_at),
         }
+    }
+
+    pub(super) fn words(&self) -> Vec<String> {
+        index_words(&self.content)
     }
 
     pub(super) fn read(self, session: SessionId, turn: TurnId) -> Result<Message> {

@@ -23,14 +23,14 @@ use crate::{
 const AT_ONCE: usize = 100;
 
 impl Database {
-    /// Walks back through the turns in which some message has every word.
+    /// Walks back through the turns that have every word, for the messages in which all of them are.
     pub(super) async fn find(&self, query: &SearchQuery) -> Result<Page<Message>> {
         let none = || Page::new(Vec::new(), false);
         let words = index_words(&query.text);
         if words.is_empty() {
             return Ok(none());
         }
-        let mut wanted = doc! { "messages": { "$elemMatch": { "words": { "$all": &words } } } };
+        let mut wanted = doc! { "words": { "$all": &words } };
         if let Some(organization) = query.organization {
             wanted.insert("organization", uuid(organization.as_uuid()));
         }
@@ -76,7 +76,7 @@ impl Database {
         for turn in turns {
             let Some(session) = sessions.get(&turn.session) else { continue };
             let (session, id) = (SessionId::from_uuid(plain(*session)), TurnId::from_uuid(plain(turn.id)));
-            for message in turn.messages.into_iter().rev().filter(|message| wanted(&message.words)) {
+            for message in turn.messages.into_iter().rev().filter(|message| wanted(&message.words())) {
                 messages.push(message.read(session, id)?);
             }
         }
@@ -98,6 +98,7 @@ impl Database {
             turn.messages.retain(|message| message.created_at >= before);
             forgotten += (there - turn.messages.len()) as u64;
             // Nothing else of a turn ever changes, so what was read is still so.
+            let turn = turn.with_words();
             self.told(self.turns.replace_one(doc! { "_id": turn.id, "session": turn.session }, &turn).await)?;
         }
         Ok(Some(forgotten))

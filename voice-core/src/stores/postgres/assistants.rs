@@ -56,8 +56,8 @@ async fn create(client: &Object, record: &AssistantRecord) -> SqlResult<()> {
 async fn update(client: &Object, record: &AssistantRecord) -> SqlResult<bool> {
     let sql = format!(
         "WITH next AS (
-             UPDATE assistants SET version = $3
-             WHERE id = $2 AND {} AND version = $3 - 1 AND deleted_at IS NULL RETURNING id
+             UPDATE assistants SET version = $3::bigint
+             WHERE id = $2 AND {} AND version = $3::bigint - 1 AND deleted_at IS NULL RETURNING id
          )
          INSERT INTO assistant_versions (assistant, version, name, document, updated_at)
          SELECT id, $3, $4, $5, $6 FROM next",
