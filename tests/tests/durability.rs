@@ -162,14 +162,16 @@ fn kills_on_a_server(name: &str, storage: &str, kills: u32, open: impl AsyncFn()
 fn no_turn_that_postgresql_acknowledged_is_lost_when_the_process_is_killed() {
     let url = Postgres::shared().url();
     kills_on_a_server("postgres", &url, KILLS_ON_A_SERVER, async || {
-        Arc::new(PostgresStore::connect(&url).await.unwrap())
+        Arc::new(PostgresStore::connect(&url).await.unwrap()) as _
     });
 }
 
 #[test]
 fn no_turn_that_mongodb_acknowledged_is_lost_when_the_process_is_killed() {
     let url = Mongo::shared().url();
-    kills_on_a_server("mongodb", &url, KILLS_ON_A_SERVER, async || Arc::new(MongoStore::connect(&url).await.unwrap()));
+    kills_on_a_server("mongodb", &url, KILLS_ON_A_SERVER, async || {
+        Arc::new(MongoStore::connect(&url).await.unwrap()) as _
+    });
 }
 
 /// Two processes, the same conversations, one store: every turn is there once.
@@ -223,14 +225,14 @@ fn two_processes(storage: &str, turns: usize, open: impl AsyncFn() -> Arc<dyn Co
 fn two_processes_on_one_file_lose_nothing_and_never_meet_a_lock() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("voice.db");
-    two_processes(&file(&path), 200, async || Arc::new(SqliteStore::open(&path).unwrap()));
+    two_processes(&file(&path), 200, async || Arc::new(SqliteStore::open(&path).unwrap()) as _);
     assert_eq!(integrity(&path), "ok");
 }
 
 #[test]
 fn two_processes_on_one_postgresql_database_lose_nothing() {
     let url = Postgres::shared().url();
-    two_processes(&url, 50, async || Arc::new(PostgresStore::connect(&url).await.unwrap()));
+    two_processes(&url, 50, async || Arc::new(PostgresStore::connect(&url).await.unwrap()) as _);
 }
 
 #[test]

@@ -25,10 +25,6 @@ const DATABASE: &str = "voice_core";
 /// The number of the schema that this library writes. Version 1: the collections and indexes of [`Database::migrate`].
 const SCHEMA: i32 = 1;
 
-/// How often making the indexes is tried again, and the wait before that.
-const RETRIES: u32 = 10;
-const RETRY_PAUSE: Duration = Duration::from_millis(100);
-
 pub(super) struct Database {
     client: Client,
     pub(super) sessions: Collection<SessionDocument>,
@@ -136,9 +132,15 @@ impl Database {
         }
     }
 
+    /// Makes the database ready for use.
+    pub(super) async fn prepare(&self) -> Result<()> {
+        self.migrate().await?;
+        self.sweep().await
+    }
+
     /// Brings the database to the newest schema. Each step may be made any number of times, also by several processes at once;
     /// the version is written last, and only ever grows.
-    pub(super) async fn migrate(&self) -> Result<()> {
+    async fn migrate(&self) -> Result<()> {
         let found = self.told(self.meta.find_one(doc! { "_id": "schema" }).await)?;
         let version = found.map_or(Ok(0), |document| document.get_i32("version"));
         let version = version.map_err(|_| {
@@ -160,17 +162,6 @@ impl Database {
         if version == SCHEMA {
             return Ok(());
         }
-        // The server was there a moment ago: one that breaks a connection now is worth another try.
-        for _ in 0..RETRIES {
-            match self.make_indexes().await {
-                Err(error) if error.retryable() => tokio::time::sleep(RETRY_PAUSE).await,
-                done => return done,
-            }
-        }
-        self.make_indexes().await
-    }
-
-    async fn make_indexes(&self) -> Result<()> {
         let index = |name: &str, keys: Document, unique: bool| {
             let options = IndexOptions::builder().name(name.to_owned()).unique(unique).build();
             IndexModel::builder().keys(keys).options(options).build()

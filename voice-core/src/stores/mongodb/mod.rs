@@ -23,7 +23,7 @@ mod error;
 mod finding;
 mod turns;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
@@ -47,6 +47,8 @@ use crate::{
     time::Timestamp,
 };
 
+/// The wait before a database is made ready again.
+const RETRY_PAUSE: Duration = Duration::from_millis(100);
 /// How many sessions are looked up at once to be deleted.
 const DELETE_AT_ONCE: usize = 50;
 
@@ -96,10 +98,18 @@ impl MongoOptions {
     /// # Errors
     /// As [`MongoStore::connect`].
     pub async fn connect(self, address: &str) -> Result<MongoStore> {
+        let begun = Instant::now();
         let database = Database::new(address, self.connections, self.connect_timeout, self.timeout).await?;
-        database.migrate().await?;
-        database.sweep().await?;
-        Ok(MongoStore { database })
+        loop {
+            match database.prepare().await {
+                // Several that make a database at the same moment can be in each other's way. Finding no server at all takes
+                // the whole time.
+                Err(error) if error.retryable() && begun.elapsed() < self.connect_timeout => {
+                    tokio::time::sleep(RETRY_PAUSE).await;
+                }
+                done => return done.map(|()| MongoStore { database }),
+            }
+        }
     }
 }
 
