@@ -1,7 +1,7 @@
 //! What databases do wrong: refused logins, cut connections, servers that stop, hang or are full. Errors are typed, nothing is
 //! saved twice or half, and the store goes on without being opened again.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,7 +1,7 @@
 //! What was acknowledged is never lost: not to a killed process, not to a second process, not to a full or read-only disk.
 
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use std::{
     collections::HashMap,
