@@ -2,4 +2,6 @@
 
 pub mod corpus;
 pub mod mutate;
+pub mod proxy;
+pub mod servers;
 pub mod words;

@@ -1,7 +1,7 @@
 //! What was acknowledged is never lost: not to a killed process, not to a second process, not to a full or read-only disk.
 
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use std::{
     collections::HashMap,
@@ -9,6 +9,7 @@ use std::{
     os::unix::{fs::PermissionsExt, process::CommandExt},
     path::Path,
     process::{Command, Stdio},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -16,13 +17,16 @@ use rand::Rng;
 use voice_core::{
     ConversationStore, Session, SessionId, TurnId,
     store::{MessageQuery, Saved, SessionQuery},
-    stores::sqlite::SqliteStore,
+    stores::{mongodb::MongoStore, postgres::PostgresStore, sqlite::SqliteStore},
 };
+use voice_tests::servers::{Mongo, Postgres};
 
 const WRITER: &str = env!("CARGO_BIN_EXE_crash_writer");
 const KILLS: u32 = 300;
 /// Every so many kills the whole file is checked, and a fresh one is begun.
 const PER_FILE: u32 = 30;
+/// A server is slower than a file, and its own crashes are not at stake.
+const KILLS_ON_A_SERVER: u32 = 40;
 
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
@@ -38,7 +42,7 @@ fn integrity(path: &Path) -> String {
 }
 
 /// The turns of a session with how many messages each has, checked to be whole.
-async fn turns_of(store: &SqliteStore, session: SessionId) -> Vec<TurnId> {
+async fn turns_of(store: &dyn ConversationStore, session: SessionId) -> Vec<TurnId> {
     let all = store.messages(session, MessageQuery::latest(1_000_000)).await.unwrap().items;
     all.chunks(2)
         .map(|pair| {
@@ -48,14 +52,16 @@ async fn turns_of(store: &SqliteStore, session: SessionId) -> Vec<TurnId> {
         .collect()
 }
 
-/// Runs the writer and kills it: after a few turns and a moment, or while it opens the file.
-fn run_and_kill(path: &Path, while_opening: bool) -> Vec<(TurnId, SessionId)> {
+/// The address of a file.
+fn file(path: &Path) -> String {
+    format!("sqlite:{}", path.display())
+}
+
+/// Runs the writer and kills it: after a few turns and a moment, or while it opens the store.
+fn run_and_kill(storage: &str, while_opening: bool) -> Vec<(TurnId, SessionId)> {
     let mut random = rand::rng();
-    let mut child = Command::new(WRITER)
-        .args(["turns", path.to_str().unwrap(), "8", "1000000"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child =
+        Command::new(WRITER).args(["turns", storage, "8", "1000000"]).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut read = Vec::new();
     if while_opening {
@@ -80,7 +86,7 @@ fn no_acknowledged_turn_is_lost_and_none_is_half_there_when_the_process_is_kille
     let (mut total, mut visible) = (0, 0);
     for kill in 0..KILLS {
         let path = folder.path().join(format!("{}.db", kill / PER_FILE));
-        let turns = run_and_kill(&path, kill % 10 == 0);
+        let turns = run_and_kill(&file(&path), kill % 10 == 0);
         let store = SqliteStore::open(&path).expect("the database opens clean");
         let mut sessions: HashMap<SessionId, Vec<TurnId>> = HashMap::new();
         for (turn, session) in &turns {
@@ -114,15 +120,67 @@ fn no_acknowledged_turn_is_lost_and_none_is_half_there_when_the_process_is_kille
     assert!(total > KILLS as usize && visible >= total);
 }
 
+/// Kills writers on a server, and checks each time that what they acknowledged is there, whole.
+fn kills_on_a_server(name: &str, storage: &str, kills: u32, open: impl AsyncFn() -> Arc<dyn ConversationStore>) {
+    let (runtime, start) = (runtime(), Instant::now());
+    let (mut total, mut visible) = (0, 0);
+    for kill in 0..kills {
+        let turns = run_and_kill(storage, kill % 10 == 0);
+        let mut sessions: HashMap<SessionId, Vec<TurnId>> = HashMap::new();
+        for (turn, session) in &turns {
+            sessions.entry(*session).or_default().push(*turn);
+        }
+        runtime.block_on(async {
+            let store = open().await;
+            for (session, turns) in sessions {
+                let kept = turns_of(&*store, session).await;
+                for turn in turns {
+                    assert_eq!(kept.iter().filter(|kept| **kept == turn).count(), 1, "an acknowledged turn is lost");
+                }
+            }
+            if kill == kills - 1 {
+                let mut query = SessionQuery::default();
+                query.limit = 1_000_000;
+                for session in store.list_sessions(&query).await.unwrap().items {
+                    let turns = turns_of(&*store, session.id).await.len();
+                    assert!(turns > 0, "a session is visible without the turn that made it");
+                    visible += turns;
+                }
+            }
+            store.close().await.unwrap();
+        });
+        total += turns.len();
+    }
+    println!(
+        "{name}: {kills} kills: {total} turns acknowledged, 0 lost, 0 half; {visible} visible; {:.1} s",
+        start.elapsed().as_secs_f64()
+    );
+    assert!(total > kills as usize && visible >= total);
+}
+
 #[test]
-fn two_processes_on_one_file_lose_nothing_and_never_meet_a_lock() {
+fn no_turn_that_postgresql_acknowledged_is_lost_when_the_process_is_killed() {
+    let url = Postgres::shared().url();
+    kills_on_a_server("postgres", &url, KILLS_ON_A_SERVER, async || {
+        Arc::new(PostgresStore::connect(&url).await.unwrap()) as _
+    });
+}
+
+#[test]
+fn no_turn_that_mongodb_acknowledged_is_lost_when_the_process_is_killed() {
+    let url = Mongo::shared().url();
+    kills_on_a_server("mongodb", &url, KILLS_ON_A_SERVER, async || {
+        Arc::new(MongoStore::connect(&url).await.unwrap()) as _
+    });
+}
+
+/// Two processes, the same conversations, one store: every turn is there once.
+fn two_processes(storage: &str, turns: usize, open: impl AsyncFn() -> Arc<dyn ConversationStore>) {
     const CONVERSATIONS: usize = 8;
-    const TURNS: usize = 200;
-    let (runtime, folder, start) = (runtime(), tempfile::tempdir().unwrap(), Instant::now());
-    let path = folder.path().join("voice.db");
-    let store = SqliteStore::open(&path).unwrap();
+    let (runtime, start) = (runtime(), Instant::now());
     let sessions: Vec<SessionId> = (0..CONVERSATIONS).map(|_| SessionId::new()).collect();
     runtime.block_on(async {
+        let store = open().await;
         for id in &sessions {
             store.create_session(&Session::new(*id, None, jiff::Timestamp::now())).await.unwrap();
         }
@@ -131,7 +189,7 @@ fn two_processes_on_one_file_lose_nothing_and_never_meet_a_lock() {
     let writers: Vec<_> = (0..2)
         .map(|_| {
             Command::new(WRITER)
-                .args(["turns", path.to_str().unwrap(), &CONVERSATIONS.to_string(), &TURNS.to_string()])
+                .args(["turns", storage, &CONVERSATIONS.to_string(), &turns.to_string()])
                 .args(sessions.iter().map(ToString::to_string))
                 .stdout(Stdio::piped())
                 .spawn()
@@ -148,11 +206,11 @@ fn two_processes_on_one_file_lose_nothing_and_never_meet_a_lock() {
             acknowledged_in.entry(session).or_default().push(turn);
         }
     }
-    let store = SqliteStore::open(&path).unwrap();
     runtime.block_on(async {
+        let store = open().await;
         for id in &sessions {
-            let (mut kept, mut said) = (turns_of(&store, *id).await, acknowledged_in.remove(id).unwrap());
-            assert_eq!(said.len(), 2 * TURNS);
+            let (mut kept, mut said) = (turns_of(&*store, *id).await, acknowledged_in.remove(id).unwrap());
+            assert_eq!(said.len(), 2 * turns);
             kept.sort_unstable();
             said.sort_unstable();
             assert_eq!(kept, said, "every turn is there once");
@@ -160,8 +218,21 @@ fn two_processes_on_one_file_lose_nothing_and_never_meet_a_lock() {
         store.close().await.unwrap();
     });
     assert!(acknowledged_in.is_empty(), "no session was started beside the named ones");
+    println!("2 processes x {CONVERSATIONS} x {turns} turns: all kept once; {:.1} s", start.elapsed().as_secs_f64());
+}
+
+#[test]
+fn two_processes_on_one_file_lose_nothing_and_never_meet_a_lock() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("voice.db");
+    two_processes(&file(&path), 200, async || Arc::new(SqliteStore::open(&path).unwrap()) as _);
     assert_eq!(integrity(&path), "ok");
-    println!("2 processes x {CONVERSATIONS} x {TURNS} turns: all kept once; {:.1} s", start.elapsed().as_secs_f64());
+}
+
+#[test]
+fn two_processes_on_one_postgresql_database_lose_nothing() {
+    let url = Postgres::shared().url();
+    two_processes(&url, 50, async || Arc::new(PostgresStore::connect(&url).await.unwrap()) as _);
 }
 
 #[test]
@@ -214,7 +285,7 @@ fn a_read_only_file_is_a_clear_error_and_is_left_alone() {
     set(&path, 0o444);
     set(folder.path(), 0o555);
     let mut command = Command::new(&writer);
-    command.args(["turns", path.to_str().unwrap(), "1", "1"]).current_dir("/");
+    command.args(["turns", &file(&path), "1", "1"]).current_dir("/");
     // Rights do not bind root, so root runs it as nobody.
     if std::fs::metadata("/proc/self").is_ok_and(|this| std::os::unix::fs::MetadataExt::uid(&this) == 0) {
         command.uid(65_534);

@@ -1,15 +1,14 @@
-//! Every store does what the suite says, and the SQLite store what it promises beyond that.
+//! What the SQLite store promises beyond the suites.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::{path::Path, sync::Arc};
+use std::path::Path;
 
 use voice_core::{
     ConversationStore, ErrorCode, ErrorKind, Message, Role, Session, SessionId, TurnId,
-    store::{AccountStore, AssistantStore, AuditLog, MemoryStore, MessageQuery, TurnRecord},
+    store::{MessageQuery, TurnRecord},
     stores::sqlite::{SqliteOptions, SqliteStore},
 };
-use voice_testkit::conformance;
 
 fn turn(session: &Session, words: &str) -> TurnRecord {
     let id = TurnId::new();
@@ -24,35 +23,6 @@ fn session() -> Session {
 
 fn sqlite(path: &Path) -> rusqlite::Connection {
     rusqlite::Connection::open(path).unwrap()
-}
-
-/// Stamps every suite onto a store of every subject.
-async fn passes_the_suites<S>(name: &str, open: impl AsyncFn() -> voice_core::Result<Arc<S>>)
-where
-    S: ConversationStore + AccountStore + AssistantStore + AuditLog + 'static,
-{
-    let reports = [
-        conformance::conversations(format!("{name}, conversations"), async || Ok(open().await? as _)).await,
-        conformance::accounts(format!("{name}, accounts"), async || Ok(open().await? as _)).await,
-        conformance::assistants(format!("{name}, assistants"), async || Ok(open().await? as _)).await,
-        conformance::audit(format!("{name}, audit log"), async || Ok(open().await? as _)).await,
-    ];
-    for report in &reports {
-        println!("{report}");
-    }
-    assert!(reports.iter().all(conformance::Report::passed));
-}
-
-#[tokio::test]
-async fn the_memory_store_passes_the_suites() {
-    passes_the_suites("memory", async || Ok(Arc::new(MemoryStore::new()))).await;
-}
-
-#[tokio::test]
-async fn the_sqlite_store_passes_the_suites() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = || folder.path().join(format!("{}.db", SessionId::new()));
-    passes_the_suites("sqlite", async || Ok(Arc::new(SqliteStore::open(path())?))).await;
 }
 
 #[tokio::test]

@@ -173,6 +173,10 @@ pub enum ErrorKind {
     StorageCorrupt,
     /// Another process held the store for too long; the same call may succeed later.
     StorageBusy,
+    /// The store's server cannot be reached, or the connection to it broke; the same call may succeed later.
+    StorageUnreachable,
+    /// The store's server refused the user, the password or the access.
+    StorageDenied,
     /// A connection to a provider could not be made (refused, DNS, TLS).
     Connect,
     /// A connection broke while it was in use.
@@ -235,7 +239,9 @@ impl ErrorKind {
             | K::StorageFull
             | K::StorageReadOnly
             | K::StorageCorrupt
-            | K::StorageBusy => ErrorCode::StorageError,
+            | K::StorageBusy
+            | K::StorageUnreachable
+            | K::StorageDenied => ErrorCode::StorageError,
             K::Connect
             | K::ConnectionLost
             | K::ProviderFailed
@@ -266,6 +272,7 @@ impl ErrorKind {
                 | K::FirstByteTimeout
                 | K::IdleTimeout
                 | K::StorageBusy
+                | K::StorageUnreachable
         )
     }
 }

@@ -53,6 +53,9 @@
 //! | `openai` | yes | OpenAI and servers that speak its wire format |
 //! | `sqlite` | yes | conversations in an SQLite file |
 //! | `jwt` | no | access tokens, issued and verified |
+//! | `postgres` | no | conversations in PostgreSQL |
+//! | `mongodb` | no | conversations in MongoDB |
+//! | `object-store` | no | recordings in S3 and what speaks its protocol |
 //! | `local` | no | models on this machine's CPU, and what fetches them |
 //!
 //! The library runs on the tokio runtime of its caller. It logs through `tracing`, never what was said.
@@ -76,6 +79,8 @@ pub mod secret;
 pub mod store;
 pub mod stores;
 pub mod time;
+#[cfg(any(feature = "openai", feature = "postgres"))]
+mod tls;
 pub mod tool;
 mod turn;
 

@@ -10,6 +10,7 @@ mod metadata;
 mod overhead;
 mod project;
 mod run;
+mod servers;
 mod setup;
 mod test;
 mod words;

@@ -16,7 +16,7 @@ use crate::{
 /// The version of cargo-deny that the project's `deny.toml` is written for.
 const CARGO_DENY: &str = "0.20.2";
 
-const INSTALL_LIMIT: Duration = Duration::from_secs(15 * 60);
+pub const INSTALL_LIMIT: Duration = Duration::from_secs(15 * 60);
 
 /// A program that the tests or measurements start, how to ask whether it is there, and the Debian package that has it.
 struct Tool {
@@ -49,6 +49,10 @@ const TOOLS: &[Tool] = &[
     tool(&["lame", "--version"], "lame"),
     tool(&["opusenc", "--version"], "opus-tools"),
     tool(&["unshare", "--version"], "util-linux"),
+    // Debian keeps the server's programs beside the path.
+    tool(&["sh", "-c", "ls /usr/lib/postgresql/*/bin/postgres || postgres --version"], "postgresql"),
+    tool(&["go", "version"], "golang-go"),
+    tool(&["openssl", "version"], "openssl"),
     tool_of("bindings-kotlin", &["javac", "--version"], "default-jdk-headless"),
     tool_of("bindings-kotlin", &["mvn", "--version"], "maven"),
 ];

@@ -1,6 +1,6 @@
-//! Holds conversations on an SQLite file and prints what was acknowledged, for tests that kill it or take its disk away.
+//! Holds conversations in a store and prints what was acknowledged, for tests that kill it or take its disk away.
 //!
-//! `crash_writer turns FILE CONVERSATIONS TURNS [SESSION…]` runs so many conversations at once, each of so many turns, in the
+//! `crash_writer turns STORAGE CONVERSATIONS TURNS [SESSION…]` runs so many conversations at once, each of so many turns, in the
 //! sessions that are named or in fresh ones. `crash_writer fill FOLDER` makes a database in a folder with little room, fills it
 //! up, makes room again, and says what became of everything.
 //!
@@ -12,22 +12,19 @@ use std::{path::Path, sync::Arc};
 
 use tokio::task::JoinSet;
 use voice_core::{
-    ConversationStore, Result, SessionId, TurnId, VoiceAgent, store::MessageQuery, stores::sqlite::SqliteStore,
+    AgentBuilder, ConversationStore, Result, SessionId, TurnId, VoiceAgent, store::MessageQuery,
+    stores::sqlite::SqliteStore,
 };
 use voice_testkit::{ScriptedLlm, ScriptedStt, ScriptedTts};
 
 /// Room that `fill` takes at first, to give it back later.
 const BALLAST: usize = 600 * 1024;
 
-async fn agent(store: Arc<SqliteStore>) -> VoiceAgent {
+fn builder() -> AgentBuilder {
     VoiceAgent::builder()
         .stt(ScriptedStt::hearing("will it rain"))
         .llm(ScriptedLlm::saying("It will rain in the north. Take a warm coat with you."))
         .tts(ScriptedTts::new())
-        .store(store)
-        .build()
-        .await
-        .expect("the agent is built")
 }
 
 async fn turn(agent: &VoiceAgent, session: &mut Option<SessionId>) -> Result<TurnId> {
@@ -49,8 +46,11 @@ fn open(path: &Path) -> Arc<SqliteStore> {
     Arc::new(store)
 }
 
-async fn turns(path: &Path, conversations: usize, turns: usize, sessions: Vec<SessionId>) {
-    let agent = agent(open(path)).await;
+async fn turns(storage: &str, conversations: usize, turns: usize, sessions: Vec<SessionId>) {
+    let agent = builder().storage(storage).build().await.unwrap_or_else(|error| {
+        print_error(&error);
+        std::process::exit(1)
+    });
     let mut running = JoinSet::new();
     for n in 0..conversations {
         let (agent, mut session) = (agent.clone(), sessions.get(n).copied());
@@ -72,7 +72,7 @@ async fn fill(folder: &Path) {
     let (path, ballast) = (folder.join("voice.db"), folder.join("ballast"));
     let store = open(&path);
     std::fs::write(&ballast, vec![1; BALLAST]).expect("there is room for the ballast");
-    let agent = agent(Arc::clone(&store)).await;
+    let agent = builder().store(Arc::clone(&store) as _).build().await.expect("the agent is built");
     let (mut session, mut acknowledged) = (None, Vec::new());
     let full = loop {
         match turn(&agent, &mut session).await {
@@ -110,17 +110,11 @@ async fn fill(folder: &Path) {
 async fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        ["turns", path, conversations, count, sessions @ ..] => {
+        ["turns", storage, conversations, count, sessions @ ..] => {
             let sessions = sessions.iter().map(|id| id.parse().expect("a session id")).collect();
-            turns(
-                Path::new(path),
-                conversations.parse().expect("a number"),
-                count.parse().expect("a number"),
-                sessions,
-            )
-            .await;
+            turns(storage, conversations.parse().expect("a number"), count.parse().expect("a number"), sessions).await;
         }
         ["fill", folder] => fill(Path::new(folder)).await,
-        _ => panic!("crash_writer turns FILE CONVERSATIONS TURNS [SESSION…] | crash_writer fill FOLDER"),
+        _ => panic!("crash_writer turns STORAGE CONVERSATIONS TURNS [SESSION…] | crash_writer fill FOLDER"),
     }
 }

@@ -199,7 +199,7 @@ impl Call {
     }
 
     /// What is stored.
-    pub async fn stored(&self) -> Vec<Message> {
+    pub(crate) async fn stored(&self) -> Vec<Message> {
         let page = self.store.messages(self.live.session_id(), MessageQuery::latest(100)).await.unwrap();
         page.items
     }

@@ -114,7 +114,7 @@ async fn check(seed: u64, call: &Call, said: &HashSet<String>) {
     let fail = |what: &str| panic!("seed {seed}: {what}\n{:#?}", call.names());
 
     // Nothing is stuck: after half a minute of silence the agent listens, but for a reminder.
-    let states =
+    let mut states =
         events.iter().filter_map(|(_, e)| if let LiveEvent::AgentState(state) = e { Some(*state) } else { None });
     let latest = events
         .iter()

@@ -8,15 +8,15 @@ use super::{
     casting::{Casting, Named},
 };
 use crate::{
-    config::{AssistantConfig, Config, ProviderConfig, ProviderList, invalid},
+    config::{AssistantConfig, Config, ProviderConfig, ProviderList, RecordingsConfig, invalid},
     error::Result,
     layer::{LayerOptions, LlmService, Stack, SttService, TtsService},
     provider::{LanguageModel, SpeechToText, TextToSpeech},
     registry::Registry,
-    store::{ConversationStore, Storage},
+    store::{BlobStore, ConversationStore, RecordedStore, Storage},
     time::{Clock, system_clock},
     tool::{Tool, Toolbox},
-    turn::{Engine, TurnSettings},
+    turn::{Engine, Recordings, TurnSettings},
 };
 
 /// One or more providers of a stage, in the order in which they are tried: made from `"provider/model"`, a list of such names, a
@@ -102,6 +102,7 @@ pub struct AgentBuilder {
     stores: Option<Storage>,
     named: Named,
     storage: Option<String>,
+    recordings: Option<Arc<dyn BlobStore>>,
     assistant: Option<AssistantConfig>,
     system_prompt: Option<String>,
     clock: Option<Arc<dyn Clock>>,
@@ -134,7 +135,7 @@ impl AgentBuilder {
         self
     }
 
-    /// Where conversations are kept: `sqlite:PATH`, `memory`.
+    /// Where conversations are kept: `sqlite:PATH`, `postgres://…`, `mongodb://…`, `memory`.
     pub fn storage(mut self, storage: impl Into<String>) -> Self {
         self.storage = Some(storage.into());
         self
@@ -173,6 +174,13 @@ impl AgentBuilder {
     /// Text to speech of the host's own that assistants may name.
     pub fn named_tts(mut self, name: impl Into<String>, tts: Arc<dyn TextToSpeech>) -> Self {
         self.named.tts.insert(name.into(), tts);
+        self
+    }
+
+    /// Keeps the sound of turns here, a store of the host's own or a shared one, in place of the one that the config names.
+    /// What is kept, and in which format, the config says: both sides as WAV by default.
+    pub fn recordings(mut self, store: Arc<dyn BlobStore>) -> Self {
+        self.recordings = Some(store);
         self
     }
 
@@ -255,6 +263,24 @@ impl AgentBuilder {
             Some(stores) => stores,
             None => registry.store(self.storage.as_deref().or(config.storage.as_deref())).await?,
         };
+        let recordings = match (self.recordings, config.recordings.clone()) {
+            (Some(store), kept) => Some((store, kept.unwrap_or_else(|| RecordingsConfig::new("")))),
+            (None, Some(kept)) => Some((registry.blobs(&kept.store).await?, kept)),
+            (None, None) => None,
+        };
+        let recordings = recordings.map(|(store, kept)| Recordings {
+            store,
+            user: kept.user,
+            assistant: kept.assistant,
+            format: kept.format.into(),
+        });
+        let storage = match &recordings {
+            Some(recordings) => {
+                let conversations = Arc::clone(storage.conversations());
+                storage.with_conversations(Arc::new(RecordedStore::new(conversations, Arc::clone(&recordings.store))))
+            }
+            None => storage,
+        };
 
         let layers = LayerOptions {
             retry: config.retry,
@@ -290,6 +316,7 @@ impl AgentBuilder {
             locks: crate::turn::SessionLocks::default(),
             saving: crate::turn::Saving::default(),
             cast: None,
+            recordings,
         };
         engine.tools = engine.toolbox(self.tools)?;
         let casting = Casting::new(registry, layers, self.named, storage.clone(), vault, engine.clone());

@@ -127,7 +127,7 @@ mod tests {
         ] {
             let error = email(bad).unwrap_err();
             assert!(error.message().starts_with("email: "), "{bad:?}");
-            assert!(bad.len() < 4 || !error.message().contains(bad), "{bad:?}");
+            assert!(bad.len() < 5 || !error.message().contains(bad), "{bad:?}");
         }
     }
 }

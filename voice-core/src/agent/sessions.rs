@@ -3,6 +3,7 @@
 use std::{
     future::{Future, IntoFuture},
     pin::Pin,
+    sync::Arc,
     time::Duration,
 };
 
@@ -13,7 +14,11 @@ use crate::{
     error::{Error, ErrorKind, Result},
     id::{AssistantId, OrganizationId, SessionId},
     message::Message,
-    store::{Erased, MessageQuery, Owner, Page, SearchQuery, Session, SessionQuery, SessionStatus},
+    secret::Secret,
+    store::{
+        BlobRef, BlobStore, Erased, MessageQuery, Owner, Page, SearchQuery, Session, SessionQuery, SessionStatus,
+        blobs::Bytestream, folder_of,
+    },
     time::Timestamp,
 };
 
@@ -82,6 +87,41 @@ impl Sessions {
         check::limit(query.limit)?;
         self.get(id).await?;
         self.agent.engine()?.store.messages(id, query).await
+    }
+
+    /// The sound of a message of a session, as it is kept: a stream that is held against what was stored. `None`: none was kept,
+    /// or it was deleted.
+    ///
+    /// # Errors
+    /// `SESSION_NOT_FOUND`; `VALIDATION_ERROR` when the message is not of this session; `INVALID_REQUEST` (kind `Unsupported`)
+    /// when the agent keeps no recordings; `STORAGE_ERROR`, of kind `StorageCorrupt` at the end of a stream that was changed.
+    pub async fn recording(&self, id: SessionId, message: &Message) -> Result<Option<Bytestream>> {
+        let Some((store, blob)) = self.recorded(id, message).await? else { return Ok(None) };
+        store.get(&blob).await
+    }
+
+    /// An address at which anybody who has it can hear a message for as long as `valid`: for a host that hands it to a browser.
+    /// `None`: none was kept, or the store gives no addresses.
+    ///
+    /// # Errors
+    /// As [`recording`](Self::recording), and `VALIDATION_ERROR` when `valid` is longer than a week.
+    pub async fn recording_url(&self, id: SessionId, message: &Message, valid: Duration) -> Result<Option<Secret>> {
+        let Some((store, blob)) = self.recorded(id, message).await? else { return Ok(None) };
+        store.presigned_url(&blob.key, valid).await
+    }
+
+    async fn recorded(&self, id: SessionId, message: &Message) -> Result<Option<(Arc<dyn BlobStore>, BlobRef)>> {
+        self.get(id).await?;
+        let Some(recordings) = &self.agent.engine()?.recordings else {
+            return Err(Error::new(ErrorKind::Unsupported, "the agent keeps no recordings; configure `recordings`"));
+        };
+        let Some(reference) = &message.audio_ref else { return Ok(None) };
+        let blob: BlobRef = reference.parse()?;
+        // The session was checked, so the sound must be of it, whatever message was handed in.
+        if !blob.key.is_in(&folder_of(id)?) {
+            return Err(check::invalid("message: it is not of this session"));
+        }
+        Ok(Some((Arc::clone(&recordings.store), blob)))
     }
 
     /// Replaces a session's metadata: a JSON object of at most 64 KiB.

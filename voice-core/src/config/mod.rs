@@ -9,6 +9,7 @@ mod environment;
 mod live;
 mod parse;
 mod provider;
+mod recordings;
 
 pub use accounts::{AccountsConfig, RetentionConfig};
 pub use assistant::Assistant;
@@ -17,6 +18,7 @@ pub use live::{
     VadOptions,
 };
 pub use provider::{ProviderConfig, ProviderList};
+pub use recordings::{RecordingFormat, RecordingsConfig};
 
 use std::path::{Path, PathBuf};
 
@@ -40,7 +42,7 @@ pub struct Config {
     pub llm: Option<ProviderList>,
     /// Text to speech: one provider, or several tried in order. Default: the local one.
     pub tts: Option<ProviderList>,
-    /// Where conversations are kept: `sqlite:PATH`, `memory`. Default: `DATABASE_URL`, else an SQLite file in the user's data
+    /// Where conversations are kept: `sqlite:PATH`, `postgres://…`, `mongodb://…`, `memory`. Default: `DATABASE_URL`, else an SQLite file in the user's data
     /// folder.
     pub storage: Option<String>,
     /// Who the agent is.
@@ -51,6 +53,8 @@ pub struct Config {
     pub retention: RetentionConfig,
     /// How live sessions take turns and behave.
     pub live: LiveConfig,
+    /// Whether the sound of turns is kept, and where. Default: it is not.
+    pub recordings: Option<RecordingsConfig>,
     /// What is accepted, and for how long.
     pub limits: LimitsConfig,
     /// When a failed attempt at a provider is made again.

@@ -1,5 +1,6 @@
 //! Names to constructors: the only place that knows the concrete providers and stores.
 
+mod blobs;
 #[cfg(feature = "local")]
 mod local;
 #[cfg(feature = "openai")]
@@ -15,7 +16,7 @@ use crate::{
     error::{Error, Result},
     layer::TimeoutOptions,
     provider::{LanguageModel, SpeechToText, TextToSpeech},
-    store::Storage,
+    store::{BlobStore, Storage},
 };
 
 /// Builds what a config names.
@@ -71,6 +72,10 @@ impl Registry {
             return openai::tts(config, provider, PLACE);
         }
         Err(unknown(PLACE, provider))
+    }
+
+    pub(crate) async fn blobs(&self, address: &str) -> Result<Arc<dyn BlobStore>> {
+        blobs::open(address).await
     }
 
     pub(crate) async fn store(&self, storage: Option<&str>) -> Result<Storage> {

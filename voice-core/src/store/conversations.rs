@@ -198,6 +198,18 @@ pub(super) fn words(text: &str) -> impl Iterator<Item = String> {
     text.split(|c: char| !(c.is_alphanumeric() || is_mark(c))).filter(|word| !word.is_empty()).map(str::to_lowercase)
 }
 
+/// The words of a text for an index that takes no long ones: each once, cut where that is reached. Cut alike on both sides, a
+/// word is still found.
+#[cfg(any(feature = "mongodb", feature = "postgres"))]
+pub(crate) fn index_words(text: &str) -> Vec<String> {
+    const LONGEST: usize = 120;
+    let cut = |word: String| match word.char_indices().nth(LONGEST) {
+        Some((end, _)) => word[..end].to_owned(),
+        None => word,
+    };
+    words(text).map(cut).collect::<std::collections::BTreeSet<_>>().into_iter().collect()
+}
+
 /// Whether a character belongs to the one before it: the viramas and vowel signs without which Indic words fall apart, and
 /// combining accents. (Those that Unicode calls alphabetic are letters for Rust already.)
 fn is_mark(c: char) -> bool {

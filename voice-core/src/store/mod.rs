@@ -6,6 +6,7 @@
 //! | [`AccountStore`] | organizations, users, API keys, provider credentials |
 //! | [`AssistantStore`] | assistants, each in all its versions |
 //! | [`AuditLog`] | who changed what, and when |
+//! | [`BlobStore`] | recordings |
 //!
 //! [`Storage`] is the set of them that an agent holds. Every implementation passes the suites in
 //! `voice_testkit::conformance`.
@@ -13,9 +14,11 @@
 mod accounts;
 mod assistants;
 mod audit;
+pub mod blobs;
 mod conversations;
 mod memory;
 mod page;
+mod recorded;
 mod storage;
 
 pub use accounts::{
@@ -24,10 +27,14 @@ pub use accounts::{
 };
 pub use assistants::{AssistantQuery, AssistantRecord, AssistantStore};
 pub use audit::{Actor, AuditEntry, AuditLog, AuditQuery};
+pub use blobs::{BlobKey, BlobRef, BlobStore, MemoryBlobs};
+#[cfg(any(feature = "mongodb", feature = "postgres"))]
+pub(crate) use conversations::index_words;
 pub use conversations::{
     AssistantVersion, ConversationStore, Erased, Lease, MessageQuery, Owner, Saved, SearchQuery, Session, SessionQuery,
     SessionStatus, TurnRecord,
 };
 pub use memory::MemoryStore;
 pub use page::{Cursor, Listed, Page, PageQuery};
+pub(crate) use recorded::{RecordedStore, folder_of, key_of};
 pub use storage::{Storage, StoreCapabilities};

@@ -56,6 +56,13 @@ impl Storage {
             .with_audit(store)
     }
 
+    /// Keeps conversations here instead.
+    #[must_use]
+    pub fn with_conversations(mut self, store: Arc<dyn ConversationStore>) -> Self {
+        self.conversations = store;
+        self
+    }
+
     /// Keeps accounts here.
     #[must_use]
     pub fn with_accounts(mut self, store: Arc<dyn AccountStore>) -> Self {

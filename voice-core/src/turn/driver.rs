@@ -12,11 +12,12 @@ use super::{
     lease::Lease,
     locks::{Saving, SessionGuard, SessionLocks},
     machine::{TurnMachine, TurnSettings},
+    recordings::Recordings,
     speech::{Speech, Spoken},
     tools::GoAhead,
 };
 use crate::{
-    audio::{self, Audio, Utterance},
+    audio::{self, Audio, Pcm, Utterance},
     context,
     error::{Error, ErrorCode, ErrorKind, Result, Stage},
     event::{CallMetrics, TextDelta, Transcript, TurnEvent},
@@ -53,6 +54,8 @@ pub(crate) struct Engine {
     pub(crate) saving: Saving,
     /// Who speaks in sessions that have an assistant; `None`: this engine in all of them.
     pub(crate) cast: Option<Arc<dyn Cast>>,
+    /// Where the sound of turns is kept; `None`: nowhere.
+    pub(crate) recordings: Option<Recordings>,
 }
 
 /// Finds the engine with the providers and the settings of a session's assistant.
@@ -129,6 +132,8 @@ struct Produced {
     machine: TurnMachine,
     session: Session,
     leave: Leave,
+    /// What was heard, if it was heard and not typed.
+    heard: Option<Pcm>,
 }
 
 /// Leave to run turns in a session. One that is dropped is given back in the background.
@@ -188,11 +193,17 @@ impl Engine {
         }?;
 
         // From here on the turn is saved whatever the caller does: it was heard.
-        let Produced { machine, session, leave } = produced;
-        let (record, mut reply) = machine.finish(turn_id, session, started_at, self.clock.now());
+        let Produced { machine, session, leave, heard } = produced;
+        let (mut record, mut reply) = machine.finish(turn_id, session, started_at, self.clock.now());
+        if let Some(recordings) = &self.recordings {
+            recordings.keep(&mut record, heard, &reply.audio).await;
+        }
         let saved = self.save(&record).await;
         leave.give_back().await;
         if let Err(error) = saved {
+            if let Some(recordings) = &self.recordings {
+                recordings.discard(&record).await;
+            }
             reply.timings.total = started.elapsed();
             return Err(error.with_stage(Stage::Store).with_reply(reply));
         }
@@ -248,14 +259,17 @@ impl Engine {
                 TurnInput::Text(text) => {
                     check_text(&text, engine.settings.max_text_characters)?;
                     run.machine.on_typed(text, language);
-                    Ok(())
+                    Ok(None)
                 }
-                TurnInput::Audio(audio) => run.listen(audio, language).await,
+                TurnInput::Audio(audio) => run.listen(audio, language).await.map(Some),
             }
         };
-        let ((), history) = tokio::try_join!(listen, engine.history(session.id, is_new, with_tools))?;
+        let (heard, history) = tokio::try_join!(listen, engine.history(session.id, is_new, with_tools))?;
         run.answer(&history, tts).await?;
-        Ok(Produced { machine: run.machine, session, leave })
+        let heard = heard
+            .filter(|_| self.recordings.is_some())
+            .map(|utterance| Pcm::new(utterance.samples.as_slice(), audio::SPEECH_RATE));
+        Ok(Produced { machine: run.machine, session, leave, heard })
     }
 
     /// The session of a turn: the one that was named if it is there, is this caller's, has the assistant that was named, and
@@ -390,11 +404,11 @@ impl Run<'_> {
     }
 
     /// From sound to words.
-    async fn listen(&mut self, audio: Audio, language: Option<String>) -> Result<()> {
+    async fn listen(&mut self, audio: Audio, language: Option<String>) -> Result<Utterance> {
         let stt = self.engine.recogniser()?;
         let utterance = prepare(audio, self.engine.settings.limits).await?;
-        self.recognise(stt, utterance, language).await?;
-        self.machine.user_text().map(|_| ())
+        self.recognise(stt, utterance.clone(), language).await?;
+        self.machine.user_text().map(|_| utterance)
     }
 
     pub(super) async fn recognise(

@@ -7,8 +7,8 @@
 //!
 //! [`machine`] is the turn without I/O or clock: what has been said, written and spoken, and what that makes of the reply.
 //! [`driver`] runs it against the providers and the store; [`speech`] keeps the pieces flowing into sound in order; [`tools`]
-//! runs what the model calls; [`parts`] runs a turn's parts one by one for a live session. [`locks`] and [`lease`] keep the
-//! turns of a session apart.
+//! runs what the model calls; [`parts`] runs a turn's parts one by one for a live session. [`recordings`] keeps the sound.
+//! [`locks`] and [`lease`] keep the turns of a session apart.
 
 mod driver;
 mod greeting;
@@ -16,6 +16,7 @@ mod lease;
 mod locks;
 mod machine;
 mod parts;
+mod recordings;
 mod sentence;
 mod speech;
 mod tools;
@@ -26,4 +27,5 @@ pub use greeting::Greeting;
 pub(crate) use locks::{Saving, SessionLocks};
 pub(crate) use machine::{Outcome, TurnSettings};
 pub(crate) use parts::Words;
+pub(crate) use recordings::Recordings;
 pub(crate) use tools::GoAhead;

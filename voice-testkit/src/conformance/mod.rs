@@ -15,6 +15,7 @@
 mod accounts;
 mod assistants;
 mod audit;
+mod blobs;
 mod conversations;
 mod finding;
 mod keeping;
@@ -25,12 +26,13 @@ use std::{fmt, panic::AssertUnwindSafe, sync::Arc};
 use futures_util::{FutureExt, future::BoxFuture};
 use voice_core::{
     ConversationStore, Error, Result,
-    store::{AccountStore, AssistantStore, AuditLog},
+    store::{AccountStore, AssistantStore, AuditLog, BlobStore},
 };
 
 pub use accounts::ACCOUNTS;
 pub use assistants::ASSISTANTS;
 pub use audit::AUDIT;
+pub use blobs::BLOBS;
 pub use conversations::CONVERSATIONS;
 
 /// A table of cases from the names of their functions.
@@ -122,6 +124,7 @@ suites! {
     accounts, ACCOUNTS, AccountStore;
     assistants, ASSISTANTS, AssistantStore;
     audit, AUDIT, AuditLog;
+    blobs, BLOBS, BlobStore;
 }
 
 /// An error in a line.

@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, Result};
 
 use super::{Bench, summary::State};
-use crate::{arch, counts::Runner, generate, setup};
+use crate::{arch, counts::Runner, generate, servers, setup};
 
 /// One step.
 pub struct Step {
@@ -63,6 +63,12 @@ const STEPS: &[Step] = &[
     step("doc", "the documentation builds without a warning", 10, Work::Programs(doc)),
     step("build", "everything, with the checks of the dev profile", 40, Work::Programs(build)),
     step("models", "the local models are there", 20, Work::Within(models)),
+    step(
+        "servers",
+        "PostgreSQL, MongoDB's protocol, S3: the servers of the tests are there",
+        20,
+        Work::Within(servers),
+    ),
     Step {
         runner: Some(Runner::Libtest),
         ..step("rust", "unit, integration, C and C++ tests, examples in the documentation", 30, Work::Programs(tests))
@@ -161,6 +167,10 @@ fn build(bench: &Bench) -> Result<Vec<Command>> {
 fn models(bench: &Bench) -> Result<(State, String)> {
     let folder = setup::models(&bench.project, &command_line(bench), &["test-audio", "whisper-tiny-en"])?;
     Ok((State::Passed, folder.display().to_string()))
+}
+
+fn servers(bench: &Bench) -> Result<(State, String)> {
+    Ok((State::Passed, servers::build(&bench.project)?))
 }
 
 /// The `voice-core` command, from the step `build`.

@@ -12,7 +12,7 @@ mod redact;
 mod sse;
 mod transport;
 
-pub(crate) use client::{ClientOptions, client, tls};
+pub(crate) use client::{ClientOptions, client};
 pub(crate) use peer::{Peer, Private, Refusal};
 pub(crate) use sse::SseReader;
 pub(crate) use transport::{connect, websocket_error};

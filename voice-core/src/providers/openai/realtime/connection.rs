@@ -18,8 +18,9 @@ use uuid::Uuid;
 use super::super::call::Endpoint;
 use crate::{
     error::{ErrorKind, Result},
-    providers::http::{Peer, Private, connect, tls, websocket_error},
+    providers::http::{Peer, Private, connect, websocket_error},
     time::{Clock, SystemClock},
+    tls::tls,
 };
 
 /// The server ends a session after 60 minutes without a word; a connection is not used that long.

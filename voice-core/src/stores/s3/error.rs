@@ -1,0 +1,32 @@
+//! S3's failures in this library's words. The client's own can quote an answer, and with it the request.
+
+use object_store::Error as StoreError;
+
+use crate::error::{Error, ErrorKind};
+
+/// What a failure of a bucket means, and what to do about it.
+pub(super) fn explain(bucket: &str, error: StoreError) -> Error {
+    let (kind, what) = match &error {
+        StoreError::PermissionDenied { .. } | StoreError::Unauthenticated { .. } => {
+            (ErrorKind::StorageDenied, "refused the key, or what it was to do: check the credentials and their rights")
+        }
+        StoreError::NotFound { .. } => (ErrorKind::Storage, "is not there: create it, or name another"),
+        StoreError::Generic { .. } => match status(&error) {
+            Some(500..) => (ErrorKind::StorageUnreachable, "failed on the server's side: try again"),
+            Some(429) => (ErrorKind::StorageBusy, "is asked too often: try again later"),
+            Some(400..) => (ErrorKind::Storage, "did not accept the request"),
+            _ => {
+                (ErrorKind::StorageUnreachable, "cannot be reached; is the server running, and is the endpoint right?")
+            }
+        },
+        _ => (ErrorKind::Storage, "did not accept the request"),
+    };
+    Error::new(kind, format!("the bucket {bucket} {what}"))
+}
+
+/// The HTTP status that the server answered with, if it did.
+fn status(error: &StoreError) -> Option<u16> {
+    let text = error.to_string();
+    let (_, after) = text.split_once("status ")?;
+    after.get(..3)?.parse().ok()
+}
