@@ -9,8 +9,8 @@ export interface Config {
   /** Text to speech: one provider, or several tried in order. Default: the local one. */
   tts?: ProviderList | null
   /**
-   * Where conversations are kept: `sqlite:PATH`, `memory`. Default: `DATABASE_URL`, else an SQLite file in the
-   * user's data folder.
+   * Where conversations are kept: `sqlite:PATH`, `postgres://…`, `mongodb://…`, `memory`. Default: `DATABASE_URL`,
+   * else an SQLite file in the user's data folder.
    */
   storage?: string | null
   /** Who the agent is. */
@@ -21,6 +21,8 @@ export interface Config {
   retention?: RetentionConfig
   /** How live sessions take turns and behave. */
   live?: LiveConfig
+  /** Whether the sound of turns is kept, and where. Default: it is not. */
+  recordings?: RecordingsConfig | null
   /** What is accepted, and for how long. */
   limits?: LimitsConfig
   /** When a failed attempt at a provider is made again. */
@@ -215,6 +217,25 @@ export interface ConversationOptions {
    * How long digits are collected before they count as typed, in milliseconds; `#` ends them at once. Default 2,000.
    */
   dtmf_timeout_ms?: number
+}
+
+/**
+ * Keeps the sound of turns beside their words: what the user said, what the agent answered, or both. The messages
+ * refer to it. It goes with the session, with its user and with retention; a turn whose sound cannot be kept is
+ * saved without it.
+ */
+export interface RecordingsConfig {
+  /**
+   * Where: `file:FOLDER`, `s3://BUCKET/PREFIX` (credentials come from the environment: `AWS_ACCESS_KEY_ID`, …), or
+   * `memory`.
+   */
+  store: string
+  /** Whether what the user says is kept. Default true. */
+  user?: boolean
+  /** Whether what the agent says is kept. Default true. */
+  assistant?: boolean
+  /** The format of the files. Default `wav`. One of `wav`, `opus`. */
+  format?: 'wav' | 'opus'
 }
 
 /** What is accepted, and for how long. */

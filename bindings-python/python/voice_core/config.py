@@ -185,6 +185,25 @@ class Conversation(TypedDict, total=False):
     2,000."""
 
 
+class _RecordingsRequired(TypedDict):
+    store: str
+    """Where: ``file:FOLDER``, ``s3://BUCKET/PREFIX`` (credentials come from the environment: ``AWS_ACCESS_KEY_ID``,
+    …), or ``memory``."""
+
+
+class Recordings(_RecordingsRequired, total=False):
+    """Keeps the sound of turns beside their words: what the user said, what the agent answered, or both. The
+    messages refer to it. It goes with the session, with its user and with retention; a turn whose sound cannot be
+    kept is saved without it."""
+
+    user: bool
+    """Whether what the user says is kept. Default true."""
+    assistant: bool
+    """Whether what the agent says is kept. Default true."""
+    format: Literal["wav", "opus"]
+    """The format of the files. Default ``wav``. One of ``wav``, ``opus``."""
+
+
 class Limits(TypedDict, total=False):
     """What is accepted, and for how long."""
 
@@ -260,8 +279,8 @@ class Config(TypedDict, total=False):
     tts: Optional[ProviderList]
     """Text to speech: one provider, or several tried in order. Default: the local one."""
     storage: Optional[str]
-    """Where conversations are kept: ``sqlite:PATH``, ``memory``. Default: ``DATABASE_URL``, else an SQLite file in
-    the user's data folder."""
+    """Where conversations are kept: ``sqlite:PATH``, ``postgres://…``, ``mongodb://…``, ``memory``. Default:
+    ``DATABASE_URL``, else an SQLite file in the user's data folder."""
     assistant: Assistant
     """Who the agent is."""
     accounts: Accounts
@@ -270,6 +289,8 @@ class Config(TypedDict, total=False):
     """How long things are kept."""
     live: Live
     """How live sessions take turns and behave."""
+    recordings: Optional[Recordings]
+    """Whether the sound of turns is kept, and where. Default: it is not."""
     limits: Limits
     """What is accepted, and for how long."""
     retry: Retry

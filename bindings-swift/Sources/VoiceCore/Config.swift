@@ -407,6 +407,40 @@ public struct ConversationOptions: Encodable, Sendable {
     }
 }
 
+/// Keeps the sound of turns beside their words: what the user said, what the agent answered, or both. The messages
+/// refer to it. It goes with the session, with its user and with retention; a turn whose sound cannot be kept is
+/// saved without it.
+public struct RecordingsConfig: Encodable, Sendable {
+    /// Where: `file:FOLDER`, `s3://BUCKET/PREFIX` (credentials come from the environment: `AWS_ACCESS_KEY_ID`, …),
+    /// or `memory`.
+    public var store: String
+    /// Whether what the user says is kept. Default true.
+    public var user: Bool?
+    /// Whether what the agent says is kept. Default true.
+    public var assistant: Bool?
+    /// The format of the files. Default `wav`. One of `wav`, `opus`.
+    public var format: String?
+
+    public init(
+        store: String,
+        user: Bool? = nil,
+        assistant: Bool? = nil,
+        format: String? = nil
+    ) {
+        self.store = store
+        self.user = user
+        self.assistant = assistant
+        self.format = format
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case store
+        case user
+        case assistant
+        case format
+    }
+}
+
 /// What is accepted, and for how long.
 public struct LimitsConfig: Encodable, Sendable {
     /// The most bytes of one recording. Default 26,214,400 (25 MiB).
@@ -554,8 +588,8 @@ public struct AgentConfig: Encodable, Sendable {
     public var llm: [ProviderConfig]?
     /// Text to speech: one provider, or several tried in order. Default: the local one.
     public var tts: [ProviderConfig]?
-    /// Where conversations are kept: `sqlite:PATH`, `memory`. Default: `DATABASE_URL`, else an SQLite file in the
-    /// user's data folder.
+    /// Where conversations are kept: `sqlite:PATH`, `postgres://…`, `mongodb://…`, `memory`. Default:
+    /// `DATABASE_URL`, else an SQLite file in the user's data folder.
     public var storage: String?
     /// Who the agent is.
     public var assistant: AssistantConfig?
@@ -565,6 +599,8 @@ public struct AgentConfig: Encodable, Sendable {
     public var retention: RetentionConfig?
     /// How live sessions take turns and behave.
     public var live: LiveConfig?
+    /// Whether the sound of turns is kept, and where. Default: it is not.
+    public var recordings: RecordingsConfig?
     /// What is accepted, and for how long.
     public var limits: LimitsConfig?
     /// When a failed attempt at a provider is made again.
@@ -592,6 +628,7 @@ public struct AgentConfig: Encodable, Sendable {
         accounts: AccountsConfig? = nil,
         retention: RetentionConfig? = nil,
         live: LiveConfig? = nil,
+        recordings: RecordingsConfig? = nil,
         limits: LimitsConfig? = nil,
         retry: RetryOptions? = nil,
         timeouts: TimeoutOptions? = nil,
@@ -609,6 +646,7 @@ public struct AgentConfig: Encodable, Sendable {
         self.accounts = accounts
         self.retention = retention
         self.live = live
+        self.recordings = recordings
         self.limits = limits
         self.retry = retry
         self.timeouts = timeouts
@@ -628,6 +666,7 @@ public struct AgentConfig: Encodable, Sendable {
         case accounts
         case retention
         case live
+        case recordings
         case limits
         case retry
         case timeouts

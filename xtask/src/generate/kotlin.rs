@@ -41,15 +41,21 @@ fn record(record: &Record) -> String {
         });
     }
     text.push_str("        return JsonObject(keys)\n    }\n");
-    // What is printed never holds a key.
-    if record.fields.iter().any(|field| field.name == "api_key") {
-        text.push_str(&format!(
-            "\n    override fun toString(): String = \"{name}(provider=$provider, model=$model)\"\n"
-        ));
+    // What is printed never holds a key, nor an address with a password in it.
+    if record.fields.iter().any(|field| SECRET.contains(&field.name.as_str())) {
+        let open = record.fields.iter().filter(|field| !SECRET.contains(&field.name.as_str()));
+        let shown: Vec<String> =
+            open.map(|field| camel(&field.name)).map(|field| format!("{field}=${field}")).collect();
+        text.push_str(&format!("\n    override fun toString(): String = \"{name}({})\"\n", shown.join(", ")));
+    }
+    if name == "ProviderConfig" {
         text.push_str("\n    public companion object\n");
     }
     text + "}\n"
 }
+
+/// Fields that may hold what nobody else should know.
+const SECRET: &[&str] = &["api_key", "credentials_key", "storage"];
 
 fn type_of(of: &Type) -> String {
     match of {

@@ -33,7 +33,7 @@ public data class ProviderConfig(
         return JsonObject(keys)
     }
 
-    override fun toString(): String = "ProviderConfig(provider=$provider, model=$model)"
+    override fun toString(): String = "ProviderConfig(provider=$provider, model=$model, voice=$voice, baseUrl=$baseUrl, settings=$settings)"
 
     public companion object
 }
@@ -90,6 +90,8 @@ public data class AccountsConfig(
         credentialsKey?.let { keys["credentials_key"] = JsonPrimitive(it) }
         return JsonObject(keys)
     }
+
+    override fun toString(): String = "AccountsConfig(rateLimit=$rateLimit)"
 }
 
 /** How many calls a provider is sent at most. Calls above it wait their turn, or fail when their deadline is nearer. */
@@ -296,6 +298,34 @@ public data class ConversationOptions(
     }
 }
 
+/**
+ * Keeps the sound of turns beside their words: what the user said, what the agent answered, or both. The messages
+ * refer to it. It goes with the session, with its user and with retention; a turn whose sound cannot be kept is
+ * saved without it.
+ */
+public data class RecordingsConfig(
+    /**
+     * Where: `file:FOLDER`, `s3://BUCKET/PREFIX` (credentials come from the environment: `AWS_ACCESS_KEY_ID`, …), or
+     * `memory`.
+     */
+    public val store: String,
+    /** Whether what the user says is kept. Default true. */
+    public val user: Boolean? = null,
+    /** Whether what the agent says is kept. Default true. */
+    public val assistant: Boolean? = null,
+    /** The format of the files. Default `wav`. One of `wav`, `opus`. */
+    public val format: String? = null,
+) {
+    internal fun json(): JsonObject {
+        val keys = mutableMapOf<String, JsonElement>()
+        keys["store"] = JsonPrimitive(store)
+        user?.let { keys["user"] = JsonPrimitive(it) }
+        assistant?.let { keys["assistant"] = JsonPrimitive(it) }
+        format?.let { keys["format"] = JsonPrimitive(it) }
+        return JsonObject(keys)
+    }
+}
+
 /** What is accepted, and for how long. */
 public data class LimitsConfig(
     /** The most bytes of one recording. Default 26,214,400 (25 MiB). */
@@ -410,8 +440,8 @@ public data class AgentConfig(
     /** Text to speech: one provider, or several tried in order. Default: the local one. */
     public val tts: List<ProviderConfig>? = null,
     /**
-     * Where conversations are kept: `sqlite:PATH`, `memory`. Default: `DATABASE_URL`, else an SQLite file in the
-     * user's data folder.
+     * Where conversations are kept: `sqlite:PATH`, `postgres://…`, `mongodb://…`, `memory`. Default: `DATABASE_URL`,
+     * else an SQLite file in the user's data folder.
      */
     public val storage: String? = null,
     /** Who the agent is. */
@@ -422,6 +452,8 @@ public data class AgentConfig(
     public val retention: RetentionConfig? = null,
     /** How live sessions take turns and behave. */
     public val live: LiveConfig? = null,
+    /** Whether the sound of turns is kept, and where. Default: it is not. */
+    public val recordings: RecordingsConfig? = null,
     /** What is accepted, and for how long. */
     public val limits: LimitsConfig? = null,
     /** When a failed attempt at a provider is made again. */
@@ -452,6 +484,7 @@ public data class AgentConfig(
         accounts?.let { keys["accounts"] = it.json() }
         retention?.let { keys["retention"] = it.json() }
         live?.let { keys["live"] = it.json() }
+        recordings?.let { keys["recordings"] = it.json() }
         limits?.let { keys["limits"] = it.json() }
         retry?.let { keys["retry"] = it.json() }
         timeouts?.let { keys["timeouts"] = it.json() }
@@ -462,4 +495,6 @@ public data class AgentConfig(
         logLevel?.let { keys["log_level"] = JsonPrimitive(it) }
         return JsonObject(keys)
     }
+
+    override fun toString(): String = "AgentConfig(stt=$stt, llm=$llm, tts=$tts, assistant=$assistant, accounts=$accounts, retention=$retention, live=$live, recordings=$recordings, limits=$limits, retry=$retry, timeouts=$timeouts, circuitBreaker=$circuitBreaker, rateLimit=$rateLimit, local=$local, warmUp=$warmUp, logLevel=$logLevel)"
 }
