@@ -1,5 +1,6 @@
 """Processes: forks, exits, signals, logs, memory."""
 
+import functools
 import logging
 import os
 import signal
@@ -145,7 +146,10 @@ def test_a_use_while_the_interpreter_goes_away_is_a_clear_error():
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
-def test_ctrl_c_cancels_a_turn():
+def test_ctrl_c_cancels_a_turn(request):
+    # A shell that starts the tests in the background has them ignore it.
+    request.addfinalizer(functools.partial(signal.signal, signal.SIGINT, signal.getsignal(signal.SIGINT)))
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     stuck = Stuck()
     with VoiceAgent(**parts(llm=stuck)) as agent:
         threading.Thread(target=lambda: stuck.asked.wait(5) and os.kill(os.getpid(), signal.SIGINT)).start()
