@@ -13,7 +13,7 @@ import kotlinx.coroutines.async
 import kotlinx.coroutines.currentCoroutineContext
 import kotlinx.coroutines.ensureActive
 import kotlinx.coroutines.flow.Flow
-import kotlinx.coroutines.flow.flow
+import kotlinx.coroutines.flow.FlowCollector
 import kotlinx.coroutines.sync.Mutex
 import kotlinx.coroutines.sync.withLock
 import voicecore.ffi.Event
@@ -44,10 +44,15 @@ public class LiveSession internal constructor(private val native: voicecore.ffi.
      * What happens, to the end of the session. A collection that is given up leaves the session as it is, and the next one goes on
      * where it stopped.
      */
-    public val events: Flow<LiveEvent> = flow {
-        while (true) {
-            val event = next() ?: break
-            event.live()?.let { emit(it) }
+    public val events: Flow<LiveEvent> = Events()
+
+    /** The builder of flows asks between the taking of an event and its handing over whether the collection was given up. */
+    private inner class Events : Flow<LiveEvent> {
+        override suspend fun collect(collector: FlowCollector<LiveEvent>) {
+            while (true) {
+                val event = next() ?: break
+                event.live()?.let { collector.emit(it) }
+            }
         }
     }
 
