@@ -54,6 +54,11 @@ def test_a_fetch_that_is_cancelled_stops_its_download(tmp_path, monkeypatch):
 
         fetching = asyncio.create_task(fetch_async(["silero-vad"], tmp_path / "models", progress=progress))
         await asyncio.wait_for(started.wait(), 20)
+        # The client is about to be started; a process that has not said its number yet cannot be asked after.
+        for _ in range(2_000):
+            if any(path.read_text() for path in tmp_path.glob("*.pid")):
+                break
+            await asyncio.sleep(0.01)
         fetching.cancel()
         with pytest.raises(asyncio.CancelledError):
             await fetching
