@@ -1,7 +1,8 @@
-//! What the measurements share: percentiles, a timer, the scripted turn, and what the system says of a process.
+//! What the measurements share: percentiles, a timer, the scripted turn with its bars, and what the system says of a process.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+pub mod bars;
 pub mod process;
 pub mod script;
 pub mod timer;

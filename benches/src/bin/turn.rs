@@ -7,13 +7,12 @@
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::expect_used)]
 
-use std::{
-    process::Command,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use voice_bench::{
-    Percentiles, process,
+    Percentiles,
+    bars::{Bars, Figures, child as child_figures},
+    process,
     script::{Heard, IDEAL_FIRST, IDEAL_LAST, Script, floor_turn},
     timer::sleep_until,
 };
@@ -121,18 +120,10 @@ fn main() {
         "{:<14} {:>5} | {:>9} {:>9} | {:>9} {:>9} | {:>10} | {:>8} | {:>12}",
         "", "conv.", "first p50", "first p95", "last p50", "last p95", "CPU ms/turn", "RSS MB", "KB per conv."
     );
-    let mut missed = Vec::new();
-    let mut floor_cpu = Vec::new();
+    let (mut bars, mut floor_cpu) = (Bars::default(), Vec::new());
     for kind in ["floor", "memory", "sqlite"] {
         for (n, count) in COUNTS.into_iter().enumerate() {
-            let output =
-                Command::new(&arguments[0]).args(["child", kind, &count.to_string()]).output().expect("the child runs");
-            let text = String::from_utf8_lossy(&output.stdout).into_owned();
-            let figures: Vec<f64> = text.split_whitespace().map(|f| f.parse().expect("a figure")).collect();
-            let [first50, first95, last50, last95, cpu, rss, each] = figures[..] else {
-                println!("{kind} {count}: failed: {}", String::from_utf8_lossy(&output.stderr));
-                std::process::exit(1);
-            };
+            let [first50, first95, last50, last95, cpu, rss, each] = child_figures(kind, count);
             let name = if kind == "floor" { "tokio floor" } else { &format!("ours, {kind}") };
             println!(
                 "{name:<14} {count:>5} | {first50:>9.2} {first95:>9.2} | {last50:>9.2} {last95:>9.2} | {cpu:>11.3} | {rss:>8.1} | {each:>12.1}"
@@ -141,25 +132,10 @@ fn main() {
                 floor_cpu.push(cpu);
             }
             if kind == "memory" {
-                let (p50, p95) = if count == 1_000 { (20.0, f64::INFINITY) } else { (2.0, 5.0) };
-                let bars = [
-                    ("first audio p50", first50, p50),
-                    ("first audio p95", first95, p95),
-                    ("CPU ms a turn over the floor's", cpu - floor_cpu[n], 0.8),
-                    ("RSS MB", if count == 1 { rss } else { 0.0 }, 5.0),
-                    ("KB a conversation", if count >= 100 { each } else { 0.0 }, 100.0),
-                ];
-                for (what, got, bar) in bars {
-                    if got > bar {
-                        missed.push(format!("{what} at {count}: {got:.2}, bar {bar}"));
-                    }
-                }
+                let cpu_added = cpu - floor_cpu[n];
+                bars.check(Figures { count, first_p50: first50, first_p95: first95, cpu_added, rss, each });
             }
         }
     }
-    if missed.is_empty() {
-        println!("every bar met");
-    } else {
-        println!("bars missed: {}", missed.join("; "));
-    }
+    bars.report();
 }
