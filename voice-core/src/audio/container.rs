@@ -26,7 +26,8 @@ use symphonia::{
 };
 
 use super::{
-    SPEECH_RATE, matroska, mp4, opus::OpusStream, sample::tame, sink::SpeechSink, sink::check_shape, sniff::Container,
+    SPEECH_RATE, matroska, mp4, mpeg, opus::OpusStream, sample::tame, sink::SpeechSink, sink::check_shape,
+    sniff::Container,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -58,7 +59,14 @@ pub(crate) fn decode(container: Container, bytes: Bytes, sink: &mut SpeechSink) 
             }
         }
         // A reader that can seek believes lengths that are estimated from the first frame of these, and stops early.
-        Container::Mpeg | Container::Adts => decode_view(container, View::forward(bytes), sink, &mut found)?,
+        Container::Adts => decode_view(container, View::forward(bytes), sink, &mut found)?,
+        Container::Mpeg => {
+            let frames = mpeg::survey(&bytes);
+            let mut pass = Pass::new(container, &mut found);
+            let end = pass.run(View::forward(bytes), sink)?;
+            pass.damaged = pass.damaged.max(frames.holes);
+            pass.conclude(if frames.cut && end == End::Whole { End::Cut } else { end }, sink)?;
+        }
         _ => decode_view(container, View::seekable(bytes), sink, &mut found)?,
     }
     Ok(found)

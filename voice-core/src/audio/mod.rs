@@ -10,6 +10,7 @@ mod encode;
 mod g711;
 mod matroska;
 mod mp4;
+mod mpeg;
 mod opus;
 mod pcm;
 mod prepare;

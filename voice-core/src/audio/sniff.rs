@@ -1,5 +1,7 @@
 //! Telling a recording's format from its bytes. Names and declared types are never asked.
 
+use super::mpeg;
+
 /// A container, by content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Container {
@@ -137,7 +139,7 @@ fn skip_id3(bytes: &[u8]) -> usize {
 
 fn frames_in_a_row(bytes: &[u8]) -> Option<Container> {
     for (container, length) in
-        [(Container::Adts, adts_frame as fn(&[u8]) -> Option<usize>), (Container::Mpeg, mpeg_frame)]
+        [(Container::Adts, adts_frame as fn(&[u8]) -> Option<usize>), (Container::Mpeg, mpeg::frame)]
     {
         if let Some(first) = length(bytes) {
             match bytes.get(first..) {
@@ -161,24 +163,6 @@ pub(crate) fn adts_frame(bytes: &[u8]) -> Option<usize> {
     let rate = (h[2] >> 2) & 15;
     let length = usize::from(h[3] & 3) << 11 | usize::from(h[4]) << 3 | usize::from(h[5] >> 5);
     (sync && rate < 13 && length >= 8).then_some(length)
-}
-
-/// The length of the layer III frame that starts here.
-fn mpeg_frame(bytes: &[u8]) -> Option<usize> {
-    let h = bytes.get(..4)?;
-    let (version, layer) = ((h[1] >> 3) & 3, (h[1] >> 1) & 3);
-    let (bitrate, rate) = (usize::from(h[2] >> 4), usize::from((h[2] >> 2) & 3));
-    let padding = usize::from((h[2] >> 1) & 1);
-    if h[0] != 0xff || h[1] & 0xe0 != 0xe0 || version == 1 || layer != 1 || bitrate == 0 || bitrate == 15 || rate == 3 {
-        return None;
-    }
-    let hz = [44_100, 48_000, 32_000][rate] >> [2, 0, 1, 0][usize::from(version)];
-    let (slots, kbps) = if version == 3 {
-        (144, [32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320])
-    } else {
-        (72, [8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160])
-    };
-    Some(slots * 1_000 * kbps[bitrate - 1] / hz + padding)
 }
 
 #[cfg(test)]
