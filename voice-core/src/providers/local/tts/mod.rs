@@ -1,15 +1,19 @@
 //! Voices on this machine's CPU.
 //!
 //! ```text
-//! text ──normalize──► words ──pieces──► clauses ──phonemes──► symbols ──kokoro | piper──► sound ──trim──► chunks
+//! text ──normalize──► words ──pieces──► clauses ──pronounce──► sounds ──kokoro | piper──► sound ──trim──► chunks
 //! ```
 
+mod dictionary;
+mod espeak;
 mod kokoro;
 mod letters;
 mod normalize;
-mod phonemes;
+mod numbers;
 mod pieces;
 mod piper;
+mod pronounce;
+mod speech_part;
 mod trim;
 
 use std::sync::{Arc, LazyLock};

@@ -11,7 +11,8 @@ use serde::Deserialize;
 
 use super::{
     Voice,
-    phonemes::{Phonemizer, to_espeak},
+    espeak::to_espeak,
+    pronounce::Phonemizer,
     speak, to_pcm,
     trim::{pause_after, trim},
 };
@@ -96,7 +97,7 @@ struct PiperVoice {
 
 struct Speaker {
     voice: Arc<PiperVoice>,
-    phonemizer: Arc<Phonemizer>,
+    phonemizer: Phonemizer,
     speed: f32,
     number: i32,
     pool: Arc<ThreadPool>,
@@ -202,7 +203,7 @@ impl Speaker {
         let voice = VOICES.get_or_load(path, || PiperVoice::load(path))?;
         let british = voice.config.espeak.voice.to_ascii_lowercase().contains("gb");
         Ok(Self {
-            phonemizer: Phonemizer::shared(british)?,
+            phonemizer: Phonemizer::beside(path.parent().unwrap_or(path), british)?,
             voice,
             speed: options.speed,
             number: i32::try_from(options.speaker).unwrap_or(i32::MAX),
@@ -214,7 +215,7 @@ impl Speaker {
 impl Voice for Speaker {
     fn speak(&self, piece: &str) -> Result<Pcm> {
         let voice = &self.voice;
-        let ids = voice.ids(&to_espeak(&self.phonemizer.phonemes(piece)?));
+        let ids = voice.ids(&to_espeak(&self.phonemizer.phonemes(piece)));
         let inference = &voice.config.inference;
         let scales = vec![inference.noise_scale, inference.length_scale / self.speed, inference.noise_w];
         let failed = |e: String| Error::internal(format!("the Piper voice failed: {e}"));
