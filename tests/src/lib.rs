@@ -1,5 +1,6 @@
 //! What the tests that cross crates share.
 
+pub mod authority;
 pub mod corpus;
 pub mod mutate;
 pub mod proxy;

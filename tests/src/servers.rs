@@ -107,8 +107,8 @@ fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|this| std::os::unix::fs::MetadataExt::uid(&this) == 0)
 }
 
-/// Gives a folder to whoever runs the servers.
-fn own(folder: &Path) {
+/// Gives a folder, or a file, to whoever runs the servers.
+pub(crate) fn own(folder: &Path) {
     if is_root() {
         std::os::unix::fs::chown(folder, Some(NOBODY), Some(NOBODY)).unwrap();
     }

@@ -1,4 +1,7 @@
 //! What was acknowledged is never lost: not to a killed process, not to a second process, not to a full or read-only disk.
+//!
+//! The servers' share is small, for the sake of everyday runs. `VOICE_CORE_KILLS=1000 cargo test -p voice-tests --test durability`
+//! kills so many writers on every store, and lets two processes take 8 x 200 turns on each.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
@@ -22,11 +25,24 @@ use voice_core::{
 use voice_tests::servers::{Mongo, Postgres};
 
 const WRITER: &str = env!("CARGO_BIN_EXE_crash_writer");
-const KILLS: u32 = 300;
+const KILLS_ON_A_FILE: u32 = 300;
 /// Every so many kills the whole file is checked, and a fresh one is begun.
 const PER_FILE: u32 = 30;
 /// A server is slower than a file, and its own crashes are not at stake.
 const KILLS_ON_A_SERVER: u32 = 40;
+/// How many turns each of two processes takes in a conversation on a file, and in a long run everywhere.
+const TURNS: usize = 200;
+/// The same on a server, in an everyday run.
+const TURNS_ON_A_SERVER: usize = 50;
+
+/// How many kills a long run was asked for.
+fn asked() -> Option<u32> {
+    std::env::var("VOICE_CORE_KILLS").ok().map(|kills| kills.parse().expect("VOICE_CORE_KILLS is a number"))
+}
+
+fn turns_on_a_server() -> usize {
+    if asked().is_some() { TURNS } else { TURNS_ON_A_SERVER }
+}
 
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
@@ -83,8 +99,8 @@ fn run_and_kill(storage: &str, while_opening: bool) -> Vec<(TurnId, SessionId)> 
 #[test]
 fn no_acknowledged_turn_is_lost_and_none_is_half_there_when_the_process_is_killed() {
     let (runtime, folder, start) = (runtime(), tempfile::tempdir().unwrap(), Instant::now());
-    let (mut total, mut visible) = (0, 0);
-    for kill in 0..KILLS {
+    let (mut total, mut visible, kills) = (0, 0, asked().unwrap_or(KILLS_ON_A_FILE).next_multiple_of(PER_FILE));
+    for kill in 0..kills {
         let path = folder.path().join(format!("{}.db", kill / PER_FILE));
         let turns = run_and_kill(&file(&path), kill % 10 == 0);
         let store = SqliteStore::open(&path).expect("the database opens clean");
@@ -114,15 +130,15 @@ fn no_acknowledged_turn_is_lost_and_none_is_half_there_when_the_process_is_kille
         }
     }
     println!(
-        "{KILLS} kills: {total} turns acknowledged, 0 lost, 0 half; {visible} visible; {:.1} s",
+        "sqlite: {kills} kills: {total} turns acknowledged, 0 lost, 0 half; {visible} visible; {:.1} s",
         start.elapsed().as_secs_f64()
     );
-    assert!(total > KILLS as usize && visible >= total);
+    assert!(total > kills as usize && visible >= total);
 }
 
 /// Kills writers on a server, and checks each time that what they acknowledged is there, whole.
-fn kills_on_a_server(name: &str, storage: &str, kills: u32, open: impl AsyncFn() -> Arc<dyn ConversationStore>) {
-    let (runtime, start) = (runtime(), Instant::now());
+fn kills_on_a_server(name: &str, storage: &str, open: impl AsyncFn() -> Arc<dyn ConversationStore>) {
+    let (runtime, start, kills) = (runtime(), Instant::now(), asked().unwrap_or(KILLS_ON_A_SERVER));
     let (mut total, mut visible) = (0, 0);
     for kill in 0..kills {
         let turns = run_and_kill(storage, kill % 10 == 0);
@@ -161,21 +177,17 @@ fn kills_on_a_server(name: &str, storage: &str, kills: u32, open: impl AsyncFn()
 #[test]
 fn no_turn_that_postgresql_acknowledged_is_lost_when_the_process_is_killed() {
     let url = Postgres::shared().url();
-    kills_on_a_server("postgres", &url, KILLS_ON_A_SERVER, async || {
-        Arc::new(PostgresStore::connect(&url).await.unwrap()) as _
-    });
+    kills_on_a_server("postgres", &url, async || Arc::new(PostgresStore::connect(&url).await.unwrap()) as _);
 }
 
 #[test]
 fn no_turn_that_mongodb_acknowledged_is_lost_when_the_process_is_killed() {
     let url = Mongo::shared().url();
-    kills_on_a_server("mongodb", &url, KILLS_ON_A_SERVER, async || {
-        Arc::new(MongoStore::connect(&url).await.unwrap()) as _
-    });
+    kills_on_a_server("mongodb", &url, async || Arc::new(MongoStore::connect(&url).await.unwrap()) as _);
 }
 
 /// Two processes, the same conversations, one store: every turn is there once.
-fn two_processes(storage: &str, turns: usize, open: impl AsyncFn() -> Arc<dyn ConversationStore>) {
+fn two_processes(name: &str, storage: &str, turns: usize, open: impl AsyncFn() -> Arc<dyn ConversationStore>) {
     const CONVERSATIONS: usize = 8;
     let (runtime, start) = (runtime(), Instant::now());
     let sessions: Vec<SessionId> = (0..CONVERSATIONS).map(|_| SessionId::new()).collect();
@@ -218,21 +230,79 @@ fn two_processes(storage: &str, turns: usize, open: impl AsyncFn() -> Arc<dyn Co
         store.close().await.unwrap();
     });
     assert!(acknowledged_in.is_empty(), "no session was started beside the named ones");
-    println!("2 processes x {CONVERSATIONS} x {turns} turns: all kept once; {:.1} s", start.elapsed().as_secs_f64());
+    println!(
+        "{name}: 2 processes x {CONVERSATIONS} x {turns} turns: all kept once; {:.1} s",
+        start.elapsed().as_secs_f64()
+    );
 }
 
 #[test]
 fn two_processes_on_one_file_lose_nothing_and_never_meet_a_lock() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("voice.db");
-    two_processes(&file(&path), 200, async || Arc::new(SqliteStore::open(&path).unwrap()) as _);
+    two_processes("sqlite", &file(&path), TURNS, async || Arc::new(SqliteStore::open(&path).unwrap()) as _);
     assert_eq!(integrity(&path), "ok");
 }
 
 #[test]
 fn two_processes_on_one_postgresql_database_lose_nothing() {
     let url = Postgres::shared().url();
-    two_processes(&url, 50, async || Arc::new(PostgresStore::connect(&url).await.unwrap()) as _);
+    let open = async || Arc::new(PostgresStore::connect(&url).await.unwrap()) as _;
+    two_processes("postgres", &url, turns_on_a_server(), open);
+}
+
+#[test]
+fn two_processes_on_one_mongodb_database_lose_nothing() {
+    let url = Mongo::shared().url();
+    let open = async || Arc::new(MongoStore::connect(&url).await.unwrap()) as _;
+    two_processes("mongodb", &url, turns_on_a_server(), open);
+}
+
+/// Two processes that talk in the same sessions: each turn's model is shown all the turns before it, whichever process took them.
+fn two_processes_meet(name: &str, storage: &str, open: impl AsyncFn() -> Arc<dyn ConversationStore>) {
+    const SESSIONS: usize = 4;
+    // Together no more than a model is shown of a history.
+    const TURNS_EACH: usize = 3;
+    let runtime = runtime();
+    let sessions: Vec<SessionId> = (0..SESSIONS).map(|_| SessionId::new()).collect();
+    runtime.block_on(async {
+        let store = open().await;
+        for id in &sessions {
+            store.create_session(&Session::new(*id, None, jiff::Timestamp::now())).await.unwrap();
+        }
+        store.close().await.unwrap();
+    });
+    let talk = || {
+        let mut command = Command::new(WRITER);
+        command.args(["meet", storage, &TURNS_EACH.to_string()]).args(sessions.iter().map(ToString::to_string));
+        command.stdout(Stdio::piped()).spawn().unwrap()
+    };
+    let mut shown: HashMap<SessionId, Vec<usize>> = HashMap::new();
+    let talking: Vec<_> = [talk(), talk()].map(|w| std::thread::spawn(|| w.wait_with_output().unwrap())).into();
+    for output in talking {
+        let output = output.join().unwrap();
+        assert!(output.status.success());
+        for line in String::from_utf8(output.stdout).unwrap().lines() {
+            let (_, session) = acknowledged(line).unwrap_or_else(|| panic!("{line}"));
+            shown.entry(session).or_default().push(line.rsplit(' ').next().unwrap().parse().unwrap());
+        }
+    }
+    for id in &sessions {
+        let mut shown = shown.remove(id).expect("each session was talked in");
+        shown.sort_unstable();
+        assert_eq!(shown, [2, 4, 6, 8, 10, 12], "{name}: a turn began before the one before it was saved");
+    }
+}
+
+#[test]
+fn turns_of_a_session_are_serialised_between_two_processes_on_every_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("voice.db");
+    two_processes_meet("sqlite", &file(&path), async || Arc::new(SqliteStore::open(&path).unwrap()) as _);
+    let url = Postgres::shared().url();
+    two_processes_meet("postgres", &url, async || Arc::new(PostgresStore::connect(&url).await.unwrap()) as _);
+    let url = Mongo::shared().url();
+    two_processes_meet("mongodb", &url, async || Arc::new(MongoStore::connect(&url).await.unwrap()) as _);
 }
 
 #[test]

@@ -17,8 +17,9 @@ pub(crate) fn to_read(window: usize, with_tools: bool) -> usize {
 
 /// The prompt of a turn: the system prompt, at most `window` messages of `history` (the latest, in order), the user's words.
 ///
-/// A window that would begin with an answer begins one message later, so that the model never sees a reply to nothing. With
-/// `with_tools`, calls of tools are shown where they happened, and do not count.
+/// A window that would begin with an answer begins one message later, so that the model never sees a reply to nothing. What opened a
+/// conversation that the window shows whole, a greeting, is told in the system prompt: many models take no conversation that they
+/// begin themselves. With `with_tools`, calls of tools are shown where they happened, and do not count.
 pub(crate) fn prompt(
     system: &Arc<str>,
     history: &[Message],
@@ -30,10 +31,14 @@ pub(crate) fn prompt(
     let said = |m: &Message| m.role == Role::User || (m.role == Role::Assistant && !m.content.trim().is_empty());
     let begin = history.iter().enumerate().rev().filter(|(_, m)| said(m)).take(window).last().map(|(n, _)| n);
     let latest = &history[begin.unwrap_or(history.len())..];
-    let latest = &latest[latest.iter().position(|m| m.role == Role::User).unwrap_or(latest.len())..];
+    let (opening, latest) = latest.split_at(latest.iter().position(|m| m.role == Role::User).unwrap_or(latest.len()));
+    let is_whole = history.iter().filter(|m| said(m)).count() < window;
+    let opening: Vec<&str> = opening.iter().filter(|m| is_whole && said(m)).map(|m| m.content.as_str()).collect();
 
     let mut messages = Vec::with_capacity(latest.len() + 2);
-    if !system.is_empty() {
+    if !opening.is_empty() {
+        messages.push(PromptMessage::new(Role::System, with_opening(system, &opening.join(" "))));
+    } else if !system.is_empty() {
         messages.push(PromptMessage::new(Role::System, Arc::clone(system)));
     }
     for message in latest {
@@ -46,6 +51,11 @@ pub(crate) fn prompt(
     }
     messages.push(PromptMessage::new(Role::User, user_text));
     messages
+}
+
+fn with_opening(system: &str, opening: &str) -> String {
+    let told = format!("You have opened this conversation by saying: {opening}");
+    if system.is_empty() { told } else { format!("{system}\n\n{told}") }
 }
 
 /// Adds to a prompt what the model said before it called tools, its calls, and their results.
@@ -129,6 +139,18 @@ mod tests {
     fn never_begins_with_an_answer() {
         let prompt = prompt(&"S".into(), &history(20), 3, "now", false);
         assert_eq!(contents(&prompt), ["S", "18", "19", "now"]);
+    }
+
+    #[test]
+    fn what_opened_the_conversation_is_told_in_the_system_prompt() {
+        let mut all = history(6).split_off(1);
+        all[0].content = "Hello, this is Ada.".into();
+        let told = "You have opened this conversation by saying: Hello, this is Ada.";
+        let shown = prompt(&"S".into(), &all, 6, "now", false);
+        assert_eq!(contents(&shown), [format!("S\n\n{told}").as_str(), "2", "3", "4", "5", "now"]);
+        assert_eq!(contents(&prompt(&"".into(), &all[..1], 6, "now", false)), [told, "now"]);
+        let later = prompt(&"S".into(), &all, 5, "now", false);
+        assert_eq!(contents(&later), ["S", "2", "3", "4", "5", "now"], "what comes before is not known");
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! What the SQLite store adds to SQLite: turns saved by one and by 16 writers, beside bare `rusqlite` doing the same writes in
-//! the same run; and history read from sessions of 10, 10⁴ and 10⁶ messages, in a database of a few and of 10⁶ sessions.
+//! the same run; history read from sessions of 10, 10⁴ and 10⁶ messages, in a database of a few and of 10⁶ sessions; a session of
+//! 10⁶ messages written out; and how long a foreign session takes to be refused beside one that never was.
 //!
 //! The floor runs the same statements on the same schema with the same durability, a transaction a turn, on a connection
-//! behind a mutex. Rounds of both alternate, so that a noisy machine disturbs both alike.
+//! behind a mutex; beside it a floor without the index of words, for what searching costs. Rounds of all alternate, so that a noisy
+//! machine disturbs them alike.
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::expect_used)]
 
@@ -13,9 +15,10 @@ use std::{
 };
 
 use rusqlite::{Connection, TransactionBehavior, params};
-use voice_bench::Percentiles;
+use voice_bench::{Percentiles, process, script::Script};
 use voice_core::{
-    ConversationStore, Message, Role, Session, SessionId, TurnId,
+    ConversationStore, Message, Role, Session, SessionId, TurnId, VoiceAgent,
+    agent::ExportFormat,
     id::MessageId,
     store::{MessageQuery, TurnRecord},
     stores::sqlite::SqliteStore,
@@ -158,34 +161,47 @@ async fn our_round(store: &Arc<SqliteStore>, writers: usize) -> Round {
     (times, start.elapsed().as_secs_f64())
 }
 
+/// A database with the schema of the store, bare.
+async fn bare(path: &Path) -> Connection {
+    SqliteStore::open(path).unwrap().close().await.unwrap();
+    floor(path)
+}
+
 async fn commits(folder: &Path, missed: &mut Vec<String>) {
-    let (ours, theirs) = (folder.join("ours.db"), folder.join("floor.db"));
-    let store = Arc::new(SqliteStore::open(&ours).unwrap());
-    // The same schema.
-    SqliteStore::open(&theirs).unwrap().close().await.unwrap();
-    let bare = Arc::new(Mutex::new(floor(&theirs)));
+    let store = Arc::new(SqliteStore::open(folder.join("ours.db")).unwrap());
+    let indexed = bare(&folder.join("floor.db")).await;
+    let unindexed = bare(&folder.join("unindexed.db")).await;
+    unindexed
+        .execute_batch(
+            "DROP TRIGGER messages_said; DROP TRIGGER messages_gone; DROP TRIGGER messages_changed; DROP TABLE words",
+        )
+        .unwrap();
+    let floors = [unindexed, indexed].map(|floor| Arc::new(Mutex::new(floor)));
     println!("turn commit (session, turn and two messages; WAL, synchronous = FULL), {ROUNDS} rounds of {TURNS} turns");
     println!("{:<22} {:>8} | {:>8} {:>8} | {:>9}", "", "writers", "p50 ms", "p99 ms", "turns/s");
     for writers in WRITERS {
-        let (mut floor, mut ours) = ((Vec::new(), 0.0), (Vec::new(), 0.0));
+        let mut all: [Round; 3] = Default::default();
         for _ in 0..ROUNDS {
-            let bare = Arc::clone(&bare);
-            let round = tokio::task::spawn_blocking(move || floor_round(&bare, writers)).await.unwrap();
-            floor.0.extend(round.0);
-            floor.1 += round.1;
+            for (floor, sum) in floors.iter().zip(&mut all) {
+                let floor = Arc::clone(floor);
+                let round = tokio::task::spawn_blocking(move || floor_round(&floor, writers)).await.unwrap();
+                sum.0.extend(round.0);
+                sum.1 += round.1;
+            }
             let round = our_round(&store, writers).await;
-            ours.0.extend(round.0);
-            ours.1 += round.1;
+            all[2].0.extend(round.0);
+            all[2].1 += round.1;
         }
         let mut rates = Vec::new();
-        for (name, (times, seconds)) in [("bare rusqlite", floor), ("ours", ours)] {
+        for (name, (times, seconds)) in ["bare, no word index", "bare rusqlite", "ours"].into_iter().zip(all) {
             let rate = times.len() as f64 / seconds;
             let p = Percentiles::of(times);
             println!("{name:<22} {writers:>8} | {:>8.2} {:>8.2} | {rate:>9.0}", p.p50, p.p99);
             rates.push(rate);
         }
-        let ratio = rates[1] / rates[0];
-        println!("{:<22} {writers:>8} | ours over the floor, turns/s: {ratio:.2}", "");
+        let ratio = rates[2] / rates[1];
+        println!("{:<22} {writers:>8} | ours over the same writes, turns/s: {ratio:.2}", "");
+        println!("{:<22} {writers:>8} | ours over writes without the index: {:.2}", "", rates[2] / rates[0]);
         if ratio < 0.8 {
             missed.push(format!("{writers} writers: {ratio:.2} of the floor, bar 0.8"));
         }
@@ -239,6 +255,50 @@ async fn read(store: &SqliteStore, session: SessionId, before: Option<MessageId>
     Percentiles::of(times)
 }
 
+/// How much the process may grow while a session of 10⁶ messages, about 250 MB of JSON, is written out.
+const EXPORT_ROOM_KB: u64 = 16 * 1024;
+
+/// Writes a long session out, page by page.
+async fn export(agent: &VoiceAgent, session: SessionId, missed: &mut Vec<String>) {
+    println!("\na session of 1000000 messages written out");
+    // What was read before fills the caches of the database.
+    agent.sessions().export(session, ExportFormat::Json).await.unwrap().next().await.unwrap().unwrap();
+    let (before, start) = (process::rss_kb(), Instant::now());
+    let (mut bytes, mut largest) = (0, before);
+    let mut export = agent.sessions().export(session, ExportFormat::Json).await.unwrap();
+    while let Some(piece) = export.next().await {
+        bytes += piece.unwrap().len();
+        largest = largest.max(process::rss_kb());
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    println!("{} MB in {seconds:.1} s; resident {before} kB before, {largest} kB at most", bytes / 1_000_000);
+    if largest - before > EXPORT_ROOM_KB {
+        missed.push(format!("an export grew by {} kB, bar {EXPORT_ROOM_KB}", largest - before));
+    }
+}
+
+/// Asks in a user's name for a session of somebody else and for one that never was, turn by turn.
+async fn refusals(agent: &VoiceAgent, foreign: SessionId, missed: &mut Vec<String>) {
+    let sessions = agent.sessions().for_user("eve");
+    let mut times = [Vec::new(), Vec::new()];
+    for _ in 0..READS {
+        for (id, times) in [foreign, SessionId::new()].into_iter().zip(&mut times) {
+            let start = Instant::now();
+            sessions.history(id, MessageQuery::latest(10)).await.unwrap_err();
+            times.push(start.elapsed().as_secs_f64() * 1e6);
+        }
+    }
+    let [foreign, unknown] = times.map(Percentiles::of);
+    let ratio = foreign.p50 / unknown.p50;
+    println!(
+        "\na session refused, p50: foreign {:.1} us, unknown {:.1} us, ratio {ratio:.2}",
+        foreign.p50, unknown.p50
+    );
+    if !(0.8..1.25).contains(&ratio) {
+        missed.push(format!("a foreign session takes {ratio:.2} of the time of an unknown one, bar 0.8 to 1.25"));
+    }
+}
+
 async fn histories(folder: &Path, missed: &mut Vec<String>) {
     let path = folder.join("history.db");
     SqliteStore::open(&path).unwrap().close().await.unwrap();
@@ -266,6 +326,10 @@ async fn histories(folder: &Path, missed: &mut Vec<String>) {
         println!("{:>12} {:>12} | {:>8.1} {:>8.1}", "", "from middle", p.p50, p.p99);
         store.close().await.unwrap();
     }
+    let store = Arc::new(SqliteStore::open(&path).unwrap());
+    let agent = VoiceAgent::builder().stt("none").llm(Script).tts("none").store(store).build().await.unwrap();
+    export(&agent, sessions[2].1, missed).await;
+    refusals(&agent, sessions[1].1, missed).await;
     let spread = middles.iter().copied().fold(0.0, f64::max) / middles.iter().copied().fold(f64::INFINITY, f64::min);
     println!("slowest over fastest, p50: {spread:.2}");
     if spread > 2.0 {

@@ -1,14 +1,15 @@
 //! Holds conversations in a store and prints what was acknowledged, for tests that kill it or take its disk away.
 //!
 //! `crash_writer turns STORAGE CONVERSATIONS TURNS [SESSION…]` runs so many conversations at once, each of so many turns, in the
-//! sessions that are named or in fresh ones. `crash_writer fill FOLDER` makes a database in a folder with little room, fills it
+//! sessions that are named or in fresh ones. `crash_writer meet STORAGE TURNS SESSION…` takes so many turns in each session, and says
+//! with each how many messages its model was shown. `crash_writer fill FOLDER` makes a database in a folder with little room, fills it
 //! up, makes room again, and says what became of everything.
 //!
-//! A line is `turn TURN SESSION`, `error CODE KIND MESSAGE`, or, from `fill`, `step WHAT`.
+//! A line is `turn TURN SESSION`, with a count of messages from `meet`, `error CODE KIND MESSAGE`, or, from `fill`, `step WHAT`.
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use tokio::task::JoinSet;
 use voice_core::{
@@ -68,6 +69,31 @@ async fn turns(storage: &str, conversations: usize, turns: usize, sessions: Vec<
     agent.close().await.expect("the agent closes");
 }
 
+/// One agent a session, so that each model is shown the turns of one conversation.
+async fn meet(storage: &str, turns: usize, sessions: Vec<SessionId>) {
+    let mut running = JoinSet::new();
+    for session in sessions {
+        let llm = ScriptedLlm::saying("It will rain.").then_every(Duration::from_millis(1));
+        let agent = VoiceAgent::builder().stt("none").llm(llm.clone()).tts("none").storage(storage);
+        let agent = agent.build().await.expect("the agent is built");
+        running.spawn(async move {
+            for _ in 0..turns {
+                match agent.turn("will it rain tomorrow?").session(session).speak(false).await {
+                    Ok(reply) => {
+                        let shown = llm.requests().last().map_or(0, |request| request.messages.len());
+                        println!("turn {} {} {shown}", reply.turn_id, reply.session_id);
+                    }
+                    Err(error) => print_error(&error),
+                }
+            }
+            agent.close().await.expect("the agent closes");
+        });
+    }
+    while let Some(ended) = running.join_next().await {
+        ended.expect("no conversation panics");
+    }
+}
+
 async fn fill(folder: &Path) {
     let (path, ballast) = (folder.join("voice.db"), folder.join("ballast"));
     let store = open(&path);
@@ -114,7 +140,13 @@ async fn main() {
             let sessions = sessions.iter().map(|id| id.parse().expect("a session id")).collect();
             turns(storage, conversations.parse().expect("a number"), count.parse().expect("a number"), sessions).await;
         }
+        ["meet", storage, count, sessions @ ..] => {
+            let sessions = sessions.iter().map(|id| id.parse().expect("a session id")).collect();
+            meet(storage, count.parse().expect("a number"), sessions).await;
+        }
         ["fill", folder] => fill(Path::new(folder)).await,
-        _ => panic!("crash_writer turns STORAGE CONVERSATIONS TURNS [SESSION…] | crash_writer fill FOLDER"),
+        _ => panic!(
+            "crash_writer turns STORAGE CONVERSATIONS TURNS [SESSION…] | meet STORAGE TURNS SESSION… | fill FOLDER"
+        ),
     }
 }

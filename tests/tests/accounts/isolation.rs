@@ -1,4 +1,5 @@
-//! Several organizations and users do things at random: nobody is ever given, told or counted anything of anybody else.
+//! Several organizations and users do things at random: nobody is ever given, told or counted anything of anybody else, nor can
+//! tell by the time that something takes: the store is asked the same, in the same order, about what is foreign and what never was.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,10 +8,13 @@ use voice_core::{
     ApiKeyId, AssistantId, Error, SessionId, UserId,
     agent::{ExportFormat, KeyOptions, Principal, ScopedAgent},
     config::Assistant,
-    store::{AssistantQuery, AuditQuery, KeyQuery, MessageQuery, SearchQuery, SessionQuery, UserQuery},
+    store::{
+        AccountStore, AssistantQuery, AssistantStore, AuditLog, AuditQuery, ConversationStore, KeyQuery, MessageQuery,
+        SearchQuery, SessionQuery, UserQuery,
+    },
 };
 
-use super::*;
+use super::{watched::Watched, *};
 
 const STEPS: usize = 300;
 
@@ -53,10 +57,31 @@ fn told<T>(outcome: Result<T, Error>) -> String {
     outcome.err().map_or_else(|| "it was given".into(), |error| format!("{error:?} {error} {}", error.http_status()))
 }
 
-/// What is asked with a foreign id must be answered in the words in which it is with an id that never was.
-async fn alike<I: Copy, T>(what: &str, foreign: I, unknown: I, ask: impl AsyncFn(I) -> Result<T, Error>) {
-    let (foreign, unknown) = (told(ask(foreign).await), told(ask(unknown).await));
-    assert_ne!(foreign, "it was given", "{what}");
+/// What the store was asked, whichever store it is.
+trait Questions: Send + Sync {
+    fn asked(&self) -> Vec<&'static str>;
+}
+
+impl<S: Send + Sync> Questions for Watched<S> {
+    fn asked(&self) -> Vec<&'static str> {
+        self.asked()
+    }
+}
+
+/// What is asked with a foreign id must be answered in the words in which it is with an id that never was, after the same work.
+async fn alike<I: Copy, T>(
+    store: &dyn Questions,
+    what: &str,
+    foreign: I,
+    unknown: I,
+    ask: impl AsyncFn(I) -> Result<T, Error>,
+) {
+    let answer = async |id| {
+        store.asked();
+        (told(ask(id).await), store.asked())
+    };
+    let (foreign, unknown) = (answer(foreign).await, answer(unknown).await);
+    assert_ne!(foreign.0, "it was given", "{what}");
     assert_eq!(foreign, unknown, "{what}");
 }
 
@@ -64,30 +89,35 @@ fn pick<I: Copy>(rng: &mut StdRng, all: impl Iterator<Item = I>) -> Option<I> {
     all.collect::<Vec<_>>().choose(rng).copied()
 }
 
-async fn foreign_session_is_unknown(view: &ScopedAgent, id: SessionId) {
+async fn foreign_session_is_unknown(store: &dyn Questions, view: &ScopedAgent, id: SessionId) {
     let unknown = SessionId::new();
     let s = || view.sessions();
-    alike("get", id, unknown, async |id| s().get(id).await).await;
-    alike("history", id, unknown, async |id| s().history(id, MessageQuery::latest(5)).await).await;
-    alike("export", id, unknown, async |id| s().export(id, ExportFormat::Text).await).await;
-    alike("end", id, unknown, async |id| s().end(id).await).await;
-    alike("delete", id, unknown, async |id| s().delete(id).await).await;
-    alike("metadata", id, unknown, async |id| s().set_metadata(id, Default::default()).await).await;
-    alike("greet", id, unknown, async |id| s().greet(id).await).await;
+    alike(store, "get", id, unknown, async |id| s().get(id).await).await;
+    alike(store, "history", id, unknown, async |id| s().history(id, MessageQuery::latest(5)).await).await;
+    alike(store, "export", id, unknown, async |id| s().export(id, ExportFormat::Text).await).await;
+    alike(store, "end", id, unknown, async |id| s().end(id).await).await;
+    alike(store, "delete", id, unknown, async |id| s().delete(id).await).await;
+    alike(store, "metadata", id, unknown, async |id| s().set_metadata(id, Default::default()).await).await;
+    alike(store, "greet", id, unknown, async |id| s().greet(id).await).await;
     let search = async |id| {
         let mut query = SearchQuery::new("word");
         query.session = Some(id);
         s().search(query).await
     };
-    alike("search", id, unknown, search).await;
+    alike(store, "search", id, unknown, search).await;
     let mut page = SessionQuery::default();
     page.before = Some(id);
     assert!(s().list(page).await.is_ok());
 }
 
-async fn run(storage: Storage, seed: u64) {
+async fn run<S>(store: S, seed: u64)
+where
+    S: ConversationStore + AccountStore + AssistantStore + AuditLog + 'static,
+{
     let mut rng = StdRng::seed_from_u64(seed);
-    let agent = agent_on(storage, "{}").await;
+    let store = Arc::new(Watched::new(store));
+    let agent = agent_on(Storage::of(Arc::clone(&store)), "{}").await;
+    let store = &*store;
     let mut books = Books::default();
     let mut people = Vec::new();
     for n in 0..3 {
@@ -141,7 +171,7 @@ async fn run(storage: Storage, seed: u64) {
                 if books.reaches(&who, id) {
                     view.sessions().history(id, MessageQuery::latest(5)).await.unwrap();
                 } else {
-                    foreign_session_is_unknown(&view, id).await;
+                    foreign_session_is_unknown(store, &view, id).await;
                 }
             }
             4 => {
@@ -168,11 +198,11 @@ async fn run(storage: Storage, seed: u64) {
                     let unknown = AssistantId::new();
                     let new = Assistant::named("Stolen");
                     let a = || view.assistants();
-                    alike("get", id, unknown, async |id| a().get(id).await).await;
-                    alike("update", id, unknown, async |id| a().update(id, &new).await).await;
-                    alike("delete", id, unknown, async |id| a().delete(id).await).await;
-                    alike("turn", id, unknown, async |id| view.turn("hello").assistant(id).await).await;
-                    alike("session", id, unknown, async |id| view.sessions().create().assistant(id).await).await;
+                    alike(store, "get", id, unknown, async |id| a().get(id).await).await;
+                    alike(store, "update", id, unknown, async |id| a().update(id, &new).await).await;
+                    alike(store, "delete", id, unknown, async |id| a().delete(id).await).await;
+                    alike(store, "turn", id, unknown, async |id| view.turn("hello").assistant(id).await).await;
+                    alike(store, "session", id, unknown, async |id| view.sessions().create().assistant(id).await).await;
                 }
             }
             6 => {
@@ -188,18 +218,18 @@ async fn run(storage: Storage, seed: u64) {
                 assert_eq!(listed.items.len(), theirs);
                 let foreign = books.keys.keys().copied().filter(|id| !books.reaches_key(&who, *id));
                 if let Some(id) = pick(&mut rng, foreign) {
-                    alike("revoke", id, ApiKeyId::new(), async |id| accounts.revoke_key(id).await).await;
-                    alike("rotate", id, ApiKeyId::new(), async |id| accounts.rotate_key(id).await).await;
+                    alike(store, "revoke", id, ApiKeyId::new(), async |id| accounts.revoke_key(id).await).await;
+                    alike(store, "rotate", id, ApiKeyId::new(), async |id| accounts.rotate_key(id).await).await;
                 }
             }
             7 => {
                 let accounts = view.accounts();
                 let foreign = books.users.keys().copied().filter(|id| !books.reaches_user(&who, *id));
                 if let Some(id) = pick(&mut rng, foreign) {
-                    alike("user", id, UserId::new(), async |id| accounts.user(id).await).await;
-                    alike("delete", id, UserId::new(), async |id| accounts.delete_user(id).await).await;
+                    alike(store, "user", id, UserId::new(), async |id| accounts.user(id).await).await;
+                    alike(store, "delete", id, UserId::new(), async |id| accounts.delete_user(id).await).await;
                     let key = async |id| accounts.create_key(&KeyOptions::of_user(id)).await;
-                    alike("key", id, UserId::new(), key).await;
+                    alike(store, "key", id, UserId::new(), key).await;
                 }
                 if who.user().is_none() {
                     assert_eq!(accounts.users(UserQuery::newest(100)).await.unwrap().items.len(), 2);
@@ -233,13 +263,14 @@ async fn run(storage: Storage, seed: u64) {
 #[tokio::test]
 async fn nothing_foreign_is_reached_in_memory() {
     for seed in 0..6 {
-        run(memory(), seed).await;
+        run(MemoryStore::new(), seed).await;
     }
 }
 
 #[tokio::test]
 async fn nothing_foreign_is_reached_in_sqlite() {
     for seed in 100..103 {
-        run(sqlite(&tempfile::tempdir().unwrap()), seed).await;
+        let folder = tempfile::tempdir().unwrap();
+        run(SqliteStore::open(folder.path().join("voice.db")).unwrap(), seed).await;
     }
 }

@@ -5,11 +5,11 @@ use std::future::IntoFuture;
 use futures_util::future::join_all;
 use tokio::time::Instant;
 use voice_core::{
-    Role, Session, SessionId,
+    Role,
     store::{ConversationStore, Lease, MessageQuery},
 };
 
-use super::*;
+use super::{watched::Watched, *};
 
 #[tokio::test]
 async fn turns_of_a_session_are_serialised_between_agents_on_one_file() {
@@ -46,44 +46,8 @@ async fn a_session_is_free_again_when_its_turn_fails_or_is_dropped() {
     assert!(started.elapsed() < Duration::from_secs(10), "nobody waits for the lease to run out");
 }
 
-/// A memory store that says that processes share it, so that virtual time can pass.
-struct Shared(MemoryStore);
-
-macro_rules! forward {
-    ($($name:ident($($argument:ident: $kind:ty),*) -> $result:ty;)*) => {
-        #[async_trait::async_trait]
-        impl ConversationStore for Shared {
-            fn name(&self) -> &str {
-                "shared"
-            }
-
-            fn capabilities(&self) -> voice_core::store::StoreCapabilities {
-                let mut capabilities = self.0.capabilities();
-                capabilities.shared_between_processes = true;
-                capabilities
-            }
-
-            $(async fn $name(&self, $($argument: $kind),*) -> voice_core::Result<$result> {
-                self.0.$name($($argument),*).await
-            })*
-        }
-    };
-}
-
-forward! {
-    create_session(session: &Session) -> ();
-    session(id: SessionId) -> Option<Session>;
-    list_sessions(query: &voice_core::store::SessionQuery) -> voice_core::store::Page<Session>;
-    set_metadata(id: SessionId, metadata: &serde_json::Map<String, serde_json::Value>) -> bool;
-    end_session(id: SessionId, at: jiff::Timestamp) -> bool;
-    delete_session(id: SessionId) -> bool;
-    save_turn(turn: &voice_core::store::TurnRecord) -> voice_core::store::Saved;
-    messages(session: SessionId, query: MessageQuery) -> voice_core::store::Page<voice_core::Message>;
-    expire_idle(idle_since: jiff::Timestamp, at: jiff::Timestamp) -> u64;
-    delete_over(ended_before: jiff::Timestamp) -> u64;
-    try_lease(lease: &Lease) -> bool;
-    release(session: SessionId, holder: uuid::Uuid) -> ();
-}
+/// A store in memory that says that processes share it, so that virtual time can pass.
+type Shared = Watched<MemoryStore>;
 
 async fn shared_agent(store: &Arc<Shared>, llm: ScriptedLlm, clock: VirtualClock) -> VoiceAgent {
     VoiceAgent::builder()
@@ -99,7 +63,7 @@ async fn shared_agent(store: &Arc<Shared>, llm: ScriptedLlm, clock: VirtualClock
 
 #[tokio::test(start_paused = true)]
 async fn a_lease_is_renewed_for_as_long_as_its_turn_runs() {
-    let (store, clock) = (Arc::new(Shared(MemoryStore::new())), VirtualClock::new());
+    let (store, clock) = (Arc::new(Shared::shared(MemoryStore::new())), VirtualClock::new());
     // Longer than a lease holds, and never silent for longer than a provider may be.
     let slow = ScriptedLlm::tokens(["It ", "will ", "rain ", "tomor", "row."])
         .first_after(Duration::from_secs(9))
@@ -119,7 +83,7 @@ async fn a_lease_is_renewed_for_as_long_as_its_turn_runs() {
 
 #[tokio::test(start_paused = true)]
 async fn the_lease_of_a_process_that_died_runs_out() {
-    let (store, clock) = (Arc::new(Shared(MemoryStore::new())), VirtualClock::new());
+    let (store, clock) = (Arc::new(Shared::shared(MemoryStore::new())), VirtualClock::new());
     let agent = shared_agent(&store, ScriptedLlm::saying(ANSWER), clock).await;
     let session = agent.sessions().create().await.unwrap().id;
     let now = voice_core::time::Clock::now(&clock);

@@ -1,14 +1,16 @@
 //! Accounts, assistants and what belongs to them: who reaches what, what is kept, and for how long.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod assistants;
+mod audit;
 mod input;
 mod isolation;
 mod keeping;
 mod keys;
 mod leases;
 mod tokens;
+mod watched;
 
 use std::{sync::Arc, time::Duration};
 

@@ -92,8 +92,8 @@ impl Assistants {
         let now = self.agent.engine()?.clock.now();
         let organization = self.reach.organization;
         let record = AssistantRecord::new(AssistantId::new(), organization, &assistant.name, document(assistant)?, now);
-        storage.assistants()?.create_assistant(&record).await?;
-        self.agent.record(&self.reach, organization, "assistant.create", record.id).await?;
+        let entry = self.agent.entry(&self.reach, organization, "assistant.create", record.id)?;
+        self.agent.audited([entry], storage.assistants()?.create_assistant(&record)).await?;
         StoredAssistant::from_record(record)
     }
 
@@ -169,10 +169,9 @@ impl Assistants {
         self.reach.check_not_a_user()?;
         let now = self.agent.engine()?.clock.now();
         let organization = self.reach.organization;
-        if !self.agent.storage()?.assistants()?.delete_assistant(organization, id, now).await? {
-            return Err(not_found());
-        }
-        self.agent.record(&self.reach, organization, "assistant.delete", id).await
+        let entry = self.agent.entry(&self.reach, organization, "assistant.delete", id)?;
+        let change = self.agent.storage()?.assistants()?.delete_assistant(organization, id, now);
+        self.agent.audited([entry], change).await?.then_some(()).ok_or_else(not_found)
     }
 
     async fn change(
@@ -193,8 +192,8 @@ impl Assistants {
                 updated_at: self.agent.engine()?.clock.now(),
                 ..current
             };
-            if store.update_assistant(&next).await? {
-                self.agent.record(&self.reach, next.organization, "assistant.update", id).await?;
+            let entry = self.agent.entry(&self.reach, next.organization, "assistant.update", id)?;
+            if self.agent.audited([entry], store.update_assistant(&next)).await? {
                 return StoredAssistant::from_record(next);
             }
         }

@@ -5,15 +5,16 @@ use std::time::Duration;
 use super::{VoiceAgent, check, reach::Reach};
 use crate::{
     error::{Error, ErrorKind, Result},
-    id::OrganizationId,
-    store::{AuditEntry, AuditQuery, Page},
+    id::{AuditId, OrganizationId},
+    store::{AuditEntry, AuditQuery, Erased, NewRecord, Page},
 };
 
 /// The audit log of an agent: who changed what, and when. Made by [`VoiceAgent::audit`] and
 /// [`ScopedAgent::audit`](super::ScopedAgent::audit).
 ///
-/// Every change through the accounts, assistants and sessions of this library is appended once it is made. An entry names ids,
-/// never people, secrets or words: it stays when what it tells of is erased.
+/// Every change through the accounts, assistants and sessions of this library is appended before it is made, and confirmed once
+/// it is: whatever breaks in between, no change is missing, and [`AuditEntry::confirmed`] tells what is certain. An entry names
+/// ids, never people, secrets or words: it stays when what it tells of is erased.
 #[derive(Clone, Debug)]
 pub struct Audit {
     agent: VoiceAgent,
@@ -62,17 +63,73 @@ impl Audit {
     }
 }
 
+/// What came of a change that was tried.
+pub(super) trait Attempt {
+    /// Whether anything was changed.
+    fn made(&self) -> bool;
+}
+
+impl Attempt for () {
+    fn made(&self) -> bool {
+        true
+    }
+}
+
+impl Attempt for bool {
+    fn made(&self) -> bool {
+        *self
+    }
+}
+
+impl Attempt for NewRecord {
+    fn made(&self) -> bool {
+        *self == Self::Made
+    }
+}
+
+impl Attempt for Erased {
+    fn made(&self) -> bool {
+        true
+    }
+}
+
+impl<T> Attempt for Option<T> {
+    fn made(&self) -> bool {
+        self.is_some()
+    }
+}
+
 impl VoiceAgent {
-    /// Appends a change that was made. Does nothing without a log.
-    pub(super) async fn record(
+    /// An entry for a change that is about to be made.
+    pub(super) fn entry(
         &self,
         reach: &Reach,
         organization: Option<OrganizationId>,
         action: &str,
-        target: impl ToString + Send,
-    ) -> Result<()> {
-        let Some(log) = self.storage()?.audit() else { return Ok(()) };
+        target: impl ToString,
+    ) -> Result<AuditEntry> {
         let at = self.engine()?.clock.now();
-        log.append(&AuditEntry::new(at, organization, reach.actor, action, target.to_string())).await
+        let mut entry = AuditEntry::new(at, organization, reach.actor, action, target.to_string());
+        entry.confirmed = false;
+        Ok(entry)
+    }
+
+    /// Makes a change that the log, if there is one, knows of before it is begun. A log that cannot be written to prevents it;
+    /// when it fails afterwards the change stands, and so does its entry, unconfirmed. So does one whose change failed: it may
+    /// have been made all the same.
+    pub(super) async fn audited<T: Attempt>(
+        &self,
+        entries: impl IntoIterator<Item = AuditEntry>,
+        change: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let Some(log) = self.storage()?.audit() else { return change.await };
+        let entries: Vec<AuditEntry> = entries.into_iter().collect();
+        log.append(&entries).await?;
+        let attempt = change.await?;
+        let ids: Vec<AuditId> = entries.iter().map(|entry| entry.id).collect();
+        if let Err(error) = log.settle(&ids, attempt.made()).await {
+            tracing::warn!(code = error.code().as_str(), kind = ?error.kind(), "an audit entry stays unconfirmed");
+        }
+        Ok(attempt)
     }
 }

@@ -12,12 +12,12 @@ use serde_json::{Map, Value};
 use super::{Assistants, Export, ExportFormat, Greeting, VoiceAgent, check, reach::Reach};
 use crate::{
     error::{Error, ErrorKind, Result},
-    id::{AssistantId, OrganizationId, SessionId},
+    id::{AssistantId, OrganizationId, SessionId, UserId},
     message::Message,
     secret::Secret,
     store::{
-        BlobRef, BlobStore, Erased, MessageQuery, Owner, Page, SearchQuery, Session, SessionQuery, SessionStatus,
-        blobs::Bytestream, folder_of,
+        AuditEntry, BlobRef, BlobStore, Erased, MessageQuery, Owner, Page, SearchQuery, Session, SessionQuery,
+        SessionStatus, blobs::Bytestream, folder_of,
     },
     time::Timestamp,
 };
@@ -131,9 +131,9 @@ impl Sessions {
     pub async fn set_metadata(&self, id: SessionId, metadata: Map<String, Value>) -> Result<()> {
         check::metadata(&metadata)?;
         let session = self.get(id).await?;
-        let there = self.agent.engine()?.store.set_metadata(id, &metadata).await?;
-        there.then_some(()).ok_or_else(not_found)?;
-        self.record(&session, "session.metadata").await
+        let change = self.agent.engine()?.store.set_metadata(id, &metadata);
+        let there = self.agent.audited([self.entry(&session, "session.metadata")?], change).await?;
+        there.then_some(()).ok_or_else(not_found)
     }
 
     /// Ends a session: later turns that name it start a fresh one. Ending one that is over changes nothing.
@@ -143,10 +143,8 @@ impl Sessions {
     pub async fn end(&self, id: SessionId) -> Result<()> {
         let session = self.get(id).await?;
         let engine = self.agent.engine()?;
-        if engine.store.end_session(id, engine.clock.now()).await? {
-            self.record(&session, "session.end").await?;
-        }
-        Ok(())
+        let change = engine.store.end_session(id, engine.clock.now());
+        self.agent.audited([self.entry(&session, "session.end")?], change).await.map(|_| ())
     }
 
     /// Deletes a session with everything said in it.
@@ -155,9 +153,9 @@ impl Sessions {
     /// `SESSION_NOT_FOUND`; `STORAGE_ERROR`.
     pub async fn delete(&self, id: SessionId) -> Result<()> {
         let session = self.get(id).await?;
-        let there = self.agent.engine()?.store.delete_session(id).await?;
-        there.then_some(()).ok_or_else(not_found)?;
-        self.record(&session, "session.delete").await
+        let change = self.agent.engine()?.store.delete_session(id);
+        let there = self.agent.audited([self.entry(&session, "session.delete")?], change).await?;
+        there.then_some(()).ok_or_else(not_found)
     }
 
     /// Messages with all the words of a text, newest first, in every session of this view. Words are compared whole, without
@@ -219,11 +217,11 @@ impl Sessions {
             return Err(check::invalid("user: say whose sessions are erased, by `for_user`"));
         };
         let organization = self.reach.organization;
-        let owner = Owner::User { organization, user };
-        let erased = self.agent.engine()?.store.erase(&owner).await?;
         // The host's names for users may be anything, an address too: the log does not repeat them.
-        self.agent.record(&self.reach, organization, "user.erase", erased.sessions).await?;
-        Ok(erased)
+        let target = user.parse::<UserId>().map_or_else(|_| "user".into(), |id| id.to_string());
+        let owner = Owner::User { organization, user };
+        let entry = self.agent.entry(&self.reach, organization, "user.erase", target)?;
+        self.agent.audited([entry], self.agent.engine()?.store.erase(&owner)).await
     }
 
     /// Marks every session as expired that has been idle for longer than `limits.session_idle_minutes`; says how many. Call
@@ -273,8 +271,8 @@ impl Sessions {
         }
     }
 
-    async fn record(&self, session: &Session, action: &str) -> Result<()> {
-        self.agent.record(&self.reach, session.organization, action, session.id).await
+    fn entry(&self, session: &Session, action: &str) -> Result<AuditEntry> {
+        self.agent.entry(&self.reach, session.organization, action, session.id)
     }
 }
 

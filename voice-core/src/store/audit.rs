@@ -61,7 +61,7 @@ impl Serialize for Actor {
     }
 }
 
-/// One change. Holds ids only, never a name, an address, a secret or anybody's words, so that it may outlive what it tells of.
+/// One change. It is written before the change is made, and confirmed after it, so that no change is ever missing. Holds ids only, never a name, an address, a secret or anybody's words, so that it may outlive what it tells of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct AuditEntry {
@@ -77,10 +77,13 @@ pub struct AuditEntry {
     pub action: String,
     /// To what: its id, or a provider's name.
     pub target: String,
+    /// Whether the change is known to have been made. `false` while it is being made, and for ever when that was broken off: the
+    /// process ended, the caller went away, the store failed. Then it may have been made or not.
+    pub confirmed: bool,
 }
 
 impl AuditEntry {
-    /// An entry with a fresh id.
+    /// A confirmed entry with a fresh id.
     #[must_use]
     pub fn new(
         at: Timestamp,
@@ -89,7 +92,15 @@ impl AuditEntry {
         action: impl Into<String>,
         target: impl Into<String>,
     ) -> Self {
-        Self { id: AuditId::new(), at, organization, actor, action: action.into(), target: target.into() }
+        Self {
+            id: AuditId::new(),
+            at,
+            organization,
+            actor,
+            action: action.into(),
+            target: target.into(),
+            confirmed: true,
+        }
     }
 }
 
@@ -120,8 +131,12 @@ impl Default for AuditQuery {
 /// Keeps the audit log. All errors are of code `STORAGE_ERROR`.
 #[async_trait]
 pub trait AuditLog: Send + Sync {
-    /// Appends an entry. An id that is there already is left as it is.
-    async fn append(&self, entry: &AuditEntry) -> Result<()>;
+    /// Appends entries. An id that is there already is left as it is. When it fails, some may have been appended.
+    async fn append(&self, entries: &[AuditEntry]) -> Result<()>;
+
+    /// Says what became of the change of entries that are not confirmed yet: it was made, and they are confirmed; or it was not,
+    /// and they are taken out. Ids that are not there, or confirmed, are left as they are.
+    async fn settle(&self, entries: &[AuditId], made: bool) -> Result<()>;
 
     /// Entries, newest first by their ids.
     async fn entries(&self, query: &AuditQuery) -> Result<Page<AuditEntry>>;

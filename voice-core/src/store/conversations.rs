@@ -269,6 +269,13 @@ impl Erased {
     }
 }
 
+impl std::ops::AddAssign for Erased {
+    fn add_assign(&mut self, more: Self) {
+        self.sessions += more.sessions;
+        self.messages += more.messages;
+    }
+}
+
 /// The leave of one process to run turns in a session, for a while.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

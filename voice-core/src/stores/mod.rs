@@ -7,7 +7,12 @@ pub mod mongodb;
 pub mod postgres;
 #[cfg(feature = "object-store")]
 pub mod s3;
+#[cfg(any(feature = "mongodb", feature = "postgres"))]
+mod server;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 #[cfg(any(feature = "mongodb", feature = "postgres"))]
 mod text;
+
+#[cfg(any(feature = "mongodb", feature = "postgres"))]
+pub use server::ServerOptions;

@@ -15,13 +15,14 @@ type Log = Arc<dyn AuditLog>;
 pub const AUDIT: &[Case<dyn AuditLog>] = cases![
     an_entry_comes_back_as_it_was_appended,
     appending_an_entry_again_leaves_it_as_it_is,
+    an_entry_is_confirmed_or_taken_out_when_its_change_is_settled,
     entries_are_read_newest_first_in_pages,
     entries_are_found_by_organization_actor_action_and_target,
     old_entries_are_deleted,
 ];
 
 async fn append(log: &Log, entry: &AuditEntry) -> Outcome {
-    log.append(entry).await.map_err(|e| told(&e))
+    log.append(std::slice::from_ref(entry)).await.map_err(|e| told(&e))
 }
 
 async fn entries(log: &Log, query: &AuditQuery) -> Result<(Vec<AuditEntry>, bool), String> {
@@ -53,6 +54,26 @@ async fn appending_an_entry_again_leaves_it_as_it_is(log: Log) -> Outcome {
     again.id = first.id;
     append(&log, &again).await?;
     same("the entries", entries(&log, &AuditQuery::default()).await?, (vec![first], false))
+}
+
+async fn an_entry_is_confirmed_or_taken_out_when_its_change_is_settled(log: Log) -> Outcome {
+    let mut all: Vec<AuditEntry> = (0..5).map(entry).collect();
+    all.iter_mut().take(4).for_each(|entry| entry.confirmed = false);
+    log.append(&all).await.map_err(|e| told(&e))?;
+    let settle = async |entries: &[AuditEntry], made| {
+        let ids: Vec<_> = entries.iter().map(|entry| entry.id).collect();
+        log.settle(&ids, made).await.map_err(|e| told(&e))
+    };
+    settle(&all[..2], true).await?;
+    // The last was confirmed from the first.
+    settle(&all[2..3], false).await?;
+    settle(&all[4..], false).await?;
+    settle(&[entry(9)], true).await?;
+    settle(&[], true).await?;
+    all.remove(2);
+    all[..2].iter_mut().for_each(|entry| entry.confirmed = true);
+    all.reverse();
+    same("the entries", entries(&log, &AuditQuery::default()).await?, (all, false))
 }
 
 async fn entries_are_read_newest_first_in_pages(log: Log) -> Outcome {

@@ -32,8 +32,12 @@ pub const ROOMS: &[Room] = &[
         "providers/*",
         &["error", "id", "time", "secret", "paths", "tls", "audio", "message", "event", "provider", "providers/http"],
     ),
+    room("stores/server", &[]),
     room("stores/text", &[]),
-    room("stores/*", &["error", "id", "time", "secret", "paths", "tls", "audio", "message", "store", "stores/text"]),
+    room(
+        "stores/*",
+        &["error", "id", "time", "secret", "paths", "tls", "audio", "message", "store", "stores/server", "stores/text"],
+    ),
     room(
         "registry",
         &[

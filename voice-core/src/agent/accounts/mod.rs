@@ -53,8 +53,8 @@ impl Accounts {
         check::name("name", name, 1, LONGEST_NAME)?;
         let now = self.agent.engine()?.clock.now();
         let organization = Organization::new(OrganizationId::new(), name.trim(), now);
-        self.agent.storage()?.accounts()?.create_organization(&organization).await?;
-        self.agent.record(&Reach::host(), Some(organization.id), "organization.create", organization.id).await?;
+        let entry = self.agent.entry(&Reach::host(), Some(organization.id), "organization.create", organization.id)?;
+        self.agent.audited([entry], self.agent.storage()?.accounts()?.create_organization(&organization)).await?;
         Ok(organization)
     }
 
@@ -82,21 +82,24 @@ impl Accounts {
     /// `INVALID_REQUEST` (kind `NotFound`); `STORAGE_ERROR`.
     pub async fn delete_organization(&self, id: OrganizationId) -> Result<Erased> {
         let storage = self.agent.storage()?;
-        // Conversations go first: as long as the organization is there, a call that failed can be made again.
         self.organization(id).await?;
-        let mut erased = storage.conversations().erase(&Owner::Organization(id)).await?;
-        if let Ok(assistants) = storage.assistants() {
-            assistants.erase_assistants(id).await?;
-        }
-        if !storage.accounts()?.delete_organization(id).await? {
-            return Err(not_found("organization"));
-        }
-        // Once more, for what was begun with a key before it was gone.
-        let late = storage.conversations().erase(&Owner::Organization(id)).await?;
-        erased.sessions += late.sessions;
-        erased.messages += late.messages;
+        let (owner, accounts) = (Owner::Organization(id), storage.accounts()?);
+        // Conversations go first: as long as the organization is there, a call that failed can be made again.
+        let change = async {
+            let mut erased = storage.conversations().erase(&owner).await?;
+            if let Ok(assistants) = storage.assistants() {
+                assistants.erase_assistants(id).await?;
+            }
+            if !accounts.delete_organization(id).await? {
+                return Ok(None);
+            }
+            // Once more, for what was begun with a key before it was gone.
+            erased += storage.conversations().erase(&owner).await?;
+            Ok(Some(erased))
+        };
+        let entry = self.agent.entry(&Reach::host(), Some(id), "organization.delete", id)?;
+        let erased = self.agent.audited([entry], change).await?.ok_or_else(|| not_found("organization"))?;
         self.agent.casting()?.forget(Some(id));
-        self.agent.record(&Reach::host(), Some(id), "organization.delete", id).await?;
         Ok(erased)
     }
 

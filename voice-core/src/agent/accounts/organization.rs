@@ -10,7 +10,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     id::{ApiKeyId, OrganizationId, UserId},
     secret::Secret,
-    store::{ApiKey, Credential, Erased, KeyQuery, NewRecord, Owner, Page, User, UserQuery},
+    store::{ApiKey, AuditEntry, Credential, Erased, KeyQuery, NewRecord, Owner, Page, User, UserQuery},
     time::Timestamp,
 };
 
@@ -75,15 +75,15 @@ impl OrganizationAccounts {
         let now = self.agent.engine()?.clock.now();
         let user = User::new(UserId::new(), self.organization, email, now);
         let key = keys::make(self.organization, &KeyOptions::of_user(user.id), now)?;
-        match self.agent.storage()?.accounts()?.create_user(&user, Some(&key.key)).await? {
+        let entries = [self.entry("user.register", user.id)?, self.entry("key.create", key.key.id)?];
+        let change = self.agent.storage()?.accounts()?.create_user(&user, Some(&key.key));
+        match self.agent.audited(entries, change).await? {
             NewRecord::Made => {}
             NewRecord::Taken => {
                 return Err(Error::new(ErrorKind::AlreadyExists, "email: this address is registered already"));
             }
             NewRecord::NoOwner => return Err(not_found("organization")),
         }
-        self.record("user.register", user.id).await?;
-        self.record("key.create", key.key.id).await?;
         Ok(Registered { user, key })
     }
 
@@ -126,16 +126,17 @@ impl OrganizationAccounts {
         self.user(id).await?;
         let storage = self.agent.storage()?;
         let owner = Owner::User { organization: Some(self.organization), user: id.to_string() };
-        let mut erased = storage.conversations().erase(&owner).await?;
-        if !storage.accounts()?.delete_user(self.organization, id).await? {
-            return Err(not_found("user"));
-        }
-        // Once more, for what was begun with a key before it was gone.
-        let late = storage.conversations().erase(&owner).await?;
-        erased.sessions += late.sessions;
-        erased.messages += late.messages;
-        self.record("user.delete", id).await?;
-        Ok(erased)
+        let change = async {
+            let mut erased = storage.conversations().erase(&owner).await?;
+            if !storage.accounts()?.delete_user(self.organization, id).await? {
+                return Ok(None);
+            }
+            // Once more, for what was begun with a key before it was gone.
+            erased += storage.conversations().erase(&owner).await?;
+            Ok(Some(erased))
+        };
+        let deleted = self.agent.audited([self.entry("user.delete", id)?], change).await?;
+        deleted.ok_or_else(|| not_found("user"))
     }
 
     /// Makes a key: of the organization, or of one of its users.
@@ -154,12 +155,12 @@ impl OrganizationAccounts {
             )));
         }
         let key = keys::make(self.organization, options, self.agent.engine()?.clock.now())?;
-        match self.agent.storage()?.accounts()?.create_key(&key.key).await? {
+        let change = self.agent.storage()?.accounts()?.create_key(&key.key);
+        match self.agent.audited([self.entry("key.create", key.key.id)?], change).await? {
             NewRecord::Made => {}
             NewRecord::Taken => return Err(Error::internal("two keys came out the same")),
             NewRecord::NoOwner => return Err(not_found("organization or user")),
         }
-        self.record("key.create", key.key.id).await?;
         Ok(key)
     }
 
@@ -187,13 +188,13 @@ impl OrganizationAccounts {
         let options = KeyOptions { user: old.user, name: old.name, rate_limit: old.rate_limit, valid_for: None };
         let mut new = keys::make(self.organization, &options, self.agent.engine()?.clock.now())?;
         new.key.expires_at = old.expires_at;
-        match self.agent.storage()?.accounts()?.rotate_key(id, &new.key).await? {
+        let entries = [self.entry("key.rotate", id)?, self.entry("key.create", new.key.id)?];
+        let change = self.agent.storage()?.accounts()?.rotate_key(id, &new.key);
+        match self.agent.audited(entries, change).await? {
             NewRecord::Made => {}
             NewRecord::Taken => return Err(Error::internal("two keys came out the same")),
             NewRecord::NoOwner => return Err(not_found("key")),
         }
-        self.record("key.rotate", id).await?;
-        self.record("key.create", new.key.id).await?;
         Ok(new)
     }
 
@@ -204,10 +205,8 @@ impl OrganizationAccounts {
     pub async fn revoke_key(&self, id: ApiKeyId) -> Result<()> {
         self.key(id).await?;
         let now = self.agent.engine()?.clock.now();
-        if self.agent.storage()?.accounts()?.revoke_key(self.organization, id, now).await? {
-            self.record("key.revoke", id).await?;
-        }
-        Ok(())
+        let change = self.agent.storage()?.accounts()?.revoke_key(self.organization, id, now);
+        self.agent.audited([self.entry("key.revoke", id)?], change).await.map(|_| ())
     }
 
     /// Keeps the organization's own credential for a provider, encrypted. Its assistants then call that provider with it; sessions
@@ -228,11 +227,12 @@ impl OrganizationAccounts {
         let sealed = casting.vault()?.seal(self.organization, provider, secret)?;
         let now = self.agent.engine()?.clock.now();
         let credential = Credential::new(self.organization, provider, sealed, now);
-        if !self.agent.storage()?.accounts()?.set_credential(&credential).await? {
+        let change = self.agent.storage()?.accounts()?.set_credential(&credential);
+        if !self.agent.audited([self.entry("credential.set", provider)?], change).await? {
             return Err(not_found("organization"));
         }
         casting.forget(Some(self.organization));
-        self.record("credential.set", provider).await
+        Ok(())
     }
 
     /// For which providers there are credentials.
@@ -254,11 +254,12 @@ impl OrganizationAccounts {
     pub async fn delete_credential(&self, provider: &str) -> Result<()> {
         self.reach.check_not_a_user()?;
         check::provider(provider)?;
-        if !self.agent.storage()?.accounts()?.delete_credential(self.organization, provider).await? {
+        let change = self.agent.storage()?.accounts()?.delete_credential(self.organization, provider);
+        if !self.agent.audited([self.entry("credential.delete", provider)?], change).await? {
             return Err(not_found("credential"));
         }
         self.agent.casting()?.forget(Some(self.organization));
-        self.record("credential.delete", provider).await
+        Ok(())
     }
 
     async fn key(&self, id: ApiKeyId) -> Result<ApiKey> {
@@ -266,8 +267,8 @@ impl OrganizationAccounts {
         found.filter(|key| self.may_see(key.user)).ok_or_else(|| not_found("key"))
     }
 
-    async fn record(&self, action: &str, target: impl ToString + Send) -> Result<()> {
-        self.agent.record(&self.reach, Some(self.organization), action, target).await
+    fn entry(&self, action: &str, target: impl ToString) -> Result<AuditEntry> {
+        self.agent.entry(&self.reach, Some(self.organization), action, target)
     }
 
     /// The user whose credential this is; `None`: it reaches the whole organization.

@@ -17,9 +17,23 @@ pub(super) struct Tables(BTreeMap<AuditId, AuditEntry>);
 
 #[async_trait]
 impl AuditLog for MemoryStore {
-    async fn append(&self, entry: &AuditEntry) -> Result<()> {
+    async fn append(&self, entries: &[AuditEntry]) -> Result<()> {
         self.with(|t| {
-            t.audit.0.entry(entry.id).or_insert_with(|| entry.clone());
+            for entry in entries {
+                t.audit.0.entry(entry.id).or_insert_with(|| entry.clone());
+            }
+        })
+    }
+
+    async fn settle(&self, entries: &[AuditId], made: bool) -> Result<()> {
+        self.with(|t| {
+            for id in entries {
+                match t.audit.0.get_mut(id) {
+                    Some(entry) if made => entry.confirmed = true,
+                    Some(entry) if !entry.confirmed => drop(t.audit.0.remove(id)),
+                    _ => {}
+                }
+            }
         })
     }
 

@@ -26,6 +26,13 @@ pub(super) struct EntryDocument {
     actor: String,
     action: String,
     target: String,
+    /// Entries of before there was such a field were all of changes that had been made.
+    #[serde(default = "confirmed")]
+    confirmed: bool,
+}
+
+fn confirmed() -> bool {
+    true
 }
 
 impl EntryDocument {
@@ -37,6 +44,7 @@ impl EntryDocument {
             actor: entry.actor.to_string(),
             action: text::kept(&entry.action).into_owned(),
             target: text::kept(&entry.target).into_owned(),
+            confirmed: entry.confirmed,
         }
     }
 
@@ -46,21 +54,40 @@ impl EntryDocument {
         let (action, target) = (text::read(self.action), text::read(self.target));
         let mut entry = AuditEntry::new(timestamp(self.at)?, organization, actor, action, target);
         entry.id = AuditId::from_uuid(plain(self.id));
+        entry.confirmed = self.confirmed;
         Ok(entry)
     }
 }
 
 #[async_trait]
 impl AuditLog for MongoStore {
-    async fn append(&self, entry: &AuditEntry) -> Result<()> {
-        let (database, document) = (&self.database, EntryDocument::new(entry));
+    async fn append(&self, entries: &[AuditEntry]) -> Result<()> {
+        let database = &self.database;
         let insert = async {
-            match database.audit.insert_one(&document).await {
-                Err(error) if is_duplicate(&error) => Ok(()),
-                done => database.told(done).map(|_| ()),
+            for entry in entries {
+                match database.audit.insert_one(EntryDocument::new(entry)).await {
+                    Err(error) if is_duplicate(&error) => {}
+                    done => database.told(done).map(|_| ())?,
+                }
             }
+            Ok(())
         };
         database.run(insert).await
+    }
+
+    async fn settle(&self, entries: &[AuditId], made: bool) -> Result<()> {
+        let database = &self.database;
+        let ids: Vec<Uuid> = entries.iter().map(|id| uuid(id.as_uuid())).collect();
+        let settle = async {
+            let begun = doc! { "_id": { "$in": ids }, "confirmed": false };
+            if made {
+                let confirm = doc! { "$set": { "confirmed": true } };
+                database.told(database.audit.update_many(begun, confirm).await).map(|_| ())
+            } else {
+                database.told(database.audit.delete_many(begun).await).map(|_| ())
+            }
+        };
+        database.run(settle).await
     }
 
     async fn entries(&self, query: &AuditQuery) -> Result<Page<AuditEntry>> {

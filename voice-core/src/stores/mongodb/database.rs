@@ -18,7 +18,10 @@ use super::{
     documents::{SessionDocument, TurnDocument},
     error::{closed, explain, is_duplicate, late},
 };
-use crate::error::{Error, ErrorKind, Result};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    stores::server::ServerOptions,
+};
 
 /// The database when the address names none.
 const DATABASE: &str = "voice_core";
@@ -53,7 +56,8 @@ impl fmt::Debug for Database {
 }
 
 impl Database {
-    pub(super) async fn new(address: &str, connections: u32, connect: Duration, limit: Duration) -> Result<Self> {
+    pub(super) async fn new(address: &str, options: ServerOptions) -> Result<Self> {
+        let ServerOptions { connections, connect_timeout: connect, timeout: limit } = options;
         // The driver's words for a wrong address quote it.
         let wrong = |_| {
             let message = "storage: the address of the MongoDB database is not valid: expected \

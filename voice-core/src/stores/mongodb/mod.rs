@@ -37,13 +37,13 @@ use self::{
 };
 use crate::{
     error::Result,
-    id::SessionId,
+    id::{MessageId, SessionId},
     message::Message,
     store::{
         ConversationStore, Lease, MessageQuery, Page, Saved, SearchQuery, Session, SessionQuery, StoreCapabilities,
         TurnRecord,
     },
-    stores::text,
+    stores::{server::ServerOptions, text},
     time::Timestamp,
 };
 
@@ -51,67 +51,6 @@ use crate::{
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
 /// How many sessions are looked up at once to be deleted.
 const DELETE_AT_ONCE: usize = 50;
-
-/// How a database is connected to.
-#[derive(Clone, Copy, Debug)]
-#[must_use]
-pub struct MongoOptions {
-    connections: u32,
-    connect_timeout: Duration,
-    timeout: Duration,
-}
-
-impl Default for MongoOptions {
-    fn default() -> Self {
-        Self { connections: 10, connect_timeout: Duration::from_secs(5), timeout: Duration::from_secs(10) }
-    }
-}
-
-impl MongoOptions {
-    /// The defaults.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// The most connections that are open to a server at once, at least 1. Default 10; `maxPoolSize` in the address stands
-    /// above it.
-    pub fn connections(mut self, connections: u32) -> Self {
-        self.connections = connections.max(1);
-        self
-    }
-
-    /// How long finding a server and making a connection may take. Default 5 s; `serverSelectionTimeoutMS` and
-    /// `connectTimeoutMS` in the address stand above it.
-    pub fn connect_timeout(mut self, limit: Duration) -> Self {
-        self.connect_timeout = limit;
-        self
-    }
-
-    /// How long a call may take, waiting for a free connection included, before it fails with `StorageBusy`. Default 10 s.
-    pub fn timeout(mut self, limit: Duration) -> Self {
-        self.timeout = limit;
-        self
-    }
-
-    /// Connects, as [`MongoStore::connect`] does.
-    ///
-    /// # Errors
-    /// As [`MongoStore::connect`].
-    pub async fn connect(self, address: &str) -> Result<MongoStore> {
-        let begun = Instant::now();
-        let database = Database::new(address, self.connections, self.connect_timeout, self.timeout).await?;
-        loop {
-            match database.prepare().await {
-                // Several that make a database at the same moment can be in each other's way. Finding no server at all takes
-                // the whole time.
-                Err(error) if error.retryable() && begun.elapsed() < self.connect_timeout => {
-                    tokio::time::sleep(RETRY_PAUSE).await;
-                }
-                done => return done.map(|()| MongoStore { database }),
-            }
-        }
-    }
-}
 
 /// A [`ConversationStore`] in MongoDB.
 ///
@@ -131,7 +70,26 @@ impl MongoStore {
     /// `StorageDenied` (user, password, access), `StorageTooNew` (written by a newer version of this library; untouched),
     /// `StorageBusy`, or `Storage`.
     pub async fn connect(address: &str) -> Result<Self> {
-        MongoOptions::new().connect(address).await
+        Self::connect_with(address, ServerOptions::new()).await
+    }
+
+    /// Connects, as [`connect`](Self::connect) does, with these options.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub async fn connect_with(address: &str, options: ServerOptions) -> Result<Self> {
+        let begun = Instant::now();
+        let database = Database::new(address, options).await?;
+        loop {
+            match database.prepare().await {
+                // Several that make a database at the same moment can be in each other's way. Finding no server at all takes
+                // the whole time.
+                Err(error) if error.retryable() && begun.elapsed() < options.connect_timeout => {
+                    tokio::time::sleep(RETRY_PAUSE).await;
+                }
+                done => return done.map(|()| Self { database }),
+            }
+        }
     }
 }
 
@@ -206,6 +164,10 @@ impl ConversationStore for MongoStore {
 
     async fn messages(&self, session: SessionId, query: MessageQuery) -> Result<Page<Message>> {
         self.database.run(self.database.read_messages(session, query)).await
+    }
+
+    async fn messages_from(&self, session: SessionId, after: Option<MessageId>, limit: usize) -> Result<Page<Message>> {
+        self.database.run(self.database.read_messages_from(session, after, limit)).await
     }
 
     async fn expire_idle(&self, idle_since: Timestamp, at: Timestamp) -> Result<u64> {

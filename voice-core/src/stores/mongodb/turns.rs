@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind, Result},
-    id::SessionId,
+    id::{MessageId, SessionId},
     message::Message,
     store::{MessageQuery, Page, Saved, Session, TurnRecord},
 };
@@ -201,6 +201,43 @@ impl Database {
         items.reverse();
         Ok(Page::new(items, has_more))
     }
+
+    /// Walks on from the oldest, or from the cursor.
+    pub(super) async fn read_messages_from(
+        &self,
+        session: SessionId,
+        after: Option<MessageId>,
+        limit: usize,
+    ) -> Result<Page<Message>> {
+        let none = || Page::new(Vec::new(), false);
+        let Some(found) = self.live(session).await? else { return Ok(none()) };
+        let mut wanted = doc! { "session": found.key };
+        let mut items = Vec::new();
+        if let Some(after) = after {
+            let of_cursor = doc! { "session": found.key, "messages.id": uuid(after.as_uuid()) };
+            // A cursor that is not of the session has nothing after it.
+            let Some(turn) = self.told(self.turns.find_one(of_cursor).await)? else { return Ok(none()) };
+            wanted.insert("place", doc! { "$gt": turn.place });
+            let said = in_order(turn, session)?;
+            items.extend(said.into_iter().skip_while(|message| message.id != after).skip(1));
+        }
+        let most = limit.saturating_add(1);
+        let at_once = u32::try_from(most / 2 + 1).unwrap_or(1_000).min(1_000);
+        let mut turns = self.told(self.turns.find(wanted).sort(doc! { "place": 1 }).batch_size(at_once).await)?;
+        while items.len() < most
+            && let Some(turn) = self.told(turns.try_next().await)?
+        {
+            items.extend(in_order(turn, session)?);
+        }
+        Ok(Page::cut(items, limit))
+    }
+}
+
+/// A turn's messages in the order in which they were said.
+fn in_order(turn: TurnDocument, session: SessionId) -> Result<Vec<Message>> {
+    let mut said = turn.read(session).collect::<Result<Vec<_>>>()?;
+    said.reverse();
+    Ok(said)
 }
 
 fn contended() -> Error {

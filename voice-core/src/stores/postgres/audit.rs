@@ -24,7 +24,7 @@ use crate::{
 /// How many entries are deleted by one statement.
 const DELETE_AT_ONCE: i64 = 1_000;
 
-const ENTRY: &str = "id, at, organization, actor, action, target";
+const ENTRY: &str = "id, at, organization, actor, action, target, confirmed";
 
 /// An actor, as a column holds it.
 struct ByText(Actor);
@@ -42,15 +42,35 @@ fn entry_of(row: &Row) -> SqlResult<AuditEntry> {
     let (action, target) = (text::read(row.try_get(4)?), text::read(row.try_get(5)?));
     let mut entry = AuditEntry::new(row.try_get(1)?, organization, row.try_get::<_, ByText>(3)?.0, action, target);
     entry.id = AuditId::from_uuid(row.try_get(0)?);
+    entry.confirmed = row.try_get(6)?;
     Ok(entry)
 }
 
-async fn append(client: &Object, entry: &AuditEntry) -> SqlResult<()> {
-    let sql = format!("INSERT INTO audit ({ENTRY}) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING");
-    let (id, organization) = (entry.id.as_uuid(), entry.organization.map(|id| id.as_uuid()));
-    let (at, actor) = (moment(entry.at), entry.actor.to_string());
-    let (action, target) = (text::kept(&entry.action), text::kept(&entry.target));
-    changed(client, &sql, &[&id, &at, &organization, &actor, &action, &target]).await.map(|_| ())
+async fn append(client: &Object, entries: &[AuditEntry]) -> SqlResult<()> {
+    let sql = format!(
+        "INSERT INTO audit ({ENTRY})
+         SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::bool[])
+         ON CONFLICT DO NOTHING"
+    );
+    let ids: Vec<Uuid> = entries.iter().map(|entry| entry.id.as_uuid()).collect();
+    let times: Vec<Timestamp> = entries.iter().map(|entry| moment(entry.at)).collect();
+    let organizations: Vec<_> = entries.iter().map(|entry| entry.organization.map(|id| id.as_uuid())).collect();
+    let actors: Vec<_> = entries.iter().map(|entry| entry.actor.to_string()).collect();
+    let actions: Vec<_> = entries.iter().map(|entry| text::kept(&entry.action)).collect();
+    let targets: Vec<_> = entries.iter().map(|entry| text::kept(&entry.target)).collect();
+    let confirmed: Vec<_> = entries.iter().map(|entry| entry.confirmed).collect();
+    let values: [&(dyn ToSql + Sync); 7] = [&ids, &times, &organizations, &actors, &actions, &targets, &confirmed];
+    changed(client, &sql, &values).await.map(|_| ())
+}
+
+async fn settle(client: &Object, entries: &[AuditId], made: bool) -> SqlResult<()> {
+    let sql = if made {
+        "UPDATE audit SET confirmed = true WHERE id = ANY ($1)"
+    } else {
+        "DELETE FROM audit WHERE id = ANY ($1) AND NOT confirmed"
+    };
+    let ids: Vec<Uuid> = entries.iter().map(|id| id.as_uuid()).collect();
+    changed(client, sql, &[&ids]).await.map(|_| ())
 }
 
 async fn entries(client: &Object, query: &AuditQuery) -> SqlResult<Page<AuditEntry>> {
@@ -78,8 +98,12 @@ async fn entries(client: &Object, query: &AuditQuery) -> SqlResult<Page<AuditEnt
 
 #[async_trait]
 impl AuditLog for PostgresStore {
-    async fn append(&self, entry: &AuditEntry) -> Result<()> {
-        self.database.run(async |c| append(c, entry).await).await
+    async fn append(&self, entries: &[AuditEntry]) -> Result<()> {
+        self.database.run(async |c| append(c, entries).await).await
+    }
+
+    async fn settle(&self, entries: &[AuditId], made: bool) -> Result<()> {
+        self.database.run(async |c| settle(c, entries, made).await).await
     }
 
     async fn entries(&self, query: &AuditQuery) -> Result<Page<AuditEntry>> {

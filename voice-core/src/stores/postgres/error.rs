@@ -101,7 +101,7 @@ pub(super) fn of_pool(place: &str, error: PoolError, waited: Duration, most: usi
             ErrorKind::StorageBusy,
             format!(
                 "all {most} connections to the PostgreSQL database {place} were in use for {waited:?}: try again, or allow more \
-                 with PostgresOptions::connections"
+                 with ServerOptions::connections"
             ),
         ),
         PoolError::Timeout(_) => unreachable(place, "there was no answer in time on a connection"),

@@ -26,8 +26,6 @@ mod pool;
 mod rows;
 mod schema;
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -41,6 +39,7 @@ use crate::{
         ConversationStore, Erased, Lease, MessageQuery, Owner, Page, Saved, SearchQuery, Session, SessionQuery,
         StoreCapabilities, TurnRecord,
     },
+    stores::server::ServerOptions,
     time::Timestamp,
 };
 
@@ -50,58 +49,6 @@ const EXPIRE_AT_ONCE: i64 = 1_000;
 const DELETE_AT_ONCE: i64 = 50;
 /// How many messages are deleted by one statement.
 const DELETE_MESSAGES_AT_ONCE: i64 = 1_000;
-
-/// How a database is connected to.
-#[derive(Clone, Copy, Debug)]
-#[must_use]
-pub struct PostgresOptions {
-    connections: usize,
-    connect_timeout: Duration,
-    timeout: Duration,
-}
-
-impl Default for PostgresOptions {
-    fn default() -> Self {
-        Self { connections: 10, connect_timeout: Duration::from_secs(5), timeout: Duration::from_secs(10) }
-    }
-}
-
-impl PostgresOptions {
-    /// The defaults.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// The most connections that are open at once, at least 1. Default 10.
-    pub fn connections(mut self, connections: usize) -> Self {
-        self.connections = connections.max(1);
-        self
-    }
-
-    /// How long making a connection may take. Default 5 s; `connect_timeout` in the address stands above it.
-    pub fn connect_timeout(mut self, limit: Duration) -> Self {
-        self.connect_timeout = limit;
-        self
-    }
-
-    /// How long a call may wait for a free connection, and then for the server, before it fails with `StorageBusy`. Default
-    /// 10 s.
-    pub fn timeout(mut self, limit: Duration) -> Self {
-        self.timeout = limit;
-        self
-    }
-
-    /// Connects, as [`PostgresStore::connect`] does.
-    ///
-    /// # Errors
-    /// As [`PostgresStore::connect`].
-    pub async fn connect(self, address: &str) -> Result<PostgresStore> {
-        let address = Address::parse(address)?;
-        let database = Database::new(address, self.connections, self.connect_timeout, self.timeout)?;
-        schema::migrate(&database).await?;
-        Ok(PostgresStore { database })
-    }
-}
 
 /// A [`ConversationStore`] in PostgreSQL.
 ///
@@ -121,7 +68,17 @@ impl PostgresStore {
     /// `StorageDenied` (user, password, access, certificate), `StorageTooNew` (written by a newer version of this library;
     /// untouched), `StorageBusy`, or `Storage` (no such database, tables of another program in the schema).
     pub async fn connect(address: &str) -> Result<Self> {
-        PostgresOptions::new().connect(address).await
+        Self::connect_with(address, ServerOptions::new()).await
+    }
+
+    /// Connects, as [`connect`](Self::connect) does, with these options.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub async fn connect_with(address: &str, options: ServerOptions) -> Result<Self> {
+        let database = Database::new(Address::parse(address)?, options)?;
+        schema::migrate(&database).await?;
+        Ok(Self { database })
     }
 }
 
@@ -215,8 +172,7 @@ impl ConversationStore for PostgresStore {
         let mut erased = Erased::default();
         loop {
             let some = self.database.run(async |c| keeping::erase(c, owner, DELETE_AT_ONCE).await).await?;
-            erased.sessions += some.sessions;
-            erased.messages += some.messages;
+            erased += some;
             if some.sessions < DELETE_AT_ONCE.unsigned_abs() {
                 return Ok(erased);
             }

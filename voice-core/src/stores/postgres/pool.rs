@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind, Result},
+    stores::server::ServerOptions,
     tls::tls,
 };
 
@@ -33,7 +34,9 @@ pub(super) struct Database {
 }
 
 impl Database {
-    pub(super) fn new(address: Address, connections: usize, connect: Duration, limit: Duration) -> Result<Self> {
+    pub(super) fn new(address: Address, options: ServerOptions) -> Result<Self> {
+        let ServerOptions { connections, connect_timeout: connect, timeout: limit } = options;
+        let connections = connections as usize;
         let Address { mut config, schema, root_certificates, place } = address;
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(connect);

@@ -10,7 +10,8 @@ use super::{error::explain, pool::Database};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Number `n` brings a database from version `n` to `n + 1`.
-const MIGRATIONS: &[&str] = &[r#"
+const MIGRATIONS: &[&str] = &[
+    r#"
     CREATE TABLE sessions (
         key              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
         id               uuid        NOT NULL UNIQUE,
@@ -130,7 +131,9 @@ const MIGRATIONS: &[&str] = &[r#"
     CREATE INDEX audit_by_organization ON audit (organization, id);
     CREATE INDEX audit_by_target       ON audit (target, id);
     CREATE INDEX audit_by_time         ON audit (at);
-"#];
+"#,
+    "ALTER TABLE audit ADD COLUMN confirmed boolean NOT NULL DEFAULT true;",
+];
 
 /// Every process that opens a database of ours waits for this lock before it changes the schema: the ASCII of `voicecor`.
 const LOCK: i64 = i64::from_be_bytes(*b"voicecor");

@@ -24,9 +24,14 @@ pub(super) fn explain(bucket: &str, error: StoreError) -> Error {
     Error::new(kind, format!("the bucket {bucket} {what}"))
 }
 
+/// Whether there is no such object, in a bucket that is there.
+pub(super) fn is_no_object(error: &StoreError) -> bool {
+    matches!(error, StoreError::NotFound { .. }) && !error.to_string().contains("NoSuchBucket")
+}
+
 /// The HTTP status that the server answered with, if it did.
 fn status(error: &StoreError) -> Option<u16> {
     let text = error.to_string();
-    let (_, after) = text.split_once("status ")?;
+    let (_, after) = text.split_once("status code: ")?;
     after.get(..3)?.parse().ok()
 }

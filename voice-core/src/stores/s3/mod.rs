@@ -26,7 +26,7 @@ use object_store::{
     signer::{Method, Signer},
 };
 
-use self::error::explain;
+use self::error::{explain, is_no_object};
 use crate::{
     error::{Error, ErrorKind, Result},
     secret::Secret,
@@ -209,7 +209,7 @@ impl BlobStore for S3Blobs {
                 let bytes = found.into_stream().map_err(move |error| explain(&bucket, error)).boxed();
                 Ok(Some(checked(blob, bytes)))
             }
-            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) if is_no_object(&error) => Ok(None),
             Err(error) => self.told(Err(error)),
         }
     }
@@ -219,7 +219,7 @@ impl BlobStore for S3Blobs {
         // S3 answers alike whether or not there was something to delete.
         match self.store.head(&path).await {
             Ok(_) => self.told(self.store.delete(&path).await).map(|()| true),
-            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(error) if is_no_object(&error) => Ok(false),
             Err(error) => self.told(Err(error)),
         }
     }

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     error::Result,
+    id::AuditId,
     store::{AuditEntry, AuditLog, AuditQuery, Page},
     time::Timestamp,
 };
@@ -22,13 +23,15 @@ fn entry_of(row: &Row<'_>) -> rusqlite::Result<AuditEntry> {
     let (action, target): (String, String) = (row.get("action")?, row.get("target")?);
     let mut entry = AuditEntry::new(at, organization, actor, action, target);
     entry.id = row.get::<_, Kept<_>>("id")?.0;
+    entry.confirmed = row.get("confirmed")?;
     Ok(entry)
 }
 
 fn append(connection: &Connection, entry: &AuditEntry) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
-            "INSERT INTO audit (id, at, organization, actor, action, target) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+            "INSERT INTO audit (id, at, organization, actor, action, target, confirmed)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
              ON CONFLICT DO NOTHING",
         )?
         .execute(params![
@@ -38,8 +41,18 @@ fn append(connection: &Connection, entry: &AuditEntry) -> rusqlite::Result<()> {
             entry.actor.to_string(),
             entry.action,
             entry.target,
+            entry.confirmed,
         ])
         .map(|_| ())
+}
+
+fn settle(connection: &Connection, entry: AuditId, made: bool) -> rusqlite::Result<()> {
+    let sql = if made {
+        "UPDATE audit SET confirmed = 1 WHERE id = ?1"
+    } else {
+        "DELETE FROM audit WHERE id = ?1 AND confirmed = 0"
+    };
+    connection.prepare_cached(sql)?.execute([Kept(entry)]).map(|_| ())
 }
 
 fn entries(connection: &Connection, query: &AuditQuery) -> rusqlite::Result<Page<AuditEntry>> {
@@ -80,9 +93,14 @@ fn delete_before(connection: &Connection, before: Timestamp) -> rusqlite::Result
 
 #[async_trait]
 impl AuditLog for SqliteStore {
-    async fn append(&self, entry: &AuditEntry) -> Result<()> {
-        let entry = entry.clone();
-        self.workers.write(move |c| append(c, &entry)).await
+    async fn append(&self, entries: &[AuditEntry]) -> Result<()> {
+        let entries = entries.to_vec();
+        self.workers.write(move |c| entries.iter().try_for_each(|entry| append(c, entry))).await
+    }
+
+    async fn settle(&self, entries: &[AuditId], made: bool) -> Result<()> {
+        let entries = entries.to_vec();
+        self.workers.write(move |c| entries.iter().try_for_each(|entry| settle(c, *entry, made))).await
     }
 
     async fn entries(&self, query: &AuditQuery) -> Result<Page<AuditEntry>> {

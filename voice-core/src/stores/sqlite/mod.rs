@@ -208,8 +208,7 @@ impl ConversationStore for SqliteStore {
         loop {
             let owner = owner.clone();
             let some = self.workers.write(move |c| keeping::erase(c, &owner, DELETE_AT_ONCE)).await?;
-            erased.sessions += some.sessions;
-            erased.messages += some.messages;
+            erased += some;
             if some.sessions < u64::from(DELETE_AT_ONCE) {
                 return Ok(erased);
             }

@@ -153,6 +153,9 @@ const MIGRATIONS: &[&str] = &[
     CREATE INDEX audit_by_target       ON audit (target, id);
     CREATE INDEX audit_by_time         ON audit (at);
 ",
+    "
+    ALTER TABLE audit ADD COLUMN confirmed INTEGER NOT NULL DEFAULT 1 CHECK (confirmed IN (0, 1));
+",
 ];
 
 /// Brings the database to the newest version, whatever other process is doing the same.

@@ -3,16 +3,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
+mod s3;
+mod tls;
+
 use std::{sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 use voice_core::{
     ConversationStore, Error, ErrorCode, ErrorKind, Message, Role, Session, SessionId, TurnId, VoiceAgent,
     store::{MessageQuery, Saved, TurnRecord},
-    stores::{
-        mongodb::{MongoOptions, MongoStore},
-        postgres::{PostgresOptions, PostgresStore},
-    },
+    stores::{ServerOptions, mongodb::MongoStore, postgres::PostgresStore},
 };
 use voice_testkit::{ScriptedLlm, ScriptedStt, ScriptedTts};
 use voice_tests::{
@@ -57,12 +57,16 @@ fn is(error: &Error, kind: ErrorKind, retryable: bool) {
     assert!(!shown.contains(Postgres::PASSWORD) && !shown.contains("planted"), "{shown}");
 }
 
-fn quick_postgres() -> PostgresOptions {
-    PostgresOptions::new().timeout(Duration::from_secs(1)).connect_timeout(Duration::from_secs(1))
+async fn quick_postgres(url: &str) -> Result<PostgresStore, Error> {
+    PostgresStore::connect_with(url, quick()).await
 }
 
-fn quick_mongo() -> MongoOptions {
-    MongoOptions::new().timeout(Duration::from_secs(2)).connect_timeout(Duration::from_secs(1))
+async fn quick_mongo(url: &str) -> Result<MongoStore, Error> {
+    MongoStore::connect_with(url, quick().timeout(Duration::from_secs(2))).await
+}
+
+fn quick() -> ServerOptions {
+    ServerOptions::new().timeout(Duration::from_secs(1)).connect_timeout(Duration::from_secs(1))
 }
 
 #[tokio::test]
@@ -85,9 +89,9 @@ async fn a_login_that_is_refused_is_told_without_the_password() {
 async fn a_server_that_is_not_there_is_told_as_unreachable() {
     let nowhere = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let url = Postgres::shared().url_at(nowhere, "s");
-    is(&quick_postgres().connect(&url).await.unwrap_err(), ErrorKind::StorageUnreachable, true);
+    is(&quick_postgres(&url).await.unwrap_err(), ErrorKind::StorageUnreachable, true);
     let url = Mongo::shared().url_at(nowhere, "d");
-    is(&quick_mongo().connect(&url).await.unwrap_err(), ErrorKind::StorageUnreachable, true);
+    is(&quick_mongo(&url).await.unwrap_err(), ErrorKind::StorageUnreachable, true);
 }
 
 #[tokio::test]
@@ -136,7 +140,7 @@ async fn survives_a_cut(store: &dyn ConversationStore, proxy: &Proxy) {
 async fn a_connection_to_postgresql_that_is_cut_loses_and_doubles_nothing() {
     let server = Postgres::shared();
     let proxy = Proxy::before(server.address()).await;
-    let store = quick_postgres().connect(&server.url_at(proxy.address(), &fresh("s"))).await.unwrap();
+    let store = quick_postgres(&server.url_at(proxy.address(), &fresh("s"))).await.unwrap();
     survives_a_cut(&store, &proxy).await;
 }
 
@@ -146,7 +150,7 @@ async fn a_connection_to_mongodb_that_is_cut_loses_and_doubles_nothing() {
     let proxy = Proxy::before(server.address()).await;
     // The driver's own retry would hide what is tested here.
     let url = server.url_at(proxy.address(), &fresh("d")) + "&retryReads=false&retryWrites=false";
-    let store = quick_mongo().connect(&url).await.unwrap();
+    let store = quick_mongo(&url).await.unwrap();
     survives_a_cut(&store, &proxy).await;
 }
 
@@ -168,11 +172,11 @@ async fn survives_silence(store: &dyn ConversationStore, proxy: &Proxy) {
 async fn a_database_that_falls_silent_holds_no_call_for_ever() {
     let server = Postgres::shared();
     let proxy = Proxy::before(server.address()).await;
-    let store = quick_postgres().connect(&server.url_at(proxy.address(), &fresh("s"))).await.unwrap();
+    let store = quick_postgres(&server.url_at(proxy.address(), &fresh("s"))).await.unwrap();
     survives_silence(&store, &proxy).await;
     let server = Mongo::shared();
     let proxy = Proxy::before(server.address()).await;
-    let store = quick_mongo().connect(&server.url_at(proxy.address(), &fresh("d"))).await.unwrap();
+    let store = quick_mongo(&server.url_at(proxy.address(), &fresh("d"))).await.unwrap();
     survives_silence(&store, &proxy).await;
 }
 
@@ -180,7 +184,7 @@ async fn a_database_that_falls_silent_holds_no_call_for_ever() {
 async fn a_pool_that_is_used_up_is_told_as_busy() {
     let server = Postgres::shared();
     let url = server.url();
-    let store = quick_postgres().connections(1).connect(&url).await.unwrap();
+    let store = PostgresStore::connect_with(&url, quick().connections(1)).await.unwrap();
     let (session, other) = (session(), session());
     store.create_session(&session).await.unwrap();
     // Somebody else holds the session's row, so that the one connection is taken for as long as a call may take.
@@ -235,7 +239,7 @@ async fn survives_a_restart(store: Arc<dyn ConversationStore>, stop: impl FnOnce
 #[tokio::test]
 async fn an_agent_goes_on_when_postgresql_has_restarted() {
     let mut server = Postgres::start(&[]);
-    let store = quick_postgres().connect(&server.url()).await.unwrap();
+    let store = quick_postgres(&server.url()).await.unwrap();
     survives_a_restart(Arc::new(store), || {
         server.stop();
         Box::new(move || {
@@ -250,7 +254,7 @@ async fn an_agent_goes_on_when_postgresql_has_restarted() {
 #[tokio::test]
 async fn an_agent_goes_on_when_mongodb_has_restarted() {
     let mut server = Mongo::start(Postgres::shared());
-    let store = quick_mongo().connect(&server.url()).await.unwrap();
+    let store = quick_mongo(&server.url()).await.unwrap();
     survives_a_restart(Arc::new(store), || {
         server.stop();
         Box::new(move || {
