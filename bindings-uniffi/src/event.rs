@@ -227,7 +227,7 @@ impl From<EventRecord> for Event {
             EventRecord::AgentState { state } => Self::AgentState { state: state.to_owned() },
             EventRecord::TurnStarted { turn_id, kind } => Self::TurnStarted { turn_id, kind: kind.to_owned() },
             EventRecord::Speaking { text } => Self::Speaking { text },
-            EventRecord::Clear => Self::Clear,
+            EventRecord::Clear { .. } => Self::Clear,
             EventRecord::Interrupted { turn_id, heard } => Self::Interrupted { turn_id, heard },
             EventRecord::FalseInterruption => Self::FalseInterruption,
             EventRecord::Backchannel { text } => Self::Backchannel { text },

@@ -70,6 +70,7 @@ from ._types import (
 __all__ = [
     "AgentStateChanged",
     "AsyncLiveSession",
+    "AsyncLiveWire",
     "AsyncSessions",
     "AsyncTurn",
     "AsyncVoiceAgent",

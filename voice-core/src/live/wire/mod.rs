@@ -364,7 +364,7 @@ mod tests {
         {
             match ServerMessage::from_frame(&wire.encode(&event).unwrap()).unwrap() {
                 ServerMessage::Connected { input, output, .. } => {
-                    seen.extend([input.sample_rate.into(), output.sample_rate.into()]);
+                    seen.extend([input.sample_rate, output.sample_rate].map(u64::from));
                 }
                 ServerMessage::Audio { position, .. } | ServerMessage::Clear { position } => seen.push(position),
                 _ => {}
