@@ -66,6 +66,7 @@ from ._types import (
     Transcript,
     TurnEvent,
 )
+from ._wire import AsyncLiveWire, LiveWire
 
 __all__ = [
     "AgentStateChanged",
@@ -97,6 +98,7 @@ __all__ = [
     "LiveSession",
     "LiveStarted",
     "LiveSummary",
+    "LiveWire",
     "Message",
     "Metrics",
     "Page",
