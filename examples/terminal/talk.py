@@ -30,7 +30,8 @@ from voice_core import (
 
 RATE = 24_000
 RAW = ["-q", "-t", "raw", "-f", "S16_LE", "-c", "1", "-r"]
-QUIET = 1.5  # seconds of silence from both sides after which a conversation with a file is over
+# Seconds of silence from both sides after which a conversation with a file is over; the longer when something said is not answered.
+QUIET, PATIENCE = 1.5, 15.0
 
 
 class FileSpeaker:
@@ -80,6 +81,7 @@ class Screen:
     """One line that changes: who does what, and the words that are not final. Final lines scroll up."""
 
     agent, user, words = "listening", "listening", ""
+    unanswered = False
 
     def draw(self):
         if sys.stdout.isatty():
@@ -107,9 +109,9 @@ async def hear_file(live, file, screen):
     clock = asyncio.get_running_loop().time
     size, due, quiet = file.getframerate() // 50, clock(), 0.0
     silence = bytes(2 * size)
-    while quiet < QUIET:
+    while quiet < (PATIENCE if screen.unanswered else QUIET):
         frame = file.readframes(size)
-        busy = frame or screen.agent != "listening" or screen.user == "speaking" or screen.words
+        busy = frame or screen.agent != "listening" or screen.user == "speaking"
         quiet = 0.0 if busy else quiet + 0.02
         live.push_audio(frame or silence)
         due += 0.02
@@ -161,15 +163,18 @@ async def show(event, screen, speaker):
             screen.agent = state
         case UserStateChanged(state=state):
             screen.user = state
+            screen.unanswered |= state == "speaking"
         case Transcript(text=text, final=final):
             screen.words = text
             if final:
                 screen.say(f"you:   {text}")
         case Speaking(text=text):
             screen.words = text
-        case TurnDone(text=text, interrupted=interrupted, response_delay_ms=delay) if text:
+        case TurnDone(text=text, interrupted=interrupted, response_delay_ms=delay):
+            screen.words, screen.unanswered = "", screen.user == "speaking"
             took = "" if delay is None else f"  ({delay / 1000:.2f} s)"
-            screen.say(f"agent: {text}{' …' if interrupted else ''}{took}")
+            if text:
+                screen.say(f"agent: {text}{' …' if interrupted else ''}{took}")
         case LiveFailure(error=error):
             screen.say(f"{error.code}: {error}")
         case LiveEnded(summary=summary):
