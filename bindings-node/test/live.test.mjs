@@ -95,7 +95,7 @@ test('a connection is served by passing its messages through', async () => {
       wire.receive('{')
       wire.receive(JSON.stringify({ type: 'sing' }))
       wire.receive(Buffer.alloc(3))
-      wire.receive(new ArrayBuffer(640))
+      wire.receive(new ArrayBuffer(5))
     }
     if (message.type === 'assistant-message' && message.kind === 'greeting') {
       wire.receive(JSON.stringify({ type: 'user-message', text: 'Hello?' }))
@@ -104,7 +104,7 @@ test('a connection is served by passing its messages through', async () => {
   const of = (type) => texts.filter((message) => message.type === type)
   const [connected] = of('connected')
   assert.deepEqual([connected.session_id, connected.input.sample_rate, connected.output.sample_rate], [live.sessionId, 16_000, 8_000])
-  assert.deepEqual(of('error').map(({ error }) => error.code), Array(3).fill('VALIDATION_ERROR'))
+  assert.deepEqual(of('error').map(({ error }) => error.code), Array(4).fill('VALIDATION_ERROR'))
   assert.deepEqual(of('assistant-message').map(({ transcript, text }) => [transcript, text]), [['', 'Welcome.'], ['Hello?', 'Good morning.']])
   // Every frame of sound begins where the one before ended.
   let end = 0n

@@ -70,7 +70,7 @@ function hangUp(why) {
   document.body.dataset.agent = 'off'
   document.body.dataset.user = 'listening'
   interim?.remove()
-  interim = undefined
+  interim = said = speaking = undefined
   $('level').value = 0
   enable(false)
   status(why ?? 'Not connected', Boolean(why))
@@ -79,9 +79,10 @@ function hangUp(why) {
 
 // ---- what the server says
 
-/** The agent's bubbles by turn, the one being spoken, and the user's words that are not final yet. */
+/** The agent's bubbles by turn, the turn that was begun last, and the user's words: the last ones, and those that are not final yet. */
 const bubbles = new Map()
 let speaking
+let said
 let interim
 const delays = []
 
@@ -90,6 +91,7 @@ const WHO = { listening: 'Listening…', thinking: 'Thinking…', speaking: 'Spe
 const handlers = {
   connected({ session_id: session }) {
     Object.assign(seen, { session, heard: {}, messages: [], pieces: [], errors: [], ended: null })
+    $('turns').textContent = 0
     status('Connected')
     enable(true)
     agentIs('listening')
@@ -103,17 +105,23 @@ const handlers = {
     agentIs(state)
   },
   transcript({ text, final: isFinal }) {
-    interim ??= bubble('user interim')
+    // An answer of which nothing was heard is taken back when the user goes on: the words so far are said again, with more.
+    if (speaking?.takenBack && text.startsWith(said.firstChild.textContent)) interim ??= said
+    interim ??= bubble('user')
     interim.firstChild.textContent = text
+    interim.classList.toggle('interim', !isFinal)
     if (isFinal) {
-      interim.classList.remove('interim')
+      said = interim
       interim = undefined
     }
     scroll()
   },
-  'assistant-started'({ turn_id: turn, kind }) {
-    speaking = { turn, kind, li: undefined }
+  'assistant-started'({ turn_id: turn }) {
+    speaking = { turn, li: undefined, takenBack: false }
     bubbles.set(turn, speaking)
+  },
+  interrupted({ turn_id: turn, heard }) {
+    if (speaking?.turn === turn) speaking.takenBack = heard === '' && said !== undefined
   },
   speaking({ text, filler, position }) {
     seen.pieces.push({ turn: speaking?.turn, text, filler, position, shown: false })
@@ -134,6 +142,7 @@ const handlers = {
     $('turns').textContent = seen.messages.length
     const { text, interrupted, response_delay_ms: delay } = message
     const turn = bubbles.get(message.turn_id)
+    if (turn) turn.takenBack = false
     if (turn?.li && !text) turn.li.remove()
     if (text && turn) {
       turn.li ??= bubble('agent')
