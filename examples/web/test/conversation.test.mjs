@@ -158,11 +158,13 @@ test('someone without a microphone types, and stops a reply with the button', { 
   await page.fill('#text', 'Tell me a long story about the sea.')
   await page.click('#send')
   await until(() => Object.keys(conversation.heard).length === 2)
+  await page.waitForTimeout(1_000)
   await page.click('#interrupt')
   await until(() => conversation.messages.length === 2)
   await page.screenshot({ path: join(OUT, 'phone.png') })
-  const [, { transcript, interrupted }] = await page.evaluate(() => conversation.messages)
+  const [, { transcript, interrupted, text }] = await page.evaluate(() => conversation.messages)
   assert.deepEqual([transcript, interrupted], ['Tell me a long story about the sea.', true])
+  assert.notEqual(text, '', 'a second was heard')
 })
 
 test('a page of another server may not open a conversation', async () => {

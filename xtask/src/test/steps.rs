@@ -93,7 +93,12 @@ const STEPS: &[Step] = &[
         runner: Some(Runner::Node),
         remark: replies,
         folder: Some("examples/web"),
-        ..step("web", "a browser holds a conversation with the page: spoken, interrupted, typed", 3, Work::Programs(web))
+        ..step(
+            "web",
+            "a browser holds a conversation with the page: spoken, interrupted, typed",
+            3,
+            Work::Programs(web),
+        )
     },
     Step {
         runner: Some(Runner::Junit),

@@ -6,17 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::{Frame, bytes, parsed, samples, written};
 use crate::error::Result;
 
-const TYPES: [&str; 9] = [
-    "user-message",
-    "dtmf",
-    "commit",
-    "interrupt",
-    "pause",
-    "resume",
-    "playback",
-    "language",
-    "end-session",
-];
+const TYPES: [&str; 9] =
+    ["user-message", "dtmf", "commit", "interrupt", "pause", "resume", "playback", "language", "end-session"];
 
 /// What a client says. `Debug` leaves words and sound out.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

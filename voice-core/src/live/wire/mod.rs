@@ -266,12 +266,18 @@ mod tests {
             }),
             Just(ServerMessage::UserState { state: UserState::Away }),
             Just(ServerMessage::AgentState { state: AgentState::Thinking }),
-            (text(), any::<bool>(), maybe(text()))
-                .prop_map(|(text, is_final, language)| ServerMessage::Transcript { text, is_final, language }),
+            (text(), any::<bool>(), maybe(text())).prop_map(|(text, is_final, language)| ServerMessage::Transcript {
+                text,
+                is_final,
+                language
+            }),
             Just(ServerMessage::AssistantStarted { turn_id: TurnId::new(), kind: SpeechKind::Greeting }),
             text().prop_map(|text| ServerMessage::AssistantText { text }),
-            (text(), any::<bool>(), any::<u64>())
-                .prop_map(|(text, filler, position)| ServerMessage::Speaking { text, filler, position }),
+            (text(), any::<bool>(), any::<u64>()).prop_map(|(text, filler, position)| ServerMessage::Speaking {
+                text,
+                filler,
+                position
+            }),
             (any::<u64>(), vec(any::<i16>(), 0..50))
                 .prop_map(|(position, samples)| ServerMessage::Audio { position, samples }),
             any::<u64>().prop_map(|position| ServerMessage::Clear { position }),
@@ -360,7 +366,8 @@ mod tests {
         let sound = |count: usize| LiveEvent::Audio(Pcm::new(vec![7; count], 24_000));
         let started = LiveEvent::Started { session_id: SessionId::new(), sample_rate: 24_000 };
         let mut seen = Vec::new();
-        for event in [started, sound(480), sound(480), LiveEvent::Clear { position: Duration::from_millis(25) }, sound(10)]
+        for event in
+            [started, sound(480), sound(480), LiveEvent::Clear { position: Duration::from_millis(25) }, sound(10)]
         {
             match ServerMessage::from_frame(&wire.encode(&event).unwrap()).unwrap() {
                 ServerMessage::Connected { input, output, .. } => {

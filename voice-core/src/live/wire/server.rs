@@ -271,11 +271,9 @@ impl ServerMessage {
         Some(match event {
             LiveEvent::UserState(state) => Self::UserState { state: *state },
             LiveEvent::AgentState(state) => Self::AgentState { state: *state },
-            LiveEvent::Transcript(said) => Self::Transcript {
-                text: said.text.clone(),
-                is_final: said.is_final,
-                language: said.language.clone(),
-            },
+            LiveEvent::Transcript(said) => {
+                Self::Transcript { text: said.text.clone(), is_final: said.is_final, language: said.language.clone() }
+            }
             LiveEvent::TurnStarted { turn_id, kind } => Self::AssistantStarted { turn_id: *turn_id, kind: *kind },
             LiveEvent::Text(delta) => Self::AssistantText { text: delta.0.clone() },
             LiveEvent::Interrupted { turn_id, heard } => {
