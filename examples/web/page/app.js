@@ -106,7 +106,10 @@ const handlers = {
   },
   transcript({ text, final: isFinal }) {
     // An answer of which nothing was heard is taken back when the user goes on: the words so far are said again, with more.
-    if (speaking?.takenBack && text.startsWith(said.firstChild.textContent)) interim ??= said
+    if (speaking?.takenBack && text.startsWith(said.firstChild.textContent)) {
+      if (interim !== said) interim?.remove()
+      interim = said
+    }
     interim ??= bubble('user')
     interim.firstChild.textContent = text
     interim.classList.toggle('interim', !isFinal)

@@ -1,72 +1,22 @@
 // A browser holds a conversation with the page against the local engine: three spoken turns, one reply interrupted, and what is
-// stored is what was played.
-//
-// VOICE_CORE_MODELS names the folder of the models, CHROMIUM the browser, OUT where the screenshots go; SERVER is the command of the
-// server, for example `python server.py`.
+// stored is what was played. VOICE_CORE_MODELS names the folder of the models.
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
-
-import { chromium } from 'playwright-core'
-import { WebSocket } from 'ws'
 
 import { clip, wav } from './sound.mjs'
+import { OUT, STEP, stage } from './stage.mjs'
 
-const EXAMPLE = fileURLToPath(new URL('..', import.meta.url))
-const OUT = process.env.OUT ?? fileURLToPath(new URL('../../../target/web', import.meta.url))
-const MODELS = process.env.VOICE_CORE_MODELS
-const SERVER = (process.env.SERVER ?? `${process.execPath} server.mjs`).split(' ')
-const STEP = 60_000
-
-const scratch = mkdtempSync(join(tmpdir(), 'voice-web-'))
-const recording = (name) => readFileSync(join(MODELS, 'test-audio', name))
-let server
-let browser
+const recording = (name) => readFileSync(join(process.env.VOICE_CORE_MODELS, 'test-audio', name))
+let its
 
 before(async () => {
-  assert.ok(MODELS, 'VOICE_CORE_MODELS names the folder of the models')
   // The fake microphone's own words, once: what comes after is silence.
-  writeFileSync(join(scratch, 'microphone.wav'), wav(clip(recording('two_cities.wav'), 1.1, 4.7), { before: 1, after: 120 }))
-  mkdirSync(OUT, { recursive: true })
-  server = await start()
-  browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    args: [
-      '--no-sandbox',
-      '--autoplay-policy=no-user-gesture-required',
-      '--use-fake-ui-for-media-stream',
-      '--use-fake-device-for-media-stream',
-      `--use-file-for-fake-audio-capture=${join(scratch, 'microphone.wav')}%noloop`,
-    ],
-  })
+  its = await stage(wav(clip(recording('two_cities.wav'), 1.1, 4.7), { before: 1, after: 120 }))
 }, { timeout: STEP })
 
-after(async () => {
-  await browser?.close()
-  server?.process.kill()
-  rmSync(scratch, { recursive: true })
-})
-
-/** Starts the server on a free port and waits until it answers. */
-async function start() {
-  const probe = createServer().listen(0, '127.0.0.1')
-  await new Promise((ready) => probe.once('listening', ready))
-  const { port } = probe.address()
-  await new Promise((closed) => probe.close(closed))
-  const process = spawn(SERVER[0], [...SERVER.slice(1), '--port', String(port)], { cwd: EXAMPLE, stdio: 'inherit' })
-  const url = `http://127.0.0.1:${port}`
-  for (;;) {
-    assert.equal(process.exitCode, null, 'the server ended')
-    const page = await fetch(url).catch(() => undefined)
-    if (page?.ok) return { process, url }
-    await new Promise((soon) => setTimeout(soon, 100))
-  }
-}
+after(() => its?.close())
 
 /** Holds the microphone back until the test lets it be opened, and lets the test speak into it beside the fake device. */
 function prepareMicrophone() {
@@ -92,11 +42,11 @@ function prepareMicrophone() {
 const words = (text) => text.split(/\s+/).filter(Boolean).join(' ')
 
 test('three spoken turns with one reply interrupted are stored as they were played', { timeout: 3 * STEP }, async () => {
-  const page = await browser.newPage({ viewport: { width: 1180, height: 760 } })
+  const page = await its.browser.newPage({ viewport: { width: 1180, height: 760 } })
   const faults = []
   page.on('pageerror', (error) => faults.push(error.message))
   await page.addInitScript(prepareMicrophone)
-  await page.goto(server.url)
+  await page.goto(its.url)
   const until = (condition, argument) => page.waitForFunction(condition, argument, { timeout: STEP, polling: 50 })
   const answered = (count) => until((count) => conversation.messages.length >= count, count)
   const speak = (name, from, to) => page.evaluate((sound) => speak(sound), wav(clip(recording(name), from, to), {}).toString('base64'))
@@ -129,7 +79,7 @@ test('three spoken turns with one reply interrupted are stored as they were play
   }
 
   // What is stored, what the page was told, and what it shows are the same.
-  const stored = await (await fetch(`${server.url}/api/v1/sessions/${seen.session}/messages`)).json()
+  const stored = await (await fetch(`${its.url}/api/v1/sessions/${seen.session}/messages`)).json()
   const told = seen.messages.flatMap(({ transcript, text }) => [
     { role: 'user', content: transcript },
     { role: 'assistant', content: text },
@@ -146,34 +96,4 @@ test('three spoken turns with one reply interrupted are stored as they were play
   assert.deepEqual({ reason, turns, interruptions }, { reason: 'host', turns: 4, interruptions: 1 })
   const delays = seen.messages.slice(1).map((message) => `${message.response_delay_ms} ms`)
   console.log(`first sound of the replies after ${delays.join(', ')}`)
-})
-
-test('someone without a microphone types, and stops a reply with the button', { timeout: 2 * STEP }, async () => {
-  const page = await browser.newPage({ viewport: { width: 390, height: 780 }, colorScheme: 'dark' })
-  await page.addInitScript(() => (navigator.mediaDevices.getUserMedia = () => Promise.reject(new Error('none'))))
-  await page.goto(server.url)
-  const until = (condition) => page.waitForFunction(condition, undefined, { timeout: STEP, polling: 50 })
-  await page.click('#toggle')
-  await until(() => conversation.messages.length === 1)
-  await page.fill('#text', 'Tell me a long story about the sea.')
-  await page.click('#send')
-  await until(() => Object.keys(conversation.heard).length === 2)
-  await page.waitForTimeout(1_000)
-  await page.click('#interrupt')
-  await until(() => conversation.messages.length === 2)
-  await page.screenshot({ path: join(OUT, 'phone.png') })
-  const [, { transcript, interrupted, text }] = await page.evaluate(() => conversation.messages)
-  assert.deepEqual([transcript, interrupted], ['Tell me a long story about the sea.', true])
-  assert.notEqual(text, '', 'a second was heard')
-})
-
-test('a page of another server may not open a conversation', async () => {
-  const answer = (origin) =>
-    new Promise((done) => {
-      const socket = new WebSocket(`${server.url.replace('http', 'ws')}/live`, { origin })
-      socket.on('open', () => done('open')).on('unexpected-response', (_request, { statusCode }) => done(statusCode))
-      socket.on('error', () => {}).on('message', () => socket.close())
-    })
-  assert.equal(await answer('http://elsewhere.example'), 403)
-  assert.equal(await answer(server.url), 'open')
 })

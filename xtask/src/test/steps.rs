@@ -218,8 +218,9 @@ fn node(bench: &Bench) -> Result<Vec<Command>> {
 
 fn web(bench: &Bench) -> Result<Vec<Command>> {
     let mut command = bench.project.script("examples/web/test.sh");
-    // The addon that the step `build` left is the one under test.
-    command.arg("--built").env("OUT", bench.project.target.join("web"));
+    // The addon that the step `build` left and the wheel that the step `python` installed are those under test.
+    command.arg("--built").env("VOICE_CORE_PYTHON", bench.project.target.join("python-venv/bin/python"));
+    command.env("OUT", bench.project.target.join("web"));
     runner(bench, command)
 }
 
