@@ -106,7 +106,7 @@ pub extern "C" fn vc_event_get_kind(event: *const vc_event) -> vc_event_kind {
             EventRecord::AgentState { .. } => VC_EVENT_AGENT_STATE,
             EventRecord::TurnStarted { .. } => VC_EVENT_TURN_STARTED,
             EventRecord::Speaking { .. } => VC_EVENT_SPEAKING,
-            EventRecord::Clear => VC_EVENT_CLEAR,
+            EventRecord::Clear { .. } => VC_EVENT_CLEAR,
             EventRecord::Interrupted { .. } => VC_EVENT_INTERRUPTED,
             EventRecord::FalseInterruption => VC_EVENT_FALSE_INTERRUPTION,
             EventRecord::Backchannel { .. } => VC_EVENT_BACKCHANNEL,

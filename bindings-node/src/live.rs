@@ -1,10 +1,14 @@
 //! Live sessions.
 
-use napi::bindgen_prelude::{Float32Array, Int16Array};
+use napi::bindgen_prelude::{Float32Array, Int16Array, Uint8Array};
 use napi_derive::napi;
-use voice_bridge::LiveSession;
+use voice_bridge::{Frame, LiveSession, LiveWire};
 
-use crate::{message::Message, port::Port, run};
+use crate::{
+    message::{Bytes, Message, WireFrame},
+    port::Port,
+    run,
+};
 
 /// A live conversation; letting go of it ends it.
 #[napi]
@@ -102,5 +106,50 @@ impl Live {
             let call = self.0.end();
             port.line.follow(id, call, |done, summary| Message { text: Some(summary.to_json()), ..done })
         })
+    }
+
+    /// The session as frames for a connection.
+    #[napi]
+    pub fn wire(&self) -> napi::Result<Connection> {
+        run(|| Ok(Connection(self.0.wire()?)))
+    }
+}
+
+/// A live session as frames for a connection.
+#[napi]
+pub struct Connection(LiveWire);
+
+#[napi]
+impl Connection {
+    /// Takes a text frame of the client's.
+    #[napi]
+    pub fn receive_text(&self, text: String) -> napi::Result<()> {
+        run(|| self.0.receive(&Frame::Text(text)))
+    }
+
+    /// Takes a binary frame of the client's.
+    #[napi]
+    pub fn receive_bytes(&self, bytes: Uint8Array) -> napi::Result<()> {
+        run(|| self.0.receive(&Frame::Binary(bytes.to_vec())))
+    }
+
+    /// Waits for the next frames, at most `most`; none: the session is over.
+    #[napi]
+    pub fn next(&self, port: &Port, id: u32, most: u32) -> napi::Result<()> {
+        run(|| {
+            port.line.follow(id, self.0.next_batch(most as usize), |done, frames| Message {
+                frames: Some(frames.into_iter().map(Into::into).collect()),
+                ..done
+            })
+        })
+    }
+}
+
+impl From<Frame> for WireFrame {
+    fn from(frame: Frame) -> Self {
+        match frame {
+            Frame::Text(text) => Self { text: Some(text), bytes: None },
+            Frame::Binary(bytes) => Self { text: None, bytes: Some(Bytes(bytes)) },
+        }
     }
 }

@@ -63,6 +63,8 @@ pub struct Message {
     pub live: Option<Live>,
     /// What happened in a turn or in a live session.
     pub events: Option<Vec<Event>>,
+    /// What the client of a live session is to be sent.
+    pub frames: Option<Vec<WireFrame>>,
     /// A reply; of work that failed, what had been said before.
     pub reply: Option<Reply>,
     /// Where the host object's answer goes.
@@ -81,6 +83,15 @@ impl Message {
     pub(crate) fn failed(id: u32, error: &ErrorRecord) -> Self {
         Self { error: Some(as_json(error)), reply: error.reply.clone().map(Reply), ..Self::of("done", id) }
     }
+}
+
+/// A frame for the client of a live session: one of the two.
+#[napi(object, object_from_js = false)]
+pub struct WireFrame {
+    /// A text frame.
+    pub text: Option<String>,
+    /// A binary frame.
+    pub bytes: Option<Bytes>,
 }
 
 /// An event of a turn or of a live session.

@@ -78,3 +78,44 @@ test('wrong options and wrong sound are refused by name', async () => {
   await live.end()
   await its.close()
 })
+
+test('a connection is served by passing its messages through', async () => {
+  const its = await agent()
+  const live = await its.live({ ...MANUAL, inputRate: 16_000, outputRate: 8_000, firstMessage: 'Welcome.' })
+  const wire = live.wire()
+  const [texts, sound] = [[], []]
+  for await (const frame of wire) {
+    if (typeof frame !== 'string') {
+      sound.push(frame)
+      continue
+    }
+    const message = JSON.parse(frame)
+    texts.push(message)
+    if (message.type === 'connected') {
+      wire.receive('{')
+      wire.receive(JSON.stringify({ type: 'sing' }))
+      wire.receive(Buffer.alloc(3))
+      wire.receive(new ArrayBuffer(5))
+    }
+    if (message.type === 'assistant-message' && message.kind === 'greeting') {
+      wire.receive(JSON.stringify({ type: 'user-message', text: 'Hello?' }))
+    } else if (message.type === 'assistant-message') wire.receive(JSON.stringify({ type: 'end-session' }))
+  }
+  const of = (type) => texts.filter((message) => message.type === type)
+  const [connected] = of('connected')
+  assert.deepEqual([connected.session_id, connected.input.sample_rate, connected.output.sample_rate], [live.sessionId, 16_000, 8_000])
+  assert.deepEqual(of('error').map(({ error }) => error.code), Array(4).fill('VALIDATION_ERROR'))
+  assert.deepEqual(of('assistant-message').map(({ transcript, text }) => [transcript, text]), [['', 'Welcome.'], ['Hello?', 'Good morning.']])
+  // Every frame of sound begins where the one before ended.
+  let end = 0n
+  for (const frame of sound) {
+    assert.equal(frame.readBigUInt64LE(0), end)
+    end += BigInt(frame.length - 8) / 2n
+  }
+  assert.equal(texts.at(-1).type, 'session-ended')
+  const summary = await live.end()
+  assert.deepEqual([summary.reason, summary.turns], ['host', 2])
+  assert.throws(() => wire.receive(7), { code: 'VALIDATION_ERROR' })
+  wire.receive('after the end')
+  await its.close()
+})

@@ -6,6 +6,7 @@ import { line } from './line.js'
 import type { LiveConfig } from './config.js'
 import type { NativeAgent, NativeEvent, NativeLive } from './native.js'
 import type { CallOptions, Timings, Usage } from './reply.js'
+import { LiveWire } from './wire.js'
 import { camel, type JsonObject } from './words.js'
 
 /** How a live session is to be run. */
@@ -71,6 +72,8 @@ export interface SpeakingEvent {
 /** Throw away the sound that was given out and is not played yet. What is still to be heard of it comes again. */
 export interface ClearEvent {
   type: 'clear'
+  /** Where in the session's sound the next sound begins, in seconds: who counts what was played counts on from here. */
+  position: number
 }
 
 /** The user interrupted the agent for good. */
@@ -311,6 +314,14 @@ export class LiveSession implements AsyncIterable<LiveEvent> {
     } finally {
       this.#abort()
     }
+  }
+
+  /**
+   * The session as frames for a connection of your own, a WebSocket for example: in place of the loop over events. `say`, `interrupt`
+   * and the others go on working beside it.
+   */
+  wire(): LiveWire {
+    return new LiveWire(this, guarded(() => this.#native.wire()))
   }
 
   /** Ends the session: what is being said is stopped, what was heard is stored. Ending it again gives the same. */

@@ -22,6 +22,7 @@ export interface Message {
   stream?: NativeEvents
   live?: NativeLive
   events?: NativeEvent[]
+  frames?: NativeFrame[]
   reply?: NativeReply
   answer?: NativeAnswer
   question?: number
@@ -105,6 +106,20 @@ export interface NativeLive {
   setLanguage(language?: string): void
   next(port: NativePort, id: number, most: number): void
   end(port: NativePort, id: number): void
+  wire(): NativeConnection
+}
+
+/** @internal A frame for the client of a live session: one of the two. */
+export interface NativeFrame {
+  text?: string
+  bytes?: Buffer
+}
+
+/** @internal */
+export interface NativeConnection {
+  receiveText(text: string): void
+  receiveBytes(bytes: Uint8Array): void
+  next(port: NativePort, id: number, most: number): void
 }
 
 /** @internal */

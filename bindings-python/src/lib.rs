@@ -27,6 +27,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<agent::Input>()?;
     module.add_class::<host::Responder>()?;
     module.add_class::<live::LiveSession>()?;
+    module.add_class::<live::LiveWire>()?;
     module.add_class::<pending::Pending>()?;
     module.add_class::<reply::Reply>()?;
     module.add_function(wrap_pyfunction!(courier::close_couriers, module)?)?;

@@ -1,6 +1,11 @@
 //! Live sessions.
 
-use pyo3::{IntoPyObjectExt, prelude::*, types::PyList};
+use pyo3::{
+    IntoPyObjectExt,
+    prelude::*,
+    types::{PyBytes, PyList},
+};
+use voice_bridge::Frame;
 
 use crate::{
     agent::{converted, samples},
@@ -82,5 +87,42 @@ impl LiveSession {
     /// Ends the session; gives the summary as JSON.
     fn end(&self, py: Python<'_>) -> PyResult<Pending> {
         run(py, || Pending::of(self.0.end(), |py, summary| summary.to_json().into_py_any(py)))
+    }
+
+    /// The session as frames for a connection.
+    fn wire(&self, py: Python<'_>) -> PyResult<LiveWire> {
+        run(py, || Ok(LiveWire(self.0.wire()?)))
+    }
+}
+
+/// A live session as frames for a connection.
+#[pyclass(frozen, module = "voice_core._native")]
+pub(crate) struct LiveWire(voice_bridge::LiveWire);
+
+#[pymethods]
+impl LiveWire {
+    fn receive_text(&self, py: Python<'_>, text: String) -> PyResult<()> {
+        run(py, || self.0.receive(&Frame::Text(text)))
+    }
+
+    fn receive_bytes(&self, py: Python<'_>, data: &[u8]) -> PyResult<()> {
+        run(py, || self.0.receive(&Frame::Binary(data.to_vec())))
+    }
+
+    /// The next frames: a list of `str` and `bytes`; empty at the end.
+    fn next_batch(&self, py: Python<'_>, most: usize) -> PyResult<Pending> {
+        run(py, || {
+            Pending::of(self.0.next_batch(most), |py, frames| {
+                let frames: Vec<_> = frames.into_iter().map(|frame| frame_of(py, frame)).collect::<PyResult<_>>()?;
+                PyList::new(py, frames)?.into_py_any(py)
+            })
+        })
+    }
+}
+
+fn frame_of(py: Python<'_>, frame: Frame) -> PyResult<Py<PyAny>> {
+    match frame {
+        Frame::Text(text) => text.into_py_any(py),
+        Frame::Binary(bytes) => PyBytes::new(py, &bytes).into_py_any(py),
     }
 }

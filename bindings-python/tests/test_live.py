@@ -1,6 +1,7 @@
 """Live sessions, blocking and on event loops: push to talk with providers in Python."""
 
 import asyncio
+import json
 import threading
 
 import pytest
@@ -236,3 +237,50 @@ def test_a_recording_is_heard_by_its_voice(models, recording):
             live.push_audio(data[at : at + size])
         done = until(live, TurnDone)[-1]
     assert done.transcript and done.end_of_utterance_delay_ms is not None
+
+
+def served(frames, receive):
+    """Answers what a session sends, and gives it."""
+    for frame in frames:
+        message = json.loads(frame) if isinstance(frame, str) else frame
+        if isinstance(message, dict) and message["type"] == "connected":
+            receive("{")
+            receive(b"odd")
+            receive(json.dumps({"type": "user-message", "text": "Hello?"}))
+        if isinstance(message, dict) and message["type"] == "assistant-message":
+            receive(json.dumps({"type": "end-session"}))
+        yield message
+
+
+def test_a_connection_is_served_by_passing_its_messages_through(agent):
+    with agent.live(config=MANUAL, output_rate=8_000) as live:
+        wire = live.wire()
+        sent = list(served(wire, wire.receive))
+        texts = [message for message in sent if isinstance(message, dict)]
+        assert texts[0]["session_id"] == live.session_id and texts[0]["output"]["sample_rate"] == 8_000
+        assert [m["error"]["code"] for m in texts if m["type"] == "error"] == ["VALIDATION_ERROR"] * 2
+        done = [m for m in texts if m["type"] == "assistant-message"]
+        assert [(m["transcript"], m["text"]) for m in done] == [("Hello?", "This is a test.")]
+        end = 0
+        for frame in (message for message in sent if isinstance(message, bytes)):
+            assert int.from_bytes(frame[:8], "little") == end
+            end += (len(frame) - 8) // 2
+        assert end > 0 and texts[-1]["type"] == "session-ended" and live.end().reason == "host"
+        wire.receive("after the end")
+        with pytest.raises(ValidationError):
+            wire.receive(7)
+
+
+def test_a_connection_is_served_on_an_event_loop():
+    async def scenario():
+        async with AsyncVoiceAgent(stt=Ears(), llm=Mind(), tts=Mouth(), storage="memory") as agent:
+            async with agent.live(config=MANUAL) as live:
+                wire = live.wire()
+                wire.receive(json.dumps({"type": "user-message", "text": "Hello?"}))
+                with pytest.raises(asyncio.TimeoutError):
+                    while True:
+                        await asyncio.wait_for(wire.__anext__(), 0.5)
+                wire.receive(json.dumps({"type": "end-session"}))
+                return [frame async for frame in wire]
+
+    assert json.loads(asyncio.run(scenario())[-1])["type"] == "session-ended"

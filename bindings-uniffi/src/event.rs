@@ -168,7 +168,10 @@ pub enum Event {
         text: String,
     },
     /// Live: sound that is not played yet is to be thrown away.
-    Clear,
+    Clear {
+        /// Where in the session's sound the next sound begins, in seconds.
+        position: f64,
+    },
     /// Live: the user interrupted the agent.
     Interrupted {
         /// The turn.
@@ -227,7 +230,7 @@ impl From<EventRecord> for Event {
             EventRecord::AgentState { state } => Self::AgentState { state: state.to_owned() },
             EventRecord::TurnStarted { turn_id, kind } => Self::TurnStarted { turn_id, kind: kind.to_owned() },
             EventRecord::Speaking { text } => Self::Speaking { text },
-            EventRecord::Clear => Self::Clear,
+            EventRecord::Clear { position } => Self::Clear { position },
             EventRecord::Interrupted { turn_id, heard } => Self::Interrupted { turn_id, heard },
             EventRecord::FalseInterruption => Self::FalseInterruption,
             EventRecord::Backchannel { text } => Self::Backchannel { text },

@@ -3,7 +3,8 @@
 //! * owned, `'static` types only: [`ReplyRecord`], [`EventRecord`], [`ErrorRecord`]; config and stored records as JSON text;
 //! * every piece of work is a [`Call`]: wait for it, await it, or cancel it;
 //! * streams are pulled in batches: [`EventStream::next_batch`]; items that are there come before the error that ends them;
-//! * live conversations: [`LiveSession`] takes sound at any time and gives its events in batches;
+//! * live conversations: [`LiveSession`] takes sound at any time and gives its events in batches; [`LiveWire`] does the same in
+//!   frames for a connection of the host's;
 //! * a panic anywhere comes back as an [`ErrorRecord`] with code `INTERNAL_ERROR`;
 //! * the [`runtime`] starts with the first call, survives `fork`, and shuts down with the process;
 //! * host objects become providers and stores through [`host`]; the host's logger gets records through [`logging`].
@@ -22,6 +23,7 @@ pub mod runtime;
 mod stream;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod wire;
 
 pub use agent::{Agent, AudioInput, Hosts, Input, TurnOptions};
 pub use call::{Call, Cancel, guard};
@@ -29,6 +31,7 @@ pub use error::{ErrorRecord, Outcome, error_codes, from_host};
 pub use live::{LiveBatch, LiveSession};
 pub use record::{EventRecord, LiveSummaryRecord, LiveTurnRecord, ReplyRecord};
 pub use stream::EventStream;
+pub use wire::{Frame, LiveWire};
 
 /// The version of the library, the same in every language.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -37,4 +40,10 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 #[must_use]
 pub fn config_schema() -> String {
     voice_core::Config::json_schema().to_string()
+}
+
+/// The JSON schema of the text frames of a live session.
+#[must_use]
+pub fn wire_schema() -> String {
+    voice_core::live::wire::Wire::json_schema().to_string()
 }

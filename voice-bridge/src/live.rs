@@ -28,17 +28,17 @@ const OPTIONS: [&str; 9] =
 #[derive(Clone)]
 pub struct LiveSession {
     session: Arc<voice_core::LiveSession>,
-    events: Arc<Mutex<Events>>,
+    pub(crate) events: Arc<Mutex<Events>>,
     /// The process that runs it: a child that was forked off has the memory but not the threads.
     pid: u32,
 }
 
 #[derive(Default)]
-struct Events {
+pub(crate) struct Events {
     /// Events that a batch was to bring which nobody took.
     ready: VecDeque<EventRecord>,
     summary: Option<LiveSummaryRecord>,
-    over: bool,
+    pub(crate) over: bool,
 }
 
 /// What happened next. Nobody else gets later events until this is taken or dropped; dropped, it comes again.
@@ -100,7 +100,7 @@ impl LiveSession {
         })
     }
 
-    fn here(&self) -> Outcome<&voice_core::LiveSession> {
+    pub(crate) fn here(&self) -> Outcome<&Arc<voice_core::LiveSession>> {
         if self.pid == std::process::id() {
             return Ok(&self.session);
         }
@@ -232,7 +232,7 @@ impl LiveSession {
     /// Ends the session: what is being said is stopped, what was heard is stored. A session that is over already gives what it
     /// came to all the same.
     pub fn end(&self) -> Call<LiveSummaryRecord> {
-        let here = self.here().map(|_| (Arc::clone(&self.session), Arc::clone(&self.events)));
+        let here = self.here().map(|session| (Arc::clone(session), Arc::clone(&self.events)));
         Call::spawn(async move {
             let (session, events) = here?;
             let ended = session.end().await;
@@ -254,18 +254,22 @@ impl LiveSession {
 }
 
 impl Events {
-    /// Takes note of what the session gave; the record of it, if it has one.
-    fn seen(&mut self, event: Option<LiveEvent>) -> Option<EventRecord> {
-        let record = event.map(EventRecord::of_live);
-        match &record {
+    /// Takes note of what the session gave.
+    pub(crate) fn note(&mut self, event: Option<&LiveEvent>) {
+        match event {
             None => self.over = true,
-            Some(Some(EventRecord::Ended { summary })) => {
-                self.summary = Some(summary.clone());
+            Some(LiveEvent::Ended(summary)) => {
+                self.summary = Some((*summary).into());
                 self.over = true;
             }
             Some(_) => {}
         }
-        record.flatten()
+    }
+
+    /// The same, with the record of it, if it has one.
+    fn seen(&mut self, event: Option<LiveEvent>) -> Option<EventRecord> {
+        self.note(event.as_ref());
+        event.and_then(EventRecord::of_live)
     }
 }
 

@@ -260,7 +260,10 @@ pub enum EventRecord {
         text: String,
     },
     /// Sound that was given out and is not played yet is to be thrown away.
-    Clear,
+    Clear {
+        /// Where in the session's sound the next sound begins, in seconds.
+        position: f64,
+    },
     /// The user interrupted the agent for good.
     Interrupted {
         /// The turn.
@@ -329,7 +332,7 @@ impl EventRecord {
             LiveEvent::Text(delta) => Self::Text { delta: delta.0 },
             LiveEvent::Speaking(delta) => Self::Speaking { text: delta.0 },
             LiveEvent::Audio(pcm) => Self::Audio { pcm },
-            LiveEvent::Clear => Self::Clear,
+            LiveEvent::Clear { position } => Self::Clear { position: position.as_secs_f64() },
             LiveEvent::Interrupted { turn_id, heard } => {
                 Self::Interrupted { turn_id: turn_id.to_string(), heard: heard.0 }
             }
@@ -377,7 +380,8 @@ impl EventRecord {
             Self::UserState { state } | Self::AgentState { state } => json!({ "state": state }),
             Self::TurnStarted { turn_id, kind } => json!({ "turn_id": turn_id, "kind": kind }),
             Self::Speaking { text } | Self::Backchannel { text } => json!({ "text": text }),
-            Self::Clear | Self::FalseInterruption => json!({}),
+            Self::Clear { position } => json!({ "position": position }),
+            Self::FalseInterruption => json!({}),
             Self::Interrupted { turn_id, heard } => json!({ "turn_id": turn_id, "heard": heard }),
             Self::Dtmf { keys } => json!({ "keys": keys }),
             Self::TurnDone { turn } => json!({ "turn": turn }),
@@ -405,7 +409,7 @@ impl EventRecord {
             Self::AgentState { .. } => "agent_state",
             Self::TurnStarted { .. } => "turn_started",
             Self::Speaking { .. } => "speaking",
-            Self::Clear => "clear",
+            Self::Clear { .. } => "clear",
             Self::Interrupted { .. } => "interrupted",
             Self::FalseInterruption => "false_interruption",
             Self::Backchannel { .. } => "backchannel",

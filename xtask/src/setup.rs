@@ -22,7 +22,7 @@ pub const INSTALL_LIMIT: Duration = Duration::from_secs(15 * 60);
 struct Tool {
     ask: &'static [&'static str],
     package: &'static str,
-    /// The binding that alone needs it.
+    /// The binding or example that alone needs it.
     folder: Option<&'static str>,
 }
 
@@ -55,6 +55,7 @@ const TOOLS: &[Tool] = &[
     tool(&["openssl", "version"], "openssl"),
     tool_of("bindings-kotlin", &["javac", "--version"], "default-jdk-headless"),
     tool_of("bindings-kotlin", &["mvn", "--version"], "maven"),
+    tool_of("examples/web", &["chromium", "--version"], "chromium"),
 ];
 
 /// The components of the Rust toolchain that the checks need.

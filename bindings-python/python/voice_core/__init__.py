@@ -66,10 +66,12 @@ from ._types import (
     Transcript,
     TurnEvent,
 )
+from ._wire import AsyncLiveWire, LiveWire
 
 __all__ = [
     "AgentStateChanged",
     "AsyncLiveSession",
+    "AsyncLiveWire",
     "AsyncSessions",
     "AsyncTurn",
     "AsyncVoiceAgent",
@@ -96,6 +98,7 @@ __all__ = [
     "LiveSession",
     "LiveStarted",
     "LiveSummary",
+    "LiveWire",
     "Message",
     "Metrics",
     "Page",

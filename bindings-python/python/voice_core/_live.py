@@ -12,6 +12,7 @@ from ._audio import Audio
 from ._errors import InvalidRequestError, ValidationError
 from ._live_types import LiveEvent, LiveSummary
 from ._waiting import awaited, wait
+from ._wire import AsyncLiveWire, LiveWire
 
 if TYPE_CHECKING:
     import os
@@ -145,6 +146,10 @@ class LiveSession(_Live):
             self._native = wait(self._agent._native().live(self._options))
         return self
 
+    def wire(self) -> LiveWire:
+        """The session as frames for a connection of your own, in place of the loop over events."""
+        return LiveWire(self._running().wire())
+
     def __iter__(self) -> Iterator[LiveEvent]:
         return self
 
@@ -196,6 +201,10 @@ class AsyncLiveSession(_Live):
             native = await self._agent._native()
             self._native = await awaited(native.live(self._options))
         return self
+
+    def wire(self) -> AsyncLiveWire:
+        """The session as frames for a connection of your own, in place of the loop over events."""
+        return AsyncLiveWire(self._running().wire())
 
     def __aiter__(self) -> AsyncIterator[LiveEvent]:
         return self

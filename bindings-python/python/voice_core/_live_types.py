@@ -60,6 +60,9 @@ class Speaking:
 class Clear:
     """Throw away the sound that was given out and is not played yet. What is still to be heard of it comes again."""
 
+    position: float
+    """Where in the session's sound the next sound begins, in seconds: who counts what was played counts on from here."""
+
 
 @dataclass(frozen=True)
 class Interrupted:

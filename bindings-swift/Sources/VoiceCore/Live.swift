@@ -92,7 +92,7 @@ public final class LiveSession: Sendable {
     /// Stops what the agent says or is about to say. What was heard of it is stored.
     public func interrupt() throws { try translated { try native.interrupt() } }
 
-    /// Holds the sound back until ``resume()``; what is not played yet is to be thrown away (``LiveEvent/clear``) and comes again then.
+    /// Holds the sound back until ``resume()``; what is not played yet is to be thrown away (``LiveEvent/clear(position:)``) and comes again then.
     public func pause() throws { try translated { try native.pause() } }
 
     /// Goes on after ``pause()``.
@@ -163,8 +163,9 @@ public enum LiveEvent: Sendable {
     case speaking(String)
     /// The next sound, gapless with the one before.
     case audio(Pcm)
-    /// Throw away the sound that was given out and is not played yet. What is still to be heard of it comes again.
-    case clear
+    /// Throw away the sound that was given out and is not played yet. What is still to be heard of it comes again. The next sound
+    /// begins `position` seconds into the session's sound: who counts what was played counts on from there.
+    case clear(position: Double)
     /// The user interrupted the agent for good, having heard these words.
     case interrupted(turnID: String, heard: String)
     /// The agent fell silent because the user seemed to interrupt, and now goes on.
@@ -191,7 +192,7 @@ public enum LiveEvent: Sendable {
         case .agentState(let state): self = .agentState(state)
         case .turnStarted(let turnId, let kind): self = .turnStarted(turnID: turnId, kind: kind)
         case .speaking(let text): self = .speaking(text)
-        case .clear: self = .clear
+        case .clear(let position): self = .clear(position: position)
         case .interrupted(let turnId, let heard): self = .interrupted(turnID: turnId, heard: heard)
         case .falseInterruption: self = .falseInterruption
         case .backchannel(let text): self = .backchannel(text)

@@ -4998,7 +4998,11 @@ public enum Event {
     /**
      * Live: sound that is not played yet is to be thrown away.
      */
-    case clear
+    case clear(
+        /**
+         * Where in the session's sound the next sound begins, in seconds.
+         */position: Double
+    )
     /**
      * Live: the user interrupted the agent.
      */
@@ -5119,7 +5123,8 @@ public struct FfiConverterTypeEvent: FfiConverterRustBuffer {
         case 12: return .speaking(text: try FfiConverterString.read(from: &buf)
         )
         
-        case 13: return .clear
+        case 13: return .clear(position: try FfiConverterDouble.read(from: &buf)
+        )
         
         case 14: return .interrupted(turnId: try FfiConverterString.read(from: &buf), heard: try FfiConverterString.read(from: &buf)
         )
@@ -5222,9 +5227,10 @@ public struct FfiConverterTypeEvent: FfiConverterRustBuffer {
             FfiConverterString.write(text, into: &buf)
             
         
-        case .clear:
+        case let .clear(position):
             writeInt(&buf, Int32(13))
-        
+            FfiConverterDouble.write(position, into: &buf)
+            
         
         case let .interrupted(turnId,heard):
             writeInt(&buf, Int32(14))

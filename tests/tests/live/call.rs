@@ -97,7 +97,7 @@ impl Call {
                     told.device.play(Instant::now());
                     match &event {
                         LiveEvent::Audio(pcm) => told.device.waiting.extend_from_slice(pcm.samples()),
-                        LiveEvent::Clear => told.device.waiting.clear(),
+                        LiveEvent::Clear { .. } => told.device.waiting.clear(),
                         _ => {}
                     }
                     told.events.push((started.elapsed(), event));

@@ -5,6 +5,7 @@
 mod call;
 mod schedules;
 mod tools;
+mod wire;
 
 use std::{sync::Arc, time::Duration};
 

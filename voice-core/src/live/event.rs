@@ -2,6 +2,9 @@
 
 use std::{fmt, time::Duration};
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use crate::{
     audio::Pcm,
     error::Error,
@@ -11,7 +14,8 @@ use crate::{
 };
 
 /// What the user is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum UserState {
     /// Nothing, or listening.
@@ -35,7 +39,8 @@ impl UserState {
 }
 
 /// What the agent is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum AgentState {
     /// Listening.
@@ -59,7 +64,8 @@ impl AgentState {
 }
 
 /// Why a live session ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum EndReason {
     /// The host ended it, or let go of it.
@@ -95,7 +101,8 @@ impl EndReason {
 }
 
 /// Why the agent speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum SpeechKind {
     /// It answers the user.
@@ -223,7 +230,10 @@ pub enum LiveEvent {
     /// The next sound, gapless with the one before.
     Audio(Pcm),
     /// Throw away the sound that was given out and is not played yet. What is still to be heard of it comes again.
-    Clear,
+    Clear {
+        /// Where in the session's sound the next sound begins: who counts what was played counts on from here.
+        position: Duration,
+    },
     /// The user interrupted the agent for good. `heard` is what was heard.
     Interrupted {
         /// The turn.

@@ -8,6 +8,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::{
     event::{LiveEvent, LiveSummary},
     session::Driver,
+    wire::{ClientMessage, Wire},
 };
 use crate::{
     audio::{VoiceActivity, check_shape},
@@ -66,6 +67,8 @@ pub(super) enum Command {
 #[derive(Debug)]
 pub struct LiveSession {
     id: SessionId,
+    input_rate: u32,
+    output_rate: u32,
     channels: usize,
     longest_frame: usize,
     max_text_characters: usize,
@@ -91,6 +94,8 @@ pub(crate) async fn start(engine: Arc<Engine>, mut setup: LiveSetup) -> Result<L
     let stop = setup.cancel.clone().drop_guard();
     let session = LiveSession {
         id: stored.id,
+        input_rate: setup.input_rate,
+        output_rate: setup.output_rate,
         channels,
         longest_frame: setup.input_rate as usize * channels * LONGEST_FRAME_SECONDS,
         max_text_characters: engine.settings.max_text_characters,
@@ -220,7 +225,8 @@ impl LiveSession {
     }
 
     /// Says how much of the session's sound was played so far. Once this was called, only it tells what was heard; until then
-    /// sound counts as played when its time has passed.
+    /// sound counts as played when its time has passed. Sound that was thrown away counts as passed:
+    /// [`LiveEvent::Clear`] says from where to count on.
     ///
     /// # Errors
     /// As [`push_audio`](Self::push_audio).
@@ -234,6 +240,36 @@ impl LiveSession {
     /// As [`push_audio`](Self::push_audio).
     pub fn set_language(&self, language: Option<String>) -> Result<()> {
         self.send(Command::Language(language))
+    }
+
+    /// Does what a client asks for over a connection of the host's, read with [`ClientMessage::from_frame`]. A client that ends
+    /// the session is not waited for: the end comes as an event.
+    ///
+    /// # Errors
+    /// Those of the call that the message stands for. The session goes on; [`Wire::error`] tells the client.
+    pub fn receive(&self, message: ClientMessage) -> Result<()> {
+        match message {
+            ClientMessage::Audio(samples) => self.push_audio(samples),
+            ClientMessage::UserMessage { text } => self.push_text(text),
+            ClientMessage::Dtmf { keys } => keys.chars().try_for_each(|key| self.push_dtmf(key)),
+            ClientMessage::Commit => self.commit(),
+            ClientMessage::Interrupt => self.interrupt(),
+            ClientMessage::Pause => self.pause(),
+            ClientMessage::Resume => self.resume(),
+            ClientMessage::Playback { position } => {
+                let position = position as f64 / f64::from(self.output_rate);
+                let position = Duration::try_from_secs_f64(position).unwrap_or(Duration::MAX);
+                self.set_playback_position(position)
+            }
+            ClientMessage::Language { language } => self.set_language(language),
+            ClientMessage::EndSession => self.send(Command::End(oneshot::channel().0)),
+        }
+    }
+
+    /// Writes this session's events as messages for a client.
+    #[must_use]
+    pub fn wire(&self) -> Wire {
+        Wire::new(self.input_rate, u32::try_from(self.channels).unwrap_or(u32::MAX))
     }
 
     /// The next event; `None` after [`LiveEvent::Ended`].

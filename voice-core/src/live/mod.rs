@@ -22,6 +22,7 @@ mod production;
 mod session;
 mod speaking;
 mod turn_taking;
+pub mod wire;
 mod words;
 
 pub use event::{AgentState, EndReason, LiveEvent, LiveSummary, LiveTurn, SpeechKind, UserState};

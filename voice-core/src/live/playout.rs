@@ -55,7 +55,8 @@ impl Playout {
     }
 
     fn samples(&self, time: Duration) -> u64 {
-        (time.as_secs_f64() * f64::from(self.rate)) as u64
+        // Rounded: a time that was made of samples gives the same samples back.
+        (time.as_secs_f64() * f64::from(self.rate)).round() as u64
     }
 
     fn time(&self, samples: u64) -> Duration {
@@ -138,6 +139,11 @@ impl Playout {
         self.given += count as u64;
         self.plays_until = self.plays_until.max(now) + self.time(count as u64);
         Some(pcm)
+    }
+
+    /// Where in the session's sound the next sound begins.
+    pub(crate) fn position(&self) -> Duration {
+        self.time(self.given)
     }
 
     /// How many samples were heard by now.

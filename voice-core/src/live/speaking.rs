@@ -226,7 +226,7 @@ impl Driver {
         self.playout.pause(now, &self.kept);
         self.kept.clear();
         if unheard {
-            self.emit(LiveEvent::Clear);
+            self.emit(LiveEvent::Clear { position: self.playout.position() });
         }
     }
 
@@ -250,7 +250,7 @@ impl Driver {
         let now = self.now();
         let heard = if production.audible { self.playout.heard_words(now) } else { String::new() };
         if self.playout.clear(now) && production.audible {
-            self.emit(LiveEvent::Clear);
+            self.emit(LiveEvent::Clear { position: self.playout.position() });
         }
         self.kept.clear();
         self.output = None;

@@ -120,6 +120,7 @@ fn all(project: &Project) -> Result<Vec<File>> {
         File::new("bindings-node/ts/config.ts".into(), typescript::print(&schema)),
         File::new("bindings-python/python/voice_core/config.py".into(), python::print(&schema)),
         File::new("bindings-swift/Sources/VoiceCore/Config.swift".into(), swift::print(&schema)),
+        File::new("docs/schema/live-wire.schema.json".into(), serde_json::to_string_pretty(&facts["wire"])? + "\n"),
         File::new("include/voice_core.h".into(), header(project)?),
     ];
     files.extend(npm::files(project)?);

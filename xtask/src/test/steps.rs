@@ -23,7 +23,7 @@ pub struct Step {
     pub runner: Option<Runner>,
     /// What is worth remarking in the output of a step that passed.
     pub remark: fn(&str) -> String,
-    /// The folder that it tests, for a binding: the step exists where the folder does.
+    /// The folder that it tests, for a binding or an example: the step exists where the folder does.
     pub folder: Option<&'static str>,
     /// Why a step that failed could not be run here at all, if its output says so.
     pub excuse: fn(&str) -> Option<&'static str>,
@@ -88,6 +88,17 @@ const STEPS: &[Step] = &[
         remark: scenarios,
         folder: Some("bindings-node"),
         ..step("node", "the npm package: types, tests, scenarios", 20, Work::Programs(node))
+    },
+    Step {
+        runner: Some(Runner::Node),
+        remark: replies,
+        folder: Some("examples/web"),
+        ..step(
+            "web",
+            "a browser holds a conversation with the page: spoken, interrupted, typed",
+            3,
+            Work::Programs(web),
+        )
     },
     Step {
         runner: Some(Runner::Junit),
@@ -205,6 +216,14 @@ fn node(bench: &Bench) -> Result<Vec<Command>> {
     runner(bench, command)
 }
 
+fn web(bench: &Bench) -> Result<Vec<Command>> {
+    let mut command = bench.project.script("examples/web/test.sh");
+    // The addon that the step `build` left and the wheel that the step `python` installed are those under test.
+    command.arg("--built").env("VOICE_CORE_PYTHON", bench.project.target.join("python-venv/bin/python"));
+    command.env("OUT", bench.project.target.join("web"));
+    runner(bench, command)
+}
+
 fn kotlin(bench: &Bench) -> Result<Vec<Command>> {
     let mut command = bench.project.script("bindings-kotlin/test.sh");
     // The library that the step `build` left is the one under test.
@@ -221,6 +240,12 @@ fn generated(bench: &Bench) -> Result<(State, String)> {
 fn scenarios(output: &str) -> String {
     let verdict = output.lines().find(|line| line.contains(" passed, ") && line.ends_with(" failed"));
     verdict.and_then(|line| line.split_once(": ")).map_or(String::new(), |(_, sum)| format!("scenarios: {sum}"))
+}
+
+/// How long the page waited for the sound of each reply: `first sound of the replies after 900 ms, 1100 ms`.
+fn replies(output: &str) -> String {
+    let delays = output.lines().find_map(|line| line.split_once("first sound of the replies after "));
+    delays.map_or(String::new(), |(_, delays)| format!("first sound after {delays}"))
 }
 
 #[cfg(test)]

@@ -154,8 +154,12 @@ public sealed interface LiveEvent {
     /** The next sound, gapless with the one before: mono 16-bit samples. */
     public class Audio(public val pcm: ShortArray, public val sampleRate: Int) : LiveEvent
 
-    /** Throw away the sound that was given out and is not played yet. What is still to be heard of it comes again. */
-    public data object Clear : LiveEvent
+    /**
+     * Throw away the sound that was given out and is not played yet. What is still to be heard of it comes again.
+     *
+     * The next sound begins [position] seconds into the session's sound: who counts what was played counts on from there.
+     */
+    public class Clear(public val position: Double) : LiveEvent
 
     /** The user interrupted the agent for good; [heard] are the words that were heard. */
     public class Interrupted(public val turnId: String, public val heard: String) : LiveEvent
@@ -265,7 +269,7 @@ private fun Event.live(): LiveEvent? = when (this) {
     is Event.Text -> LiveEvent.Text(delta)
     is Event.Speaking -> LiveEvent.Speaking(text)
     is Event.Audio -> LiveEvent.Audio(pcm.toSamples(), sampleRate.toInt())
-    is Event.Clear -> LiveEvent.Clear
+    is Event.Clear -> LiveEvent.Clear(position)
     is Event.Interrupted -> LiveEvent.Interrupted(turnId, heard)
     is Event.FalseInterruption -> LiveEvent.FalseInterruption
     is Event.Backchannel -> LiveEvent.Backchannel(text)

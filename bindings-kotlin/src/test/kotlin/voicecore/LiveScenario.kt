@@ -100,7 +100,7 @@ internal class LiveScenario(private val live: LiveSession) {
         is LiveEvent.Text -> "text"
         is LiveEvent.Speaking -> "speaking"
         is LiveEvent.Audio -> "audio"
-        LiveEvent.Clear -> "clear"
+        is LiveEvent.Clear -> "clear"
         is LiveEvent.Interrupted -> "interrupted"
         LiveEvent.FalseInterruption -> "false_interruption"
         is LiveEvent.Backchannel -> "backchannel"

@@ -8288,8 +8288,17 @@ sealed class Event: Disposable  {
     /**
      * Live: sound that is not played yet is to be thrown away.
      */
-    object Clear : Event()
-    
+    data class Clear(
+        /**
+         * Where in the session's sound the next sound begins, in seconds.
+         */
+        val `position`: kotlin.Double) : Event()
+        
+    {
+        
+
+        companion object
+    }
     
     /**
      * Live: the user interrupted the agent.
@@ -8505,7 +8514,12 @@ sealed class Event: Disposable  {
     )
                 
             }
-            is Event.Clear -> {// Nothing to destroy
+            is Event.Clear -> {
+                
+    Disposable.destroy(
+        this.`position`
+    )
+                
             }
             is Event.Interrupted -> {
                 
@@ -8622,7 +8636,9 @@ public object FfiConverterTypeEvent : FfiConverterRustBuffer<Event>{
             12 -> Event.Speaking(
                 FfiConverterString.read(buf),
                 )
-            13 -> Event.Clear
+            13 -> Event.Clear(
+                FfiConverterDouble.read(buf),
+                )
             14 -> Event.Interrupted(
                 FfiConverterString.read(buf),
                 FfiConverterString.read(buf),
@@ -8749,6 +8765,7 @@ public object FfiConverterTypeEvent : FfiConverterRustBuffer<Event>{
             // Add the size for the Int that specifies the variant plus the size needed for all fields
             (
                 4UL
+                + FfiConverterDouble.allocationSize(value.`position`)
             )
         }
         is Event.Interrupted -> {
@@ -8883,6 +8900,7 @@ public object FfiConverterTypeEvent : FfiConverterRustBuffer<Event>{
             }
             is Event.Clear -> {
                 buf.putInt(13)
+                FfiConverterDouble.write(value.`position`, buf)
                 Unit
             }
             is Event.Interrupted -> {

@@ -1,0 +1,87 @@
+// A page to talk to, served with node:http and ws. Offline: the models are local ones, fetched with `npx voice-core models fetch`.
+//
+//   npm install voice-core ws
+//   node server.mjs            # then open http://127.0.0.1:8080
+import { readFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import { parseArgs } from 'node:util'
+
+import { VoiceAgent, VoiceError } from 'voice-core'
+import { WebSocketServer } from 'ws'
+
+const { values: options } = parseArgs({
+  options: { port: { type: 'string', default: '8080' }, storage: { type: 'string', default: 'memory' } },
+})
+const PAGES = { '/': 'index.html', '/app.js': 'app.js', '/worklets.js': 'worklets.js', '/style.css': 'style.css' }
+const TYPES = { html: 'text/html; charset=utf-8', js: 'text/javascript', css: 'text/css' }
+const GREETING = 'Hello! What would you like to talk about?'
+
+const agent = await VoiceAgent.local({ storage: options.storage, assistant: { max_tokens: 60 } })
+await agent.warmUp()
+
+const server = createServer(async (request, response) => {
+  const { pathname } = new URL(request.url, 'http://localhost')
+  const session = /^\/api\/v1\/sessions\/([^/]+)\/messages$/.exec(pathname)?.[1]
+  if (session) return answer(response, await stored(session))
+  const name = PAGES[pathname]
+  if (!name) return answer(response, [404, { code: 'INVALID_REQUEST', message: 'there is no such page' }])
+  const type = TYPES[name.split('.').at(-1)]
+  response.writeHead(200, { 'content-type': type }).end(await readFile(new URL(`page/${name}`, import.meta.url)))
+})
+
+function answer(response, [status, body]) {
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+}
+
+/** What is stored of a conversation. */
+async function stored(session) {
+  try {
+    const history = await agent.sessions.history(session)
+    return [200, history.items.map(({ role, content }) => ({ role, content }))]
+  } catch (error) {
+    if (error instanceof VoiceError) return [error.httpStatus, { code: error.code, message: error.message }]
+    throw error
+  }
+}
+
+const sockets = new WebSocketServer({ noServer: true, maxPayload: 1 << 20 })
+
+server.on('upgrade', async (request, socket, head) => {
+  const { pathname, searchParams } = new URL(request.url, 'http://localhost')
+  const { origin, host } = request.headers
+  // Only this server's own page may open a conversation: browsers let any page connect anywhere, but say which one it is.
+  if (pathname !== '/live' || (origin && new URL(origin).host !== host)) return refuse(socket, 403)
+  try {
+    const rate = Number(searchParams.get('rate') ?? 16_000)
+    const session = await agent.live({ inputRate: rate, outputRate: rate, firstMessage: GREETING })
+    sockets.handleUpgrade(request, socket, head, (client) => converse(session, client))
+  } catch (error) {
+    refuse(socket, error.httpStatus ?? 500)
+  }
+})
+
+function refuse(socket, status) {
+  socket.end(`HTTP/1.1 ${status} Refused\r\nConnection: close\r\n\r\n`)
+}
+
+/** One conversation: every message of the socket goes into the session, every frame of the session out of it. */
+async function converse(session, client) {
+  const wire = session.wire()
+  client.on('message', (data, isBinary) => wire.receive(isBinary ? data : data.toString()))
+  // What was heard is stored.
+  client.on('close', () => session.end().catch(() => {}))
+  client.on('error', () => client.terminate())
+  for await (const frame of wire) client.send(frame)
+  client.close()
+}
+
+async function close() {
+  sockets.clients.forEach((client) => client.terminate())
+  server.close()
+  await agent.close()
+}
+process.once('SIGINT', close).once('SIGTERM', close)
+
+server.listen(Number(options.port), '127.0.0.1', () => {
+  console.log(`http://127.0.0.1:${server.address().port}`)
+})
