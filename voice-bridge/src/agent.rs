@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use voice_core::{
-    Audio, Config, LanguageModel, MessageId, Providers, SessionId, SpeechToText, TextToSpeech, Turn, TurnInput,
+    Audio, Config, LanguageModel, MessageId, Providers, SessionId, SpeechToText, TextToSpeech, Tool, Turn, TurnInput,
     VoiceAgent,
     config::ProviderList,
     store::{ConversationStore, MessageQuery, SessionQuery, SessionStatus},
@@ -28,6 +28,8 @@ pub struct Hosts {
     pub tts: Vec<Arc<dyn TextToSpeech>>,
     /// Where conversations are kept.
     pub store: Option<Arc<dyn ConversationStore>>,
+    /// What the language model may call.
+    pub tools: Vec<Arc<dyn Tool>>,
 }
 
 /// How the config names host objects.
@@ -142,7 +144,7 @@ impl Agent {
             let stt = chosen("stt", config.stt.clone(), hosts.stt)?;
             let llm = chosen("llm", config.llm.clone(), hosts.llm)?;
             let tts = chosen("tts", config.tts.clone(), hosts.tts)?;
-            let mut builder = VoiceAgent::builder().config(config);
+            let mut builder = VoiceAgent::builder().config(config).tools(hosts.tools);
             if let Some(stt) = stt {
                 builder = builder.stt(stt);
             }

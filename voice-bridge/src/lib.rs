@@ -6,7 +6,7 @@
 //! * live conversations: [`LiveSession`] takes sound at any time and gives its events in batches;
 //! * a panic anywhere comes back as an [`ErrorRecord`] with code `INTERNAL_ERROR`;
 //! * the [`runtime`] starts with the first call, survives `fork`, and shuts down with the process;
-//! * host objects become providers and stores through [`host`]; the host's logger gets records through [`logging`].
+//! * host objects become providers, stores and tools through [`host`]; the host's logger gets records through [`logging`].
 
 mod agent;
 mod answer;
@@ -22,6 +22,7 @@ pub mod runtime;
 mod stream;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod tool;
 
 pub use agent::{Agent, AudioInput, Hosts, Input, TurnOptions};
 pub use call::{Call, Cancel, guard};
