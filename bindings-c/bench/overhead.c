@@ -85,7 +85,7 @@ int main(void) {
     vc_stt_vtable stt = {.transcribe = hear};
     vc_llm_vtable llm = {.generate = think};
     vc_tts_vtable tts = {.synthesize = say};
-    vc_hosts hosts = {.stt = &stt, .llm = &llm, .tts = &tts};
+    vc_hosts hosts = {.stt = &stt, .stt_count = 1, .llm = &llm, .llm_count = 1, .tts = &tts, .tts_count = 1};
     vc_agent *agent = NULL;
     CHECK(vc_agent_new("{\"storage\": \"memory\"}", &hosts, &agent, NULL) == VC_OK);
     static int16_t speech[1600];

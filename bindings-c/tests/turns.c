@@ -282,7 +282,7 @@ static void a_store_in_c_keeps_the_turn(void) {
     vc_llm_vtable llm = {"c/mind", NULL, think, NULL};
     vc_tts_vtable tts = {"c/mouth", NULL, speak, NULL};
     vc_store_vtable kept = {"c/shelf", &shelf, store, NULL};
-    vc_hosts hosts = {&stt, &llm, &tts, &kept};
+    vc_hosts hosts = {&stt, 1, &llm, 1, &tts, 1, NULL, 0, &kept};
     vc_agent *agent = NULL;
     vc_reply *reply = NULL;
     vc_bytes *list = NULL;
@@ -315,7 +315,7 @@ static void host_objects_are_given_back_once(void) {
 
     drops = 0;
     vc_stt_vtable deaf = {"c/ears", &drops, NULL, count_drop};
-    vc_hosts hosts = {&deaf, &llm, NULL, NULL};
+    vc_hosts hosts = {&deaf, 1, &llm, 1, NULL, 0, NULL, 0, NULL};
     FAILS(VC_VALIDATION_ERROR, vc_agent_new("{}", &hosts, &agent, error));
     CHECK(agent == NULL && drops == 2);
     drops = 0;

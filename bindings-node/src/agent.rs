@@ -101,7 +101,7 @@ impl Agent {
     #[napi]
     pub fn build(port: &Port, id: u32, config: String, hosts: HostObjects) -> napi::Result<()> {
         run(|| {
-            let call = voice_bridge::Agent::build(&config, adopted(&port.line, hosts));
+            let call = voice_bridge::Agent::build(&config, adopted(&port.line, hosts)?);
             port.line.follow(id, call, |done, agent| Message { agent: Some(Self(agent)), ..done })
         })
     }

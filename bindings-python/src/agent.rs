@@ -9,13 +9,13 @@ use pyo3::{
 };
 use voice_bridge::{
     AudioInput, ErrorRecord, EventRecord, Hosts, Outcome, TurnOptions,
-    host::{LlmAdaptor, StoreAdaptor, SttAdaptor, TtsAdaptor},
+    host::{StoreAdaptor, SttAdaptor, TtsAdaptor},
     runtime,
 };
 
 use crate::{
     error::run,
-    host::hosted,
+    host::{hosted, model, tool},
     live::LiveSession,
     pending::Pending,
     reply::{Reply, chunk},
@@ -85,13 +85,15 @@ impl Agent {
         llm: Vec<Py<PyAny>>,
         tts: Vec<Py<PyAny>>,
         store: Option<Py<PyAny>>,
+        tools: Vec<Py<PyAny>>,
     ) -> PyResult<Pending> {
         run(py, || {
             let hosts = Hosts {
                 stt: stt.into_iter().map(|h| Ok(hosted(py, h, SttAdaptor)? as _)).collect::<Outcome<_>>()?,
-                llm: llm.into_iter().map(|h| Ok(hosted(py, h, LlmAdaptor)? as _)).collect::<Outcome<_>>()?,
+                llm: llm.into_iter().map(|h| Ok(model(py, h)? as _)).collect::<Outcome<_>>()?,
                 tts: tts.into_iter().map(|h| Ok(hosted(py, h, TtsAdaptor)? as _)).collect::<Outcome<_>>()?,
                 store: store.map(|h| hosted(py, h, StoreAdaptor)).transpose()?.map(|h| h as _),
+                tools: tools.into_iter().map(|t| Ok(tool(py, t)? as _)).collect::<Outcome<_>>()?,
             };
             Pending::of(voice_bridge::Agent::build(config_json, hosts), |py, agent| Self(agent).into_py_any(py))
         })

@@ -117,7 +117,7 @@ impl Agent {
     /// Builds an agent from a config document (JSON) and the host's own objects.
     #[uniffi::constructor]
     pub async fn build(config_json: String, hosts: Hosts) -> Result<Arc<Self>, Failure> {
-        let agent = voice_bridge::Agent::build(&config_json, hosts.into()).await?;
+        let agent = voice_bridge::Agent::build(&config_json, hosts.adopted()?).await?;
         Ok(Arc::new(Self { agent }))
     }
 

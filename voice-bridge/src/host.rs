@@ -19,7 +19,7 @@ use voice_core::{
     store::{ConversationStore, MessageQuery, Page, Saved, Session, SessionQuery, TurnRecord},
     time::Timestamp,
 };
-pub use voice_core::{Pcm, ToolCall, Transcript, provider::LlmEvent};
+pub use voice_core::{Pcm, Transcript, provider::LlmEvent};
 
 pub use crate::{
     answer::{Answer, Responder},

@@ -30,6 +30,7 @@ pub use error::{ErrorRecord, Outcome, error_codes, from_host};
 pub use live::{LiveBatch, LiveSession};
 pub use record::{EventRecord, LiveSummaryRecord, LiveTurnRecord, ReplyRecord};
 pub use stream::EventStream;
+pub use voice_core::{ToolCall, ToolCallRecord};
 
 /// The version of the library, the same in every language.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -10,10 +10,8 @@ use std::{
 
 use serde_json::Value;
 use voice_bridge::{
-    Outcome, from_host,
-    host::{
-        HostLlm, HostStore, HostStt, HostTool, HostTts, LlmEvent, Pcm, Responder, ToolAdaptor, ToolCall, Transcript,
-    },
+    Outcome, ToolCall, from_host,
+    host::{HostLlm, HostStore, HostStt, HostTool, HostTts, LlmEvent, Pcm, Responder, ToolAdaptor, Transcript},
 };
 
 /// The name of a role: `stt`, `llm`, `tts`, `store`, `tool:NAME`.
