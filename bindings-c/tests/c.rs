@@ -58,6 +58,13 @@ fn shared() -> Vec<String> {
     flags
 }
 
+/// With the address and the undefined behaviour sanitizer.
+fn sanitized() -> Vec<&'static str> {
+    let mut flags = C.to_vec();
+    flags.extend(["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]);
+    flags
+}
+
 fn test_source(name: &str) -> PathBuf {
     here().join("tests").join(name)
 }
@@ -67,6 +74,13 @@ fn turns_from_c_behave() {
     let program = compiled("cc", &test_source("turns.c"), "turns", C, &shared());
     let output = ran(&mut Command::new(program));
     assert_eq!(String::from_utf8_lossy(&output.stdout).lines().filter(|line| line.starts_with("ok ")).count(), 16);
+}
+
+#[test]
+fn tools_from_c_behave() {
+    ran(&mut Command::new(compiled("cc", &test_source("tools.c"), "tools", C, &shared())));
+    let program = compiled("cc", &test_source("tools.c"), "tools-asan", &sanitized(), &shared());
+    ran(&mut Command::new(program));
 }
 
 #[test]
@@ -89,9 +103,7 @@ fn valgrind_finds_nothing() {
 
 #[test]
 fn the_address_sanitizer_finds_nothing() {
-    let mut flags = C.to_vec();
-    flags.extend(["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]);
-    let program = compiled("cc", &test_source("turns.c"), "turns-asan", &flags, &shared());
+    let program = compiled("cc", &test_source("turns.c"), "turns-asan", &sanitized(), &shared());
     ran(&mut Command::new(program));
 }
 

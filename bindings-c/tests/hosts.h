@@ -101,7 +101,7 @@ static inline vc_agent *agent_of(vc_llm_vtable llm) {
 }
 
 static inline vc_agent *plain_agent(void) {
-    vc_llm_vtable llm = {"c/mind", NULL, think, NULL};
+    vc_llm_vtable llm = {"c/mind", NULL, think, NULL, false};
     return agent_of(llm);
 }
 

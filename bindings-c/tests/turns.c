@@ -186,7 +186,7 @@ static vc_responder *asked(vc_responder **slot) {
 
 static void a_cancelled_turn_ends_and_its_provider_knows(void) {
     vc_responder *kept = NULL;
-    vc_llm_vtable llm = {"c/late", &kept, keep, NULL};
+    vc_llm_vtable llm = {"c/late", &kept, keep, NULL, false};
     vc_agent *agent = agent_of(llm);
     struct heard heard = {.agent = agent};
     vc_input input = {.text = "Hello"};
@@ -237,13 +237,13 @@ static void a_host_that_fails_is_told_apart(void) {
         {"TIMEOUT", VC_TIMEOUT},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        vc_llm_vtable llm = {"c/broken", (void *)cases[i].code, fail, NULL};
+        vc_llm_vtable llm = {"c/broken", (void *)cases[i].code, fail, NULL, false};
         vc_agent *agent = agent_of(llm);
         vc_reply *reply = NULL;
         FAILS(cases[i].status, vc_converse_text(agent, "Hello", &reply, error));
         vc_agent_free(agent);
     }
-    vc_llm_vtable llm = {"c/silent", NULL, give_up, NULL};
+    vc_llm_vtable llm = {"c/silent", NULL, give_up, NULL, false};
     vc_agent *agent = agent_of(llm);
     vc_reply *reply = NULL;
     FAILS(VC_PROVIDER_ERROR, vc_converse_text(agent, "Hello", &reply, error));
@@ -279,7 +279,7 @@ static void store(void *user_data, const char *method, const char *arguments_jso
 static void a_store_in_c_keeps_the_turn(void) {
     struct shelf shelf = {0};
     vc_stt_vtable stt = {"c/ears", NULL, hear, NULL};
-    vc_llm_vtable llm = {"c/mind", NULL, think, NULL};
+    vc_llm_vtable llm = {"c/mind", NULL, think, NULL, false};
     vc_tts_vtable tts = {"c/mouth", NULL, speak, NULL};
     vc_store_vtable kept = {"c/shelf", &shelf, store, NULL};
     vc_hosts hosts = {&stt, 1, &llm, 1, &tts, 1, NULL, 0, &kept};
@@ -303,7 +303,7 @@ static void a_store_in_c_keeps_the_turn(void) {
 
 static void host_objects_are_given_back_once(void) {
     int drops = 0;
-    vc_llm_vtable llm = {"c/mind", &drops, think, count_drop};
+    vc_llm_vtable llm = {"c/mind", &drops, think, count_drop, false};
     vc_agent *agent = agent_of(llm);
     vc_reply *reply = NULL;
     OK(vc_converse_text(agent, "Hello", &reply, error));
@@ -444,6 +444,7 @@ static void a_panic_in_any_function_is_an_error(void) {
     SURVIVES(vc_responder_send_text(NULL, "")); SURVIVES(vc_responder_send_transcript(NULL, "", true, NULL));
     SURVIVES(vc_responder_send_audio(NULL, NULL, 0, 0)); SURVIVES(vc_responder_is_cancelled(NULL));
     SURVIVES(vc_responder_finish(NULL)); SURVIVES(vc_responder_fail(NULL, NULL));
+    SURVIVES(vc_responder_send_tool_call(NULL, "", "", "")); SURVIVES(vc_responder_on_cancel(NULL, NULL, NULL));
     vc_agent_free(a);
     FAILS(VC_INTERNAL_ERROR, vc_testing_panic_in_work(error));
 }

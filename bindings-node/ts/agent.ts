@@ -7,6 +7,7 @@ import { type LiveOptions, LiveSession } from './live.js'
 import { type HostId, type NativeAgent, type NativeHosts, native, type Role } from './native.js'
 import type { CallOptions, Reply } from './reply.js'
 import { Sessions } from './sessions.js'
+import { definitionOf, type Tool } from './tool.js'
 import { Turn, type TurnOptions } from './turn.js'
 
 /**
@@ -23,12 +24,14 @@ export interface AgentConfig extends Omit<Config, 'stt' | 'llm' | 'tts' | 'stora
   tts?: OneOrMore<TextToSpeech>
   /** Where conversations are kept: `sqlite:PATH`, `memory`, or your own store. */
   storage?: Config['storage'] | ConversationStore
+  /** What the language model may call. */
+  tools?: readonly Tool[]
 }
 
 /** A provider by its name or with settings, one of your own, or several in the order in which they are tried. */
 export type OneOrMore<Own> = string | ProviderConfig | Own | ReadonlyArray<string | ProviderConfig | Own> | null
 
-const ROLES: ReadonlyArray<[Role, 'stt' | 'llm' | 'tts' | 'storage']> = [
+const ROLES: ReadonlyArray<[Exclude<Role, 'tool'>, 'stt' | 'llm' | 'tts' | 'storage']> = [
   ['stt', 'stt'],
   ['llm', 'llm'],
   ['tts', 'tts'],
@@ -67,12 +70,21 @@ export class VoiceAgent {
     const document: Record<string, unknown> = { ...config }
     const hosts: NativeHosts = {}
     const ids: number[] = []
-    const host = (role: Role, object: { name?: string }): HostId => {
+    const kept = (role: Role, object: object): number => {
       const id = line.number()
       line.hosts.set(id, { role, object } as never)
       ids.push(id)
-      return { id, name: typeof object.name === 'string' ? object.name : `host-${role}` }
+      return id
     }
+    const host = (role: Role, object: { name?: string; callsTools?: boolean }): HostId => {
+      const name = typeof object.name === 'string' ? object.name : `host-${role}`
+      return { id: kept(role, object), name, callsTools: object.callsTools === true }
+    }
+    const { tools = [] } = config
+    if (!Array.isArray(tools)) throw invalid(`tools: expected a list, got ${typeof tools}`)
+    delete document.tools
+    const definitions = tools.map((tool, i) => definitionOf(tool, `tools[${i}]`))
+    hosts.tools = definitions.map((definition, i) => ({ id: kept('tool', tools[i]), definition }))
     for (const [role, key] of ROLES) {
       const value = document[key]
       if (role === 'store') {

@@ -22,6 +22,7 @@ export type {
   StoredMessage,
   SynthesizeRequest,
   TextToSpeech,
+  ToolSpec,
   TranscribeRequest,
   Transcript,
 } from './host.js'
@@ -41,7 +42,6 @@ export type {
   LiveStartedEvent,
   LiveSummary,
   LiveTurn,
-  SpeakingEvent,
   SpeechKind,
   TurnDoneEvent,
   TurnStartedEvent,
@@ -51,5 +51,6 @@ export { type Logger, type LogLevel, type LogRecord, setLogger } from './logger.
 export { type Fetched, type FetchOptions, type FetchStep, type FileCheck, type FolderOptions, type ModelStatus, models } from './models.js'
 export type { CallOptions, Reply, ReplyAudio, SoundFormat, Timings, Usage } from './reply.js'
 export type { PageOptions, Sessions } from './sessions.js'
+export { type Tool, type ToolContext, type ToolParameters, tool } from './tool.js'
 export type { Turn, TurnOptions } from './turn.js'
 export type { JsonObject } from './words.js'

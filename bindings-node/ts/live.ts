@@ -1,12 +1,22 @@
 import { cancelled, fromRecord, guarded, invalid, VoiceError } from './error.js'
-import type { AudioEvent, MetricsEvent, TextEvent, TranscriptEvent } from './event.js'
+import type {
+  AudioEvent,
+  FillerEvent,
+  MetricsEvent,
+  SpeakingEvent,
+  TextEvent,
+  ToolCallEvent,
+  ToolCallRecord,
+  ToolResultEvent,
+  TranscriptEvent,
+} from './event.js'
 import { eventOf } from './event.js'
 import { owned } from './input.js'
 import { line } from './line.js'
 import type { LiveConfig } from './config.js'
 import type { NativeAgent, NativeEvent, NativeLive } from './native.js'
 import type { CallOptions, Timings, Usage } from './reply.js'
-import { camel, type JsonObject } from './words.js'
+import { camel, camelWord, type JsonObject } from './words.js'
 
 /** How a live session is to be run. */
 export interface LiveOptions extends CallOptions {
@@ -62,12 +72,6 @@ export interface TurnStartedEvent {
   kind: SpeechKind
 }
 
-/** What the sound that follows says. */
-export interface SpeakingEvent {
-  type: 'speaking'
-  text: string
-}
-
 /** Throw away the sound that was given out and is not played yet. What is still to be heard of it comes again. */
 export interface ClearEvent {
   type: 'clear'
@@ -110,6 +114,8 @@ export interface LiveTurn {
   language: string | null
   /** What the agent said and the user heard: this is what is stored. */
   text: string
+  /** The tools that the model called, in the order in which they were done. */
+  toolCalls: ToolCallRecord[]
   /** Whether it was interrupted. */
   interrupted: boolean
   /** Why (part of) the sound is missing, if it is. */
@@ -171,7 +177,10 @@ export type LiveEvent =
   | TurnStartedEvent
   | TextEvent
   | SpeakingEvent
+  | FillerEvent
   | AudioEvent
+  | ToolCallEvent
+  | ToolResultEvent
   | ClearEvent
   | InterruptedEvent
   | FalseInterruptionEvent
@@ -336,7 +345,7 @@ function liveEventOf(event: NativeEvent): LiveEvent {
       return { type: 'turnDone', turn: { ...turn, timings: timingsMs, audioError } }
     }
     default:
-      return camel<LiveEvent>({ ...record, type: record.type.replace(/_(.)/g, (_: string, c: string) => c.toUpperCase()) })
+      return camel<LiveEvent>({ ...record, type: camelWord(record.type) })
   }
 }
 

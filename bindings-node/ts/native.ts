@@ -63,6 +63,13 @@ export interface NativeOptions {
 export interface HostId {
   id: number
   name: string
+  callsTools?: boolean
+}
+
+/** @internal */
+export interface HostFunction {
+  id: number
+  definition: string
 }
 
 /** @internal */
@@ -71,6 +78,7 @@ export interface NativeHosts {
   llm?: HostId[]
   tts?: HostId[]
   store?: HostId
+  tools?: HostFunction[]
 }
 
 /** @internal */
@@ -119,6 +127,7 @@ export interface NativeReply {
 export interface NativeAnswer {
   transcript(text: string, isFinal: boolean, language?: string): boolean
   text(piece: string): boolean
+  toolCall(id: string, name: string, args: string): boolean
   audio(samples: Int16Array, sampleRate: number): boolean
   finish(): boolean
   fail(detail: string, code?: string, retryable?: boolean, retryAfterMs?: number): boolean
@@ -135,7 +144,7 @@ export interface Native {
 }
 
 /** @internal What a host object can stand in for. */
-export type Role = 'stt' | 'llm' | 'tts' | 'store'
+export type Role = 'stt' | 'llm' | 'tts' | 'store' | 'tool'
 
 function load(): Native {
   const name = platform()

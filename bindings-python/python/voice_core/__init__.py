@@ -40,7 +40,6 @@ from ._live_types import (
     LiveFailure,
     LiveStarted,
     LiveSummary,
-    Speaking,
     TurnDone,
     TurnStarted,
     UserStateChanged,
@@ -48,10 +47,12 @@ from ._live_types import (
 from ._logging import log_level
 from ._native import VERSION as __version__
 from ._sync import Sessions, Turn, VoiceAgent
+from ._tools import Tool, ToolContext, tool
 from ._types import (
     AudioChunk,
     AudioFailed,
     Done,
+    Filler,
     GenerateRequest,
     Message,
     Metrics,
@@ -59,9 +60,13 @@ from ._types import (
     PromptMessage,
     Reply,
     Session,
+    Speaking,
     Started,
     SynthesisRequest,
     TextDelta,
+    ToolCall,
+    ToolResult,
+    ToolSpec,
     TranscribeRequest,
     Transcript,
     TurnEvent,
@@ -83,6 +88,7 @@ __all__ = [
     "Done",
     "Dtmf",
     "FalseInterruption",
+    "Filler",
     "GenerateRequest",
     "InternalError",
     "Interrupted",
@@ -113,6 +119,11 @@ __all__ = [
     "SynthesisRequest",
     "TextDelta",
     "TextToSpeech",
+    "Tool",
+    "ToolCall",
+    "ToolContext",
+    "ToolResult",
+    "ToolSpec",
     "TranscribeRequest",
     "Transcript",
     "Turn",
@@ -128,6 +139,7 @@ __all__ = [
     "VoiceTimeoutError",
     "__version__",
     "log_level",
+    "tool",
 ]
 
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from ._audio import AudioSource
     from .config import Assistant, CircuitBreaker, Config, Limits, Live, Local, Provider, RateLimit, Retry, Timeout
     from ._host import ConversationStore, LanguageModel, SpeechToText, TextToSpeech
+    from ._tools import Tool
 
 T = TypeVar("T")
 
@@ -193,6 +194,7 @@ class AsyncVoiceAgent:
         llm: Union[None, str, Provider, LanguageModel, Sequence[Union[str, Provider, LanguageModel]]] = None,
         tts: Union[None, str, Provider, TextToSpeech, Sequence[Union[str, Provider, TextToSpeech]]] = None,
         storage: Union[None, str, ConversationStore] = None,
+        tools: Optional[Sequence[Union[Tool[Any], Callable[..., Any]]]] = None,
         assistant: Optional[Assistant] = None,
         limits: Optional[Limits] = None,
         retry: Optional[Retry] = None,

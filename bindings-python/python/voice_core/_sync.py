@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ._audio import AudioSource
     from .config import Assistant, CircuitBreaker, Config, Limits, Live, Local, Provider, RateLimit, Retry, Timeout
     from ._host import ConversationStore, LanguageModel, SpeechToText, TextToSpeech
+    from ._tools import Tool
 
 T = TypeVar("T")
 BATCH = 64
@@ -171,6 +172,8 @@ class VoiceAgent:
     storage
         Where conversations are kept: ``"sqlite:PATH"``, ``"memory"``, or an object of your own (`ConversationStore`). Default: an
         SQLite file in the user's data folder.
+    tools
+        What the language model may call: functions, plain or decorated with `tool`.
     assistant
         Who the agent is: ``{"system_prompt": …, "language": …}``.
     limits, retry, timeouts, circuit_breaker, rate_limit, local, live, warm_up, log_level
@@ -193,6 +196,7 @@ class VoiceAgent:
         llm: Union[None, str, Provider, LanguageModel, Sequence[Union[str, Provider, LanguageModel]]] = None,
         tts: Union[None, str, Provider, TextToSpeech, Sequence[Union[str, Provider, TextToSpeech]]] = None,
         storage: Union[None, str, ConversationStore] = None,
+        tools: Optional[Sequence[Union[Tool[Any], Callable[..., Any]]]] = None,
         assistant: Optional[Assistant] = None,
         limits: Optional[Limits] = None,
         retry: Optional[Retry] = None,

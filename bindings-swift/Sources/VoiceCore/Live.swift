@@ -161,6 +161,12 @@ public enum LiveEvent: Sendable {
     case text(String)
     /// What the sound that follows says.
     case speaking(String)
+    /// What the sound that follows says to fill the time that a tool takes; it is not stored.
+    case filler(String)
+    /// The model calls a tool.
+    case toolCall(ToolCall)
+    /// A tool is done, or failed and the model is told why.
+    case toolResult(ToolCallRecord)
     /// The next sound, gapless with the one before.
     case audio(Pcm)
     /// Throw away the sound that was given out and is not played yet. What is still to be heard of it comes again.
@@ -190,7 +196,6 @@ public enum LiveEvent: Sendable {
         case .userState(let state): self = .userState(state)
         case .agentState(let state): self = .agentState(state)
         case .turnStarted(let turnId, let kind): self = .turnStarted(turnID: turnId, kind: kind)
-        case .speaking(let text): self = .speaking(text)
         case .clear: self = .clear
         case .interrupted(let turnId, let heard): self = .interrupted(turnID: turnId, heard: heard)
         case .falseInterruption: self = .falseInterruption
@@ -199,11 +204,15 @@ public enum LiveEvent: Sendable {
         case .turnDone(let turn): self = .turnDone(LiveTurn(turn))
         case .failed(let error): self = .failed(VoiceError(error))
         case .ended(let summary): self = .ended(LiveSummary(summary))
-        case .transcript, .text, .audio, .metrics:
+        case .transcript, .text, .speaking, .filler, .audio, .toolCall, .toolResult, .metrics:
             switch TurnEvent(event) {
             case .transcript(let heard): self = .transcript(heard)
             case .text(let delta): self = .text(delta)
+            case .speaking(let words): self = .speaking(words)
+            case .filler(let words): self = .filler(words)
             case .audio(let chunk): self = .audio(chunk)
+            case .toolCall(let call): self = .toolCall(call)
+            case .toolResult(let call): self = .toolResult(call)
             case .metrics(let call): self = .metrics(call)
             default: return nil
             }
@@ -224,6 +233,8 @@ public struct LiveTurn: Sendable {
     public let language: String?
     /// What the agent said and the user heard: this is what is stored.
     public let text: String
+    /// The tools that the model called, in the order in which they were done.
+    public let toolCalls: [ToolCallRecord]
     /// Whether it was interrupted.
     public let interrupted: Bool
     /// Why (part of) the sound is missing, if it is.
@@ -242,6 +253,7 @@ public struct LiveTurn: Sendable {
     init(_ fields: LiveTurnFields) {
         (turnID, kind, transcript, language) = (fields.turnId, fields.kind, fields.transcript, fields.language)
         (text, interrupted, json) = (fields.text, fields.interrupted, fields.json)
+        toolCalls = fields.toolCalls.map(ToolCallRecord.init)
         audioError = fields.audioError.map(VoiceError.init)
         (userMessageID, assistantMessageID) = (fields.userMessageId, fields.assistantMessageId)
         endOfUtteranceDelay = fields.endOfUtteranceDelayMs.map { Duration.milliseconds($0) }

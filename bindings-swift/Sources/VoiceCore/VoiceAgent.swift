@@ -22,20 +22,22 @@ public final class VoiceAgent: Sendable {
     /// - Parameter config: the same document in every language. In a list of providers `"host/0"` is your own object of that role, to
     ///   be tried in that place; an object that the config does not name stands in place of what it says.
     /// - Throws: ``VoiceError`` of code `invalidRequest`, naming the path of what is wrong in the config.
-    public init(
+    public convenience init(
         config: String = "{}",
         stt: (any SpeechToText)? = nil,
         llm: (any LanguageModel)? = nil,
         tts: (any TextToSpeech)? = nil,
-        store: (any ConversationStore)? = nil
+        store: (any ConversationStore)? = nil,
+        tools: [Tool] = []
     ) async throws {
         let hosts = Hosts(
-            stt: stt.map { [SttHost(name: $0.name, host: SttBridge($0))] } ?? [],
-            llm: llm.map { [LlmHost(name: $0.name, host: LlmBridge($0))] } ?? [],
-            tts: tts.map { [TtsHost(name: $0.name, host: TtsBridge($0))] } ?? [],
-            store: store.map { StoreHost(name: $0.name, host: StoreBridge($0)) }
-        )
-        native = try await awaited { try await Agent.build(configJson: config, hosts: hosts) }
+            stt: stt.map { [$0] } ?? [], llm: llm.map { [$0] } ?? [], tts: tts.map { [$0] } ?? [], store: store, tools: tools)
+        try await self.init(config: config, hosts: hosts)
+    }
+
+    /// The same with any number of your own objects for each role.
+    public init(config: String, hosts: Hosts) async throws {
+        native = try await awaited { try await Agent.build(configJson: config, hosts: hosts.lowered) }
         sessions = Sessions(native)
     }
 
@@ -49,10 +51,11 @@ public final class VoiceAgent: Sendable {
         stt: (any SpeechToText)? = nil,
         llm: (any LanguageModel)? = nil,
         tts: (any TextToSpeech)? = nil,
-        store: (any ConversationStore)? = nil
+        store: (any ConversationStore)? = nil,
+        tools: [Tool] = []
     ) async throws {
         let json = String(decoding: try JSONEncoder().encode(config), as: UTF8.self)
-        try await self.init(config: json, stt: stt, llm: llm, tts: tts, store: store)
+        try await self.init(config: json, stt: stt, llm: llm, tts: tts, store: store, tools: tools)
     }
 
     /// An agent that runs offline with local models and keeps conversations in an SQLite file in the user's data folder.

@@ -177,15 +177,16 @@ public class VoiceAgent private constructor(private val native: Agent) : AutoClo
             llm: LanguageModel? = null,
             tts: TextToSpeech? = null,
             store: ConversationStore? = null,
-        ): VoiceAgent = translated {
-            val hosts = voicecore.ffi.Hosts(
-                listOfNotNull(stt?.let { voicecore.ffi.SttHost(nameOf(it, "stt"), SttHost(it)) }),
-                listOfNotNull(llm?.let { voicecore.ffi.LlmHost(nameOf(it, "llm"), LlmHost(it)) }),
-                listOfNotNull(tts?.let { voicecore.ffi.TtsHost(nameOf(it, "tts"), TtsHost(it)) }),
-                store?.let { voicecore.ffi.StoreHost(nameOf(it, "store"), StoreHost(it)) },
-            )
-            VoiceAgent(Agent.build(config, hosts))
-        }
+            tools: List<Tool> = emptyList(),
+        ): VoiceAgent =
+            create(config, Hosts(listOfNotNull(stt), listOfNotNull(llm), listOfNotNull(tts), store, tools))
+
+        /** The same with any number of your own objects for each role. */
+        public suspend fun create(config: String, hosts: Hosts): VoiceAgent =
+            translated { VoiceAgent(Agent.build(config, hosts.lowered())) }
+
+        /** The same with a typed config. */
+        public suspend fun create(config: AgentConfig, hosts: Hosts): VoiceAgent = create(config.json().toString(), hosts)
 
         /**
          * The same with a typed config.
@@ -200,16 +201,11 @@ public class VoiceAgent private constructor(private val native: Agent) : AutoClo
             llm: LanguageModel? = null,
             tts: TextToSpeech? = null,
             store: ConversationStore? = null,
-        ): VoiceAgent = create(config.json().toString(), stt, llm, tts, store)
+            tools: List<Tool> = emptyList(),
+        ): VoiceAgent = create(config.json().toString(), stt, llm, tts, store, tools)
 
         /** The version of the library, the same in every language. */
         public val version: String get() = voicecore.ffi.version()
-
-        /** How errors and metrics name a host's object: as it names itself, else by its class. */
-        private fun nameOf(host: Any, role: String): String = when {
-            host is Named -> host.name
-            else -> "host/" + (host::class.simpleName ?: role)
-        }
 
         private fun options(session: String?, user: String?, language: String?, deadline: Duration?, speak: Boolean) =
             TurnOptions(session, user, language, deadline?.inWholeMilliseconds?.coerceAtLeast(0)?.toULong(), speak)
