@@ -126,6 +126,7 @@ test('a panic in any export is an error', async () => {
     'Reply.save': () => reply.save(port, id(), '/nowhere/a.wav'),
     'Answer.transcript': () => answer.transcript('a', true),
     'Answer.text': () => answer.text('a'),
+    'Answer.toolCall': () => answer.toolCall('a', 'b', '{}'),
     'Answer.audio': () => answer.audio(new Int16Array(1), 16_000),
     'Answer.finish': () => answer.finish(),
     'Answer.fail': () => answer.fail('a'),
