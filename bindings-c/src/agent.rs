@@ -110,8 +110,8 @@ pub extern "C" fn vc_sessions_call(
     run_blocking(error, || {
         let result = cleared("result", result)?;
         let arguments = optional_text("arguments_json", arguments_json)?.unwrap_or_else(|| "{}".to_owned());
-        let answer = handle::get(agent)?.sessions(&text("method", method)?, &arguments).wait()?;
-        put(result, bytes(answer.into_bytes()));
+        let answer = handle::get(agent)?.call("sessions", &text("method", method)?, &arguments).wait()?;
+        put(result, bytes(answer.json.into_bytes()));
         Ok(())
     })
 }

@@ -116,6 +116,7 @@ impl vc_turn_options {
             language: optional_text("language", self.language)?,
             deadline_ms: (self.deadline_ms > 0).then_some(self.deadline_ms),
             speak: self.silent.then_some(false),
+            ..TurnOptions::default()
         })
     }
 }

@@ -102,7 +102,7 @@ pub struct TurnOptions {
 impl From<TurnOptions> for voice_bridge::TurnOptions {
     fn from(options: TurnOptions) -> Self {
         let TurnOptions { session, user, language, deadline_ms, speak } = options;
-        Self { session, user, language, deadline_ms, speak }
+        Self { session, user, language, deadline_ms, speak, ..Self::default() }
     }
 }
 
@@ -140,7 +140,7 @@ impl Agent {
 
     /// Runs a method of the session store, JSON in and out: see `voice-bridge`.
     pub async fn sessions(&self, method: String, arguments_json: String) -> Result<String, Failure> {
-        Ok(self.agent.sessions(&method, &arguments_json).await?)
+        Ok(self.agent.call("sessions", &method, &arguments_json).await?.json)
     }
 
     /// Makes every provider ready.
