@@ -9,7 +9,7 @@
 `AsyncVoiceAgent` is the same for asyncio. Everything that fails raises a `VoiceError`.
 """
 
-from ._aio import AsyncSessions, AsyncTurn, AsyncVoiceAgent
+from ._aio import AsyncTurn, AsyncVoiceAgent
 from ._audio import Audio, AudioSource
 from ._errors import (
     InternalError,
@@ -47,8 +47,27 @@ from ._live_types import (
 )
 from ._logging import log_level
 from ._native import VERSION as __version__
-from ._sync import Sessions, Turn, VoiceAgent
+from ._people import (
+    ApiKey,
+    AuditEntry,
+    CleanedUp,
+    Credential,
+    Erased,
+    Greeting,
+    KeyLimit,
+    Login,
+    NewApiKey,
+    Organization,
+    Principal,
+    Registered,
+    StoredAssistant,
+    User,
+)
+from ._rooms import Accounts, Assistants, Audit, Sessions
+from ._rooms_aio import AsyncAccounts, AsyncAssistants, AsyncAudit, AsyncSessions
+from ._sync import Turn, VoiceAgent
 from ._types import (
+    AssistantVersion,
     AudioChunk,
     AudioFailed,
     Done,
@@ -68,7 +87,14 @@ from ._types import (
 )
 
 __all__ = [
+    "Accounts",
     "AgentStateChanged",
+    "ApiKey",
+    "AssistantVersion",
+    "Assistants",
+    "AsyncAccounts",
+    "AsyncAssistants",
+    "AsyncAudit",
     "AsyncLiveSession",
     "AsyncSessions",
     "AsyncTurn",
@@ -77,18 +103,25 @@ __all__ = [
     "AudioChunk",
     "AudioFailed",
     "AudioSource",
+    "Audit",
+    "AuditEntry",
     "Backchannel",
+    "CleanedUp",
     "Clear",
     "ConversationStore",
+    "Credential",
     "Done",
     "Dtmf",
+    "Erased",
     "FalseInterruption",
     "GenerateRequest",
+    "Greeting",
     "InternalError",
     "Interrupted",
     "InvalidApiKeyError",
     "InvalidProviderKeyError",
     "InvalidRequestError",
+    "KeyLimit",
     "LanguageModel",
     "LiveEnded",
     "LiveEvent",
@@ -96,12 +129,17 @@ __all__ = [
     "LiveSession",
     "LiveStarted",
     "LiveSummary",
+    "Login",
     "Message",
     "Metrics",
+    "NewApiKey",
+    "Organization",
     "Page",
+    "Principal",
     "PromptMessage",
     "ProviderError",
     "RateLimitError",
+    "Registered",
     "Reply",
     "Session",
     "SessionNotFoundError",
@@ -110,6 +148,7 @@ __all__ = [
     "SpeechToText",
     "Started",
     "StorageError",
+    "StoredAssistant",
     "SynthesisRequest",
     "TextDelta",
     "TextToSpeech",
@@ -121,6 +160,7 @@ __all__ = [
     "TurnEvent",
     "TurnStarted",
     "UnauthorizedError",
+    "User",
     "UserStateChanged",
     "ValidationError",
     "VoiceAgent",
