@@ -1,12 +1,14 @@
 /** A JSON object. */
 export type JsonObject = Record<string, unknown>
 
+/** What keeps its keys: what the host itself put there, and parts of the config document. */
+const OWN = new Set(['metadata', 'assistant', 'fields'])
+
 function renamed(value: unknown, rename: (key: string) => string): unknown {
   if (Array.isArray(value)) return value.map((item) => renamed(item, rename))
   if (typeof value !== 'object' || value === null) return value
   const entries = Object.entries(value).map(([key, item]) => {
-    // What the host itself put there keeps its keys.
-    return [rename(key), key === 'metadata' ? item : renamed(item, rename)]
+    return [rename(key), OWN.has(key) ? item : renamed(item, rename)]
   })
   return Object.fromEntries(entries)
 }

@@ -167,7 +167,7 @@ class StoredAssistant:
     """Its organization; None in a host without organizations."""
     version: int
     """Which version this is, from 1."""
-    fields: Mapping[str, Any] = field(repr=False)
+    assistant: Mapping[str, Any] = field(repr=False)
     """Who it is and how it answers: the fields of ``assistant`` in the config document."""
     created_at: datetime
     """When it was created."""
@@ -269,7 +269,7 @@ def assistant(fields: Dict[str, Any]) -> StoredAssistant:
     """The assistant for one of the native half."""
     own = ("id", "organization", "version", "created_at", "updated_at")
     kept = {name: fields.pop(name) for name in own}
-    return StoredAssistant(fields=fields, **_timed(kept))
+    return StoredAssistant(assistant=fields, **_timed(kept))
 
 
 def audit_entry(fields: Dict[str, Any]) -> AuditEntry:
