@@ -70,7 +70,7 @@ static long turns(vc_agent *agent, int count) {
         CHECK(vc_turn_run(agent, &input, NULL, &reply, NULL) == VC_OK);
         char arguments[80];
         snprintf(arguments, sizeof arguments, "{\"id\": \"%s\"}", vc_reply_session_id(reply));
-        CHECK(vc_sessions_call(agent, "delete", arguments, &none, NULL) == VC_OK);
+        CHECK(vc_agent_call(agent, "sessions", "delete", arguments, &none, NULL, NULL) == VC_OK);
         vc_bytes_free(none);
         vc_reply_free(reply);
     }

@@ -76,11 +76,21 @@ fn turns_from_c_behave() {
     assert_eq!(String::from_utf8_lossy(&output.stdout).lines().filter(|line| line.starts_with("ok ")).count(), 16);
 }
 
+/// Runs a test program plainly and with the sanitizers.
+fn behaves(name: &str) {
+    let source = test_source(&format!("{name}.c"));
+    ran(&mut Command::new(compiled("cc", &source, name, C, &shared())));
+    ran(&mut Command::new(compiled("cc", &source, &format!("{name}-asan"), &sanitized(), &shared())));
+}
+
 #[test]
 fn tools_from_c_behave() {
-    ran(&mut Command::new(compiled("cc", &test_source("tools.c"), "tools", C, &shared())));
-    let program = compiled("cc", &test_source("tools.c"), "tools-asan", &sanitized(), &shared());
-    ran(&mut Command::new(program));
+    behaves("tools");
+}
+
+#[test]
+fn accounts_from_c_behave() {
+    behaves("people");
 }
 
 #[test]

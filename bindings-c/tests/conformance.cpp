@@ -506,7 +506,7 @@ struct Run {
         vc_error *error = nullptr;
         if (what == "sessions") {
             vc_bytes *result = nullptr;
-            if (vc_sessions_call(agent, step["method"].text.c_str(), step["arguments"].dump().c_str(), &result, &error) == VC_OK)
+            if (vc_agent_call(agent, "sessions", step["method"].text.c_str(), step["arguments"].dump().c_str(), &result, NULL, &error) == VC_OK)
                 outcome.value = Json::parse(vc_bytes_data(result));
             vc_bytes_free(result);
         } else if (what == "close") vc_agent_close(agent, &error);

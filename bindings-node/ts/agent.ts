@@ -1,3 +1,6 @@
+import { Accounts, type Principal } from './accounts.js'
+import { Assistants } from './assistants.js'
+import { Audit } from './audit.js'
 import type { Config, ProviderConfig } from './config.js'
 import { guarded, invalid, VoiceError } from './error.js'
 import { type ConversationStore, isHost, type LanguageModel, type SpeechToText, type TextToSpeech } from './host.js'
@@ -41,10 +44,11 @@ const ROLES: ReadonlyArray<[Exclude<Role, 'tool'>, 'stt' | 'llm' | 'tts' | 'stor
 /** Speech in, speech out, in this process. Any number of turns at a time. */
 export class VoiceAgent {
   readonly #native: NativeAgent
-  readonly #hosts: number[]
+  // Of an agent that acts for somebody there are none: they are of the agent from which it was made.
+  readonly #hosts: number[] | undefined
   #closed = false
 
-  private constructor(agent: NativeAgent, hosts: number[]) {
+  private constructor(agent: NativeAgent, hosts?: number[]) {
     this.#native = agent
     this.#hosts = hosts
   }
@@ -135,6 +139,32 @@ export class VoiceAgent {
     return new Sessions(() => this.#open())
   }
 
+  /** Organizations, users and API keys. */
+  get accounts(): Accounts {
+    return new Accounts(() => this.#open())
+  }
+
+  /** Assistants that are kept. */
+  get assistants(): Assistants {
+    return new Assistants(() => this.#open())
+  }
+
+  /** The audit log. */
+  get audit(): Audit {
+    return new Audit(() => this.#open())
+  }
+
+  /**
+   * The same agent as somebody with a credential reaches it: nothing of anybody else.
+   *
+   * Turns, live sessions and what is kept are then theirs; what belongs to others is answered exactly like what does not exist.
+   * Closing it fails with `UNAUTHORIZED`: close the agent itself.
+   */
+  withPrincipal(principal: Principal): VoiceAgent {
+    const agent = this.#open()
+    return new VoiceAgent(guarded(() => agent.acting(JSON.stringify(principal) ?? 'null')))
+  }
+
   /** Makes every provider ready: loads models, opens connections. Otherwise the first turn does it. */
   async warmUp(options: CallOptions = {}): Promise<void> {
     const agent = this.#open()
@@ -147,12 +177,12 @@ export class VoiceAgent {
 
   /** Closes the agent: cancels what runs, finishes what is being saved. Closing again is fine; using it fails. */
   async close(): Promise<void> {
-    this.#closed = true
+    this.#closed = this.#hosts !== undefined
     await line.call(
       (id, port) => this.#native.close(port, id),
       () => undefined,
     )
-    for (const id of this.#hosts) line.hosts.delete(id)
+    for (const id of this.#hosts ?? []) line.hosts.delete(id)
   }
 
   #open(): NativeAgent {

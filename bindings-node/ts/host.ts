@@ -129,6 +129,18 @@ export interface Session {
   lastActivityAt: string
   /** When it ended or expired. */
   endedAt: string | null
+  /** The organization it belongs to; missing in a host without organizations. */
+  organization?: string
+  /** The assistant that talks in it, in the version with which it began; missing: the agent's own. */
+  assistant?: AssistantVersion
+}
+
+/** An assistant as it was at some time. */
+export interface AssistantVersion {
+  /** The assistant. */
+  id: string
+  /** Which version of it, from 1. */
+  version: number
 }
 
 /** A message as it is stored. */

@@ -38,6 +38,8 @@ export interface LiveOptions extends CallOptions {
   outputRate?: number | undefined
   /** Whether the agent speaks. Default true. */
   speak?: boolean | undefined
+  /** Who talks in a fresh session: an assistant that is kept, by its id. */
+  assistant?: string | undefined
 }
 
 /** Why the agent speaks. */

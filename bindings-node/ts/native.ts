@@ -57,6 +57,7 @@ export interface NativeOptions {
   language?: string
   deadlineMs?: number
   speak?: boolean
+  assistant?: string
 }
 
 /** @internal */
@@ -88,7 +89,8 @@ export interface NativeAgent {
   live(port: NativePort, id: number, options: string): void
   warmUp(port: NativePort, id: number): void
   close(port: NativePort, id: number): void
-  sessions(port: NativePort, id: number, method: string, args: string): void
+  call(port: NativePort, id: number, room: string, method: string, args: string): void
+  acting(principal: string): NativeAgent
 }
 
 /** @internal */

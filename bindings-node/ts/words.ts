@@ -1,14 +1,14 @@
 /** A JSON object. */
 export type JsonObject = Record<string, unknown>
 
-/** What the host or the model itself put there keeps its keys. */
-const KEPT = new Set(['metadata', 'arguments', 'parameters'])
+/** What keeps its keys: what the host or the model put there, and parts of the config document. */
+const OWN = new Set(['metadata', 'assistant', 'fields', 'arguments', 'parameters'])
 
 function renamed(value: unknown, rename: (key: string) => string): unknown {
   if (Array.isArray(value)) return value.map((item) => renamed(item, rename))
   if (typeof value !== 'object' || value === null) return value
   const entries = Object.entries(value).map(([key, item]) => {
-    return [rename(key), KEPT.has(key) ? item : renamed(item, rename)]
+    return [rename(key), OWN.has(key) ? item : renamed(item, rename)]
   })
   return Object.fromEntries(entries)
 }

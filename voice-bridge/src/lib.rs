@@ -4,6 +4,7 @@
 //! * every piece of work is a [`Call`]: wait for it, await it, or cancel it;
 //! * streams are pulled in batches: [`EventStream::next_batch`]; items that are there come before the error that ends them;
 //! * live conversations: [`LiveSession`] takes sound at any time and gives its events in batches;
+//! * what is kept, and who may reach it: [`Agent::call`] runs a method of one of the [`rooms`], JSON in and out;
 //! * a panic anywhere comes back as an [`ErrorRecord`] with code `INTERNAL_ERROR`;
 //! * the [`runtime`] starts with the first call, survives `fork`, and shuts down with the process;
 //! * host objects become providers, stores and tools through [`host`]; the host's logger gets records through [`logging`].
@@ -18,6 +19,7 @@ mod live;
 pub mod logging;
 pub mod models;
 mod record;
+pub mod rooms;
 pub mod runtime;
 mod stream;
 #[cfg(feature = "testing")]
@@ -29,6 +31,7 @@ pub use call::{Call, Cancel, guard};
 pub use error::{ErrorRecord, Outcome, error_codes, from_host};
 pub use live::{LiveBatch, LiveSession};
 pub use record::{EventRecord, LiveSummaryRecord, LiveTurnRecord, ReplyRecord};
+pub use rooms::Answer;
 pub use stream::EventStream;
 pub use voice_core::{ToolCall, ToolCallRecord};
 

@@ -9,7 +9,7 @@
 `AsyncVoiceAgent` is the same for asyncio. Everything that fails raises a `VoiceError`.
 """
 
-from ._aio import AsyncSessions, AsyncTurn, AsyncVoiceAgent
+from ._aio import AsyncTurn, AsyncVoiceAgent
 from ._audio import Audio, AudioSource
 from ._errors import (
     InternalError,
@@ -46,9 +46,28 @@ from ._live_types import (
 )
 from ._logging import log_level
 from ._native import VERSION as __version__
-from ._sync import Sessions, Turn, VoiceAgent
+from ._people import (
+    ApiKey,
+    AuditEntry,
+    CleanedUp,
+    Credential,
+    Erased,
+    Greeting,
+    KeyLimit,
+    Login,
+    NewApiKey,
+    Organization,
+    Principal,
+    Registered,
+    StoredAssistant,
+    User,
+)
+from ._rooms import Accounts, Assistants, Audit, Sessions
+from ._rooms_aio import AsyncAccounts, AsyncAssistants, AsyncAudit, AsyncSessions
+from ._sync import Turn, VoiceAgent
 from ._tools import Tool, ToolContext, tool
 from ._types import (
+    AssistantVersion,
     AudioChunk,
     AudioFailed,
     Done,
@@ -73,7 +92,14 @@ from ._types import (
 )
 
 __all__ = [
+    "Accounts",
     "AgentStateChanged",
+    "ApiKey",
+    "AssistantVersion",
+    "Assistants",
+    "AsyncAccounts",
+    "AsyncAssistants",
+    "AsyncAudit",
     "AsyncLiveSession",
     "AsyncSessions",
     "AsyncTurn",
@@ -82,19 +108,26 @@ __all__ = [
     "AudioChunk",
     "AudioFailed",
     "AudioSource",
+    "Audit",
+    "AuditEntry",
     "Backchannel",
+    "CleanedUp",
     "Clear",
     "ConversationStore",
+    "Credential",
     "Done",
     "Dtmf",
+    "Erased",
     "FalseInterruption",
     "Filler",
     "GenerateRequest",
+    "Greeting",
     "InternalError",
     "Interrupted",
     "InvalidApiKeyError",
     "InvalidProviderKeyError",
     "InvalidRequestError",
+    "KeyLimit",
     "LanguageModel",
     "LiveEnded",
     "LiveEvent",
@@ -102,12 +135,17 @@ __all__ = [
     "LiveSession",
     "LiveStarted",
     "LiveSummary",
+    "Login",
     "Message",
     "Metrics",
+    "NewApiKey",
+    "Organization",
     "Page",
+    "Principal",
     "PromptMessage",
     "ProviderError",
     "RateLimitError",
+    "Registered",
     "Reply",
     "Session",
     "SessionNotFoundError",
@@ -116,6 +154,7 @@ __all__ = [
     "SpeechToText",
     "Started",
     "StorageError",
+    "StoredAssistant",
     "SynthesisRequest",
     "TextDelta",
     "TextToSpeech",
@@ -132,6 +171,7 @@ __all__ = [
     "TurnEvent",
     "TurnStarted",
     "UnauthorizedError",
+    "User",
     "UserStateChanged",
     "ValidationError",
     "VoiceAgent",

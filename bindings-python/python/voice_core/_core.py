@@ -134,12 +134,13 @@ class Request:
         language: Optional[str],
         deadline: Optional[float],
         speak: bool,
+        assistant: Optional[str],
     ) -> None:
         if (audio is None) == (text is None):
             raise ValidationError("a turn is about something said or something typed: give audio or text")
         if text is not None and not isinstance(text, str):
             raise ValidationError(f"text: {type(text).__name__} is not accepted; a str is")
-        for name, value in (("session", session), ("user", user), ("language", language)):
+        for name, value in (("session", session), ("user", user), ("language", language), ("assistant", assistant)):
             if value is not None and not isinstance(value, str):
                 raise ValidationError(f"{name}: {type(value).__name__} is not accepted; a str is")
         for name, number in (("sample_rate", sample_rate), ("channels", channels)):
@@ -151,11 +152,11 @@ class Request:
                 raise ValidationError(f"deadline: {deadline!r} is not accepted; a number of seconds above 0 is")
             milliseconds = max(1, round(deadline * 1000))
         self._audio, self._text, self._sample_rate, self._channels = audio, text, sample_rate, channels
-        self._options = (session, user, language, milliseconds, bool(speak))
+        self._options = (session, user, language, milliseconds, bool(speak), assistant)
 
     @property
-    def options(self) -> Tuple[Optional[str], Optional[str], Optional[str], Optional[int], bool]:
-        """Session, user, language, deadline in milliseconds, and whether the answer is spoken."""
+    def options(self) -> Tuple[Optional[str], Optional[str], Optional[str], Optional[int], bool, Optional[str]]:
+        """Session, user, language, deadline in milliseconds, whether the answer is spoken, and the assistant."""
         return self._options
 
     @property

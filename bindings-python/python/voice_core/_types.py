@@ -6,7 +6,7 @@ import html
 import json
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Dict, Generic, List, Mapping, Optional, Tuple, TypeVar, Union, cast
+from typing import Any, Callable, Dict, Generic, List, Mapping, Optional, Tuple, TypeVar, Union, cast
 
 from ._audio import Audio
 from ._errors import VoiceError, from_fields
@@ -180,6 +180,16 @@ TurnEvent = Union[
 
 
 @dataclass(frozen=True)
+class AssistantVersion:
+    """An assistant as it was at some time."""
+
+    id: str
+    """The assistant."""
+    version: int
+    """Which version of it, from 1."""
+
+
+@dataclass(frozen=True)
 class Session:
     """One conversation."""
 
@@ -197,6 +207,10 @@ class Session:
     """When it last took a turn."""
     ended_at: Optional[datetime]
     """When it ended or expired."""
+    organization: Optional[str] = None
+    """The organization it belongs to; None in a host without organizations."""
+    assistant: Optional[AssistantVersion] = None
+    """The assistant that talks in it, in the version with which it began; None: the agent's own."""
 
 
 @dataclass(frozen=True)
@@ -355,7 +369,7 @@ def event(kind: str, record: str, attachment: Union[bytes, NativeReply, None]) -
     return None
 
 
-def _time(text: Optional[str]) -> Optional[datetime]:
+def time(text: Optional[str]) -> Optional[datetime]:
     """RFC 3339 as the library writes it: in UTC, with up to nine digits of a second."""
     if text is None:
         return None
@@ -365,23 +379,24 @@ def _time(text: Optional[str]) -> Optional[datetime]:
 
 def session(fields: Dict[str, Any]) -> Session:
     """The session for one of the native half."""
-    times = {name: _time(fields.get(name)) for name in ("created_at", "last_activity_at", "ended_at")}
-    return Session(**cast(Dict[str, Any], {**fields, **times}))
+    times = {name: time(fields.get(name)) for name in ("created_at", "last_activity_at", "ended_at")}
+    assistant = AssistantVersion(**fields["assistant"]) if fields.get("assistant") else None
+    return Session(**cast(Dict[str, Any], {**fields, **times, "assistant": assistant}))
 
 
 def message(fields: Dict[str, Any]) -> Message:
     """The message for one of the native half."""
-    return Message(**{**fields, "created_at": _time(fields["created_at"])})
+    return Message(**{**fields, "created_at": time(fields["created_at"])})
 
 
-def session_page(fields: Dict[str, Any]) -> Page[Session]:
-    """The page of sessions for one of the native half."""
-    return Page([session(item) for item in fields["items"]], fields["has_more"])
+def written(message: Message) -> Dict[str, Any]:
+    """A message as the native half reads it."""
+    return {**vars(message), "created_at": message.created_at.isoformat()}
 
 
-def message_page(fields: Dict[str, Any]) -> Page[Message]:
-    """The page of messages for one of the native half."""
-    return Page([message(item) for item in fields["items"]], fields["has_more"])
+def page(convert: Callable[[Dict[str, Any]], T]) -> Callable[[Dict[str, Any]], Page[T]]:
+    """What makes a page of one of the native half."""
+    return lambda fields: Page([convert(item) for item in fields["items"]], fields["has_more"])
 
 
 def nothing(_: object) -> None:

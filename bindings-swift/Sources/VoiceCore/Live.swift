@@ -21,19 +21,24 @@ public struct LiveOptions: Sendable, Encodable {
     public var outputRate: Int
     /// Whether the agent speaks.
     public var speak: Bool
+    /// Who talks in a fresh session: an assistant, by its id.
+    public var assistant: String?
+    /// In which organization it is held, by its id.
+    public var organization: String?
 
     public init(
         session: String? = nil, user: String? = nil, language: String? = nil, config: LiveConfig? = nil,
         firstMessage: String? = nil, inputRate: Int = 16_000, inputChannels: Int = 1, outputRate: Int = 24_000,
-        speak: Bool = true
+        speak: Bool = true, assistant: String? = nil, organization: String? = nil
     ) {
         (self.session, self.user, self.language, self.config) = (session, user, language, config)
         (self.firstMessage, self.speak) = (firstMessage, speak)
+        (self.assistant, self.organization) = (assistant, organization)
         (self.inputRate, self.inputChannels, self.outputRate) = (inputRate, inputChannels, outputRate)
     }
 
     private enum CodingKeys: String, CodingKey {
-        case session, user, language, config, speak
+        case session, user, language, config, speak, assistant, organization
         case firstMessage = "first_message"
         case inputRate = "input_rate"
         case inputChannels = "input_channels"

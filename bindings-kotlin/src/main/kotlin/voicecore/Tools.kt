@@ -8,8 +8,8 @@ import kotlinx.serialization.json.JsonElement
 import kotlinx.serialization.json.JsonNull
 import kotlinx.serialization.json.JsonObject
 import kotlinx.serialization.json.JsonPrimitive
+import kotlinx.serialization.json.boolean
 import kotlinx.serialization.json.buildJsonObject
-import kotlinx.serialization.json.contentOrNull
 import kotlinx.serialization.json.jsonObject
 import kotlinx.serialization.json.jsonPrimitive
 import kotlinx.serialization.json.long
@@ -116,15 +116,28 @@ public data class ToolCallRecord(
         of.id, of.name, Json.parseToJsonElement(of.argumentsJson), of.result, of.failed, of.elapsedMs.toLong().milliseconds,
     )
 
+    internal companion object {
+        /** A call as the history keeps it; `null`: it was written by another hand. */
+        fun of(content: String): ToolCallRecord? = try {
+            val json = Json.parseToJsonElement(content).jsonObject
+            ToolCallRecord(
+                json.text("id").orEmpty(), json.text("name").orEmpty(), json.getValue("arguments"), json.text("result").orEmpty(),
+                json.getValue("failed").jsonPrimitive.boolean, json.getValue("elapsed_ms").jsonPrimitive.long.milliseconds,
+            )
+        } catch (_: RuntimeException) {
+            null
+        }
+    }
+
     override fun toString(): String = "ToolCallRecord(id=$id, name=$name, failed=$failed, elapsed=$elapsed)"
 }
 
 internal class ToolHost(private val tool: Tool) : HostTool {
     override suspend fun call(argumentsJson: String, contextJson: String): String? = hosted {
         val given = Json.parseToJsonElement(contextJson).jsonObject
-        fun text(name: String) = given[name]?.jsonPrimitive?.contentOrNull
         val left = given["timeout_ms"]?.jsonPrimitive?.long ?: 0
-        val context = ToolContext(text("session_id").orEmpty(), text("turn_id").orEmpty(), text("user"), left.milliseconds)
+        val context =
+            ToolContext(given.text("session_id").orEmpty(), given.text("turn_id").orEmpty(), given.text("user"), left.milliseconds)
         val execute = tool.execute
         when (val result = context.execute(Json.parseToJsonElement(argumentsJson).jsonObject)) {
             null, Unit, JsonNull -> null
