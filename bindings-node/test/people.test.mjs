@@ -98,7 +98,7 @@ test('sound that is kept is given back', async (t) => {
   const { mkdtemp, rm } = await import('node:fs/promises')
   const folder = await mkdtemp(`${(await import('node:os')).tmpdir()}/voice-core-`)
   t.after(() => rm(folder, { recursive: true }))
-  const voice = await agent({ config: { recordings: { store: `folder:${folder}` } } })
+  const voice = await agent({ config: { recordings: { store: `file:${folder}` } } })
   const { sessionId } = await voice.converse(wav())
   for (const message of (await voice.sessions.history(sessionId)).items) {
     assert.ok((await voice.sessions.recording(message)).length > 0)

@@ -113,7 +113,7 @@ def test_a_session_keeps_the_version_of_its_assistant(agent, house):
 def test_sound_that_is_kept_is_given_back(tmp_path):
     from conftest import hum
 
-    with VoiceAgent({**parts(), "recordings": {"store": f"folder:{tmp_path}"}}) as agent:
+    with VoiceAgent({**parts(), "recordings": {"store": f"file:{tmp_path}"}}) as agent:
         reply = agent.converse(hum())
         asked, answered = agent.sessions.history(reply.session_id).items
         assert agent.sessions.recording(asked) and agent.sessions.recording(answered)
