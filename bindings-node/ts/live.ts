@@ -203,6 +203,7 @@ const KNOWN: Record<Exclude<keyof LiveOptions, 'signal'>, [wire: string, type: '
   inputChannels: ['input_channels', 'number'],
   outputRate: ['output_rate', 'number'],
   speak: ['speak', 'boolean'],
+  assistant: ['assistant', 'string'],
 }
 
 /** How many events are fetched at a time: one wait serves all that are there. */

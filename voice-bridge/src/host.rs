@@ -26,6 +26,9 @@ pub use crate::{
     tool::{HostTool, ToolAdaptor},
 };
 
+/// How many sessions are read at once where some of them are looked for.
+const LARGEST_PAGE: usize = 100;
+
 /// A recogniser in the host's language.
 pub trait HostStt: Send + Sync + 'static {
     /// Transcribes 16 kHz mono samples: interim transcripts if any, then one final.
@@ -191,9 +194,29 @@ impl<H: HostStore> ConversationStore for StoreAdaptor<H> {
     }
 
     async fn list_sessions(&self, query: &SessionQuery) -> Result<Page<Session>> {
-        let arguments =
-            json!({ "user": query.user, "status": query.status, "limit": query.limit, "before": query.before });
-        self.page("list_sessions", arguments).await
+        // A host's store knows users and status. Organizations and assistants are looked for here, so that none is shown another's.
+        let narrowed = query.organization.is_some() || query.assistant.is_some();
+        let wanted = |session: &Session| {
+            (query.organization.is_none() || session.organization == query.organization)
+                && query.assistant.is_none_or(|id| session.assistant.is_some_and(|version| version.id == id))
+        };
+        let limit = if narrowed { LARGEST_PAGE } else { query.limit };
+        let (mut found, mut before) = (Vec::new(), query.before);
+        loop {
+            let asked = json!({ "user": query.user, "status": query.status, "limit": limit, "before": before });
+            let page: Page<Session> = self.page("list_sessions", asked).await?;
+            let last = page.items.last().map(|session| session.id);
+            found.extend(page.items.into_iter().filter(wanted));
+            if !narrowed {
+                return Ok(Page::new(found, page.has_more));
+            }
+            // One that does not go on would be asked for ever.
+            let goes_on = last.is_some() && before.is_none_or(|before| last < Some(before));
+            if found.len() > query.limit || !page.has_more || !goes_on {
+                return Ok(Page::cut(found, query.limit));
+            }
+            before = last;
+        }
     }
 
     async fn set_metadata(&self, id: SessionId, metadata: &serde_json::Map<String, Value>) -> Result<bool> {

@@ -175,7 +175,7 @@ impl Run {
             }
             "sessions" => {
                 let method = step["method"].as_str().unwrap_or_default();
-                self.agent.sessions(method, &step["arguments"].to_string()).await.map(|t| parsed(&t))
+                self.agent.call("sessions", method, &step["arguments"].to_string()).await.map(|a| parsed(&a.json))
             }
             "close" => self.agent.close().await.map(|()| Value::Null),
             "warm_up" => self.agent.warm_up().await.map(|()| Value::Null),
