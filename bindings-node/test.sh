@@ -5,6 +5,9 @@ set -eu
 cd "$(dirname "$0")"
 
 ./build.sh "$@"
+# For the example of a web server.
+[ -d ../examples/express/node_modules/express ] ||
+    npm install --prefix ../examples/express --no-audit --no-fund --no-package-lock --loglevel=error
 record=${CARGO_TARGET_DIR:-../target}/conformance
 mkdir -p "$record"
 node test/conformance.mjs >"$record/node.txt" || { cat "$record/node.txt"; exit 1; }

@@ -13,6 +13,10 @@ python=$venv/bin/python
 "$python" -c 'import maturin, mypy, numpy, pyright, pytest' 2>/dev/null ||
     "$python" -m pip install --quiet 'maturin>=1.9,<2' 'mypy>=1.18' 'numpy' 'pyright>=1.1.400' 'pytest>=8'
 
+# For the example of a web server.
+"$python" -c 'import fastapi, httpx, multipart, uvicorn' 2>/dev/null ||
+    "$python" -m pip install --quiet -r "$root/examples/fastapi/requirements.txt" 'httpx>=0.28,<1'
+
 rm -rf "$target/wheels-testing"
 "$python" -m maturin build --quiet --profile dev --features testing --out "$target/wheels-testing"
 "$python" -m pip install --quiet --force-reinstall --no-deps "$target"/wheels-testing/*.whl

@@ -75,7 +75,7 @@ typedef enum {
   VC_EVENT_AGENT_STATE = 9,
   // Live: a turn of the agent's begins: `vc_event_json` has `turn_id` and `kind` (`answer`, `greeting`, `said`, `reminder`, `farewell`).
   VC_EVENT_TURN_STARTED = 10,
-  // Live: what the sound that follows says: `vc_event_text`.
+  // What the sound that follows says: `vc_event_text`.
   VC_EVENT_SPEAKING = 11,
   // Live: throw away the sound that was given out and is not played yet. What is still to be heard of it comes again.
   VC_EVENT_CLEAR = 12,
@@ -93,6 +93,13 @@ typedef enum {
   VC_EVENT_ERROR = 18,
   // Live: the session is over: `vc_event_json` has its `summary`. The last event.
   VC_EVENT_ENDED = 19,
+  // The model calls a tool: `vc_event_text` is its name, `vc_event_json` has `id`, `name` and `arguments`.
+  VC_EVENT_TOOL_CALL = 20,
+  // A tool is done, or failed and the model is told why: `vc_event_text` is its result, `vc_event_json` has `id`, `name`, `arguments`,
+  // `result`, `failed` and `elapsed_ms`.
+  VC_EVENT_TOOL_RESULT = 21,
+  // What the sound that follows says to fill the time that a tool takes, no part of the answer: `vc_event_text`.
+  VC_EVENT_FILLER = 22,
 } vc_event_kind;
 
 // An agent: any number of turns at a time, from any threads. The caller frees it with `vc_agent_free`.
@@ -149,10 +156,12 @@ typedef struct {
   // Handed to every function as it is.
   void *user_data;
   // Writes the answer to `{"messages": [{"role", "content"}], "max_tokens", "temperature"}`, a text that lasts for the call. Answers now or later, on any
-  // thread: `vc_responder_send_text` piece by piece, then `vc_responder_finish`.
+  // thread: `vc_responder_send_text` piece by piece, then `vc_responder_finish`. With `calls_tools` there is more: see README.md.
   void (*generate)(void *user_data, const char *request_json, vc_responder *answer);
   // Called exactly once, on any thread, when nothing uses `user_data` any more; may be NULL.
   void (*drop)(void *user_data);
+  // Whether it can call tools, by `vc_responder_send_tool_call`; only then it is told of any.
+  bool calls_tools;
 } vc_llm_vtable;
 
 // A voice of the host. Threads as for `vc_stt_vtable`.
@@ -168,6 +177,31 @@ typedef struct {
   void (*drop)(void *user_data);
 } vc_tts_vtable;
 
+// A tool of the host, which the language model may call. Start from zeros. Threads as for `vc_stt_vtable`.
+typedef struct {
+  // Its name, one of a kind: 1–64 of `A–Z`, `a–z`, `0–9`, `_`, `-`.
+  const char *name;
+  // What it does and when to call it: all that the model knows of it.
+  const char *description;
+  // The JSON schema of its arguments, which are an object; NULL: it takes none.
+  const char *parameters_json;
+  // Handed to every function as it is.
+  void *user_data;
+  // Runs one call. `arguments_json` is an object that fits the schema, `context_json` is `{"session_id", "turn_id", "user", "timeout_ms"}`: whose
+  // call it is, and how long it may take; both last for the call. Answers now or later, on any thread: what the model is told by
+  // `vc_responder_send_text` (nothing: "done"), then `vc_responder_finish`. A failure is told to the model with its code and message,
+  // and the turn goes on. A tool that takes long asks `vc_responder_is_cancelled`, or has `vc_responder_on_cancel` tell it.
+  void (*call)(void *user_data, const char *arguments_json, const char *context_json, vc_responder *answer);
+  // Called exactly once, on any thread, when nothing uses `user_data` any more; may be NULL.
+  void (*drop)(void *user_data);
+  // How long a call may take, in milliseconds; 0: 20,000.
+  uint32_t timeout_ms;
+  // Whether a call runs to its end when its turn is cancelled or interrupted, for what must not be left half done.
+  bool runs_on;
+  // Whether no other call may run beside it.
+  bool runs_alone;
+} vc_tool_vtable;
+
 // A conversation store of the host: one function, JSON in and out. Threads as for `vc_stt_vtable`.
 typedef struct {
   // How errors name it.
@@ -181,16 +215,28 @@ typedef struct {
   void (*drop)(void *user_data);
 } vc_store_vtable;
 
-// The host's own objects; NULL: as the config says. The config may name one among others, to be tried in that order:
-// `"llm": ["host/0", "openai/gpt-6-luna"]`; one that it does not name stands in place of what it says.
+// The host's own objects. Start from zeros, and set the address of the first of each kind and how many there are; none: as the config says.
+//
+// The config may name providers among others, by their numbers, to be tried in that order: `"llm": ["host/0", "openai/gpt-6-luna"]`;
+// those of a role that it does not name stand in place of what it says.
 typedef struct {
   // Speech to text.
   const vc_stt_vtable *stt;
-  // The language model.
+  // How many.
+  size_t stt_count;
+  // Language models.
   const vc_llm_vtable *llm;
+  // How many.
+  size_t llm_count;
   // Text to speech.
   const vc_tts_vtable *tts;
-  // Where conversations are kept.
+  // How many.
+  size_t tts_count;
+  // What the language model may call.
+  const vc_tool_vtable *tools;
+  // How many.
+  size_t tool_count;
+  // Where conversations are kept; one or NULL.
   const vc_store_vtable *store;
 } vc_hosts;
 
@@ -393,10 +439,17 @@ vc_error *vc_event_error(const vc_event *event);
 // Frees an event. NULL and a second time are fine. Any thread.
 void vc_event_free(vc_event *event);
 
-// Sends a piece of text (language model), or the JSON answer (store). `VC_CANCELLED`: nobody wants it any more, stop.
+// Sends a piece of text (language model, tool), or the JSON answer (store). `VC_CANCELLED`: nobody wants it any more, stop.
 // `VC_VALIDATION_ERROR`: no text, not UTF-8, or an ended or other answer. Any thread.
 vc_status vc_responder_send_text(const vc_responder *answer,
                                  const char *piece);
+
+// Sends a call of a tool (language model), its arguments as JSON. `id` tells the calls of an answer apart. Statuses as for
+// `vc_responder_send_text`. Any thread.
+vc_status vc_responder_send_tool_call(const vc_responder *answer,
+                                      const char *id,
+                                      const char *name,
+                                      const char *arguments_json);
 
 // Sends a transcript (speech to text): everything recognised so far. `language` is BCP 47 or NULL. Statuses as for
 // `vc_responder_send_text`. Any thread.
@@ -415,6 +468,12 @@ vc_status vc_responder_send_audio(const vc_responder *answer,
 // Whether nobody wants the answer any more: the turn was cancelled, timed out, or answered otherwise. Also true for an answer
 // that has ended. Any thread.
 bool vc_responder_is_cancelled(const vc_responder *answer);
+
+// Has `callback(user_data)` called when nobody wants the answer any more, or it has ended: exactly once, on a thread of the library.
+// `VC_VALIDATION_ERROR`: there is no callback, or the answer had ended already, and it is not called. Any thread.
+vc_status vc_responder_on_cancel(const vc_responder *answer,
+                                 void (*callback)(void *user_data),
+                                 void *user_data);
 
 // The answer is complete; the handle is freed. `VC_VALIDATION_ERROR`: it had ended already. Any thread.
 vc_status vc_responder_finish(vc_responder *answer);

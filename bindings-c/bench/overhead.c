@@ -70,7 +70,7 @@ static long turns(vc_agent *agent, int count) {
         CHECK(vc_turn_run(agent, &input, NULL, &reply, NULL) == VC_OK);
         char arguments[80];
         snprintf(arguments, sizeof arguments, "{\"id\": \"%s\"}", vc_reply_session_id(reply));
-        CHECK(vc_sessions_call(agent, "delete", arguments, &none, NULL) == VC_OK);
+        CHECK(vc_agent_call(agent, "sessions", "delete", arguments, &none, NULL, NULL) == VC_OK);
         vc_bytes_free(none);
         vc_reply_free(reply);
     }
@@ -85,7 +85,7 @@ int main(void) {
     vc_stt_vtable stt = {.transcribe = hear};
     vc_llm_vtable llm = {.generate = think};
     vc_tts_vtable tts = {.synthesize = say};
-    vc_hosts hosts = {.stt = &stt, .llm = &llm, .tts = &tts};
+    vc_hosts hosts = {.stt = &stt, .stt_count = 1, .llm = &llm, .llm_count = 1, .tts = &tts, .tts_count = 1};
     vc_agent *agent = NULL;
     CHECK(vc_agent_new("{\"storage\": \"memory\"}", &hosts, &agent, NULL) == VC_OK);
     static int16_t speech[1600];

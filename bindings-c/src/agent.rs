@@ -1,4 +1,4 @@
-//! The agent and its sessions.
+//! The agent, and what is kept.
 
 use std::ffi::c_char;
 
@@ -85,33 +85,49 @@ pub extern "C" fn vc_agent_free(agent: *mut vc_agent) {
     value((), || drop(handle::take(agent)));
 }
 
-/// Runs a method of the session store, JSON in and out.
+/// Runs a method of a room: what is kept, and who may reach it. JSON in and out.
 ///
-/// | method | arguments | gives |
-/// |---|---|---|
-/// | `create` | `user?`, `metadata?` | session |
-/// | `get` | `id`, `user?` | session |
-/// | `list` | `user?`, `status?`, `limit?`, `before?` | `{items, has_more}` |
-/// | `history` | `id`, `user?`, `limit?`, `before?` | `{items, has_more}` |
-/// | `set_metadata` | `id`, `user?`, `metadata` | null |
-/// | `end`, `delete` | `id`, `user?` | null |
-/// | `expire_idle` | | number |
-/// | `delete_over` | `age_seconds` | number |
-///
-/// `arguments_json`: an object; NULL is `{}`. `*result` is the caller's to free. Blocks; not on a thread of the library.
+/// The rooms are `sessions`, `accounts`, `assistants` and `audit`; README.md lists their methods. `arguments_json`: an object;
+/// NULL is `{}`. `*answer` is the caller's to free, and so is `*sound`, the bytes that a few methods give besides (`greet`: 16-bit samples;
+/// `recording`: a file), otherwise NULL; a NULL `sound` does without. Blocks; not on a thread of the library.
 #[unsafe(no_mangle)]
-pub extern "C" fn vc_sessions_call(
+pub extern "C" fn vc_agent_call(
     agent: *const vc_agent,
+    room: *const c_char,
     method: *const c_char,
     arguments_json: *const c_char,
-    result: *mut *mut vc_bytes,
+    answer: *mut *mut vc_bytes,
+    sound: *mut *mut vc_bytes,
     error: *mut *mut vc_error,
 ) -> vc_status {
     run_blocking(error, || {
-        let result = cleared("result", result)?;
+        put(sound, std::ptr::null_mut());
+        let answer = cleared("answer", answer)?;
         let arguments = optional_text("arguments_json", arguments_json)?.unwrap_or_else(|| "{}".to_owned());
-        let answer = handle::get(agent)?.sessions(&text("method", method)?, &arguments).wait()?;
-        put(result, bytes(answer.into_bytes()));
+        let given = handle::get(agent)?.call(&text("room", room)?, &text("method", method)?, &arguments).wait()?;
+        put(answer, bytes(given.json.into_bytes()));
+        if let Some(given) = given.sound.filter(|_| !sound.is_null()) {
+            put(sound, bytes(given));
+        }
+        Ok(())
+    })
+}
+
+/// The same agent as somebody with a credential reaches it: turns, live sessions and rooms hold nothing of anybody else.
+///
+/// `principal_json`: what `authenticate` of the room `accounts` gave, or `{"organization": ID, "user": ID}` of a host that knows
+/// its callers by means of its own. `*scoped` is the caller's to free, before or after `agent`. Fails with `VC_UNAUTHORIZED` when `agent` acts
+/// for somebody already. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn vc_agent_with(
+    agent: *const vc_agent,
+    principal_json: *const c_char,
+    scoped: *mut *mut vc_agent,
+    error: *mut *mut vc_error,
+) -> vc_status {
+    run(error, || {
+        let scoped = cleared("scoped", scoped)?;
+        put(scoped, handle::open(handle::get(agent)?.with(&text("principal_json", principal_json)?)?));
         Ok(())
     })
 }

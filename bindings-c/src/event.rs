@@ -38,7 +38,7 @@ pub enum vc_event_kind {
     VC_EVENT_AGENT_STATE = 9,
     /// Live: a turn of the agent's begins: `vc_event_json` has `turn_id` and `kind` (`answer`, `greeting`, `said`, `reminder`, `farewell`).
     VC_EVENT_TURN_STARTED = 10,
-    /// Live: what the sound that follows says: `vc_event_text`.
+    /// What the sound that follows says: `vc_event_text`.
     VC_EVENT_SPEAKING = 11,
     /// Live: throw away the sound that was given out and is not played yet. What is still to be heard of it comes again.
     VC_EVENT_CLEAR = 12,
@@ -56,6 +56,13 @@ pub enum vc_event_kind {
     VC_EVENT_ERROR = 18,
     /// Live: the session is over: `vc_event_json` has its `summary`. The last event.
     VC_EVENT_ENDED = 19,
+    /// The model calls a tool: `vc_event_text` is its name, `vc_event_json` has `id`, `name` and `arguments`.
+    VC_EVENT_TOOL_CALL = 20,
+    /// A tool is done, or failed and the model is told why: `vc_event_text` is its result, `vc_event_json` has `id`, `name`, `arguments`,
+    /// `result`, `failed` and `elapsed_ms`.
+    VC_EVENT_TOOL_RESULT = 21,
+    /// What the sound that follows says to fill the time that a tool takes, no part of the answer: `vc_event_text`.
+    VC_EVENT_FILLER = 22,
 }
 
 use vc_event_kind::*;
@@ -80,9 +87,12 @@ impl Happening {
             EventRecord::Transcript { text, .. }
             | EventRecord::Text { delta: text }
             | EventRecord::Speaking { text }
+            | EventRecord::Filler { text }
             | EventRecord::Backchannel { text }
             | EventRecord::Interrupted { heard: text, .. }
             | EventRecord::Dtmf { keys: text } => c_text(text),
+            EventRecord::ToolCall { call } => c_text(&call.name),
+            EventRecord::ToolResult { call } => c_text(&call.result),
             EventRecord::UserState { state } | EventRecord::AgentState { state } => c_text(state),
             _ => CString::default(),
         };
@@ -106,6 +116,9 @@ pub extern "C" fn vc_event_get_kind(event: *const vc_event) -> vc_event_kind {
             EventRecord::AgentState { .. } => VC_EVENT_AGENT_STATE,
             EventRecord::TurnStarted { .. } => VC_EVENT_TURN_STARTED,
             EventRecord::Speaking { .. } => VC_EVENT_SPEAKING,
+            EventRecord::Filler { .. } => VC_EVENT_FILLER,
+            EventRecord::ToolCall { .. } => VC_EVENT_TOOL_CALL,
+            EventRecord::ToolResult { .. } => VC_EVENT_TOOL_RESULT,
             EventRecord::Clear { .. } => VC_EVENT_CLEAR,
             EventRecord::Interrupted { .. } => VC_EVENT_INTERRUPTED,
             EventRecord::FalseInterruption => VC_EVENT_FALSE_INTERRUPTION,

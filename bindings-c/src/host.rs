@@ -1,15 +1,16 @@
-//! Providers and stores that the host writes in C.
+//! Providers, stores and tools that the host writes in C.
 
 use std::{
     ffi::{CString, c_char, c_void},
     sync::Arc,
 };
 
+use serde_json::{Value, json};
 use voice_bridge::{
     ErrorRecord, Hosts, Outcome,
     host::{
-        Answer, HostLlm, HostStore, HostStt, HostTts, LlmAdaptor, Pcm, Responder, StoreAdaptor, SttAdaptor, Transcript,
-        TtsAdaptor,
+        Answer, HostLlm, HostStore, HostStt, HostTool, HostTts, LlmAdaptor, LlmEvent, Pcm, Responder, StoreAdaptor,
+        SttAdaptor, ToolAdaptor, Transcript, TtsAdaptor,
     },
     runtime,
 };
@@ -53,10 +54,12 @@ pub struct vc_llm_vtable {
     /// Handed to every function as it is.
     pub user_data: *mut c_void,
     /// Writes the answer to `{"messages": [{"role", "content"}], "max_tokens", "temperature"}`, a text that lasts for the call. Answers now or later, on any
-    /// thread: `vc_responder_send_text` piece by piece, then `vc_responder_finish`.
+    /// thread: `vc_responder_send_text` piece by piece, then `vc_responder_finish`. With `calls_tools` there is more: see README.md.
     pub generate: Option<extern "C" fn(user_data: *mut c_void, request_json: *const c_char, answer: *mut vc_responder)>,
     /// Called exactly once, on any thread, when nothing uses `user_data` any more; may be NULL.
     pub drop: Option<extern "C" fn(user_data: *mut c_void)>,
+    /// Whether it can call tools, by `vc_responder_send_tool_call`; only then it is told of any.
+    pub calls_tools: bool,
 }
 
 /// A voice of the host. Threads as for `vc_stt_vtable`.
@@ -98,18 +101,64 @@ pub struct vc_store_vtable {
     pub drop: Option<extern "C" fn(user_data: *mut c_void)>,
 }
 
-/// The host's own objects; NULL: as the config says. The config may name one among others, to be tried in that order:
-/// `"llm": ["host/0", "openai/gpt-6-luna"]`; one that it does not name stands in place of what it says.
+/// A tool of the host, which the language model may call. Start from zeros. Threads as for `vc_stt_vtable`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct vc_tool_vtable {
+    /// Its name, one of a kind: 1–64 of `A–Z`, `a–z`, `0–9`, `_`, `-`.
+    pub name: *const c_char,
+    /// What it does and when to call it: all that the model knows of it.
+    pub description: *const c_char,
+    /// The JSON schema of its arguments, which are an object; NULL: it takes none.
+    pub parameters_json: *const c_char,
+    /// Handed to every function as it is.
+    pub user_data: *mut c_void,
+    /// Runs one call. `arguments_json` is an object that fits the schema, `context_json` is `{"session_id", "turn_id", "user", "timeout_ms"}`: whose
+    /// call it is, and how long it may take; both last for the call. Answers now or later, on any thread: what the model is told by
+    /// `vc_responder_send_text` (nothing: "done"), then `vc_responder_finish`. A failure is told to the model with its code and message,
+    /// and the turn goes on. A tool that takes long asks `vc_responder_is_cancelled`, or has `vc_responder_on_cancel` tell it.
+    pub call: Option<
+        extern "C" fn(
+            user_data: *mut c_void,
+            arguments_json: *const c_char,
+            context_json: *const c_char,
+            answer: *mut vc_responder,
+        ),
+    >,
+    /// Called exactly once, on any thread, when nothing uses `user_data` any more; may be NULL.
+    pub drop: Option<extern "C" fn(user_data: *mut c_void)>,
+    /// How long a call may take, in milliseconds; 0: 20,000.
+    pub timeout_ms: u32,
+    /// Whether a call runs to its end when its turn is cancelled or interrupted, for what must not be left half done.
+    pub runs_on: bool,
+    /// Whether no other call may run beside it.
+    pub runs_alone: bool,
+}
+
+/// The host's own objects. Start from zeros, and set the address of the first of each kind and how many there are; none: as the config says.
+///
+/// The config may name providers among others, by their numbers, to be tried in that order: `"llm": ["host/0", "openai/gpt-6-luna"]`;
+/// those of a role that it does not name stand in place of what it says.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct vc_hosts {
     /// Speech to text.
     pub stt: *const vc_stt_vtable,
-    /// The language model.
+    /// How many.
+    pub stt_count: usize,
+    /// Language models.
     pub llm: *const vc_llm_vtable,
+    /// How many.
+    pub llm_count: usize,
     /// Text to speech.
     pub tts: *const vc_tts_vtable,
-    /// Where conversations are kept.
+    /// How many.
+    pub tts_count: usize,
+    /// What the language model may call.
+    pub tools: *const vc_tool_vtable,
+    /// How many.
+    pub tool_count: usize,
+    /// Where conversations are kept; one or NULL.
     pub store: *const vc_store_vtable,
 }
 
@@ -128,33 +177,79 @@ fn host_object<F>(role: &str, name: *const c_char, function: Option<F>, data: Us
     Ok(HostObject { name, call, data })
 }
 
-/// Reads one table of host functions, if it is there.
+/// Takes over the objects of one role, each with its table.
 macro_rules! adopt {
-    ($hosts:ident . $role:ident, $function:ident) => {
-        // SAFETY: NULL, or documented as a complete table that stays as it is during the call.
-        unsafe { $hosts.$role.as_ref() }.map(|table| {
-            let data = UserData::new(table.user_data, table.drop);
-            host_object(stringify!($role), table.name, table.$function, data)
+    ($role:literal, $tables:expr, $count:expr, $function:ident) => {
+        copied(concat!("hosts.", $role), $tables, $count).map(|tables| {
+            let tables = tables.into_iter().map(|table| {
+                let data = UserData::new(table.user_data, table.drop);
+                (host_object($role, table.name, table.$function, data), table)
+            });
+            tables.collect::<Vec<_>>()
         })
     };
 }
 
-const NO_HOSTS: vc_hosts =
-    vc_hosts { stt: std::ptr::null(), llm: std::ptr::null(), tts: std::ptr::null(), store: std::ptr::null() };
+const NO_HOSTS: vc_hosts = vc_hosts {
+    stt: std::ptr::null(),
+    stt_count: 0,
+    llm: std::ptr::null(),
+    llm_count: 0,
+    tts: std::ptr::null(),
+    tts_count: 0,
+    tools: std::ptr::null(),
+    tool_count: 0,
+    store: std::ptr::null(),
+};
 
 /// The host's objects. All are taken over before any is looked at, so that each `drop` is called whatever is wrong.
 pub(crate) fn adopted(hosts: *const vc_hosts) -> Outcome<Hosts> {
     let hosts = given(hosts, NO_HOSTS);
-    let stt = adopt!(hosts.stt, transcribe);
-    let llm = adopt!(hosts.llm, generate);
-    let tts = adopt!(hosts.tts, synthesize);
-    let store = adopt!(hosts.store, call);
-    Ok(Hosts {
-        stt: stt.transpose()?.map(|h| Arc::new(SttAdaptor(h.name.clone(), h)) as _).into_iter().collect(),
-        llm: llm.transpose()?.map(|h| Arc::new(LlmAdaptor(h.name.clone(), h)) as _).into_iter().collect(),
-        tts: tts.transpose()?.map(|h| Arc::new(TtsAdaptor(h.name.clone(), h)) as _).into_iter().collect(),
-        store: store.transpose()?.map(|h| Arc::new(StoreAdaptor(h.name.clone(), h)) as _),
-    })
+    let stt = adopt!("stt", hosts.stt, hosts.stt_count, transcribe);
+    let llm = adopt!("llm", hosts.llm, hosts.llm_count, generate);
+    let tts = adopt!("tts", hosts.tts, hosts.tts_count, synthesize);
+    let tools = adopt!("tools", hosts.tools, hosts.tool_count, call);
+    let store = adopt!("store", hosts.store, usize::from(!hosts.store.is_null()), call);
+    let (mut all, (stt, llm, tts, tools)) = (Hosts::default(), (stt?, llm?, tts?, tools?));
+    for (object, _) in stt {
+        let host = object?;
+        all.stt.push(Arc::new(SttAdaptor(host.name.clone(), host)));
+    }
+    for (object, table) in llm {
+        let host = object?;
+        all.llm.push(Arc::new(LlmAdaptor(host.name.clone(), host, table.calls_tools)));
+    }
+    for (object, _) in tts {
+        let host = object?;
+        all.tts.push(Arc::new(TtsAdaptor(host.name.clone(), host)));
+    }
+    for (object, table) in tools {
+        all.tools.push(Arc::new(ToolAdaptor::new(&definition(&table)?, object?)?));
+    }
+    for (object, _) in store? {
+        let host = object?;
+        all.store = Some(Arc::new(StoreAdaptor(host.name.clone(), host)));
+    }
+    Ok(all)
+}
+
+/// A tool's definition as the bridge reads it.
+fn definition(table: &vc_tool_vtable) -> Outcome<String> {
+    let name = optional_text("hosts.tools.name", table.name)?;
+    let parameters = optional_text("hosts.tools.parameters_json", table.parameters_json)?;
+    let parameters = parameters.map(|json| serde_json::from_str::<Value>(&json)).transpose().map_err(|fault| {
+        let name = name.as_deref().unwrap_or_default();
+        ErrorRecord::invalid(format!("tools.{name}.parameters_json: it is no JSON: {fault}"))
+    })?;
+    let definition = json!({
+        "name": name,
+        "description": optional_text("hosts.tools.description", table.description)?,
+        "parameters": parameters,
+        "timeout_ms": (table.timeout_ms > 0).then_some(table.timeout_ms),
+        "on_interruption": table.runs_on.then_some("run_on"),
+        "parallel": !table.runs_alone,
+    });
+    Ok(definition.to_string())
 }
 
 /// Runs host code where it may block without holding up the library.
@@ -185,7 +280,7 @@ impl HostStt for HostObject<Transcribe> {
 }
 
 impl HostLlm for HostObject<Generate> {
-    fn generate(&self, request_json: String, answer: Responder<String>) {
+    fn generate(&self, request_json: String, answer: Responder<LlmEvent>) {
         let (call, data) = (self.call, Arc::clone(&self.data));
         apart(move || call(data.pointer, c_text(&request_json).as_ptr(), opened(answer)));
     }
@@ -203,11 +298,20 @@ impl HostTts for HostObject<Ask> {
 
 impl HostStore for HostObject<Ask> {
     fn call(&self, method: &'static str, arguments_json: String, answer: Responder<String>) {
+        self.ask(method.to_owned(), arguments_json, answer);
+    }
+}
+
+impl HostObject<Ask> {
+    fn ask(&self, first: String, second: String, answer: Responder<String>) {
         let (call, data) = (self.call, Arc::clone(&self.data));
-        apart(move || {
-            let answer = opened(answer);
-            call(data.pointer, c_text(method).as_ptr(), c_text(&arguments_json).as_ptr(), answer);
-        });
+        apart(move || call(data.pointer, c_text(&first).as_ptr(), c_text(&second).as_ptr(), opened(answer)));
+    }
+}
+
+impl HostTool for HostObject<Ask> {
+    fn call(&self, arguments_json: String, context_json: String, answer: Responder<String>) {
+        self.ask(arguments_json, context_json, answer);
     }
 }
 
@@ -232,11 +336,25 @@ fn sent(answer: *const vc_responder, send: impl FnOnce(&Answer) -> Outcome<bool>
     })
 }
 
-/// Sends a piece of text (language model), or the JSON answer (store). `VC_CANCELLED`: nobody wants it any more, stop.
+/// Sends a piece of text (language model, tool), or the JSON answer (store). `VC_CANCELLED`: nobody wants it any more, stop.
 /// `VC_VALIDATION_ERROR`: no text, not UTF-8, or an ended or other answer. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_responder_send_text(answer: *const vc_responder, piece: *const c_char) -> vc_status {
     sent(answer, |answer| answer.send_text(text("piece", piece)?))
+}
+
+/// Sends a call of a tool (language model), its arguments as JSON. `id` tells the calls of an answer apart. Statuses as for
+/// `vc_responder_send_text`. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn vc_responder_send_tool_call(
+    answer: *const vc_responder,
+    id: *const c_char,
+    name: *const c_char,
+    arguments_json: *const c_char,
+) -> vc_status {
+    sent(answer, |answer| {
+        answer.send_tool_call(text("id", id)?, text("name", name)?, &text("arguments_json", arguments_json)?)
+    })
 }
 
 /// Sends a transcript (speech to text): everything recognised so far. `language` is BCP 47 or NULL. Statuses as for
@@ -270,6 +388,27 @@ pub extern "C" fn vc_responder_send_audio(
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_responder_is_cancelled(answer: *const vc_responder) -> bool {
     value(true, || handle::get(answer).map_or(true, |answer| answer.is_over()))
+}
+
+/// Has `callback(user_data)` called when nobody wants the answer any more, or it has ended: exactly once, on a thread of the library.
+/// `VC_VALIDATION_ERROR`: there is no callback, or the answer had ended already, and it is not called. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn vc_responder_on_cancel(
+    answer: *const vc_responder,
+    callback: Option<extern "C" fn(user_data: *mut c_void)>,
+    user_data: *mut c_void,
+) -> vc_status {
+    value(vc_status::VC_INTERNAL_ERROR, || {
+        let (Ok(answer), Some(_)) = (handle::get(answer), callback) else { return vc_status::VC_VALIDATION_ERROR };
+        let Ok(handle) = runtime::handle() else { return vc_status::VC_INTERNAL_ERROR };
+        let (unwanted, data) = (answer.cancellation(), UserData::new(user_data, callback));
+        handle.spawn(async move {
+            unwanted.cancelled().await;
+            // Letting go of the data is what calls the host.
+            apart(move || drop(data));
+        });
+        vc_status::VC_OK
+    })
 }
 
 /// Ends an answer and frees its handle. `false`: it had ended already.

@@ -59,6 +59,10 @@ pub struct vc_turn_options {
     pub deadline_ms: u64,
     /// Whether the answer is text only.
     pub silent: bool,
+    /// Who answers in a fresh session: an assistant, by its id; or NULL.
+    pub assistant: *const c_char,
+    /// In which organization the turn is taken, by its id; or NULL.
+    pub organization: *const c_char,
 }
 
 const NO_OPTIONS: vc_turn_options = vc_turn_options {
@@ -67,6 +71,8 @@ const NO_OPTIONS: vc_turn_options = vc_turn_options {
     language: std::ptr::null(),
     deadline_ms: 0,
     silent: false,
+    assistant: std::ptr::null(),
+    organization: std::ptr::null(),
 };
 
 const NO_INPUT: vc_input = vc_input {
@@ -116,6 +122,8 @@ impl vc_turn_options {
             language: optional_text("language", self.language)?,
             deadline_ms: (self.deadline_ms > 0).then_some(self.deadline_ms),
             speak: self.silent.then_some(false),
+            assistant: optional_text("assistant", self.assistant)?,
+            organization: optional_text("organization", self.organization)?,
         })
     }
 }

@@ -58,6 +58,13 @@ fn shared() -> Vec<String> {
     flags
 }
 
+/// With the address and the undefined behaviour sanitizer.
+fn sanitized() -> Vec<&'static str> {
+    let mut flags = C.to_vec();
+    flags.extend(["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]);
+    flags
+}
+
 fn test_source(name: &str) -> PathBuf {
     here().join("tests").join(name)
 }
@@ -67,6 +74,23 @@ fn turns_from_c_behave() {
     let program = compiled("cc", &test_source("turns.c"), "turns", C, &shared());
     let output = ran(&mut Command::new(program));
     assert_eq!(String::from_utf8_lossy(&output.stdout).lines().filter(|line| line.starts_with("ok ")).count(), 16);
+}
+
+/// Runs a test program plainly and with the sanitizers.
+fn behaves(name: &str) {
+    let source = test_source(&format!("{name}.c"));
+    ran(&mut Command::new(compiled("cc", &source, name, C, &shared())));
+    ran(&mut Command::new(compiled("cc", &source, &format!("{name}-asan"), &sanitized(), &shared())));
+}
+
+#[test]
+fn tools_from_c_behave() {
+    behaves("tools");
+}
+
+#[test]
+fn accounts_from_c_behave() {
+    behaves("people");
 }
 
 #[test]
@@ -89,9 +113,7 @@ fn valgrind_finds_nothing() {
 
 #[test]
 fn the_address_sanitizer_finds_nothing() {
-    let mut flags = C.to_vec();
-    flags.extend(["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]);
-    let program = compiled("cc", &test_source("turns.c"), "turns-asan", &flags, &shared());
+    let program = compiled("cc", &test_source("turns.c"), "turns-asan", &sanitized(), &shared());
     ran(&mut Command::new(program));
 }
 

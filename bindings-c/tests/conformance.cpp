@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <deque>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -94,10 +95,16 @@ static void generate(void *user_data, const char *request_json, vc_responder *an
     Json request = Json::parse(request_json);
     const auto &messages = request["messages"].members;
     string first = messages.front().second["content"].text, last = messages.back().second["content"].text;
-    string count = std::to_string(messages.size());
+    string count = std::to_string(messages.size()), tools;
+    for (const auto &tool : request["tools"].members) tools += (tools.empty() ? "" : ",") + tool.second["name"].text;
     answer_later(user_data, nullptr, answer, [=](const Json &action, vc_responder *to) {
+        const Json &call = action["tool_call"];
+        if (call) {
+            string arguments = call["arguments"].kind == Json::Text ? call["arguments"].text : call["arguments"].dump();
+            return vc_responder_send_tool_call(to, call["id"].text.c_str(), call["name"].text.c_str(), arguments.c_str());
+        }
         string text = replaced(replaced(replaced(action["text"].text, "{count}", count), "{system}", first), "{last}", last);
-        return vc_responder_send_text(to, text.c_str());
+        return vc_responder_send_text(to, replaced(text, "{tools}", tools).c_str());
     });
 }
 
@@ -114,6 +121,60 @@ static void store_call(void *user_data, const char *method, const char *, vc_res
         return vc_responder_send_text(to, action["json"].dump().c_str());
     });
 }
+
+static void tool_call(void *user_data, const char *arguments_json, const char *context_json, vc_responder *answer) {
+    Json arguments = Json::parse(arguments_json), user = Json::parse(context_json)["user"];
+    answer_later(user_data, nullptr, answer, [=](const Json &action, vc_responder *to) {
+        if (!action["result"]) return vc_responder_send_text(to, action["json"].dump().c_str());
+        string result = replaced(action["result"].text, "{user}", user ? user.text : "none");
+        for (const auto &argument : arguments.members) {
+            const Json &value = argument.second;
+            result = replaced(result, "{" + argument.first + "}", value.kind == Json::Text ? value.text : value.dump());
+        }
+        return vc_responder_send_text(to, result.c_str());
+    });
+}
+
+// A tool as its script says it is, with the texts that it points to.
+struct Tool {
+    string name, description, parameters;
+    vc_tool_vtable table = {};
+
+    Tool(const string &of, const HostRef &host) : name(of) {
+        const Json &script = host->script;
+        description = script["description"].text;
+        parameters = script["parameters"].dump();
+        table.name = name.c_str();
+        table.description = description.c_str();
+        table.parameters_json = script["parameters"] ? parameters.c_str() : nullptr;
+        table.user_data = new HostRef(host);
+        table.call = tool_call;
+        table.drop = drop_host;
+        table.timeout_ms = static_cast<uint32_t>(script["timeout_ms"].number);
+        table.runs_on = script["on_interruption"].text == "run_on";
+        table.runs_alone = script["parallel"] && !script["parallel"].truth;
+    }
+};
+
+// What was told of tools.
+struct Tools {
+    Json calls{Json::List}, results{Json::List}, fillers{Json::List};
+
+    void take(const vc_event *event, const Json &told) {
+        switch (vc_event_get_kind(event)) {
+            case VC_EVENT_TOOL_CALL: calls.add(vc_event_text(event)); break;
+            case VC_EVENT_TOOL_RESULT: results.add(told); break;
+            case VC_EVENT_FILLER: fillers.add(vc_event_text(event)); break;
+            default: break;
+        }
+    }
+
+    void add_to(Json &events) const {
+        events.set("calls", calls);
+        events.set("results", results);
+        events.set("fillers", fillers);
+    }
+};
 
 // --- matching ------------------------------------------------------------------------------------------------------------
 
@@ -263,6 +324,7 @@ struct Outcome {
 // What a live session told.
 struct Told {
     Json order{Json::List}, states{Json::List}, finals{Json::List}, keys{Json::List}, turns{Json::List}, errors{Json::List};
+    Tools tools;
     std::set<string> kinds;
     string latest, text, spoken;
     double seconds = 0;
@@ -278,6 +340,7 @@ struct Told {
         latest = told["type"].text;
         const bool state = latest == "user_state" || latest == "agent_state";
         if (latest != "metrics" && !state && kinds.insert(latest).second) order.add(latest);
+        tools.take(event, told);
         switch (vc_event_get_kind(event)) {
             case VC_EVENT_AGENT_STATE: states.add(vc_event_text(event)); break;
             case VC_EVENT_TRANSCRIPT: if (vc_event_is_final(event)) finals.add(vc_event_text(event)); break;
@@ -306,6 +369,7 @@ struct Told {
         all.set("keys", keys);
         all.set("turns", turns);
         all.set("errors", errors);
+        tools.add_to(all);
         return all;
     }
 };
@@ -346,6 +410,7 @@ struct Run {
         Input input(step["input"]);
         vc_turn_options options = options_of(step["options"]);
         Json order(Json::List), transcripts(Json::List), metrics(Json::List), audio_failed;
+        Tools tools;
         std::set<string> kinds, stages;
         string text;
         double seconds = 0;
@@ -356,6 +421,7 @@ struct Run {
             Json told = Json::parse(vc_event_json(event));
             const string kind = told["type"].text;
             if (kind != "metrics" && kinds.insert(kind).second) order.add(kind);
+            tools.take(event, told);
             if (kind == "transcript") transcripts.add(told);
             if (kind == "text") text += vc_event_text(event);
             if (kind == "metrics") stages.insert(told["stage"].text);
@@ -376,6 +442,7 @@ struct Run {
         outcome.events.set("audio_seconds", seconds);
         outcome.events.set("metrics", metrics);
         outcome.events.set("audio_failed", audio_failed);
+        tools.add_to(outcome.events);
         outcome.error = error_value(error);
         return outcome;
     }
@@ -439,7 +506,7 @@ struct Run {
         vc_error *error = nullptr;
         if (what == "sessions") {
             vc_bytes *result = nullptr;
-            if (vc_sessions_call(agent, step["method"].text.c_str(), step["arguments"].dump().c_str(), &result, &error) == VC_OK)
+            if (vc_agent_call(agent, "sessions", step["method"].text.c_str(), step["arguments"].dump().c_str(), &result, NULL, &error) == VC_OK)
                 outcome.value = Json::parse(vc_bytes_data(result));
             vc_bytes_free(result);
         } else if (what == "close") vc_agent_close(agent, &error);
@@ -514,17 +581,30 @@ static void play_scenario(const Json &defaults, const Json &scenario) {
     vc_tts_vtable tts = {};
     vc_store_vtable store = {};
     vc_hosts hosts = {};
+    std::deque<Tool> tools;
+    std::vector<vc_tool_vtable> tables;
     for (const auto &member : over("hosts").members) {
         if (!member.second) continue;
+        if (member.first == "tools") {
+            for (const auto &tool : member.second.members) {
+                auto host = std::make_shared<Host>();
+                host->script = tool.second;
+                run.hosts["tool:" + tool.first] = host;
+                tables.push_back(tools.emplace_back(tool.first, host).table);
+            }
+            hosts.tools = tables.data();
+            hosts.tool_count = tables.size();
+            continue;
+        }
         auto host = std::make_shared<Host>();
         host->script = member.second;
         host->name = "host/" + member.first;
         run.hosts[member.first] = host;
         const char *name = host->name.c_str();
         void *user_data = new HostRef(host);
-        if (member.first == "stt") { stt = {name, user_data, transcribe, drop_host}; hosts.stt = &stt; }
-        else if (member.first == "llm") { llm = {name, user_data, generate, drop_host}; hosts.llm = &llm; }
-        else if (member.first == "tts") { tts = {name, user_data, synthesize, drop_host}; hosts.tts = &tts; }
+        if (member.first == "stt") { stt = {name, user_data, transcribe, drop_host}; hosts.stt = &stt; hosts.stt_count = 1; }
+        else if (member.first == "llm") { llm = {name, user_data, generate, drop_host, member.second["tools"].truth}; hosts.llm = &llm; hosts.llm_count = 1; }
+        else if (member.first == "tts") { tts = {name, user_data, synthesize, drop_host}; hosts.tts = &tts; hosts.tts_count = 1; }
         else { store = {name, user_data, store_call, drop_host}; hosts.store = &store; }
     }
     vc_error *error = nullptr;

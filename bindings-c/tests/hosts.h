@@ -94,14 +94,14 @@ static inline void keep(void *user_data, const char *request_json, vc_responder 
 static inline vc_agent *agent_of(vc_llm_vtable llm) {
     vc_stt_vtable stt = {"c/ears", NULL, hear, NULL};
     vc_tts_vtable tts = {"c/mouth", NULL, speak, NULL};
-    vc_hosts hosts = {&stt, &llm, &tts, NULL};
+    vc_hosts hosts = {&stt, 1, &llm, 1, &tts, 1, NULL, 0, NULL};
     vc_agent *agent = NULL;
     OK(vc_agent_new("{\"storage\": \"memory\"}", &hosts, &agent, error));
     return agent;
 }
 
 static inline vc_agent *plain_agent(void) {
-    vc_llm_vtable llm = {"c/mind", NULL, think, NULL};
+    vc_llm_vtable llm = {"c/mind", NULL, think, NULL, false};
     return agent_of(llm);
 }
 

@@ -28,7 +28,7 @@ static void turns(vc_agent *agent, int count) {
         // The store keeps every conversation, so each is deleted: what is left over would be the library's.
         char arguments[80];
         snprintf(arguments, sizeof arguments, "{\"id\": \"%s\"}", vc_reply_session_id(reply));
-        OK(vc_sessions_call(agent, "delete", arguments, &none, error));
+        OK(vc_agent_call(agent, "sessions", "delete", arguments, &none, NULL, error));
         vc_bytes_free(none);
         vc_reply_free(reply);
         vc_reply_free(gone);

@@ -45,11 +45,11 @@ static void sound_is_answered_and_the_session_goes_on(void) {
     char arguments[80];
     snprintf(arguments, sizeof arguments, "{\"id\": \"%s\"}", vc_reply_session_id(first));
     vc_bytes *history = NULL;
-    OK(vc_sessions_call(agent, "history", arguments, &history, error));
+    OK(vc_agent_call(agent, "sessions", "history", arguments, &history, NULL, error));
     CHECK(strstr(vc_bytes_data(history), "And then?") != NULL);
     vc_bytes_free(history);
-    FAILS(VC_VALIDATION_ERROR, vc_sessions_call(agent, "nonsense", NULL, &history, error));
-    FAILS(VC_SESSION_NOT_FOUND, vc_sessions_call(agent, "get", "{\"id\": \"none\"}", &history, error));
+    FAILS(VC_VALIDATION_ERROR, vc_agent_call(agent, "sessions", "nonsense", NULL, &history, NULL, error));
+    FAILS(VC_SESSION_NOT_FOUND, vc_agent_call(agent, "sessions", "get", "{\"id\": \"none\"}", &history, NULL, error));
     vc_reply_free(first);
     vc_reply_free(next);
     vc_agent_free(agent);
@@ -186,7 +186,7 @@ static vc_responder *asked(vc_responder **slot) {
 
 static void a_cancelled_turn_ends_and_its_provider_knows(void) {
     vc_responder *kept = NULL;
-    vc_llm_vtable llm = {"c/late", &kept, keep, NULL};
+    vc_llm_vtable llm = {"c/late", &kept, keep, NULL, false};
     vc_agent *agent = agent_of(llm);
     struct heard heard = {.agent = agent};
     vc_input input = {.text = "Hello"};
@@ -237,13 +237,13 @@ static void a_host_that_fails_is_told_apart(void) {
         {"TIMEOUT", VC_TIMEOUT},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        vc_llm_vtable llm = {"c/broken", (void *)cases[i].code, fail, NULL};
+        vc_llm_vtable llm = {"c/broken", (void *)cases[i].code, fail, NULL, false};
         vc_agent *agent = agent_of(llm);
         vc_reply *reply = NULL;
         FAILS(cases[i].status, vc_converse_text(agent, "Hello", &reply, error));
         vc_agent_free(agent);
     }
-    vc_llm_vtable llm = {"c/silent", NULL, give_up, NULL};
+    vc_llm_vtable llm = {"c/silent", NULL, give_up, NULL, false};
     vc_agent *agent = agent_of(llm);
     vc_reply *reply = NULL;
     FAILS(VC_PROVIDER_ERROR, vc_converse_text(agent, "Hello", &reply, error));
@@ -279,10 +279,10 @@ static void store(void *user_data, const char *method, const char *arguments_jso
 static void a_store_in_c_keeps_the_turn(void) {
     struct shelf shelf = {0};
     vc_stt_vtable stt = {"c/ears", NULL, hear, NULL};
-    vc_llm_vtable llm = {"c/mind", NULL, think, NULL};
+    vc_llm_vtable llm = {"c/mind", NULL, think, NULL, false};
     vc_tts_vtable tts = {"c/mouth", NULL, speak, NULL};
     vc_store_vtable kept = {"c/shelf", &shelf, store, NULL};
-    vc_hosts hosts = {&stt, &llm, &tts, &kept};
+    vc_hosts hosts = {&stt, 1, &llm, 1, &tts, 1, NULL, 0, &kept};
     vc_agent *agent = NULL;
     vc_reply *reply = NULL;
     vc_bytes *list = NULL;
@@ -290,12 +290,12 @@ static void a_store_in_c_keeps_the_turn(void) {
     OK(vc_converse_text(agent, "Keep this", &reply, error));
     vc_reply_free(reply);
     CHECK(shelf.saved == 1);
-    OK(vc_sessions_call(agent, "list", NULL, &list, error));
+    OK(vc_agent_call(agent, "sessions", "list", NULL, &list, NULL, error));
     CHECK(strcmp(vc_bytes_data(list), "{\"items\":[],\"has_more\":false}") == 0);
     vc_bytes_free(list);
     shelf.broken = true;
     FAILS(VC_STORAGE_ERROR, vc_converse_text(agent, "Keep this", &reply, error));
-    FAILS(VC_STORAGE_ERROR, vc_sessions_call(agent, "list", NULL, &list, error));
+    FAILS(VC_STORAGE_ERROR, vc_agent_call(agent, "sessions", "list", NULL, &list, NULL, error));
     shelf.broken = false;
     OK(vc_agent_close(agent, error));
     vc_agent_free(agent);
@@ -303,7 +303,7 @@ static void a_store_in_c_keeps_the_turn(void) {
 
 static void host_objects_are_given_back_once(void) {
     int drops = 0;
-    vc_llm_vtable llm = {"c/mind", &drops, think, count_drop};
+    vc_llm_vtable llm = {"c/mind", &drops, think, count_drop, false};
     vc_agent *agent = agent_of(llm);
     vc_reply *reply = NULL;
     OK(vc_converse_text(agent, "Hello", &reply, error));
@@ -315,7 +315,7 @@ static void host_objects_are_given_back_once(void) {
 
     drops = 0;
     vc_stt_vtable deaf = {"c/ears", &drops, NULL, count_drop};
-    vc_hosts hosts = {&deaf, &llm, NULL, NULL};
+    vc_hosts hosts = {&deaf, 1, &llm, 1, NULL, 0, NULL, 0, NULL};
     FAILS(VC_VALIDATION_ERROR, vc_agent_new("{}", &hosts, &agent, error));
     CHECK(agent == NULL && drops == 2);
     drops = 0;
@@ -398,7 +398,8 @@ static void a_panic_in_any_function_is_an_error(void) {
     PANICS(vc_agent_new(NULL, NULL, &made, error));
     PANICS(vc_agent_warm_up(a, error));
     PANICS(vc_agent_close(a, error));
-    PANICS(vc_sessions_call(a, "list", NULL, &bytes, error));
+    PANICS(vc_agent_with(a, "{}", &made, error));
+    PANICS(vc_agent_call(a, "sessions", "list", NULL, &bytes, NULL, error));
     PANICS(vc_converse_file(a, "x", &reply, error));
     PANICS(vc_converse_bytes(a, (const uint8_t *)"x", 1, &reply, error));
     PANICS(vc_converse_pcm(a, second, 1, 16000, &reply, error));
@@ -444,6 +445,7 @@ static void a_panic_in_any_function_is_an_error(void) {
     SURVIVES(vc_responder_send_text(NULL, "")); SURVIVES(vc_responder_send_transcript(NULL, "", true, NULL));
     SURVIVES(vc_responder_send_audio(NULL, NULL, 0, 0)); SURVIVES(vc_responder_is_cancelled(NULL));
     SURVIVES(vc_responder_finish(NULL)); SURVIVES(vc_responder_fail(NULL, NULL));
+    SURVIVES(vc_responder_send_tool_call(NULL, "", "", "")); SURVIVES(vc_responder_on_cancel(NULL, NULL, NULL));
     vc_agent_free(a);
     FAILS(VC_INTERNAL_ERROR, vc_testing_panic_in_work(error));
 }

@@ -7,7 +7,7 @@ use voice_bridge::{AudioInput, Call, ErrorRecord, EventStream, Input, Outcome, T
 use crate::{
     host::{HostObjects, adopted},
     live::Live,
-    message::Message,
+    message::{Bytes, Message},
     port::Port,
     reply::Reply,
     run,
@@ -80,6 +80,8 @@ pub struct Options {
     pub deadline_ms: Option<f64>,
     /// Whether the answer is spoken.
     pub speak: Option<bool>,
+    /// Who answers in a fresh session.
+    pub assistant: Option<String>,
 }
 
 impl From<Options> for TurnOptions {
@@ -91,6 +93,8 @@ impl From<Options> for TurnOptions {
             // JavaScript has checked that it is a finite number from 0.
             deadline_ms: options.deadline_ms.map(|ms| ms as u64),
             speak: options.speak,
+            assistant: options.assistant,
+            ..Self::default()
         }
     }
 }
@@ -101,7 +105,7 @@ impl Agent {
     #[napi]
     pub fn build(port: &Port, id: u32, config: String, hosts: HostObjects) -> napi::Result<()> {
         run(|| {
-            let call = voice_bridge::Agent::build(&config, adopted(&port.line, hosts));
+            let call = voice_bridge::Agent::build(&config, adopted(&port.line, hosts)?);
             port.line.follow(id, call, |done, agent| Message { agent: Some(Self(agent)), ..done })
         })
     }
@@ -146,13 +150,23 @@ impl Agent {
         run(|| port.line.follow(id, self.0.close(), |done, ()| done))
     }
 
-    /// Sessions and history: a method with its arguments as JSON.
+    /// A method of a room, with its arguments as JSON: its answer, and the sound that goes with it.
     #[napi]
-    pub fn sessions(&self, port: &Port, id: u32, method: String, arguments: String) -> napi::Result<()> {
+    pub fn call(&self, port: &Port, id: u32, room: String, method: String, arguments: String) -> napi::Result<()> {
         run(|| {
-            let call = self.0.sessions(&method, &arguments);
-            port.line.follow(id, call, |done, text| Message { text: Some(text), ..done })
+            let call = self.0.call(&room, &method, &arguments);
+            port.line.follow(id, call, |done, answer| Message {
+                text: Some(answer.json),
+                bytes: answer.sound.map(Bytes),
+                ..done
+            })
         })
+    }
+
+    /// The same agent as a principal reaches it.
+    #[napi]
+    pub fn acting(&self, principal: String) -> napi::Result<Agent> {
+        run(|| self.0.with(&principal).map(Self))
     }
 }
 

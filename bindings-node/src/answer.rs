@@ -23,6 +23,12 @@ impl Answer {
         run(|| self.0.send_text(piece))
     }
 
+    /// Sends a model's call of a tool. `false`: nobody wants it any more.
+    #[napi]
+    pub fn tool_call(&self, id: String, name: String, arguments: String) -> napi::Result<bool> {
+        run(|| self.0.send_tool_call(id, name, &arguments))
+    }
+
     /// Sends a chunk of mono sound. `false`: nobody wants it any more.
     #[napi]
     pub fn audio(&self, samples: Int16Array, sample_rate: u32) -> napi::Result<bool> {

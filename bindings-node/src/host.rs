@@ -1,4 +1,4 @@
-//! JavaScript objects as providers and stores.
+//! JavaScript objects as providers, stores and tools.
 
 use std::sync::{
     Arc,
@@ -7,10 +7,10 @@ use std::sync::{
 
 use napi_derive::napi;
 use voice_bridge::{
-    Hosts,
+    Hosts, Outcome,
     host::{
-        HostLlm, HostStore, HostStt, HostTts, LlmAdaptor, Pcm, Responder, StoreAdaptor, SttAdaptor, Transcript,
-        TtsAdaptor,
+        HostLlm, HostStore, HostStt, HostTool, HostTts, LlmAdaptor, LlmEvent, Pcm, Responder, StoreAdaptor, SttAdaptor,
+        ToolAdaptor, Transcript, TtsAdaptor,
     },
     runtime,
 };
@@ -28,6 +28,17 @@ pub struct HostObject {
     pub id: u32,
     /// Its name in events and logs.
     pub name: String,
+    /// Of a language model: whether it can call tools.
+    pub calls_tools: Option<bool>,
+}
+
+/// A tool of the host's.
+#[napi(object, object_to_js = false)]
+pub struct HostFunction {
+    /// The number under which JavaScript keeps it.
+    pub id: u32,
+    /// Its definition as JSON.
+    pub definition: String,
 }
 
 /// The host objects of an agent.
@@ -41,6 +52,8 @@ pub struct HostObjects {
     pub tts: Option<Vec<HostObject>>,
     /// Where conversations are kept.
     pub store: Option<HostObject>,
+    /// What the language model may call.
+    pub tools: Option<Vec<HostFunction>>,
 }
 
 /// A host object as the library holds it.
@@ -90,7 +103,7 @@ impl HostStt for Host {
 }
 
 impl HostLlm for Host {
-    fn generate(&self, request_json: String, answer: Responder<String>) {
+    fn generate(&self, request_json: String, answer: Responder<LlmEvent>) {
         self.ask(Some(request_json), None, None, answer);
     }
 }
@@ -107,14 +120,24 @@ impl HostStore for Host {
     }
 }
 
-/// The host objects as providers and stores.
-pub(crate) fn adopted(line: &Arc<Line>, objects: HostObjects) -> Hosts {
-    let host = |object: HostObject| (object.name, Host { line: Arc::clone(line), id: object.id });
-    let all = |objects: Option<Vec<HostObject>>| objects.into_iter().flatten().map(host);
-    Hosts {
-        stt: all(objects.stt).map(|(name, host)| Arc::new(SttAdaptor(name, host)) as _).collect(),
-        llm: all(objects.llm).map(|(name, host)| Arc::new(LlmAdaptor(name, host)) as _).collect(),
-        tts: all(objects.tts).map(|(name, host)| Arc::new(TtsAdaptor(name, host)) as _).collect(),
-        store: objects.store.map(host).map(|(name, host)| Arc::new(StoreAdaptor(name, host)) as _),
+impl HostTool for Host {
+    fn call(&self, arguments_json: String, context_json: String, answer: Responder<String>) {
+        self.ask(Some(arguments_json), Some(context_json), None, answer);
     }
+}
+
+/// The host objects as providers, stores and tools.
+pub(crate) fn adopted(line: &Arc<Line>, objects: HostObjects) -> Outcome<Hosts> {
+    let host = |id| Host { line: Arc::clone(line), id };
+    let named = |object: HostObject| (object.name, host(object.id));
+    let all = |objects: Option<Vec<HostObject>>| objects.into_iter().flatten().map(named);
+    let models = objects.llm.into_iter().flatten().map(|o| (o.calls_tools.unwrap_or(false), named(o)));
+    let tools = objects.tools.into_iter().flatten().map(|t| ToolAdaptor::new(&t.definition, host(t.id)));
+    Ok(Hosts {
+        stt: all(objects.stt).map(|(name, host)| Arc::new(SttAdaptor(name, host)) as _).collect(),
+        llm: models.map(|(tools, (name, host))| Arc::new(LlmAdaptor(name, host, tools)) as _).collect(),
+        tts: all(objects.tts).map(|(name, host)| Arc::new(TtsAdaptor(name, host)) as _).collect(),
+        store: objects.store.map(named).map(|(name, host)| Arc::new(StoreAdaptor(name, host)) as _),
+        tools: tools.map(|tool| Ok(Arc::new(tool?) as _)).collect::<Outcome<_>>()?,
+    })
 }

@@ -1,10 +1,16 @@
-//! Functions that fail on purpose, for the tests; not in a shipped addon.
+//! For the tests: functions that fail on purpose, and the suite of the stores; not in a shipped addon.
 
 use std::cell::Cell;
 
 use napi_derive::napi;
+use voice_bridge::ErrorRecord;
 
-use crate::{port::Port, run};
+use crate::{
+    host::{HostObject, HostObjects, adopted},
+    message::Message,
+    port::Port,
+    run,
+};
 
 thread_local! {
     static ARMED: Cell<bool> = const { Cell::new(false) };
@@ -39,4 +45,21 @@ pub fn panic_in_work(port: &Port, id: u32) -> napi::Result<()> {
 #[napi]
 pub fn fail_with(code: String) -> napi::Result<()> {
     run(|| voice_bridge::testing::fail_with(&code))
+}
+
+/// What every store of conversations must do.
+#[napi]
+pub fn store_cases() -> Vec<String> {
+    voice_bridge::testing::store_cases().into_iter().map(str::to_owned).collect()
+}
+
+/// Tries a case on a store that is empty: why it does not hold, if it does not.
+#[napi]
+pub fn try_store(port: &Port, id: u32, case: String, store: HostObject) -> napi::Result<()> {
+    run(|| {
+        let hosts = adopted(&port.line, HostObjects { stt: None, llm: None, tts: None, store: Some(store) });
+        let store = hosts.store.ok_or_else(|| ErrorRecord::invalid("store: there is none"))?;
+        let call = voice_bridge::testing::try_store(&case, store);
+        port.line.follow(id, call, |done, text| Message { text, ..done })
+    })
 }

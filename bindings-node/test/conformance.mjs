@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { isDeepStrictEqual } from 'node:util'
 
-import { VoiceAgent, VoiceError } from 'voice-core'
+import { tool, VoiceAgent, VoiceError } from 'voice-core'
 
 import { wav } from './scripted.mjs'
 
@@ -21,17 +21,27 @@ class Host {
   cancelled = 0
   #waiting = []
 
-  constructor(role, { calls, methods }) {
+  constructor(role, { calls, methods, tools = false, ...definition }) {
     this.role = role
     const play = (script, request) => this.#play(script, request)
     const nth = () => calls[Math.min(this.calls, calls.length - 1)]
     const name = `host/${role}`
+    this.name = role
     this.object = {
       stt: { name, transcribe: (request) => play(nth(), request) },
-      llm: { name, generate: (request) => play(nth(), request) },
+      llm: { name, callsTools: tools, generate: (request) => play(nth(), request) },
       tts: { name, synthesize: (request) => play(nth(), request) },
       store: new Proxy({ name }, { get: (own, key) => own[key] ?? this.#method(methods, key, play) }),
-    }[role]
+    }[role] ?? this.#tool(definition, nth, play)
+  }
+
+  #tool({ timeout_ms: timeoutMs, on_interruption: onInterruption, ...rest }, nth, play) {
+    const execute = async (args, context) => {
+      let result
+      for await (const value of play(nth(), { ...context, args })) result = value
+      return result
+    }
+    return tool({ ...rest, name: this.name.slice('tool:'.length), timeoutMs, onInterruption, execute })
   }
 
   #method(methods, key, play) {
@@ -61,6 +71,9 @@ class Host {
       last: messages.at(-1)?.content,
       count: messages.length,
       system: messages[0]?.content,
+      tools: request.tools?.map((one) => one.name).join(','),
+      user: request.user ?? 'none',
+      ...Object.fromEntries(Object.entries(request.args ?? {}).map(([key, value]) => [key, typeof value === 'string' ? value : JSON.stringify(value)])),
     }
     for (const action of script) {
       if ('wait_ms' in action) await sleep(action.wait_ms)
@@ -71,7 +84,9 @@ class Host {
       else if ('audio_ms' in action) {
         const { audio_ms, sample_rate: sampleRate } = action
         yield { samples: new Int16Array((audio_ms * sampleRate) / 1000).fill(1000), sampleRate }
-      } else if ('json' in action) yield action.json
+      } else if ('tool_call' in action) yield action.tool_call
+      else if ('result' in action) yield fill(action.result, values)
+      else if ('json' in action) yield action.json
       else if ('throw' in action) throw new Error(action.throw)
       else if ('fail' in action || 'no_answer' in action) {
         const { message, code = 'PROVIDER_ERROR', retryable, retry_after_ms: retryAfter } =
@@ -121,6 +136,14 @@ const replyOf = (reply) => ({
   sample_rate: reply.audio.sampleRate,
   audio_seconds: reply.audio.samples.length / reply.audio.sampleRate || 0,
   audio_error: errorOf(reply.audioError) ?? null,
+  tool_calls: valueOf(reply.toolCalls),
+})
+
+/** What was told of tools. */
+const toolsOf = (of) => ({
+  calls: of('toolCall').map(({ name }) => name),
+  results: of('toolResult').map(({ type, ...call }) => valueOf(call)),
+  fillers: of('filler').map(({ text }) => text),
 })
 
 /** A value of the library, its keys as they are written in scenarios. */
@@ -128,7 +151,7 @@ function valueOf(value) {
   if (Array.isArray(value)) return value.map(valueOf)
   if (typeof value !== 'object' || value === null) return value ?? null
   return Object.fromEntries(
-    Object.entries(value).map(([key, item]) => [snake(key), key === 'metadata' ? item : valueOf(item)]),
+    Object.entries(value).map(([key, item]) => [snake(key), key === 'metadata' || key === 'arguments' ? item : valueOf(item)]),
   )
 }
 
@@ -146,6 +169,7 @@ class Events {
       audio_seconds: seconds,
       metrics: [...new Set(of('metrics').map(({ stage }) => stage))].sort(),
       audio_failed: errorOf(of('audioFailed')[0]?.error) ?? null,
+      ...toolsOf(of),
     }
   }
 }
@@ -164,6 +188,7 @@ function told(events) {
     keys: of('dtmf').map(({ keys }) => keys),
     turns: of('turnDone').map(({ turn: { audioError, ...turn } }) => ({ ...valueOf(turn), audio_error: errorOf(audioError) })),
     errors: of('error').map(({ error }) => errorOf(error)),
+    ...toolsOf(of),
   }
 }
 
@@ -314,6 +339,11 @@ async function play(scenario) {
   const config = { ...defaults.config, ...scenario.config }
   for (const [role, script] of Object.entries(scripts)) {
     if (!script) continue
+    if (role === 'tools') {
+      for (const [name, of] of Object.entries(script)) hosts[`tool:${name}`] = new Host(`tool:${name}`, of)
+      config.tools = Object.keys(script).map((name) => hosts[`tool:${name}`].object)
+      continue
+    }
     hosts[role] = new Host(role, script)
     const { object } = hosts[role]
     const listed = config[role]

@@ -16,7 +16,7 @@ const require = createRequire(import.meta.url)
 test('ESM and CommonJS offer the same', () => {
   const { default: _, ...named } = esm
   assert.deepEqual({ ...named }, { ...require('voice-core') })
-  assert.deepEqual(Object.keys(named).sort(), ['VoiceAgent', 'VoiceError', 'models', 'setLogger', 'version'])
+  assert.deepEqual(Object.keys(named).sort(), ['VoiceAgent', 'VoiceError', 'models', 'setLogger', 'tool', 'version'])
 })
 
 test('the package has the version of the library', () => {

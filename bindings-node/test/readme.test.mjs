@@ -6,18 +6,10 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
-import { recording } from './models.mjs'
-import { wav } from './scripted.mjs'
+import { question } from './models.mjs'
 
 const run = promisify(execFile)
 const root = fileURLToPath(new URL('..', import.meta.url))
-
-/** The first seconds of a 16-bit mono WAV file. */
-function beginning(file, seconds) {
-  const data = file.indexOf('data') + 8
-  const sound = file.subarray(data, data + seconds * file.readUInt32LE(24) * 2)
-  return wav(Int16Array.from({ length: sound.length / 2 }, (_, i) => sound.readInt16LE(i * 2)), file.readUInt32LE(24))
-}
 
 /** A folder in which the package is installed, with a question to be answered. */
 async function project(t) {
@@ -26,7 +18,7 @@ async function project(t) {
   await writeFile(`${path}/package.json`, '{"type":"module"}')
   await mkdir(`${path}/node_modules`)
   await symlink(root, `${path}/node_modules/voice-core`, 'dir')
-  await writeFile(`${path}/question.wav`, beginning(await readFile(recording), 4))
+  await writeFile(`${path}/question.wav`, await question())
   return path
 }
 
@@ -54,4 +46,12 @@ test('the first conversation of examples/node is held', async (t) => {
   assert.equal((await readFile(`${path}/answer.wav`)).toString('latin1', 0, 4), 'RIFF')
   const error = await run(process.execPath, ['first-conversation.mjs', 'nowhere.wav'], { cwd: path, env: environment }).catch((e) => e)
   assert.match(error.stderr, /^INVALID_REQUEST: /)
+})
+
+test('the JSON file of examples/node keeps a conversation', async (t) => {
+  const path = await project(t)
+  await copyFile(`${root}/../examples/node/json-store.mjs`, `${path}/json-store.mjs`)
+  const { stdout } = await run(process.execPath, ['json-store.mjs'], { cwd: path, env: environment })
+  assert.match(stdout, /^user: .*best of times.*\nassistant: ./i)
+  assert.match(await readFile(`${path}/conversations.json`, 'utf8'), /best of times/i)
 })

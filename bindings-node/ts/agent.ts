@@ -1,3 +1,6 @@
+import { Accounts, type Principal } from './accounts.js'
+import { Assistants } from './assistants.js'
+import { Audit } from './audit.js'
 import type { Config, ProviderConfig } from './config.js'
 import { guarded, invalid, VoiceError } from './error.js'
 import { type ConversationStore, isHost, type LanguageModel, type SpeechToText, type TextToSpeech } from './host.js'
@@ -7,6 +10,7 @@ import { type LiveOptions, LiveSession } from './live.js'
 import { type HostId, type NativeAgent, type NativeHosts, native, type Role } from './native.js'
 import type { CallOptions, Reply } from './reply.js'
 import { Sessions } from './sessions.js'
+import { definitionOf, type Tool } from './tool.js'
 import { Turn, type TurnOptions } from './turn.js'
 
 /**
@@ -23,12 +27,14 @@ export interface AgentConfig extends Omit<Config, 'stt' | 'llm' | 'tts' | 'stora
   tts?: OneOrMore<TextToSpeech>
   /** Where conversations are kept: `sqlite:PATH`, `memory`, or your own store. */
   storage?: Config['storage'] | ConversationStore
+  /** What the language model may call. */
+  tools?: readonly Tool[]
 }
 
 /** A provider by its name or with settings, one of your own, or several in the order in which they are tried. */
 export type OneOrMore<Own> = string | ProviderConfig | Own | ReadonlyArray<string | ProviderConfig | Own> | null
 
-const ROLES: ReadonlyArray<[Role, 'stt' | 'llm' | 'tts' | 'storage']> = [
+const ROLES: ReadonlyArray<[Exclude<Role, 'tool'>, 'stt' | 'llm' | 'tts' | 'storage']> = [
   ['stt', 'stt'],
   ['llm', 'llm'],
   ['tts', 'tts'],
@@ -38,10 +44,11 @@ const ROLES: ReadonlyArray<[Role, 'stt' | 'llm' | 'tts' | 'storage']> = [
 /** Speech in, speech out, in this process. Any number of turns at a time. */
 export class VoiceAgent {
   readonly #native: NativeAgent
-  readonly #hosts: number[]
+  // Of an agent that acts for somebody there are none: they are of the agent from which it was made.
+  readonly #hosts: number[] | undefined
   #closed = false
 
-  private constructor(agent: NativeAgent, hosts: number[]) {
+  private constructor(agent: NativeAgent, hosts?: number[]) {
     this.#native = agent
     this.#hosts = hosts
   }
@@ -67,12 +74,21 @@ export class VoiceAgent {
     const document: Record<string, unknown> = { ...config }
     const hosts: NativeHosts = {}
     const ids: number[] = []
-    const host = (role: Role, object: { name?: string }): HostId => {
+    const kept = (role: Role, object: object): number => {
       const id = line.number()
       line.hosts.set(id, { role, object } as never)
       ids.push(id)
-      return { id, name: typeof object.name === 'string' ? object.name : `host-${role}` }
+      return id
     }
+    const host = (role: Role, object: { name?: string; callsTools?: boolean }): HostId => {
+      const name = typeof object.name === 'string' ? object.name : `host-${role}`
+      return { id: kept(role, object), name, callsTools: object.callsTools === true }
+    }
+    const { tools = [] } = config
+    if (!Array.isArray(tools)) throw invalid(`tools: expected a list, got ${typeof tools}`)
+    delete document.tools
+    const definitions = tools.map((tool, i) => definitionOf(tool, `tools[${i}]`))
+    hosts.tools = definitions.map((definition, i) => ({ id: kept('tool', tools[i]), definition }))
     for (const [role, key] of ROLES) {
       const value = document[key]
       if (role === 'store') {
@@ -123,6 +139,32 @@ export class VoiceAgent {
     return new Sessions(() => this.#open())
   }
 
+  /** Organizations, users and API keys. */
+  get accounts(): Accounts {
+    return new Accounts(() => this.#open())
+  }
+
+  /** Assistants that are kept. */
+  get assistants(): Assistants {
+    return new Assistants(() => this.#open())
+  }
+
+  /** The audit log. */
+  get audit(): Audit {
+    return new Audit(() => this.#open())
+  }
+
+  /**
+   * The same agent as somebody with a credential reaches it: nothing of anybody else.
+   *
+   * Turns, live sessions and what is kept are then theirs; what belongs to others is answered exactly like what does not exist.
+   * Closing it fails with `UNAUTHORIZED`: close the agent itself.
+   */
+  withPrincipal(principal: Principal): VoiceAgent {
+    const agent = this.#open()
+    return new VoiceAgent(guarded(() => agent.acting(JSON.stringify(principal) ?? 'null')))
+  }
+
   /** Makes every provider ready: loads models, opens connections. Otherwise the first turn does it. */
   async warmUp(options: CallOptions = {}): Promise<void> {
     const agent = this.#open()
@@ -135,12 +177,12 @@ export class VoiceAgent {
 
   /** Closes the agent: cancels what runs, finishes what is being saved. Closing again is fine; using it fails. */
   async close(): Promise<void> {
-    this.#closed = true
+    this.#closed = this.#hosts !== undefined
     await line.call(
       (id, port) => this.#native.close(port, id),
       () => undefined,
     )
-    for (const id of this.#hosts) line.hosts.delete(id)
+    for (const id of this.#hosts ?? []) line.hosts.delete(id)
   }
 
   #open(): NativeAgent {

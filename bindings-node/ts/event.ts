@@ -2,7 +2,7 @@ import { fromRecord, type VoiceError } from './error.js'
 import { samplesOf } from './host.js'
 import type { NativeEvent } from './native.js'
 import { Reply } from './reply.js'
-import { camel } from './words.js'
+import { camel, camelWord } from './words.js'
 
 /** The turn was admitted. */
 export interface StartedEvent {
@@ -42,6 +42,48 @@ export interface AudioEvent {
   sampleRate: number
 }
 
+/** What the sound that follows says. */
+export interface SpeakingEvent {
+  type: 'speaking'
+  text: string
+}
+
+/** What the sound that follows says to fill the time that a tool takes. No part of the answer; it is not stored. */
+export interface FillerEvent {
+  type: 'filler'
+  text: string
+}
+
+/** A call of a tool, as the model asks for it. */
+export interface ToolCall {
+  /** Names the call within its turn. */
+  id: string
+  /** The tool's name. */
+  name: string
+  /** The arguments: an object, or the text that the model wrote instead. */
+  arguments: unknown
+}
+
+/** A call of a tool, and what came of it. */
+export interface ToolCallRecord extends ToolCall {
+  /** What the model was told: the tool's result, or as JSON why there is none. */
+  result: string
+  /** Whether it failed: wrong arguments, no such tool, something thrown, a time-out. */
+  failed: boolean
+  /** How long it took, in milliseconds. */
+  elapsedMs: number
+}
+
+/** The model calls a tool. */
+export interface ToolCallEvent extends ToolCall {
+  type: 'toolCall'
+}
+
+/** A tool is done, or failed and the model is told why. */
+export interface ToolResultEvent extends ToolCallRecord {
+  type: 'toolResult'
+}
+
 /** A provider call ended. */
 export interface MetricsEvent {
   type: 'metrics'
@@ -76,7 +118,11 @@ export type TurnEvent =
   | StartedEvent
   | TranscriptEvent
   | TextEvent
+  | SpeakingEvent
+  | FillerEvent
   | AudioEvent
+  | ToolCallEvent
+  | ToolResultEvent
   | MetricsEvent
   | AudioFailedEvent
   | DoneEvent
@@ -94,6 +140,6 @@ export function eventOf({ json, pcm, reply }: NativeEvent): TurnEvent {
     case 'done':
       return { type: 'done', reply: new Reply(reply!) }
     default:
-      return camel<TurnEvent>(record)
+      return camel<TurnEvent>({ ...record, type: camelWord(record.type) })
   }
 }

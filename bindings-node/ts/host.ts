@@ -1,7 +1,9 @@
 import { invalid } from './error.js'
+import type { ToolCall } from './event.js'
 import { until } from './input.js'
 import type { Message, NativeAnswer, Role } from './native.js'
-import { camel, type JsonObject, snake } from './words.js'
+import { resultText, type Tool, type ToolContext } from './tool.js'
+import { camel, camelWord, type JsonObject, snake } from './words.js'
 
 /** One value now or later, or many: an async generator, a promise, or a plain value. */
 export type Given<T> = AsyncIterable<T> | Iterable<T> | Promise<T> | T
@@ -40,8 +42,26 @@ export interface SpeechToText {
 export interface PromptMessage {
   /** Who says it. */
   role: 'system' | 'user' | 'assistant' | 'tool'
-  /** What is said. */
+  /** What is said; of a tool, its result. */
   content: string
+  /** The tools that the assistant calls with this message. Messages of role `tool` that follow at once answer them. */
+  toolCalls?: ToolCall[]
+  /** Of a tool: the call that it answers. */
+  toolCallId?: string
+  /** Of a tool: its name. */
+  name?: string
+  /** Of a tool: whether it failed. */
+  failed?: boolean
+}
+
+/** A tool, as a language model is told of it. */
+export interface ToolSpec {
+  /** Its name. */
+  name: string
+  /** What it does and when to call it. */
+  description: string
+  /** The JSON schema of its arguments, an object. */
+  parameters: JsonObject
 }
 
 /** What a language model is asked. */
@@ -52,6 +72,12 @@ export interface GenerateRequest {
   maxTokens: number
   /** The sampling temperature. */
   temperature: number
+  /** The tools that it may call, if there are any. Only a model whose `callsTools` is true is told of them. */
+  tools?: ToolSpec[]
+  /** `none`: it shall answer in words now. */
+  toolChoice?: 'auto' | 'none'
+  /** Whether it may ask for several calls at once. */
+  parallelToolCalls?: boolean
   /** Aborted when nobody wants the answer any more. */
   signal: AbortSignal
 }
@@ -60,8 +86,10 @@ export interface GenerateRequest {
 export interface LanguageModel {
   /** Its name in events and logs. */
   name?: string
-  /** Answers, in pieces as they come. */
-  generate(request: GenerateRequest): Given<string>
+  /** Whether it can call tools. Default false. */
+  callsTools?: boolean
+  /** Answers, in pieces as they come. A piece may be a call of a tool; its result is in the prompt of the next request. */
+  generate(request: GenerateRequest): Given<string | ToolCall>
 }
 
 /** What a voice is asked. */
@@ -101,6 +129,18 @@ export interface Session {
   lastActivityAt: string
   /** When it ended or expired. */
   endedAt: string | null
+  /** The organization it belongs to; missing in a host without organizations. */
+  organization?: string
+  /** The assistant that talks in it, in the version with which it began; missing: the agent's own. */
+  assistant?: AssistantVersion
+}
+
+/** An assistant as it was at some time. */
+export interface AssistantVersion {
+  /** The assistant. */
+  id: string
+  /** Which version of it, from 1. */
+  version: number
 }
 
 /** A message as it is stored. */
@@ -180,8 +220,15 @@ export type HostObject =
   | { role: 'llm'; object: LanguageModel }
   | { role: 'tts'; object: TextToSpeech }
   | { role: 'store'; object: ConversationStore }
+  | { role: 'tool'; object: Tool }
 
-const METHODS: Record<Role, string> = { stt: 'transcribe', llm: 'generate', tts: 'synthesize', store: 'saveTurn' }
+const METHODS: Record<Role, string> = {
+  stt: 'transcribe',
+  llm: 'generate',
+  tts: 'synthesize',
+  store: 'saveTurn',
+  tool: 'execute',
+}
 
 /** @internal Whether a value is a host object for a role, rather than a part of the config. */
 export function isHost(role: Role, value: unknown): value is { name?: string } {
@@ -224,8 +271,7 @@ async function* answered(
     }
     case 'llm':
       for await (const piece of many(host.object.generate({ ...camel<GenerateRequest>(JSON.parse(text)), signal }))) {
-        if (typeof piece !== 'string') throw invalid(`generate: expected strings, got ${typeof piece}`)
-        yield answer.text(piece)
+        yield written(answer, piece)
       }
       return
     case 'tts':
@@ -244,12 +290,25 @@ async function* answered(
       if (typeof run !== 'function') throw invalid(`the store has no method ${method}`)
       const result: unknown = await run.call(host.object, camel(JSON.parse(text)), { signal })
       yield answer.text(JSON.stringify(snake(result ?? null)))
+      return
+    }
+    case 'tool': {
+      const context: ToolContext = { ...camel<Omit<ToolContext, 'signal'>>(JSON.parse(name ?? '{}')), signal }
+      const told = resultText(host.object.name, await host.object.execute(JSON.parse(text), context))
+      if (told !== undefined) yield answer.text(told)
     }
   }
 }
 
-function camelWord(word: string): string {
-  return Object.keys(camel<JsonObject>({ [word]: null }))[0] ?? word
+/** Hands over what a model wrote: text, or a call of a tool. */
+function written(answer: NativeAnswer, piece: unknown): boolean {
+  if (typeof piece === 'string') return answer.text(piece)
+  const call = Object(piece) as Partial<ToolCall>
+  if (typeof call.id !== 'string' || typeof call.name !== 'string') {
+    throw invalid('generate: expected strings and calls of tools, { id, name, arguments }')
+  }
+  const args = call.arguments ?? {}
+  return answer.toolCall(call.id, call.name, typeof args === 'string' ? args : JSON.stringify(args))
 }
 
 /** Everything that is given, whichever way it is given. A string is one piece, not many letters. */

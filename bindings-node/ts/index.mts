@@ -1,2 +1,2 @@
 export type * from './index.js'
-export { models, setLogger, VoiceAgent, VoiceError, version } from './index.js'
+export { models, setLogger, tool, VoiceAgent, VoiceError, version } from './index.js'

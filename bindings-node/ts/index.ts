@@ -4,11 +4,29 @@
  * @packageDocumentation
  */
 
+export type {
+  Accounts,
+  ApiKey,
+  Credential,
+  KeyLimit,
+  KeyOptions,
+  Login,
+  NewApiKey,
+  Organization,
+  Principal,
+  Registered,
+  TokenKey,
+  TokenKeys,
+  User,
+} from './accounts.js'
 export { type AgentConfig, VoiceAgent, version } from './agent.js'
+export type { Assistants, StoredAssistant } from './assistants.js'
+export type { Audit, AuditEntry, AuditOptions } from './audit.js'
 export type * from './config.js'
 export { type ErrorCode, type Stage, VoiceError, type VoiceErrorDetails } from './error.js'
 export type * from './event.js'
 export type {
+  AssistantVersion,
   ConversationStore,
   GenerateRequest,
   Given,
@@ -22,6 +40,7 @@ export type {
   StoredMessage,
   SynthesizeRequest,
   TextToSpeech,
+  ToolSpec,
   TranscribeRequest,
   Transcript,
 } from './host.js'
@@ -41,7 +60,6 @@ export type {
   LiveStartedEvent,
   LiveSummary,
   LiveTurn,
-  SpeakingEvent,
   SpeechKind,
   TurnDoneEvent,
   TurnStartedEvent,
@@ -51,6 +69,8 @@ export { LiveWire } from './wire.js'
 export { type Logger, type LogLevel, type LogRecord, setLogger } from './logger.js'
 export { type Fetched, type FetchOptions, type FetchStep, type FileCheck, type FolderOptions, type ModelStatus, models } from './models.js'
 export type { CallOptions, Reply, ReplyAudio, SoundFormat, Timings, Usage } from './reply.js'
-export type { PageOptions, Sessions } from './sessions.js'
+export type { PageOptions } from './room.js'
+export type { CleanedUp, Erased, ExportFormat, Greeting, Sessions } from './sessions.js'
+export { type Tool, type ToolContext, type ToolParameters, tool } from './tool.js'
 export type { Turn, TurnOptions } from './turn.js'
 export type { JsonObject } from './words.js'

@@ -1,5 +1,15 @@
 import { cancelled, fromRecord, guarded, invalid, VoiceError } from './error.js'
-import type { AudioEvent, MetricsEvent, TextEvent, TranscriptEvent } from './event.js'
+import type {
+  AudioEvent,
+  FillerEvent,
+  MetricsEvent,
+  SpeakingEvent,
+  TextEvent,
+  ToolCallEvent,
+  ToolCallRecord,
+  ToolResultEvent,
+  TranscriptEvent,
+} from './event.js'
 import { eventOf } from './event.js'
 import { owned } from './input.js'
 import { line } from './line.js'
@@ -7,7 +17,7 @@ import type { LiveConfig } from './config.js'
 import type { NativeAgent, NativeEvent, NativeLive } from './native.js'
 import type { CallOptions, Timings, Usage } from './reply.js'
 import { LiveWire } from './wire.js'
-import { camel, type JsonObject } from './words.js'
+import { camel, camelWord, type JsonObject } from './words.js'
 
 /** How a live session is to be run. */
 export interface LiveOptions extends CallOptions {
@@ -29,6 +39,8 @@ export interface LiveOptions extends CallOptions {
   outputRate?: number | undefined
   /** Whether the agent speaks. Default true. */
   speak?: boolean | undefined
+  /** Who talks in a fresh session: an assistant that is kept, by its id. */
+  assistant?: string | undefined
 }
 
 /** Why the agent speaks. */
@@ -61,12 +73,6 @@ export interface TurnStartedEvent {
   turnId: string
   /** Why the agent speaks. */
   kind: SpeechKind
-}
-
-/** What the sound that follows says. */
-export interface SpeakingEvent {
-  type: 'speaking'
-  text: string
 }
 
 /** Throw away the sound that was given out and is not played yet. What is still to be heard of it comes again. */
@@ -113,6 +119,8 @@ export interface LiveTurn {
   language: string | null
   /** What the agent said and the user heard: this is what is stored. */
   text: string
+  /** The tools that the model called, in the order in which they were done. */
+  toolCalls: ToolCallRecord[]
   /** Whether it was interrupted. */
   interrupted: boolean
   /** Why (part of) the sound is missing, if it is. */
@@ -174,7 +182,10 @@ export type LiveEvent =
   | TurnStartedEvent
   | TextEvent
   | SpeakingEvent
+  | FillerEvent
   | AudioEvent
+  | ToolCallEvent
+  | ToolResultEvent
   | ClearEvent
   | InterruptedEvent
   | FalseInterruptionEvent
@@ -195,6 +206,7 @@ const KNOWN: Record<Exclude<keyof LiveOptions, 'signal'>, [wire: string, type: '
   inputChannels: ['input_channels', 'number'],
   outputRate: ['output_rate', 'number'],
   speak: ['speak', 'boolean'],
+  assistant: ['assistant', 'string'],
 }
 
 /** How many events are fetched at a time: one wait serves all that are there. */
@@ -347,7 +359,7 @@ function liveEventOf(event: NativeEvent): LiveEvent {
       return { type: 'turnDone', turn: { ...turn, timings: timingsMs, audioError } }
     }
     default:
-      return camel<LiveEvent>({ ...record, type: record.type.replace(/_(.)/g, (_: string, c: string) => c.toUpperCase()) })
+      return camel<LiveEvent>({ ...record, type: camelWord(record.type) })
   }
 }
 

@@ -58,12 +58,20 @@ export interface NativeOptions {
   language?: string
   deadlineMs?: number
   speak?: boolean
+  assistant?: string
 }
 
 /** @internal */
 export interface HostId {
   id: number
   name: string
+  callsTools?: boolean
+}
+
+/** @internal */
+export interface HostFunction {
+  id: number
+  definition: string
 }
 
 /** @internal */
@@ -72,6 +80,7 @@ export interface NativeHosts {
   llm?: HostId[]
   tts?: HostId[]
   store?: HostId
+  tools?: HostFunction[]
 }
 
 /** @internal */
@@ -81,7 +90,8 @@ export interface NativeAgent {
   live(port: NativePort, id: number, options: string): void
   warmUp(port: NativePort, id: number): void
   close(port: NativePort, id: number): void
-  sessions(port: NativePort, id: number, method: string, args: string): void
+  call(port: NativePort, id: number, room: string, method: string, args: string): void
+  acting(principal: string): NativeAgent
 }
 
 /** @internal */
@@ -134,6 +144,7 @@ export interface NativeReply {
 export interface NativeAnswer {
   transcript(text: string, isFinal: boolean, language?: string): boolean
   text(piece: string): boolean
+  toolCall(id: string, name: string, args: string): boolean
   audio(samples: Int16Array, sampleRate: number): boolean
   finish(): boolean
   fail(detail: string, code?: string, retryable?: boolean, retryAfterMs?: number): boolean
@@ -150,7 +161,7 @@ export interface Native {
 }
 
 /** @internal What a host object can stand in for. */
-export type Role = 'stt' | 'llm' | 'tts' | 'store'
+export type Role = 'stt' | 'llm' | 'tts' | 'store' | 'tool'
 
 function load(): Native {
   const name = platform()

@@ -1,4 +1,5 @@
 import { fromRecord, guarded, type VoiceError } from './error.js'
+import type { ToolCallRecord } from './event.js'
 import { samplesOf } from './host.js'
 import { line } from './line.js'
 import type { NativeReply } from './native.js'
@@ -40,6 +41,7 @@ interface ReplyRecord {
   assistantMessageId: string
   sampleRate: number
   audioSeconds: number
+  toolCalls: ToolCallRecord[]
   timingsMs: Timings
   usage: Usage
 }
@@ -107,6 +109,8 @@ export class Reply {
   readonly audioError: VoiceError | undefined
   /** The language of the user's words, when the recogniser told. */
   readonly language: string | null
+  /** The tools that the model called, in the order of its calls. */
+  readonly toolCalls: readonly ToolCallRecord[]
   /** The session, new or continued: give it to the next turn. */
   readonly sessionId: string
   /** This turn. */
@@ -129,6 +133,7 @@ export class Reply {
     this.audio = new ReplyAudio(native, record.sampleRate, record.audioSeconds)
     this.audioError = json.audio_error ? fromRecord(json.audio_error as never) : undefined
     this.language = record.language
+    this.toolCalls = record.toolCalls
     this.sessionId = record.sessionId
     this.turnId = record.turnId
     this.userMessageId = record.userMessageId

@@ -17,6 +17,8 @@ export interface TurnOptions extends CallOptions {
   deadline?: number | undefined
   /** Whether the answer is spoken. Default true. */
   speak?: boolean | undefined
+  /** Who answers in a fresh session: an assistant that is kept, by its id. */
+  assistant?: string | undefined
 }
 
 const KNOWN: Record<keyof TurnOptions, 'string' | 'number' | 'boolean' | 'object'> = {
@@ -25,6 +27,7 @@ const KNOWN: Record<keyof TurnOptions, 'string' | 'number' | 'boolean' | 'object
   language: 'string',
   deadline: 'number',
   speak: 'boolean',
+  assistant: 'string',
   signal: 'object',
 }
 

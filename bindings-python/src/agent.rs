@@ -9,13 +9,13 @@ use pyo3::{
 };
 use voice_bridge::{
     AudioInput, ErrorRecord, EventRecord, Hosts, Outcome, TurnOptions,
-    host::{LlmAdaptor, StoreAdaptor, SttAdaptor, TtsAdaptor},
+    host::{StoreAdaptor, SttAdaptor, TtsAdaptor},
     runtime,
 };
 
 use crate::{
     error::run,
-    host::hosted,
+    host::{hosted, model, tool},
     live::LiveSession,
     pending::Pending,
     reply::{Reply, chunk},
@@ -85,19 +85,21 @@ impl Agent {
         llm: Vec<Py<PyAny>>,
         tts: Vec<Py<PyAny>>,
         store: Option<Py<PyAny>>,
+        tools: Vec<Py<PyAny>>,
     ) -> PyResult<Pending> {
         run(py, || {
             let hosts = Hosts {
                 stt: stt.into_iter().map(|h| Ok(hosted(py, h, SttAdaptor)? as _)).collect::<Outcome<_>>()?,
-                llm: llm.into_iter().map(|h| Ok(hosted(py, h, LlmAdaptor)? as _)).collect::<Outcome<_>>()?,
+                llm: llm.into_iter().map(|h| Ok(model(py, h)? as _)).collect::<Outcome<_>>()?,
                 tts: tts.into_iter().map(|h| Ok(hosted(py, h, TtsAdaptor)? as _)).collect::<Outcome<_>>()?,
                 store: store.map(|h| hosted(py, h, StoreAdaptor)).transpose()?.map(|h| h as _),
+                tools: tools.into_iter().map(|t| Ok(tool(py, t)? as _)).collect::<Outcome<_>>()?,
             };
             Pending::of(voice_bridge::Agent::build(config_json, hosts), |py, agent| Self(agent).into_py_any(py))
         })
     }
 
-    #[pyo3(signature = (input, session=None, user=None, language=None, deadline_ms=None, speak=None))]
+    #[pyo3(signature = (input, session=None, user=None, language=None, deadline_ms=None, speak=None, assistant=None))]
     fn turn(
         &self,
         py: Python<'_>,
@@ -107,14 +109,16 @@ impl Agent {
         language: Option<String>,
         deadline_ms: Option<u64>,
         speak: Option<bool>,
+        assistant: Option<String>,
     ) -> PyResult<Pending> {
         run(py, || {
-            let options = TurnOptions { session, user, language, deadline_ms, speak };
+            let options =
+                TurnOptions { session, user, language, deadline_ms, speak, assistant, ..TurnOptions::default() };
             Pending::of(self.0.turn(input.take()?, options), |py, reply| Reply(reply).into_py_any(py))
         })
     }
 
-    #[pyo3(signature = (input, session=None, user=None, language=None, deadline_ms=None, speak=None))]
+    #[pyo3(signature = (input, session=None, user=None, language=None, deadline_ms=None, speak=None, assistant=None))]
     fn stream(
         &self,
         py: Python<'_>,
@@ -124,9 +128,11 @@ impl Agent {
         language: Option<String>,
         deadline_ms: Option<u64>,
         speak: Option<bool>,
+        assistant: Option<String>,
     ) -> PyResult<Pending> {
         run(py, || {
-            let options = TurnOptions { session, user, language, deadline_ms, speak };
+            let options =
+                TurnOptions { session, user, language, deadline_ms, speak, assistant, ..TurnOptions::default() };
             let (agent, input) = (self.0.clone(), input.take()?);
             // It may read a file, for which an event loop must not wait.
             let begun = runtime::handle()?.spawn_blocking(move || voice_bridge::guard(|| agent.stream(input, options)));
@@ -140,8 +146,19 @@ impl Agent {
         run(py, || Pending::of(self.0.live(options_json), |py, live| LiveSession(live).into_py_any(py)))
     }
 
-    fn sessions(&self, py: Python<'_>, method: &str, arguments_json: &str) -> PyResult<Pending> {
-        run(py, || Pending::of(self.0.sessions(method, arguments_json), |py, answer| answer.into_py_any(py)))
+    /// A method of a room: the answer as JSON, and the sound that goes with it.
+    fn call(&self, py: Python<'_>, room: &str, method: &str, arguments_json: &str) -> PyResult<Pending> {
+        run(py, || {
+            Pending::of(self.0.call(room, method, arguments_json), |py, answer| {
+                let sound = answer.sound.map(|sound| PyBytes::new(py, &sound));
+                (answer.json, sound).into_py_any(py)
+            })
+        })
+    }
+
+    /// The same agent as a principal reaches it.
+    fn acting(&self, py: Python<'_>, principal_json: &str) -> PyResult<Self> {
+        run(py, || self.0.with(principal_json).map(Self))
     }
 
     fn warm_up(&self, py: Python<'_>) -> PyResult<Pending> {

@@ -1,11 +1,14 @@
-//! Python objects as providers and stores. Each is an adaptor of `voice_core._host` with a `name` and a `start`.
+//! Python objects as providers, stores and tools. Each is an adaptor of `voice_core._host` with a `name` and a `start`; a model says
+//! besides whether it calls tools, and a tool has its `definition` as JSON.
 
 use std::sync::Arc;
 
 use pyo3::{prelude::*, types::PyTuple};
 use voice_bridge::{
     ErrorRecord, Outcome,
-    host::{Answer, HostLlm, HostStore, HostStt, HostTts, Pcm, Transcript},
+    host::{
+        Answer, HostLlm, HostStore, HostStt, HostTool, HostTts, LlmAdaptor, LlmEvent, Pcm, ToolAdaptor, Transcript,
+    },
     runtime,
 };
 
@@ -15,11 +18,32 @@ use crate::{courier::CALLS, error::run, reply::pcm_bytes};
 pub(crate) struct Hosted(Arc<Py<PyAny>>);
 
 /// An adaptor of the bridge round an object.
-pub(crate) fn hosted<A>(py: Python<'_>, object: Py<PyAny>, adaptor: fn(String, Hosted) -> A) -> Outcome<Arc<A>> {
+pub(crate) fn hosted<A>(
+    py: Python<'_>,
+    object: Py<PyAny>,
+    adaptor: impl FnOnce(String, Hosted) -> A,
+) -> Outcome<Arc<A>> {
     CALLS.serve(py)?;
-    let name = object.getattr(py, "name").and_then(|name| name.extract::<String>(py));
-    let name = name.map_err(|_| ErrorRecord::internal("a host object has no name"))?;
+    let name = attribute(py, &object, "name")?;
     Ok(Arc::new(adaptor(name, Hosted(Arc::new(object)))))
+}
+
+/// A language model, which may be one that calls tools.
+pub(crate) fn model(py: Python<'_>, object: Py<PyAny>) -> Outcome<Arc<LlmAdaptor<Hosted>>> {
+    let calls_tools = attribute(py, &object, "calls_tools")?;
+    hosted(py, object, |name, host| LlmAdaptor(name, host, calls_tools))
+}
+
+/// A tool by its definition.
+pub(crate) fn tool(py: Python<'_>, object: Py<PyAny>) -> Outcome<Arc<ToolAdaptor<Hosted>>> {
+    CALLS.serve(py)?;
+    let definition: String = attribute(py, &object, "definition")?;
+    Ok(Arc::new(ToolAdaptor::new(&definition, Hosted(Arc::new(object)))?))
+}
+
+fn attribute<T: for<'a> FromPyObjectOwned<'a>>(py: Python<'_>, object: &Py<PyAny>, name: &str) -> Outcome<T> {
+    let value = object.bind(py).getattr(name).ok().and_then(|value| value.extract().ok());
+    value.ok_or_else(|| ErrorRecord::internal(format!("a host object has no {name}")))
 }
 
 impl Hosted {
@@ -48,7 +72,7 @@ impl HostStt for Hosted {
 }
 
 impl HostLlm for Hosted {
-    fn generate(&self, request_json: String, answer: voice_bridge::host::Responder<String>) {
+    fn generate(&self, request_json: String, answer: voice_bridge::host::Responder<LlmEvent>) {
         self.start(move |_| Ok((request_json, Responder::new(answer))));
     }
 }
@@ -62,6 +86,12 @@ impl HostTts for Hosted {
 impl HostStore for Hosted {
     fn call(&self, method: &'static str, arguments_json: String, answer: voice_bridge::host::Responder<String>) {
         self.start(move |_| Ok((method, arguments_json, Responder::new(answer))));
+    }
+}
+
+impl HostTool for Hosted {
+    fn call(&self, arguments_json: String, context_json: String, answer: voice_bridge::host::Responder<String>) {
+        self.start(move |_| Ok((arguments_json, context_json, Responder::new(answer))));
     }
 }
 
@@ -79,6 +109,10 @@ impl Responder {
 impl Responder {
     fn send_text(&self, py: Python<'_>, piece: String) -> PyResult<bool> {
         run(py, || self.0.send_text(piece))
+    }
+
+    fn send_tool_call(&self, py: Python<'_>, id: String, name: String, arguments_json: &str) -> PyResult<bool> {
+        run(py, || self.0.send_tool_call(id, name, arguments_json))
     }
 
     fn send_transcript(

@@ -8,7 +8,7 @@ import dataclasses
 import json
 import pathlib
 import sys
-from typing import Any, AsyncIterator, Callable, Dict, Iterator, List, Optional, Set
+from typing import Any, AsyncIterator, Callable, Dict, Iterator, List, Optional, Sequence, Set
 
 import voice_core
 from voice_core import AsyncLiveSession, Audio, AsyncVoiceAgent, Done, Dtmf, LiveSummary, Reply, Transcript, VoiceError, _errors, _native
@@ -47,6 +47,7 @@ class Host:
     def __init__(self, role: str, script: Dict[str, Any]) -> None:
         self.name = f"host/{role}"
         self._script = script
+        self.calls_tools = bool(script.get("tools"))
         self.calls = self.cancelled = 0
         self.asked: Set[Callable[[], object]] = set()
 
@@ -74,6 +75,10 @@ class Host:
                     yield Transcript(text, action["final"], action.get("language"))
                 elif "text" in action:
                     yield filled(action["text"], words)
+                elif "tool_call" in action:
+                    yield voice_core.ToolCall(**action["tool_call"])
+                elif "result" in action:
+                    yield filled(action["result"], words)
                 elif "audio_ms" in action:
                     rate = action["sample_rate"]
                     yield Audio(array.array("h", [1000] * (rate * action["audio_ms"] // 1000)).tobytes(), rate)
@@ -90,7 +95,8 @@ class Host:
 
     async def generate(self, request: voice_core.GenerateRequest) -> AsyncIterator[Any]:
         messages = request.messages
-        words = {"last": messages[-1].content, "count": len(messages), "system": messages[0].content}
+        tools = ",".join(tool.name for tool in request.tools)
+        words = {"last": messages[-1].content, "count": len(messages), "system": messages[0].content, "tools": tools}
         async for item in self._play(self._next(self._script["calls"], self.calls), words):
             yield item
 
@@ -116,6 +122,35 @@ class Store(Host):
             return answer
 
         return run
+
+
+class Function(Host):
+    """A tool that plays scripts."""
+
+    def __init__(self, name: str, script: Dict[str, Any]) -> None:
+        super().__init__(name, script)
+
+        async def call(context: voice_core.ToolContext, **arguments: Any) -> Any:
+            words = {name: value if isinstance(value, str) else json.dumps(value) for name, value in arguments.items()}
+            answer = None
+            script = self._next(self._script["calls"], self.calls)
+            async for item in self._play(script, {**words, "user": context.user or "none"}):
+                answer = item
+            return answer
+
+        # A function of keywords has no schema of its own; the context is asked for all the same.
+        self.tool = voice_core.Tool(
+            call,
+            name=name,
+            description=script.get("description"),
+            parameters=script.get("parameters", NOTHING),
+            timeout=script.get("timeout_ms", 20_000) / 1000,
+            on_interruption=script.get("on_interruption", "cancel"),
+            parallel=script.get("parallel", True),
+        )
+
+
+NOTHING: Dict[str, Any] = {"type": "object", "properties": {}}
 
 
 def failure(
@@ -194,7 +229,25 @@ def reply_fields(reply: Reply) -> Dict[str, Any]:
     fields = {field.name: getattr(reply, field.name) for field in dataclasses.fields(reply)}
     fields["sample_rate"], fields["audio_seconds"] = reply.audio.sample_rate, reply.audio.duration
     fields["audio_error"] = error_fields(reply.audio_error)
+    fields["tool_calls"] = [dataclasses.asdict(call) for call in reply.tool_calls]
     return fields
+
+
+TOOL_EVENTS: Dict[type, str] = {
+    voice_core.Speaking: "speaking",
+    voice_core.Filler: "filler",
+    voice_core.ToolCall: "tool_call",
+    voice_core.ToolResult: "tool_result",
+}
+
+
+def tool_fields(events: Sequence[object]) -> Dict[str, Any]:
+    """What was told of tools."""
+    return {
+        "calls": [event.name for event in events if isinstance(event, voice_core.ToolCall)],
+        "results": [dataclasses.asdict(event) for event in events if isinstance(event, voice_core.ToolResult)],
+        "fillers": [event.text for event in events if isinstance(event, voice_core.Filler)],
+    }
 
 
 def event_fields(events: List[voice_core.TurnEvent]) -> Dict[str, Any]:
@@ -206,6 +259,7 @@ def event_fields(events: List[voice_core.TurnEvent]) -> Dict[str, Any]:
         voice_core.AudioChunk: "audio",
         voice_core.AudioFailed: "audio_failed",
         Done: "done",
+        **TOOL_EVENTS,
     }
     order = [names[type(event)] for event in events if not isinstance(event, voice_core.Metrics)]
     failed = next((event.error for event in events if isinstance(event, voice_core.AudioFailed)), None)
@@ -216,6 +270,7 @@ def event_fields(events: List[voice_core.TurnEvent]) -> Dict[str, Any]:
         "audio_seconds": sum(event.duration for event in events if isinstance(event, voice_core.AudioChunk)),
         "metrics": sorted({event.stage for event in events if isinstance(event, voice_core.Metrics)}),
         "audio_failed": error_fields(failed),
+        **tool_fields(events),
     }
 
 
@@ -224,7 +279,6 @@ LIVE_EVENTS = {
     voice_core.TurnStarted: "turn_started",
     Transcript: "transcript",
     voice_core.TextDelta: "text",
-    voice_core.Speaking: "speaking",
     voice_core.AudioChunk: "audio",
     voice_core.Clear: "clear",
     voice_core.Interrupted: "interrupted",
@@ -234,6 +288,7 @@ LIVE_EVENTS = {
     voice_core.TurnDone: "turn_done",
     voice_core.LiveFailure: "error",
     voice_core.LiveEnded: "ended",
+    **TOOL_EVENTS,
 }
 
 
@@ -248,9 +303,16 @@ def live_fields(events: List[voice_core.LiveEvent]) -> Dict[str, Any]:
         "spoken": "".join(event.text for event in events if isinstance(event, voice_core.Speaking)),
         "audio_seconds": sum(event.duration for event in events if isinstance(event, voice_core.AudioChunk)),
         "keys": [event.keys for event in events if isinstance(event, Dtmf)],
-        "turns": [dataclasses.asdict(event) for event in events if isinstance(event, voice_core.TurnDone)],
+        "turns": [listed(event) for event in events if isinstance(event, voice_core.TurnDone)],
+        **tool_fields(events),
         "errors": [error_fields(event.error) for event in events if isinstance(event, voice_core.LiveFailure)],
     }
+
+
+def listed(turn: voice_core.TurnDone) -> Dict[str, Any]:
+    """An exchange, its calls of tools as a list."""
+    fields = dataclasses.asdict(turn)
+    return {**fields, "tool_calls": list(fields["tool_calls"])}
 
 
 async def act(live: AsyncLiveSession, action: Dict[str, Any], events: List[voice_core.LiveEvent]) -> None:
@@ -326,15 +388,20 @@ class Player:
             script = scenario["hosts"].get(role)
             if script is not None:
                 self.hosts[role] = Store(script) if role == "store" else Host(role, script)
+        self.tools: List[voice_core.Tool[Any]] = []
 
     async def play(self) -> None:
         """Plays it; raises what is not as expected."""
         config: Any = dict(self._scenario["config"])
-        for role, host in self.hosts.items():
+        for role, host in list(self.hosts.items()):
             listed = config.get(role)
             placed = [host if one == "host/0" else one for one in listed] if isinstance(listed, list) else host
             config["storage" if role == "store" else role] = placed
-        agent = AsyncVoiceAgent(config)
+        for name, script in self._scenario["hosts"].get("tools", {}).items():
+            function = Function(name, script)
+            self.hosts[f"tool:{name}"] = function
+            self.tools.append(function.tool)
+        agent = AsyncVoiceAgent(config, tools=self.tools)
         if "build" in self._scenario:
             found = await outcome(agent.__aenter__())
             return match("build", self._scenario["build"], {"error": error_fields(found) if isinstance(found, BaseException) else None})
@@ -403,7 +470,7 @@ class Player:
         when = step.get("cancel", "")
         if when == "start":
             asyncio.get_running_loop().call_soon(work.cancel)
-        elif when in ROLES:
+        elif when in self.hosts:
             loop, host = asyncio.get_running_loop(), self.hosts[when]
             host.asked.add(lambda: loop.call_soon_threadsafe(work.cancel))
         return await work

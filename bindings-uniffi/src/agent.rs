@@ -1,4 +1,4 @@
-//! The agent, its turns and its sessions.
+//! The agent, its turns, and what is kept.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -97,12 +97,25 @@ pub struct TurnOptions {
     pub deadline_ms: Option<u64>,
     /// Whether the answer is spoken; `None`: yes.
     pub speak: Option<bool>,
+    /// Who answers in a fresh session: an assistant, by its id.
+    pub assistant: Option<String>,
+    /// In which organization the turn is taken, by its id.
+    pub organization: Option<String>,
+}
+
+/// What a method of a room gave.
+#[derive(uniffi::Record)]
+pub struct Answer {
+    /// The answer as JSON.
+    pub json: String,
+    /// Sound that goes with it.
+    pub sound: Option<Vec<u8>>,
 }
 
 impl From<TurnOptions> for voice_bridge::TurnOptions {
     fn from(options: TurnOptions) -> Self {
-        let TurnOptions { session, user, language, deadline_ms, speak } = options;
-        Self { session, user, language, deadline_ms, speak }
+        let TurnOptions { session, user, language, deadline_ms, speak, assistant, organization } = options;
+        Self { session, user, language, deadline_ms, speak, assistant, organization }
     }
 }
 
@@ -117,7 +130,7 @@ impl Agent {
     /// Builds an agent from a config document (JSON) and the host's own objects.
     #[uniffi::constructor]
     pub async fn build(config_json: String, hosts: Hosts) -> Result<Arc<Self>, Failure> {
-        let agent = voice_bridge::Agent::build(&config_json, hosts.into()).await?;
+        let agent = voice_bridge::Agent::build(&config_json, hosts.adopted()?).await?;
         Ok(Arc::new(Self { agent }))
     }
 
@@ -138,9 +151,16 @@ impl Agent {
         Ok(LiveSession::new(self.agent.live(&options_json).await?))
     }
 
-    /// Runs a method of the session store, JSON in and out: see `voice-bridge`.
-    pub async fn sessions(&self, method: String, arguments_json: String) -> Result<String, Failure> {
-        Ok(self.agent.sessions(&method, &arguments_json).await?)
+    /// Runs a method of a room, JSON in and out: see `voice-bridge`.
+    pub async fn call(&self, room: String, method: String, arguments_json: String) -> Result<Answer, Failure> {
+        let voice_bridge::Answer { json, sound } = self.agent.call(&room, &method, &arguments_json).await?;
+        Ok(Answer { json, sound })
+    }
+
+    /// The same agent as somebody with a credential reaches it.
+    pub fn with_principal(&self, principal_json: &str) -> Result<Arc<Self>, Failure> {
+        let agent = guarded(|| self.agent.with(principal_json))?;
+        Ok(Arc::new(Self { agent }))
     }
 
     /// Makes every provider ready.

@@ -1,12 +1,42 @@
 //! Replies and events.
 
-use voice_bridge::{EventRecord, ReplyRecord};
+use voice_bridge::{EventRecord, ReplyRecord, ToolCallRecord};
 
 use crate::{
     error::{ErrorDetails, Failure, guarded},
     live::{LiveSummaryFields, LiveTurnFields},
     to_bytes,
 };
+
+/// A call of a tool, and what came of it.
+#[derive(Clone, Debug, uniffi::Record)]
+pub struct ToolCallFields {
+    /// Names the call within its turn.
+    pub id: String,
+    /// The tool's name.
+    pub name: String,
+    /// The arguments that the model gave, as JSON.
+    pub arguments_json: String,
+    /// What the model was told.
+    pub result: String,
+    /// Whether it failed.
+    pub failed: bool,
+    /// How long it took, in milliseconds.
+    pub elapsed_ms: u64,
+}
+
+impl From<&ToolCallRecord> for ToolCallFields {
+    fn from(call: &ToolCallRecord) -> Self {
+        Self {
+            id: call.id.clone(),
+            name: call.name.clone(),
+            arguments_json: call.arguments.to_string(),
+            result: call.result.clone(),
+            failed: call.failed,
+            elapsed_ms: u64::try_from(call.elapsed.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+}
 
 /// What a turn gave, but for its sound.
 #[derive(Clone, Debug, uniffi::Record)]
@@ -31,6 +61,8 @@ pub struct ReplyFields {
     pub audio_seconds: f64,
     /// Why sound is missing although there is text.
     pub audio_error: Option<ErrorDetails>,
+    /// The tools that the model called, in the order of its calls.
+    pub tool_calls: Vec<ToolCallFields>,
     /// Everything but the sound as JSON, with times and usage.
     pub json: String,
 }
@@ -63,6 +95,7 @@ impl Reply {
             sample_rate: reply.audio.sample_rate(),
             audio_seconds: reply.audio.duration().as_secs_f64(),
             audio_error: self.record.audio_error().map(Into::into),
+            tool_calls: reply.tool_calls.iter().map(Into::into).collect(),
             json: self.record.to_json(),
         }
     }
@@ -162,10 +195,29 @@ pub enum Event {
         /// Why the agent speaks.
         kind: String,
     },
-    /// Live: what the sound that follows says.
+    /// What the sound that follows says.
     Speaking {
         /// The words.
         text: String,
+    },
+    /// What the sound that follows says to fill the time that a tool takes.
+    Filler {
+        /// The words.
+        text: String,
+    },
+    /// The model calls a tool.
+    ToolCall {
+        /// Names the call within its turn.
+        id: String,
+        /// The tool's name.
+        name: String,
+        /// The arguments as JSON.
+        arguments_json: String,
+    },
+    /// A tool is done, or failed.
+    ToolResult {
+        /// The call, and what came of it.
+        call: ToolCallFields,
     },
     /// Live: sound that is not played yet is to be thrown away.
     Clear {
@@ -230,6 +282,11 @@ impl From<EventRecord> for Event {
             EventRecord::AgentState { state } => Self::AgentState { state: state.to_owned() },
             EventRecord::TurnStarted { turn_id, kind } => Self::TurnStarted { turn_id, kind: kind.to_owned() },
             EventRecord::Speaking { text } => Self::Speaking { text },
+            EventRecord::Filler { text } => Self::Filler { text },
+            EventRecord::ToolCall { call } => {
+                Self::ToolCall { id: call.id, name: call.name, arguments_json: call.arguments.to_string() }
+            }
+            EventRecord::ToolResult { call } => Self::ToolResult { call: (&*call).into() },
             EventRecord::Clear { position } => Self::Clear { position },
             EventRecord::Interrupted { turn_id, heard } => Self::Interrupted { turn_id, heard },
             EventRecord::FalseInterruption => Self::FalseInterruption,

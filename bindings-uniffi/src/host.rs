@@ -4,7 +4,11 @@ use std::{pin::Pin, sync::Arc};
 
 use async_trait::async_trait;
 use voice_bridge::{
-    host::{self, Answer, LlmAdaptor, Pcm, Responder, StoreAdaptor, SttAdaptor, Transcript, TtsAdaptor},
+    Outcome,
+    host::{
+        self, Answer, LlmAdaptor, LlmEvent, Pcm, Responder, StoreAdaptor, SttAdaptor, ToolAdaptor, Transcript,
+        TtsAdaptor,
+    },
     runtime,
 };
 
@@ -38,6 +42,14 @@ answers! {
     AudioAnswer, send_audio(pcm: Vec<u8> => from_bytes(&pcm), sample_rate: u32 => sample_rate);
 }
 
+#[uniffi::export]
+impl TextAnswer {
+    /// Hands over a call of a tool, its arguments as JSON. `false`: nobody wants it any more.
+    pub fn call_tool(&self, id: String, name: String, arguments_json: &str) -> bool {
+        self.answer.send_tool_call(id, name, arguments_json).unwrap_or(false)
+    }
+}
+
 /// A recogniser of the host.
 #[uniffi::export(with_foreign)]
 #[async_trait]
@@ -55,7 +67,7 @@ pub trait HostStt: Send + Sync {
 #[uniffi::export(with_foreign)]
 #[async_trait]
 pub trait HostLlm: Send + Sync {
-    /// Writes the answer to `{messages: [{role, content}], max_tokens, temperature}`.
+    /// Writes the answer to a prompt, whose JSON is described at the trait of this name in `voice-bridge`.
     async fn generate(&self, request_json: String, answer: Arc<TextAnswer>) -> Result<(), HostFailure>;
 }
 
@@ -80,6 +92,14 @@ pub trait HostStore: Send + Sync {
     async fn call(&self, method: String, arguments_json: String) -> Result<String, HostFailure>;
 }
 
+/// A tool of the host.
+#[uniffi::export(with_foreign)]
+#[async_trait]
+pub trait HostTool: Send + Sync {
+    /// Runs one call, arguments and context as JSON; gives what the model is told, or nothing.
+    async fn call(&self, arguments_json: String, context_json: String) -> Result<Option<String>, HostFailure>;
+}
+
 /// A recogniser of the host and its name.
 #[derive(uniffi::Record)]
 pub struct SttHost {
@@ -96,6 +116,8 @@ pub struct LlmHost {
     pub name: String,
     /// The object.
     pub host: Arc<dyn HostLlm>,
+    /// Whether it can call tools.
+    pub calls_tools: bool,
 }
 
 /// A voice of the host and its name.
@@ -116,6 +138,15 @@ pub struct StoreHost {
     pub host: Arc<dyn HostStore>,
 }
 
+/// A tool of the host and its definition.
+#[derive(uniffi::Record)]
+pub struct ToolHost {
+    /// What it is, as JSON: see `voice-bridge`.
+    pub definition_json: String,
+    /// The object.
+    pub host: Arc<dyn HostTool>,
+}
+
 /// Host objects that take part: in the config `host/0` and so on, by their number in their role. Objects that it does not name
 /// stand in place of what it says.
 #[derive(uniffi::Record)]
@@ -128,16 +159,26 @@ pub struct Hosts {
     pub tts: Vec<TtsHost>,
     /// Where conversations are kept.
     pub store: Option<StoreHost>,
+    /// What the language model may call.
+    pub tools: Vec<ToolHost>,
 }
 
-impl From<Hosts> for voice_bridge::Hosts {
-    fn from(hosts: Hosts) -> Self {
-        Self {
+impl Hosts {
+    /// The objects behind the bridge's traits.
+    pub(crate) fn adopted(self) -> Outcome<voice_bridge::Hosts> {
+        let hosts = self;
+        let tools = hosts.tools.into_iter().map(|t| ToolAdaptor::new(&t.definition_json, Foreign(t.host)));
+        Ok(voice_bridge::Hosts {
             stt: hosts.stt.into_iter().map(|h| Arc::new(SttAdaptor(h.name, Foreign(h.host))) as _).collect(),
-            llm: hosts.llm.into_iter().map(|h| Arc::new(LlmAdaptor(h.name, Foreign(h.host))) as _).collect(),
+            llm: hosts
+                .llm
+                .into_iter()
+                .map(|h| Arc::new(LlmAdaptor(h.name, Foreign(h.host), h.calls_tools)) as _)
+                .collect(),
             tts: hosts.tts.into_iter().map(|h| Arc::new(TtsAdaptor(h.name, Foreign(h.host))) as _).collect(),
             store: hosts.store.map(|h| Arc::new(StoreAdaptor(h.name, Foreign(h.host))) as _),
-        }
+            tools: tools.map(|tool| Ok(Arc::new(tool?) as _)).collect::<Outcome<_>>()?,
+        })
     }
 }
 
@@ -178,7 +219,7 @@ impl host::HostStt for Foreign<dyn HostStt> {
 }
 
 impl host::HostLlm for Foreign<dyn HostLlm> {
-    fn generate(&self, request_json: String, answer: Responder<String>) {
+    fn generate(&self, request_json: String, answer: Responder<LlmEvent>) {
         let host = Arc::clone(&self.0);
         run(answer, |answer| {
             let answer = Arc::new(TextAnswer { answer });
@@ -205,6 +246,21 @@ impl host::HostStore for Foreign<dyn HostStore> {
                 let json = host.call(method.to_owned(), arguments_json).await?;
                 // A store's answer is text, so it fits; that nobody wants it any more is all right.
                 let _sent = answer.send_text(json);
+                Ok(())
+            })
+        });
+    }
+}
+
+impl host::HostTool for Foreign<dyn HostTool> {
+    fn call(&self, arguments_json: String, context_json: String, answer: Responder<String>) {
+        let host = Arc::clone(&self.0);
+        run(answer, |answer| {
+            Box::pin(async move {
+                if let Some(text) = host.call(arguments_json, context_json).await? {
+                    // A tool's answer is text, so it fits; that nobody wants it any more is all right.
+                    let _sent = answer.send_text(text);
+                }
                 Ok(())
             })
         });

@@ -6,7 +6,7 @@ use voice_bridge::{LiveSession as Session, LiveSummaryRecord, LiveTurnRecord};
 
 use crate::{
     error::{ErrorDetails, Failure, guarded},
-    event::Event,
+    event::{Event, ToolCallFields},
     floats_from_bytes, from_bytes,
 };
 
@@ -23,6 +23,8 @@ pub struct LiveTurnFields {
     pub language: Option<String>,
     /// What the agent said and the user heard.
     pub text: String,
+    /// The tools that the model called, in the order in which they were done.
+    pub tool_calls: Vec<ToolCallFields>,
     /// Whether it was interrupted.
     pub interrupted: bool,
     /// Why (part of) the sound is missing, if it is.
@@ -48,6 +50,7 @@ impl From<LiveTurnRecord> for LiveTurnFields {
             transcript: turn.transcript,
             language: turn.language,
             text: turn.text,
+            tool_calls: turn.tool_calls.iter().map(Into::into).collect(),
             interrupted: turn.interrupted,
             audio_error: turn.audio_error.map(Into::into),
             user_message_id: turn.user_message_id,

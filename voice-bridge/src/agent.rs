@@ -2,16 +2,20 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use voice_core::{
-    Audio, Config, LanguageModel, MessageId, Providers, SessionId, SpeechToText, TextToSpeech, Turn, TurnInput,
-    VoiceAgent,
+    Audio, Config, ConversationStore, Error, ErrorKind, LanguageModel, OrganizationId, Providers, SessionId,
+    SpeechToText, TextToSpeech, Tool, Turn, TurnInput, VoiceAgent,
+    agent::{Assistants, Audit, OrganizationAccounts, ScopedAgent, Sessions},
     config::ProviderList,
-    store::{ConversationStore, MessageQuery, SessionQuery, SessionStatus},
 };
 
-use crate::{Call, ErrorRecord, EventStream, LiveSession, Outcome, ReplyRecord, arguments::Arguments};
+use crate::{
+    Call, ErrorRecord, EventStream, LiveSession, Outcome, ReplyRecord,
+    arguments::{Arguments, parsed},
+    rooms::{self, Answer},
+};
 
 /// Host objects that take part.
 ///
@@ -28,6 +32,8 @@ pub struct Hosts {
     pub tts: Vec<Arc<dyn TextToSpeech>>,
     /// Where conversations are kept.
     pub store: Option<Arc<dyn ConversationStore>>,
+    /// What the language model may call.
+    pub tools: Vec<Arc<dyn Tool>>,
 }
 
 /// How the config names host objects.
@@ -125,12 +131,19 @@ pub struct TurnOptions {
     pub deadline_ms: Option<u64>,
     /// Whether the answer is spoken; `None`: yes.
     pub speak: Option<bool>,
+    /// Who answers in a fresh session: an assistant, by its id.
+    pub assistant: Option<String>,
+    /// In which organization the turn is taken, by its id.
+    pub organization: Option<String>,
 }
 
-/// An agent. Cheap to clone; closing it twice is fine, using it afterwards is a clear error.
+/// An agent, or what somebody reaches of it ([`with`](Self::with)). Cheap to clone; closing it twice is fine, using it
+/// afterwards is a clear error.
 #[derive(Clone)]
 pub struct Agent {
     agent: VoiceAgent,
+    /// For whom it acts; `None`: for the host.
+    scope: Option<ScopedAgent>,
 }
 
 impl Agent {
@@ -142,7 +155,7 @@ impl Agent {
             let stt = chosen("stt", config.stt.clone(), hosts.stt)?;
             let llm = chosen("llm", config.llm.clone(), hosts.llm)?;
             let tts = chosen("tts", config.tts.clone(), hosts.tts)?;
-            let mut builder = VoiceAgent::builder().config(config);
+            let mut builder = VoiceAgent::builder().config(config).tools(hosts.tools);
             if let Some(stt) = stt {
                 builder = builder.stt(stt);
             }
@@ -155,16 +168,26 @@ impl Agent {
             if let Some(store) = hosts.store {
                 builder = builder.store(store);
             }
-            Ok(Self { agent: builder.build().await? })
+            Ok(Self { agent: builder.build().await?, scope: None })
         })
     }
 
     fn prepared(&self, input: Input, options: TurnOptions) -> Outcome<Turn> {
-        let mut turn = self.agent.turn(input.into_core()?);
+        let input = input.into_core()?;
+        let mut turn = match &self.scope {
+            None => self.agent.turn(input),
+            Some(scope) => scope.turn(input),
+        };
         // A word that is no id is an unknown session like any other.
         turn = turn.session(options.session.and_then(|id| id.parse::<SessionId>().ok()));
         if let Some(user) = options.user {
             turn = turn.user(user);
+        }
+        if let Some(organization) = parsed("organization", options.organization.as_deref())? {
+            turn = turn.organization(organization);
+        }
+        if let Some(assistant) = parsed("assistant", options.assistant.as_deref())? {
+            turn = turn.assistant(assistant);
         }
         if let Some(language) = options.language {
             turn = turn.language(language);
@@ -196,7 +219,8 @@ impl Agent {
 
     /// Starts a live session. What `options_json` may say, and what is taken for what it leaves out, is told at [`LiveSession`].
     pub fn live(&self, options_json: &str) -> Call<LiveSession> {
-        LiveSession::start(&self.agent, options_json)
+        let live = self.scope.as_ref().map_or_else(|| self.agent.live(), ScopedAgent::live);
+        LiveSession::start(live, options_json)
     }
 
     /// Makes every provider ready.
@@ -205,73 +229,66 @@ impl Agent {
         Call::spawn(async move { Ok(agent.warm_up().await?) })
     }
 
-    /// Closes the agent: cancels what runs, finishes what is being saved.
+    /// Closes the agent: cancels what runs, finishes what is being saved. `UNAUTHORIZED` when it acts for somebody.
     pub fn close(&self) -> Call<()> {
-        let agent = self.agent.clone();
-        Call::spawn(async move { Ok(agent.close().await?) })
+        let agent = self.host().cloned();
+        Call::spawn(async move { Ok(agent?.close().await?) })
     }
 
-    /// Sessions and history, by method name, JSON in and out, so that every language offers the same calls:
+    /// Runs a method of a room: what is kept, and who may reach it. JSON in and out, so that every language offers the same calls.
     ///
-    /// | method | arguments | gives |
-    /// |---|---|---|
-    /// | `create` | `user?`, `metadata?` | session |
-    /// | `get` | `id`, `user?` | session |
-    /// | `list` | `user?`, `status?`, `limit?`, `before?` | `{items, has_more}` |
-    /// | `history` | `id`, `user?`, `limit?`, `before?` | `{items, has_more}` |
-    /// | `set_metadata` | `id`, `user?`, `metadata` | null |
-    /// | `end`, `delete` | `id`, `user?` | null |
-    /// | `expire_idle` | | number |
-    /// | `delete_over` | `age_seconds` | number |
-    pub fn sessions(&self, method: &str, arguments_json: &str) -> Call<String> {
-        let (agent, method) = (self.agent.clone(), method.to_owned());
+    /// The rooms are `sessions`, `accounts`, `assistants` and `audit`; [`rooms`](crate::rooms) lists the methods of each.
+    pub fn call(&self, room: &str, method: &str, arguments_json: &str) -> Call<Answer> {
+        let (agent, room, method) = (self.clone(), room.to_owned(), method.to_owned());
         let arguments = Arguments::read(arguments_json);
-        Call::spawn(async move {
-            let arguments = arguments?;
-            Ok(sessions(&agent, &method, &arguments).await?.to_string())
-        })
+        Call::spawn(async move { rooms::call(&agent, &room, &method, arguments?).await })
     }
-}
 
-async fn sessions(agent: &VoiceAgent, method: &str, arguments: &Arguments) -> Outcome<Value> {
-    let mut sessions = agent.sessions();
-    if let Some(user) = arguments.text("user")? {
-        sessions = sessions.for_user(user);
+    /// The same agent as somebody with a credential reaches it: turns, live sessions and rooms hold nothing of anybody else.
+    ///
+    /// `principal_json` is what `authenticate` of the room `accounts` gave, or `{"organization": ID, "user": ID}` of a host that
+    /// knows its callers by means of its own.
+    ///
+    /// # Errors
+    /// `VALIDATION_ERROR` when it is no principal; `UNAUTHORIZED` when this agent is somebody's already.
+    pub fn with(&self, principal_json: &str) -> Outcome<Self> {
+        if self.scope.is_some() {
+            return Err(rooms::forbidden("this agent acts for somebody already; take the one it was made from"));
+        }
+        let principal = rooms::principal(serde_json::from_str(principal_json).unwrap_or(Value::Null))?;
+        Ok(Self { agent: self.agent.clone(), scope: Some(self.agent.with(&principal)) })
     }
-    Ok(match method {
-        "create" => json!(sessions.create().metadata(arguments.metadata()?).await?),
-        "get" => json!(sessions.get(arguments.id("id")?).await?),
-        "list" => {
-            let mut query = SessionQuery::default();
-            query.limit = arguments.limit()?;
-            query.before = arguments.text("before")?.map(str::parse).transpose()?;
-            query.status = match arguments.text("status")? {
-                None => None,
-                Some(name) => Some(
-                    SessionStatus::from_name(name)
-                        .ok_or_else(|| ErrorRecord::invalid("status: expected active, ended or expired"))?,
-                ),
-            };
-            let page = sessions.list(query).await?;
-            json!({ "items": page.items, "has_more": page.has_more })
+
+    /// The agent itself, for what concerns everybody.
+    pub(crate) fn host(&self) -> Outcome<&VoiceAgent> {
+        match self.scope {
+            None => Ok(&self.agent),
+            Some(_) => Err(rooms::forbidden("this concerns every organization: call it on the agent itself")),
         }
-        "history" => {
-            let mut query = MessageQuery::latest(arguments.limit()?);
-            query.before = arguments.text("before")?.map(str::parse::<MessageId>).transpose()?;
-            let page = sessions.history(arguments.id("id")?, query).await?;
-            json!({ "items": page.items, "has_more": page.has_more })
+    }
+
+    pub(crate) fn sessions(&self) -> Sessions {
+        self.scope.as_ref().map_or_else(|| self.agent.sessions(), ScopedAgent::sessions)
+    }
+
+    pub(crate) fn assistants(&self) -> Assistants {
+        self.scope.as_ref().map_or_else(|| self.agent.assistants(), ScopedAgent::assistants)
+    }
+
+    pub(crate) fn audit(&self) -> Audit {
+        self.scope.as_ref().map_or_else(|| self.agent.audit(), ScopedAgent::audit)
+    }
+
+    /// The accounts of an organization: somebody's own need not be named, and another is not there.
+    pub(crate) fn accounts_of(&self, organization: Option<OrganizationId>) -> Outcome<OrganizationAccounts> {
+        match (&self.scope, organization) {
+            (None, Some(organization)) => Ok(self.agent.accounts().of(organization)),
+            (None, None) => Err(ErrorRecord::invalid("organization: missing")),
+            (Some(scope), None) => Ok(scope.accounts()),
+            (Some(scope), Some(named)) if named == scope.principal().organization() => Ok(scope.accounts()),
+            (Some(_), Some(_)) => Err(Error::new(ErrorKind::NotFound, "there is no such organization").into()),
         }
-        "set_metadata" => json!(sessions.set_metadata(arguments.id("id")?, arguments.metadata()?).await?),
-        "end" => json!(sessions.end(arguments.id("id")?).await?),
-        "delete" => json!(sessions.delete(arguments.id("id")?).await?),
-        "expire_idle" => json!(sessions.expire_idle().await?),
-        "delete_over" => {
-            let seconds = arguments.given("age_seconds").and_then(Value::as_f64).filter(|s| s.is_finite() && *s >= 0.0);
-            let seconds = seconds.ok_or_else(|| ErrorRecord::invalid("age_seconds: expected a number from 0"))?;
-            json!(sessions.delete_over(Duration::from_secs_f64(seconds)).await?)
-        }
-        other => return Err(ErrorRecord::invalid(format!("there is no method {other:?} of sessions"))),
-    })
+    }
 }
 
 #[cfg(test)]

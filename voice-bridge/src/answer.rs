@@ -5,7 +5,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use futures_util::StreamExt;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use voice_core::{Error, ErrorKind, Pcm, Result, Transcript, provider::ResultStream};
+use voice_core::{
+    Error, ErrorKind, Pcm, Result, ToolCall, Transcript,
+    provider::{LlmEvent, ResultStream},
+};
 
 use crate::{ErrorRecord, Outcome, from_host};
 
@@ -65,6 +68,7 @@ impl<T> Drop for Responder<T> {
 enum Kind {
     Transcript(Responder<Transcript>),
     Text(Responder<String>),
+    Written(Responder<LlmEvent>),
     Audio(Responder<Pcm>),
 }
 
@@ -86,7 +90,7 @@ macro_rules! of_responders {
     };
 }
 
-of_responders!(Transcript of Transcript, Text of String, Audio of Pcm);
+of_responders!(Transcript of Transcript, Text of String, Written of LlmEvent, Audio of Pcm);
 
 impl Answer {
     fn lock(&self) -> MutexGuard<'_, Option<Kind>> {
@@ -108,13 +112,31 @@ impl Answer {
         }
     }
 
-    /// Hands over a piece of text, or a store's JSON.
+    /// Hands over a piece of text, a store's JSON, or (a piece of) a tool's result.
     ///
     /// # Errors
     /// As for [`send_transcript`](Self::send_transcript).
     pub fn send_text(&self, piece: String) -> Outcome<bool> {
         match &*self.lock() {
             Some(Kind::Text(answer)) => Ok(answer.send(piece)),
+            // A model's pieces are never empty; that one is still wanted.
+            Some(Kind::Written(_)) if piece.is_empty() => Ok(!self.cancelled.is_cancelled()),
+            Some(Kind::Written(answer)) => Ok(answer.send(LlmEvent::Text(piece))),
+            other => unfit(other.as_ref()),
+        }
+    }
+
+    /// Hands over a language model's call of a tool: `arguments_json` as the model wrote it, usually a JSON object. Text that is no
+    /// JSON goes on as it is, and the model is told that it does not fit.
+    ///
+    /// # Errors
+    /// As for [`send_transcript`](Self::send_transcript).
+    pub fn send_tool_call(&self, id: String, name: String, arguments_json: &str) -> Outcome<bool> {
+        match &*self.lock() {
+            Some(Kind::Written(answer)) => {
+                let arguments = serde_json::from_str(arguments_json).unwrap_or_else(|_| arguments_json.into());
+                Ok(answer.send(LlmEvent::ToolCall(ToolCall::new(id, name, arguments))))
+            }
             other => unfit(other.as_ref()),
         }
     }
@@ -135,6 +157,7 @@ impl Answer {
         match self.lock().take() {
             Some(Kind::Transcript(answer)) => answer.finish(),
             Some(Kind::Text(answer)) => answer.finish(),
+            Some(Kind::Written(answer)) => answer.finish(),
             Some(Kind::Audio(answer)) => answer.finish(),
             None => return false,
         }
@@ -147,6 +170,7 @@ impl Answer {
         match self.lock().take() {
             Some(Kind::Transcript(answer)) => answer.fail(error),
             Some(Kind::Text(answer)) => answer.fail(error),
+            Some(Kind::Written(answer)) => answer.fail(error),
             Some(Kind::Audio(answer)) => answer.fail(error),
             None => return false,
         }

@@ -1,7 +1,9 @@
 //! Arguments as JSON.
 
+use std::{str::FromStr, time::Duration};
+
 use serde_json::{Map, Value};
-use voice_core::SessionId;
+use voice_core::{Error, ErrorKind, SessionId};
 
 use crate::{ErrorRecord, Outcome};
 
@@ -14,6 +16,10 @@ impl Arguments {
             Ok(Value::Object(arguments)) => Ok(Self(arguments)),
             _ => Err(ErrorRecord::invalid("the arguments must be a JSON object")),
         }
+    }
+
+    pub(crate) fn of(arguments: Map<String, Value>) -> Self {
+        Self(arguments)
     }
 
     /// Refuses what has no name in `known`.
@@ -36,12 +42,45 @@ impl Arguments {
             .transpose()
     }
 
-    pub(crate) fn id(&self, name: &str) -> Outcome<SessionId> {
-        let text = self.text(name)?.ok_or_else(|| ErrorRecord::invalid(format!("{name}: missing")))?;
+    /// A text that must be there.
+    pub(crate) fn required(&self, name: &str) -> Outcome<&str> {
+        self.text(name)?.ok_or_else(|| missing(name))
+    }
+
+    /// An id, or another word with a meaning.
+    pub(crate) fn parsed<T: FromStr<Err = Error>>(&self, name: &str) -> Outcome<Option<T>> {
+        parsed(name, self.text(name)?)
+    }
+
+    /// The same where it must be there.
+    pub(crate) fn id<T: FromStr<Err = Error>>(&self, name: &str) -> Outcome<T> {
+        self.parsed(name)?.ok_or_else(|| missing(name))
+    }
+
+    /// An object that must be there.
+    pub(crate) fn object(&self, name: &str) -> Outcome<&Map<String, Value>> {
+        let object = self.given(name).ok_or_else(|| missing(name))?;
+        object.as_object().ok_or_else(|| ErrorRecord::invalid(format!("{name}: expected an object")))
+    }
+
+    /// A time in seconds.
+    pub(crate) fn seconds(&self, name: &str) -> Outcome<Option<Duration>> {
+        let wrong = || ErrorRecord::invalid(format!("{name}: expected a number of seconds from 0"));
+        let read = |v: &Value| v.as_f64().and_then(|s| Duration::try_from_secs_f64(s).ok());
+        self.given(name).map(|v| read(v).ok_or_else(wrong)).transpose()
+    }
+
+    /// A time in seconds that must be there.
+    pub(crate) fn age(&self, name: &str) -> Outcome<Duration> {
+        self.seconds(name)?.ok_or_else(|| missing(name))
+    }
+
+    /// The session that a call is about.
+    pub(crate) fn session(&self, name: &str) -> Outcome<SessionId> {
         // What is no id names no session.
-        text.parse().map_err(|_| {
-            voice_core::Error::new(voice_core::ErrorKind::SessionNotFound, "there is no such session").into()
-        })
+        self.required(name)?
+            .parse()
+            .map_err(|_| Error::new(ErrorKind::SessionNotFound, "there is no such session").into())
     }
 
     pub(crate) fn number(&self, name: &str) -> Outcome<Option<u32>> {
@@ -67,10 +106,16 @@ impl Arguments {
     }
 
     pub(crate) fn metadata(&self) -> Outcome<Map<String, Value>> {
-        match self.given("metadata") {
-            None => Ok(Map::new()),
-            Some(Value::Object(map)) => Ok(map.clone()),
-            Some(_) => Err(ErrorRecord::invalid("metadata: expected an object")),
-        }
+        self.given("metadata").map_or_else(|| Ok(Map::new()), |_| self.object("metadata").cloned())
     }
+}
+
+fn missing(name: &str) -> ErrorRecord {
+    ErrorRecord::invalid(format!("{name}: missing"))
+}
+
+/// What a word means, if it was given.
+pub(crate) fn parsed<T: FromStr<Err = Error>>(name: &str, text: Option<&str>) -> Outcome<Option<T>> {
+    let read = |text: &str| text.parse().map_err(|e: Error| ErrorRecord::invalid(format!("{name}: {}", e.message())));
+    text.map(read).transpose()
 }

@@ -1,4 +1,4 @@
-//! Host objects as providers and stores.
+//! Host objects as providers, stores and tools.
 //!
 //! A binding implements one small trait: take a request, answer through a [`Responder`], on any thread, in any number of
 //! pieces, now or later. Time-outs, retries and fallback are the core's: a host that never answers is cut off like any
@@ -13,15 +13,21 @@ use serde_json::{Value, json};
 use voice_core::{
     Error, ErrorKind, LanguageModel, Message, Result, SessionId, SpeechToText, TextToSpeech,
     provider::{
-        CallContext, FinishReason, GenerateRequest, LlmEvent, ResultStream, SttCapabilities, SynthesisRequest,
-        TranscribeRequest, TtsCapabilities,
+        CallContext, FinishReason, GenerateRequest, LlmCapabilities, PromptMessage, ResultStream, SttCapabilities,
+        SynthesisRequest, ToolChoice, ToolSpec, TranscribeRequest, TtsCapabilities,
     },
     store::{ConversationStore, MessageQuery, Page, Saved, Session, SessionQuery, TurnRecord},
     time::Timestamp,
 };
-pub use voice_core::{Pcm, Transcript};
+pub use voice_core::{Pcm, Transcript, provider::LlmEvent};
 
-pub use crate::answer::{Answer, Responder};
+pub use crate::{
+    answer::{Answer, Responder},
+    tool::{HostTool, ToolAdaptor},
+};
+
+/// How many sessions are read at once where some of them are looked for.
+const LARGEST_PAGE: usize = 100;
 
 /// A recogniser in the host's language.
 pub trait HostStt: Send + Sync + 'static {
@@ -31,8 +37,13 @@ pub trait HostStt: Send + Sync + 'static {
 
 /// A language model in the host's language.
 pub trait HostLlm: Send + Sync + 'static {
-    /// Writes the answer to a prompt: `request_json` is `{messages: [{role, content}], max_tokens, temperature}`.
-    fn generate(&self, request_json: String, answer: Responder<String>);
+    /// Writes the answer to a prompt.
+    ///
+    /// `request_json` is `{messages, max_tokens, temperature, tools, tool_choice, parallel_tool_calls}`. A message is `{role,
+    /// content}`; one that calls tools has `tool_calls` (`{id, name, arguments}`) besides, and those of role `tool` that follow
+    /// it have `tool_call_id`, `name` and `failed`. A tool is `{name, description, parameters}`; `tool_choice` is `auto`, or
+    /// `none` when the model shall answer in words now. A model that cannot call tools is never given any of these.
+    fn generate(&self, request_json: String, answer: Responder<LlmEvent>);
 }
 
 /// A voice in the host's language.
@@ -52,8 +63,8 @@ pub trait HostStore: Send + Sync + 'static {
 
 /// A host's recogniser as a provider.
 pub struct SttAdaptor<H>(pub String, pub H);
-/// A host's language model as a provider.
-pub struct LlmAdaptor<H>(pub String, pub H);
+/// A host's language model as a provider; the last field says whether it can call tools.
+pub struct LlmAdaptor<H>(pub String, pub H, pub bool);
 /// A host's voice as a provider.
 pub struct TtsAdaptor<H>(pub String, pub H);
 /// A host's store as a conversation store.
@@ -82,17 +93,42 @@ impl<H: HostLlm> LanguageModel for LlmAdaptor<H> {
         &self.0
     }
 
+    fn capabilities(&self) -> LlmCapabilities {
+        LlmCapabilities::default().with_tools(self.2)
+    }
+
     async fn generate(&self, request: GenerateRequest, _: &CallContext) -> Result<ResultStream<LlmEvent>> {
-        let messages: Vec<Value> =
-            request.messages.iter().map(|m| json!({ "role": m.role, "content": &*m.content })).collect();
-        let request =
-            json!({ "messages": messages, "max_tokens": request.max_tokens, "temperature": request.temperature });
-        let (answer, stream) = Responder::<String>::new();
-        self.1.generate(request.to_string(), answer);
-        let events = stream.map(|item| item.map(LlmEvent::Text));
+        let (answer, events) = Responder::new();
+        self.1.generate(asked(&request).to_string(), answer);
         let end = futures_util::stream::once(async { Ok(LlmEvent::Finished(FinishReason::Stop)) });
         Ok(events.chain(end).boxed())
     }
+}
+
+/// A prompt as a host's model sees it.
+fn asked(request: &GenerateRequest) -> Value {
+    let message = |m: &PromptMessage| {
+        let mut message = json!({ "role": m.role, "content": &*m.content });
+        if !m.tool_calls.is_empty() {
+            message["tool_calls"] = json!(m.tool_calls[..]);
+        }
+        if let Some(call) = &m.answers {
+            message["tool_call_id"] = call.id.as_str().into();
+            message["name"] = call.name.as_str().into();
+            message["failed"] = call.failed.into();
+        }
+        message
+    };
+    let tool = |t: &ToolSpec| json!({ "name": t.name, "description": t.description, "parameters": t.parameters });
+    let messages: Vec<Value> = request.messages.iter().map(message).collect();
+    let mut asked =
+        json!({ "messages": messages, "max_tokens": request.max_tokens, "temperature": request.temperature });
+    if !request.tools.is_empty() {
+        asked["tools"] = request.tools.iter().map(tool).collect();
+        asked["tool_choice"] = if request.tool_choice == ToolChoice::Auto { "auto" } else { "none" }.into();
+        asked["parallel_tool_calls"] = request.parallel_tool_calls.into();
+    }
+    asked
 }
 
 #[async_trait]
@@ -158,9 +194,29 @@ impl<H: HostStore> ConversationStore for StoreAdaptor<H> {
     }
 
     async fn list_sessions(&self, query: &SessionQuery) -> Result<Page<Session>> {
-        let arguments =
-            json!({ "user": query.user, "status": query.status, "limit": query.limit, "before": query.before });
-        self.page("list_sessions", arguments).await
+        // A host's store knows users and status. Organizations and assistants are looked for here, so that none is shown another's.
+        let narrowed = query.organization.is_some() || query.assistant.is_some();
+        let wanted = |session: &Session| {
+            (query.organization.is_none() || session.organization == query.organization)
+                && query.assistant.is_none_or(|id| session.assistant.is_some_and(|version| version.id == id))
+        };
+        let limit = if narrowed { LARGEST_PAGE } else { query.limit };
+        let (mut found, mut before) = (Vec::new(), query.before);
+        loop {
+            let asked = json!({ "user": query.user, "status": query.status, "limit": limit, "before": before });
+            let page: Page<Session> = self.page("list_sessions", asked).await?;
+            let last = page.items.last().map(|session| session.id);
+            found.extend(page.items.into_iter().filter(wanted));
+            if !narrowed {
+                return Ok(Page::new(found, page.has_more));
+            }
+            // One that does not go on would be asked for ever.
+            let goes_on = last.is_some() && before.is_none_or(|before| last < Some(before));
+            if found.len() > query.limit || !page.has_more || !goes_on {
+                return Ok(Page::cut(found, query.limit));
+            }
+            before = last;
+        }
     }
 
     async fn set_metadata(&self, id: SessionId, metadata: &serde_json::Map<String, Value>) -> Result<bool> {

@@ -5,9 +5,10 @@
 //! * streams are pulled in batches: [`EventStream::next_batch`]; items that are there come before the error that ends them;
 //! * live conversations: [`LiveSession`] takes sound at any time and gives its events in batches; [`LiveWire`] does the same in
 //!   frames for a connection of the host's;
+//! * what is kept, and who may reach it: [`Agent::call`] runs a method of one of the [`rooms`], JSON in and out;
 //! * a panic anywhere comes back as an [`ErrorRecord`] with code `INTERNAL_ERROR`;
 //! * the [`runtime`] starts with the first call, survives `fork`, and shuts down with the process;
-//! * host objects become providers and stores through [`host`]; the host's logger gets records through [`logging`].
+//! * host objects become providers, stores and tools through [`host`]; the host's logger gets records through [`logging`].
 
 mod agent;
 mod answer;
@@ -19,10 +20,12 @@ mod live;
 pub mod logging;
 pub mod models;
 mod record;
+pub mod rooms;
 pub mod runtime;
 mod stream;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod tool;
 mod wire;
 
 pub use agent::{Agent, AudioInput, Hosts, Input, TurnOptions};
@@ -30,7 +33,9 @@ pub use call::{Call, Cancel, guard};
 pub use error::{ErrorRecord, Outcome, error_codes, from_host};
 pub use live::{LiveBatch, LiveSession};
 pub use record::{EventRecord, LiveSummaryRecord, LiveTurnRecord, ReplyRecord};
+pub use rooms::Answer;
 pub use stream::EventStream;
+pub use voice_core::{ToolCall, ToolCallRecord};
 pub use wire::{Frame, LiveWire};
 
 /// The version of the library, the same in every language.

@@ -4,12 +4,23 @@ use std::{collections::VecDeque, future::Future, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
 use tokio::sync::{Mutex, OwnedMutexGuard};
-use voice_core::{LiveEvent, SessionId, VoiceAgent, config::LiveConfig};
+use voice_core::{LiveEvent, SessionId, agent::Live, config::LiveConfig};
 
 use crate::{Call, ErrorRecord, EventRecord, LiveSummaryRecord, Outcome, arguments::Arguments};
 
-const OPTIONS: [&str; 9] =
-    ["session", "user", "language", "config", "first_message", "input_rate", "input_channels", "output_rate", "speak"];
+const OPTIONS: [&str; 11] = [
+    "session",
+    "user",
+    "organization",
+    "assistant",
+    "language",
+    "config",
+    "first_message",
+    "input_rate",
+    "input_channels",
+    "output_rate",
+    "speak",
+];
 
 /// A live conversation. Cheap to clone; what is pushed never waits; letting go of every clone ends it.
 ///
@@ -19,6 +30,8 @@ const OPTIONS: [&str; 9] =
 /// |---|---|---|
 /// | `session` | the stored session to continue; an unknown one starts a fresh one | a fresh one |
 /// | `user` | whose conversation it is | nobody's |
+/// | `organization` | in which organization it is held, by its id | in none |
+/// | `assistant` | who talks in a fresh session, by its id | the agent's own |
 /// | `language` | the language that is spoken (BCP 47) | the assistant's, else it is detected |
 /// | `config` | how turns are taken, as `live` in the config document | the config's `live` |
 /// | `first_message` | what the agent says first | the assistant's |
@@ -70,16 +83,22 @@ impl Drop for LiveBatch {
 }
 
 impl LiveSession {
-    pub(crate) fn start(agent: &VoiceAgent, options_json: &str) -> Call<Self> {
-        let (agent, options) = (agent.clone(), Arguments::read(options_json));
+    pub(crate) fn start(live: Live, options_json: &str) -> Call<Self> {
+        let options = Arguments::read(options_json);
         Call::spawn(async move {
             let options = options?;
             options.only(&OPTIONS)?;
             let text = |name: &str| Ok::<_, ErrorRecord>(options.text(name)?.map(str::to_owned));
             // A word that is no id is an unknown session like any other.
-            let mut live = agent.live().session(text("session")?.and_then(|id| id.parse::<SessionId>().ok()));
+            let mut live = live.session(text("session")?.and_then(|id| id.parse::<SessionId>().ok()));
             if let Some(user) = text("user")? {
                 live = live.user(user);
+            }
+            if let Some(organization) = options.parsed("organization")? {
+                live = live.organization(organization);
+            }
+            if let Some(assistant) = options.parsed("assistant")? {
+                live = live.assistant(assistant);
             }
             if let Some(language) = text("language")? {
                 live = live.language(language);

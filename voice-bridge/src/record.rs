@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use serde::Serialize;
 use serde_json::json;
 use voice_core::{
-    CallMetrics, LiveEvent, Pcm, Reply, Timings, TurnEvent, Usage,
+    CallMetrics, LiveEvent, Pcm, Reply, Timings, ToolCall, ToolCallRecord, TurnEvent, Usage,
     live::{LiveSummary, LiveTurn},
 };
 
@@ -70,6 +70,7 @@ impl ReplyRecord {
             "sample_rate": reply.audio.sample_rate(),
             "audio_seconds": reply.audio.duration().as_secs_f64(),
             "audio_error": self.audio_error(),
+            "tool_calls": reply.tool_calls,
             "timings_ms": reply.timings,
             "usage": reply.usage,
         })
@@ -89,6 +90,8 @@ pub struct LiveTurnRecord {
     pub language: Option<String>,
     /// What the agent said and the user heard.
     pub text: String,
+    /// The tools that the model called, in the order in which they were done.
+    pub tool_calls: Vec<ToolCallRecord>,
     /// Whether the user interrupted it.
     pub interrupted: bool,
     /// Why (part of) the sound is missing, if it is.
@@ -123,6 +126,7 @@ impl From<LiveTurn> for LiveTurnRecord {
             transcript: turn.transcript,
             language: turn.language,
             text: turn.text,
+            tool_calls: turn.tool_calls,
             interrupted: turn.interrupted,
             audio_error: turn.audio_error.map(Into::into),
             user_message_id: turn.user_message_id.map(|id| id.to_string()),
@@ -259,6 +263,21 @@ pub enum EventRecord {
         /// The words.
         text: String,
     },
+    /// What the sound that follows says to fill the time that a tool takes; no part of the answer.
+    Filler {
+        /// The words.
+        text: String,
+    },
+    /// The model calls a tool.
+    ToolCall {
+        /// The call.
+        call: ToolCall,
+    },
+    /// A tool is done, or failed and the model is told why.
+    ToolResult {
+        /// The call, and what came of it.
+        call: Box<ToolCallRecord>,
+    },
     /// Sound that was given out and is not played yet is to be thrown away.
     Clear {
         /// Where in the session's sound the next sound begins, in seconds.
@@ -309,7 +328,11 @@ impl EventRecord {
             }
             TurnEvent::Transcript(t) => Self::Transcript { text: t.text, is_final: t.is_final, language: t.language },
             TurnEvent::Text(delta) => Self::Text { delta: delta.0 },
+            TurnEvent::Speaking(delta) => Self::Speaking { text: delta.0 },
+            TurnEvent::Filler(delta) => Self::Filler { text: delta.0 },
             TurnEvent::Audio(pcm) => Self::Audio { pcm },
+            TurnEvent::ToolCall(call) => Self::ToolCall { call },
+            TurnEvent::ToolResult(call) => Self::ToolResult { call },
             TurnEvent::Metrics(metrics) => Self::metrics(&metrics),
             TurnEvent::AudioFailed(error) => Self::AudioFailed { error: error.into() },
             TurnEvent::Done(reply) => Self::Done { reply: ReplyRecord::new(*reply) },
@@ -331,7 +354,10 @@ impl EventRecord {
             }
             LiveEvent::Text(delta) => Self::Text { delta: delta.0 },
             LiveEvent::Speaking(delta) => Self::Speaking { text: delta.0 },
+            LiveEvent::Filler(delta) => Self::Filler { text: delta.0 },
             LiveEvent::Audio(pcm) => Self::Audio { pcm },
+            LiveEvent::ToolCall(call) => Self::ToolCall { call },
+            LiveEvent::ToolResult(call) => Self::ToolResult { call },
             LiveEvent::Clear { position } => Self::Clear { position: position.as_secs_f64() },
             LiveEvent::Interrupted { turn_id, heard } => {
                 Self::Interrupted { turn_id: turn_id.to_string(), heard: heard.0 }
@@ -379,7 +405,9 @@ impl EventRecord {
             }
             Self::UserState { state } | Self::AgentState { state } => json!({ "state": state }),
             Self::TurnStarted { turn_id, kind } => json!({ "turn_id": turn_id, "kind": kind }),
-            Self::Speaking { text } | Self::Backchannel { text } => json!({ "text": text }),
+            Self::Speaking { text } | Self::Filler { text } | Self::Backchannel { text } => json!({ "text": text }),
+            Self::ToolCall { call } => json!(call),
+            Self::ToolResult { call } => json!(call),
             Self::Clear { position } => json!({ "position": position }),
             Self::FalseInterruption => json!({}),
             Self::Interrupted { turn_id, heard } => json!({ "turn_id": turn_id, "heard": heard }),
@@ -392,8 +420,8 @@ impl EventRecord {
         value.to_string()
     }
 
-    /// The kind of event, the same word in every language: `started`, `transcript`, `text`, `audio`, `metrics`,
-    /// `audio_failed`, `done`; of live sessions also `user_state`, `agent_state`, `turn_started`, `speaking`, `clear`,
+    /// The kind of event, the same word in every language: `started`, `transcript`, `text`, `speaking`, `filler`,
+    /// `audio`, `tool_call`, `tool_result`, `metrics`, `audio_failed`, `done`; of live sessions also `user_state`, `agent_state`, `turn_started`, `clear`,
     /// `interrupted`, `false_interruption`, `backchannel`, `dtmf`, `turn_done`, `error`, `ended`.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
@@ -409,6 +437,9 @@ impl EventRecord {
             Self::AgentState { .. } => "agent_state",
             Self::TurnStarted { .. } => "turn_started",
             Self::Speaking { .. } => "speaking",
+            Self::Filler { .. } => "filler",
+            Self::ToolCall { .. } => "tool_call",
+            Self::ToolResult { .. } => "tool_result",
             Self::Clear { .. } => "clear",
             Self::Interrupted { .. } => "interrupted",
             Self::FalseInterruption => "false_interruption",

@@ -1,6 +1,25 @@
-//! Functions that fail on purpose, so that every binding can be shown to turn each failure into its language's error.
+//! For the tests of every binding: functions that fail on purpose, so that it can be shown to turn each failure into its
+//! language's error, and what every store of conversations must do, one of the host's own too.
+
+use std::sync::Arc;
+
+use voice_core::ConversationStore;
+use voice_testkit::conformance::CONVERSATIONS;
 
 use crate::{Call, ErrorRecord, Outcome, guard};
+
+/// What every store of conversations must do: a statement for each case.
+#[must_use]
+pub fn store_cases() -> Vec<&'static str> {
+    CONVERSATIONS.iter().map(|case| case.name).collect()
+}
+
+/// Tries one case on a store that is empty: what was expected and what was found instead, when it does not hold.
+pub fn try_store(case: &str, store: Arc<dyn ConversationStore>) -> Call<Option<String>> {
+    let found = CONVERSATIONS.iter().find(|known| known.name == case);
+    let found = found.ok_or_else(|| ErrorRecord::invalid(format!("case: there is no {case:?}")));
+    Call::spawn(async move { Ok(found?.run(store).await.err()) })
+}
 
 /// Panics behind the guard of a synchronous entry point.
 ///

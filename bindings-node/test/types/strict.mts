@@ -8,6 +8,8 @@ import {
   setLogger,
   type SpeechToText,
   type TextToSpeech,
+  type Tool,
+  tool,
   type TurnEvent,
   VoiceAgent,
   VoiceError,
@@ -36,6 +38,18 @@ await VoiceAgent.create({
   tts: { provider: 'openai', voice: 'marin', settings: { speed: 1 } },
 })
 
+const weather: Tool = tool({
+  name: 'weather',
+  description: 'The weather.',
+  parameters: { type: 'object', properties: { city: { type: 'string' } } },
+  execute: async ({ city }: { city: string }, { user, signal }) => (signal.aborted ? undefined : `${city} for ${user?.length}`),
+})
+await VoiceAgent.create({
+  llm: { callsTools: true, generate: ({ tools }) => ({ id: 'a', name: tools?.[0]?.name ?? '', arguments: {} }) },
+  tools: [weather, { name: 'act', execute() {} }],
+})
+// @ts-expect-error: a tool has to do something.
+await VoiceAgent.create({ tools: [{ name: 'idle' }] })
 // @ts-expect-error: there is no such key.
 await VoiceAgent.create({ sst: 'local' })
 // @ts-expect-error: a limit is a number.
@@ -60,7 +74,13 @@ function shown(event: TurnEvent): string | number {
     case 'transcript':
       return event.final ? event.text : ''
     case 'text':
+    case 'speaking':
+    case 'filler':
       return event.text
+    case 'toolCall':
+      return event.name
+    case 'toolResult':
+      return event.failed ? event.elapsedMs : event.result
     case 'audio':
       return event.pcm.length + event.samples.length + event.sampleRate
     case 'metrics':

@@ -9,7 +9,7 @@
 `AsyncVoiceAgent` is the same for asyncio. Everything that fails raises a `VoiceError`.
 """
 
-from ._aio import AsyncSessions, AsyncTurn, AsyncVoiceAgent
+from ._aio import AsyncTurn, AsyncVoiceAgent
 from ._audio import Audio, AudioSource
 from ._errors import (
     InternalError,
@@ -40,18 +40,38 @@ from ._live_types import (
     LiveFailure,
     LiveStarted,
     LiveSummary,
-    Speaking,
     TurnDone,
     TurnStarted,
     UserStateChanged,
 )
 from ._logging import log_level
 from ._native import VERSION as __version__
-from ._sync import Sessions, Turn, VoiceAgent
+from ._people import (
+    ApiKey,
+    AuditEntry,
+    CleanedUp,
+    Credential,
+    Erased,
+    Greeting,
+    KeyLimit,
+    Login,
+    NewApiKey,
+    Organization,
+    Principal,
+    Registered,
+    StoredAssistant,
+    User,
+)
+from ._rooms import Accounts, Assistants, Audit, Sessions
+from ._rooms_aio import AsyncAccounts, AsyncAssistants, AsyncAudit, AsyncSessions
+from ._sync import Turn, VoiceAgent
+from ._tools import Tool, ToolContext, tool
 from ._types import (
+    AssistantVersion,
     AudioChunk,
     AudioFailed,
     Done,
+    Filler,
     GenerateRequest,
     Message,
     Metrics,
@@ -59,9 +79,13 @@ from ._types import (
     PromptMessage,
     Reply,
     Session,
+    Speaking,
     Started,
     SynthesisRequest,
     TextDelta,
+    ToolCall,
+    ToolResult,
+    ToolSpec,
     TranscribeRequest,
     Transcript,
     TurnEvent,
@@ -69,7 +93,14 @@ from ._types import (
 from ._wire import AsyncLiveWire, LiveWire
 
 __all__ = [
+    "Accounts",
     "AgentStateChanged",
+    "ApiKey",
+    "AssistantVersion",
+    "Assistants",
+    "AsyncAccounts",
+    "AsyncAssistants",
+    "AsyncAudit",
     "AsyncLiveSession",
     "AsyncLiveWire",
     "AsyncSessions",
@@ -79,18 +110,26 @@ __all__ = [
     "AudioChunk",
     "AudioFailed",
     "AudioSource",
+    "Audit",
+    "AuditEntry",
     "Backchannel",
+    "CleanedUp",
     "Clear",
     "ConversationStore",
+    "Credential",
     "Done",
     "Dtmf",
+    "Erased",
     "FalseInterruption",
+    "Filler",
     "GenerateRequest",
+    "Greeting",
     "InternalError",
     "Interrupted",
     "InvalidApiKeyError",
     "InvalidProviderKeyError",
     "InvalidRequestError",
+    "KeyLimit",
     "LanguageModel",
     "LiveEnded",
     "LiveEvent",
@@ -99,12 +138,17 @@ __all__ = [
     "LiveStarted",
     "LiveSummary",
     "LiveWire",
+    "Login",
     "Message",
     "Metrics",
+    "NewApiKey",
+    "Organization",
     "Page",
+    "Principal",
     "PromptMessage",
     "ProviderError",
     "RateLimitError",
+    "Registered",
     "Reply",
     "Session",
     "SessionNotFoundError",
@@ -113,9 +157,15 @@ __all__ = [
     "SpeechToText",
     "Started",
     "StorageError",
+    "StoredAssistant",
     "SynthesisRequest",
     "TextDelta",
     "TextToSpeech",
+    "Tool",
+    "ToolCall",
+    "ToolContext",
+    "ToolResult",
+    "ToolSpec",
     "TranscribeRequest",
     "Transcript",
     "Turn",
@@ -124,6 +174,7 @@ __all__ = [
     "TurnEvent",
     "TurnStarted",
     "UnauthorizedError",
+    "User",
     "UserStateChanged",
     "ValidationError",
     "VoiceAgent",
@@ -131,6 +182,7 @@ __all__ = [
     "VoiceTimeoutError",
     "__version__",
     "log_level",
+    "tool",
 ]
 
 

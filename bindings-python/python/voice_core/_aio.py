@@ -28,14 +28,17 @@ from ._errors import TurnCancelledError
 from ._live import AsyncLiveSession
 from ._native import Agent as NativeAgent
 from ._native import EventStream, Input
+from ._people import Principal
+from ._rooms_aio import AsyncAccounts, AsyncAssistants, AsyncAudit, AsyncSessions
 from ._sync import BATCH
-from ._types import Message, Page, Reply, Session, TurnEvent
+from ._types import Reply, TurnEvent
 from ._waiting import awaited
 
 if TYPE_CHECKING:
     from ._audio import AudioSource
     from .config import Assistant, CircuitBreaker, Config, Limits, Live, Local, Provider, RateLimit, Retry, Timeout
     from ._host import ConversationStore, LanguageModel, SpeechToText, TextToSpeech
+    from ._tools import Tool
 
 T = TypeVar("T")
 
@@ -119,64 +122,6 @@ class AsyncTurn:
         self.cancel()
 
 
-class AsyncSessions:
-    """The conversations that are kept, and their messages.
-
-    With `user`, only that user's are reachable: any other is a `SessionNotFoundError`.
-    """
-
-    def __init__(self, agent: AsyncVoiceAgent, user: Optional[str] = None) -> None:
-        self._agent = agent
-        self._user = user
-
-    async def _run(self, method: str, convert: Callable[[Any], T], **arguments: object) -> T:
-        native = await self._agent._native()
-        answer = await awaited(native.sessions(method, json.dumps({"user": self._user, **arguments})))
-        return convert(json.loads(answer))
-
-    def for_user(self, user: str) -> AsyncSessions:
-        """The sessions of one user."""
-        return AsyncSessions(self._agent, user)
-
-    async def create(self, *, metadata: Optional[Mapping[str, Any]] = None) -> Session:
-        """Starts a session with your own data."""
-        return await self._run("create", _types.session, metadata=metadata)
-
-    async def get(self, id: str) -> Session:
-        """A session."""
-        return await self._run("get", _types.session, id=id)
-
-    async def list(
-        self, *, status: Optional[str] = None, limit: int = 20, before: Optional[str] = None
-    ) -> Page[Session]:
-        """Sessions, newest first: at most `limit` (1 to 100), of one `status`, older than the session `before`."""
-        return await self._run("list", _types.session_page, status=status, limit=limit, before=before)
-
-    async def history(self, id: str, *, limit: int = 20, before: Optional[str] = None) -> Page[Message]:
-        """The latest messages of a session, oldest first: at most `limit` (1 to 100), older than the message `before`."""
-        return await self._run("history", _types.message_page, id=id, limit=limit, before=before)
-
-    async def set_metadata(self, id: str, metadata: Mapping[str, Any]) -> None:
-        """Replaces your own data of a session."""
-        return await self._run("set_metadata", _types.nothing, id=id, metadata=metadata)
-
-    async def end(self, id: str) -> None:
-        """Ends a session: it takes no more turns."""
-        return await self._run("end", _types.nothing, id=id)
-
-    async def delete(self, id: str) -> None:
-        """Deletes a session with its messages."""
-        return await self._run("delete", _types.nothing, id=id)
-
-    async def expire_idle(self) -> int:
-        """Marks sessions that were idle for too long (``limits.session_idle_minutes``) as expired; says how many."""
-        return await self._run("expire_idle", int)
-
-    async def delete_over(self, age_seconds: float) -> int:
-        """Deletes sessions that have been over for that long, with their messages; says how many."""
-        return await self._run("delete_over", int, age_seconds=age_seconds)
-
-
 class AsyncVoiceAgent:
     """Speech in, speech out, for asyncio: hears, thinks, answers, remembers.
 
@@ -193,6 +138,7 @@ class AsyncVoiceAgent:
         llm: Union[None, str, Provider, LanguageModel, Sequence[Union[str, Provider, LanguageModel]]] = None,
         tts: Union[None, str, Provider, TextToSpeech, Sequence[Union[str, Provider, TextToSpeech]]] = None,
         storage: Union[None, str, ConversationStore] = None,
+        tools: Optional[Sequence[Union[Tool[Any], Callable[..., Any]]]] = None,
         assistant: Optional[Assistant] = None,
         limits: Optional[Limits] = None,
         retry: Optional[Retry] = None,
@@ -208,6 +154,7 @@ class AsyncVoiceAgent:
         for name in ("self", "config"):
             del given[name]
         self._core = Core(config, given)
+        self._principal: Optional[Principal] = None
 
     @classmethod
     def local(cls, storage: Union[None, str, ConversationStore] = None) -> AsyncVoiceAgent:
@@ -218,12 +165,13 @@ class AsyncVoiceAgent:
         import asyncio
 
         try:
-            return await awaited(self._core.making(asyncio.get_running_loop()), shared=True)
+            native = await awaited(self._core.making(asyncio.get_running_loop()), shared=True)
         except asyncio.CancelledError:
             raise
         except BaseException:
             self._core.failed()
             raise
+        return native if self._principal is None else native.acting(self._principal._json())
 
     def turn(
         self,
@@ -237,13 +185,14 @@ class AsyncVoiceAgent:
         language: Optional[str] = None,
         deadline: Optional[float] = None,
         speak: bool = True,
+        assistant: Optional[str] = None,
     ) -> AsyncTurn:
         """One turn about something said or typed: ``async for`` over its events, or await its reply.
 
         Takes the same parameters as `VoiceAgent.converse`, and raises the same errors when it is iterated or awaited.
         """
         return AsyncTurn(
-            self, Request(audio, text, sample_rate, channels, session, user, language, deadline, speak)
+            self, Request(audio, text, sample_rate, channels, session, user, language, deadline, speak, assistant)
         )
 
     async def converse(
@@ -258,13 +207,14 @@ class AsyncVoiceAgent:
         language: Optional[str] = None,
         deadline: Optional[float] = None,
         speak: bool = True,
+        assistant: Optional[str] = None,
     ) -> Reply:
         """One whole turn: hears the audio, answers, saves both messages.
 
         Takes the same parameters as `VoiceAgent.converse`, and raises the same errors.
         """
         return await AsyncTurn(
-            self, Request(audio, text, sample_rate, channels, session, user, language, deadline, speak)
+            self, Request(audio, text, sample_rate, channels, session, user, language, deadline, speak, assistant)
         )
 
     def live(
@@ -279,6 +229,7 @@ class AsyncVoiceAgent:
         input_channels: int = 1,
         output_rate: int = 24_000,
         speak: bool = True,
+        assistant: Optional[str] = None,
     ) -> AsyncLiveSession:
         """A live conversation: sound in both directions at once, in an ``async with`` block.
 
@@ -297,12 +248,39 @@ class AsyncVoiceAgent:
         """The sessions and their history."""
         return AsyncSessions(self)
 
+    @property
+    def accounts(self) -> AsyncAccounts:
+        """Organizations, users and API keys."""
+        return AsyncAccounts(self)
+
+    @property
+    def assistants(self) -> AsyncAssistants:
+        """Assistants that are kept."""
+        return AsyncAssistants(self)
+
+    @property
+    def audit(self) -> AsyncAudit:
+        """The audit log."""
+        return AsyncAudit(self)
+
+    def with_principal(self, principal: Principal) -> AsyncVoiceAgent:
+        """The same agent as somebody with a credential reaches it: nothing of anybody else.
+
+        Turns, live sessions, `sessions`, `assistants`, `accounts` and `audit` are then theirs; what belongs to others is
+        answered exactly like what does not exist. Its `close` is an `UnauthorizedError`: close the agent itself.
+        """
+        mine = type(self).__new__(type(self))
+        mine._core, mine._principal = self._core, principal
+        return mine
+
     async def warm_up(self) -> None:
         """Makes every provider ready (models loaded, connections opened), so that the first turn is as fast as the next."""
         await awaited((await self._native()).warm_up())
 
     async def close(self) -> None:
         """Cancels turns that are running, finishes what is being saved, and closes the store. Closing twice is fine."""
+        if self._principal is not None:
+            return await awaited((await self._native()).close())
         made = self._core.close()
         if made is not None:
             await awaited((await awaited(made, shared=True)).close())

@@ -6,7 +6,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Tuple, Type, Union
 
-from . import _audio, _host, _logging
+from . import _audio, _host, _logging, _tools
 from ._errors import InvalidRequestError, ValidationError
 from ._native import Agent, Input
 
@@ -54,6 +54,10 @@ class Core:
     ) -> None:
         document = _document(config)
         document.update({name: value for name, value in given.items() if value is not None})
+        tools = document.pop("tools", None)
+        if isinstance(tools, (str, Mapping)) or not hasattr(tools or (), "__iter__"):
+            raise ValidationError(f"tools: {type(tools).__name__} is not accepted; a list of functions is")
+        self._tools = [_tools.tool_of(f"tools[{at}]", one) for at, one in enumerate(tools or ())]
         self._targets: Dict[str, List[object]] = {role: [] for role, _, _ in _ROLES}
         for role, method, _ in _ROLES:
             value = document.get(role)
@@ -93,7 +97,8 @@ class Core:
             _logging.log_level(self._level)
             hosts = {role: [adaptor(target, loop) for target in self._targets[role]] for role, _, adaptor in _ROLES}
             store = next(iter(hosts["storage"]), None)
-            making = Agent.build(self._config, hosts["stt"], hosts["llm"], hosts["tts"], store)
+            tools = [_host.ToolAdaptor(one, loop) for one in self._tools]
+            making = Agent.build(self._config, hosts["stt"], hosts["llm"], hosts["tts"], store, tools)
             self._made = (process, making)
         return self._made[1]
 
@@ -129,12 +134,13 @@ class Request:
         language: Optional[str],
         deadline: Optional[float],
         speak: bool,
+        assistant: Optional[str],
     ) -> None:
         if (audio is None) == (text is None):
             raise ValidationError("a turn is about something said or something typed: give audio or text")
         if text is not None and not isinstance(text, str):
             raise ValidationError(f"text: {type(text).__name__} is not accepted; a str is")
-        for name, value in (("session", session), ("user", user), ("language", language)):
+        for name, value in (("session", session), ("user", user), ("language", language), ("assistant", assistant)):
             if value is not None and not isinstance(value, str):
                 raise ValidationError(f"{name}: {type(value).__name__} is not accepted; a str is")
         for name, number in (("sample_rate", sample_rate), ("channels", channels)):
@@ -146,11 +152,11 @@ class Request:
                 raise ValidationError(f"deadline: {deadline!r} is not accepted; a number of seconds above 0 is")
             milliseconds = max(1, round(deadline * 1000))
         self._audio, self._text, self._sample_rate, self._channels = audio, text, sample_rate, channels
-        self._options = (session, user, language, milliseconds, bool(speak))
+        self._options = (session, user, language, milliseconds, bool(speak), assistant)
 
     @property
-    def options(self) -> Tuple[Optional[str], Optional[str], Optional[str], Optional[int], bool]:
-        """Session, user, language, deadline in milliseconds, and whether the answer is spoken."""
+    def options(self) -> Tuple[Optional[str], Optional[str], Optional[str], Optional[int], bool, Optional[str]]:
+        """Session, user, language, deadline in milliseconds, whether the answer is spoken, and the assistant."""
         return self._options
 
     @property

@@ -31,7 +31,7 @@ class VoiceError(Exception):
 
     code: ClassVar[str] = "PROVIDER_ERROR"
     """The stable code, for example ``VALIDATION_ERROR``."""
-    http_status: ClassVar[int] = 500
+    http_status: int = 500
     """The HTTP status with which a web application should answer."""
 
     message: str
@@ -167,6 +167,7 @@ def from_fields(fields: Dict[str, Any]) -> VoiceError:
         fields["detail"], retryable=fields["retryable"], retry_after=None if after is None else after / 1000
     )
     error.kind, error.stage, error.provider = fields["kind"], fields["stage"], fields["provider"]
+    error.http_status = fields["http_status"]
     return error
 
 

@@ -1,4 +1,4 @@
-"""Providers and stores written in Python.
+"""Providers, stores and tools written in Python.
 
 The native half asks an adaptor to `start` a piece of work on a thread that must not wait. What is `async` runs on the event loop
 to which the agent belongs, everything else on daemon threads of Python: neither a provider that blocks nor one that never
@@ -32,7 +32,9 @@ from typing import (
 from . import _courier
 from ._audio import Audio
 from ._errors import VoiceError
-from ._types import AudioChunk, GenerateRequest, PromptMessage, SynthesisRequest, TranscribeRequest, Transcript
+from . import _types
+from ._tools import Tool, ToolContext, result_text
+from ._types import AudioChunk, GenerateRequest, SynthesisRequest, ToolCall, TranscribeRequest, Transcript
 
 if TYPE_CHECKING:
     import asyncio
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("voice_core.host")
 
 Heard: TypeAlias = "Union[str, Transcript]"
+Written: TypeAlias = "Union[str, ToolCall]"
 Spoken: TypeAlias = "Union[bytes, Audio, AudioChunk, numpy.ndarray[Any, Any]]"
 
 
@@ -68,15 +71,17 @@ class SpeechToText(Protocol):
 class LanguageModel(Protocol):
     """A language model of your own: a class with this one method; inheriting from this one is not necessary.
 
-    An attribute ``name`` says how errors, metrics and logs name it. Default: the name of the class.
+    An attribute ``name`` says how errors, metrics and logs name it (default: the name of the class), an attribute ``calls_tools``
+    whether it can call tools (default: False).
     """
 
     def generate(
         self, request: GenerateRequest, /
-    ) -> Union[str, Awaitable[str], Iterable[str], AsyncIterable[str]]:
+    ) -> Union[Written, Awaitable[Written], Iterable[Written], AsyncIterable[Written]]:
         """Writes the answer to a prompt.
 
-        Plain or ``async``. Returns the text, or yields it piece by piece: speech begins with the first sentence.
+        Plain or ``async``. Returns the text, or yields it piece by piece: speech begins with the first sentence. One that calls
+        tools yields a `ToolCall` for each, too; their results are in the prompt of the next request.
         """
         ...
 
@@ -251,6 +256,8 @@ class _Adaptor:
     """Passes requests of the native half on to an object of the host."""
 
     _method: str
+    _one = False
+    """Whether an answer is one value, also when it could be iterated over."""
 
     def __init__(self, target: object, loop: Optional[asyncio.AbstractEventLoop]) -> None:
         self.name = str(getattr(target, "name", None) or type(target).__name__)
@@ -275,7 +282,7 @@ class _Adaptor:
             if inspect.isawaitable(result) or hasattr(result, "__aiter__"):
                 self._on_loop(answer, lambda: result)
                 return
-            if isinstance(result, _PIECES) or not hasattr(result, "__iter__"):
+            if self._one or isinstance(result, _PIECES) or not hasattr(result, "__iter__"):
                 self._send(answer, result)
             else:
                 for item in result:
@@ -338,7 +345,7 @@ class _Adaptor:
         answer.fail(code, f"{type(error).__name__}: {error}")
 
 
-_PIECES: Tuple[type, ...] = (str, bytes, bytearray, memoryview, dict, list, Transcript, Audio, AudioChunk)
+_PIECES: Tuple[type, ...] = (str, bytes, bytearray, memoryview, dict, list, Transcript, ToolCall, Audio, AudioChunk)
 
 
 class SttAdaptor(_Adaptor):
@@ -360,16 +367,22 @@ class SttAdaptor(_Adaptor):
 class LlmAdaptor(_Adaptor):
     """Asks a `LanguageModel`."""
 
+    @property
+    def calls_tools(self) -> bool:
+        """Whether it can call tools."""
+        return bool(getattr(self._target, "calls_tools", False))
+
     def start(self, request_json: str, answer: Responder) -> None:
         """Has the answer written."""
-        fields = json.loads(request_json)
-        messages = tuple(PromptMessage(m["role"], m["content"]) for m in fields["messages"])
-        request = GenerateRequest(messages, fields["max_tokens"], fields["temperature"])
+        request = _types.generate_request(json.loads(request_json))
         self._run(answer, self._target.generate, request)  # type: ignore[attr-defined]
 
     def _send(self, answer: Responder, item: Any) -> bool:
+        if isinstance(item, ToolCall):
+            written = item.arguments if isinstance(item.arguments, str) else json.dumps(item.arguments)
+            return answer.send_tool_call(item.id, item.name, written)
         if not isinstance(item, str):
-            raise TypeError(f"{self.name} gave {type(item).__name__}; a str is expected")
+            raise TypeError(f"{self.name} gave {type(item).__name__}; a str or a ToolCall is expected")
         return answer.send_text(item)
 
 
@@ -408,3 +421,28 @@ class StoreAdaptor(_Adaptor):
 
     def _send(self, answer: Responder, item: Any) -> bool:
         return answer.send_text(json.dumps(item))
+
+
+class ToolAdaptor(_Adaptor):
+    """Calls a `Tool`."""
+
+    _one = True
+
+    def __init__(self, tool: Tool[Any], loop: Optional[asyncio.AbstractEventLoop]) -> None:
+        super().__init__(tool, loop)
+        self.definition = tool.definition()
+        self._tool = tool
+
+    def start(self, arguments_json: str, context_json: str, answer: Responder) -> None:
+        """Has one call made."""
+        fields, over = json.loads(context_json), threading.Event()
+        if self._tool.wants_context:
+            answer.on_cancel(over.set)
+        context = ToolContext(
+            fields["session_id"], fields["turn_id"], fields["user"], fields["timeout_ms"] / 1000, over.is_set
+        )
+        self._run(answer, self._tool.function, **self._tool.arguments(json.loads(arguments_json), context))
+
+    def _send(self, answer: Responder, item: Any) -> bool:
+        text = result_text(self.name, item)
+        return text is None or answer.send_text(text)

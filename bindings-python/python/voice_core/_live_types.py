@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import Any, Dict, Mapping, Optional, Union
+from typing import Any, Dict, Mapping, Optional, Tuple, Union
 
 from . import _types
 from ._errors import VoiceError, from_fields
 from ._native import Reply as NativeReply
-from ._types import AudioChunk, Metrics, TextDelta, Transcript
+from ._types import AudioChunk, Filler, Metrics, Speaking, TextDelta, ToolCall, ToolResult, Transcript
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,6 @@ class TurnStarted:
     """The turn."""
     kind: str
     """Why the agent speaks: ``answer``, ``greeting``, ``said``, ``reminder`` or ``farewell``."""
-
-
-@dataclass(frozen=True)
-class Speaking:
-    """What the sound that follows says."""
-
-    text: str = field(repr=False)
-    """The words."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +101,8 @@ class TurnDone:
     """The language of the user (BCP 47), when it is known."""
     text: str = field(repr=False)
     """What the agent said and the user heard: this is what is stored."""
+    tool_calls: Tuple[ToolResult, ...]
+    """The tools that the model called, in the order in which they were done."""
     interrupted: bool
     """Whether it was interrupted."""
     audio_error: Optional[VoiceError]
@@ -170,7 +164,10 @@ LiveEvent = Union[
     TurnStarted,
     TextDelta,
     Speaking,
+    Filler,
     AudioChunk,
+    ToolCall,
+    ToolResult,
     Clear,
     Interrupted,
     FalseInterruption,
@@ -188,7 +185,6 @@ _PLAIN: Mapping[str, Any] = {
     "user_state": UserStateChanged,
     "agent_state": AgentStateChanged,
     "turn_started": TurnStarted,
-    "speaking": Speaking,
     "clear": Clear,
     "interrupted": Interrupted,
     "false_interruption": FalseInterruption,
@@ -197,11 +193,15 @@ _PLAIN: Mapping[str, Any] = {
 }
 
 
+_OWN = {*_PLAIN, "turn_done", "error", "ended"}
+
+
 def event(kind: str, record: str, attachment: Union[bytes, NativeReply, None]) -> Optional[LiveEvent]:
     """The event for one of the native half; None for a kind that this version does not know."""
-    if kind in ("transcript", "text", "audio", "metrics"):
+    if kind not in _OWN:
+        # Those that a turn has, too.
         shared = _types.event(kind, record, attachment)
-        return shared if isinstance(shared, (Transcript, TextDelta, AudioChunk, Metrics)) else None
+        return None if isinstance(shared, (_types.Started, _types.AudioFailed, _types.Done)) else shared
     fields: Dict[str, Any] = json.loads(record)
     del fields["type"]
     if kind in _PLAIN:
@@ -211,6 +211,7 @@ def event(kind: str, record: str, attachment: Union[bytes, NativeReply, None]) -
         turn: Dict[str, Any] = fields["turn"]
         failed = turn.pop("audio_error")
         turn["timings"] = turn.pop("timings_ms")
+        turn["tool_calls"] = _types.tool_results(turn["tool_calls"])
         return TurnDone(audio_error=None if failed is None else from_fields(failed), **turn)
     if kind == "error":
         return LiveFailure(from_fields(fields["error"]))

@@ -13,13 +13,16 @@ from ._core import Core, Request
 from ._live import LiveSession
 from ._native import Agent as NativeAgent
 from ._native import EventStream
-from ._types import Message, Page, Reply, Session, TurnEvent
+from ._people import Principal
+from ._rooms import Accounts, Assistants, Audit, Sessions
+from ._types import Reply, TurnEvent
 from ._waiting import wait
 
 if TYPE_CHECKING:
     from ._audio import AudioSource
     from .config import Assistant, CircuitBreaker, Config, Limits, Live, Local, Provider, RateLimit, Retry, Timeout
     from ._host import ConversationStore, LanguageModel, SpeechToText, TextToSpeech
+    from ._tools import Tool
 
 T = TypeVar("T")
 BATCH = 64
@@ -98,63 +101,6 @@ class Turn:
         self.cancel()
 
 
-class Sessions:
-    """The conversations that are kept, and their messages.
-
-    With `user`, only that user's are reachable: any other is a `SessionNotFoundError`.
-    """
-
-    def __init__(self, agent: VoiceAgent, user: Optional[str] = None) -> None:
-        self._agent = agent
-        self._user = user
-
-    def _run(self, method: str, convert: Callable[[Any], T], **arguments: object) -> T:
-        answer = wait(self._agent._native().sessions(method, json.dumps({"user": self._user, **arguments})))
-        return convert(json.loads(answer))
-
-    def for_user(self, user: str) -> Sessions:
-        """The sessions of one user."""
-        return Sessions(self._agent, user)
-
-    def create(self, *, metadata: Optional[Mapping[str, Any]] = None) -> Session:
-        """Starts a session with your own data."""
-        return self._run("create", _types.session, metadata=metadata)
-
-    def get(self, id: str) -> Session:
-        """A session."""
-        return self._run("get", _types.session, id=id)
-
-    def list(
-        self, *, status: Optional[str] = None, limit: int = 20, before: Optional[str] = None
-    ) -> Page[Session]:
-        """Sessions, newest first: at most `limit` (1 to 100), of one `status`, older than the session `before`."""
-        return self._run("list", _types.session_page, status=status, limit=limit, before=before)
-
-    def history(self, id: str, *, limit: int = 20, before: Optional[str] = None) -> Page[Message]:
-        """The latest messages of a session, oldest first: at most `limit` (1 to 100), older than the message `before`."""
-        return self._run("history", _types.message_page, id=id, limit=limit, before=before)
-
-    def set_metadata(self, id: str, metadata: Mapping[str, Any]) -> None:
-        """Replaces your own data of a session."""
-        return self._run("set_metadata", _types.nothing, id=id, metadata=metadata)
-
-    def end(self, id: str) -> None:
-        """Ends a session: it takes no more turns."""
-        return self._run("end", _types.nothing, id=id)
-
-    def delete(self, id: str) -> None:
-        """Deletes a session with its messages."""
-        return self._run("delete", _types.nothing, id=id)
-
-    def expire_idle(self) -> int:
-        """Marks sessions that were idle for too long (``limits.session_idle_minutes``) as expired; says how many."""
-        return self._run("expire_idle", int)
-
-    def delete_over(self, age_seconds: float) -> int:
-        """Deletes sessions that have been over for that long, with their messages; says how many."""
-        return self._run("delete_over", int, age_seconds=age_seconds)
-
-
 class VoiceAgent:
     """Speech in, speech out: hears, thinks, answers, remembers. Blocks; `AsyncVoiceAgent` is the same for asyncio.
 
@@ -171,6 +117,8 @@ class VoiceAgent:
     storage
         Where conversations are kept: ``"sqlite:PATH"``, ``"memory"``, or an object of your own (`ConversationStore`). Default: an
         SQLite file in the user's data folder.
+    tools
+        What the language model may call: functions, plain or decorated with `tool`.
     assistant
         Who the agent is: ``{"system_prompt": …, "language": …}``.
     limits, retry, timeouts, circuit_breaker, rate_limit, local, live, warm_up, log_level
@@ -193,6 +141,7 @@ class VoiceAgent:
         llm: Union[None, str, Provider, LanguageModel, Sequence[Union[str, Provider, LanguageModel]]] = None,
         tts: Union[None, str, Provider, TextToSpeech, Sequence[Union[str, Provider, TextToSpeech]]] = None,
         storage: Union[None, str, ConversationStore] = None,
+        tools: Optional[Sequence[Union[Tool[Any], Callable[..., Any]]]] = None,
         assistant: Optional[Assistant] = None,
         limits: Optional[Limits] = None,
         retry: Optional[Retry] = None,
@@ -208,6 +157,7 @@ class VoiceAgent:
         for name in ("self", "config"):
             del given[name]
         self._core = Core(config, given)
+        self._principal: Optional[Principal] = None
         self._native()
 
     @classmethod
@@ -217,10 +167,11 @@ class VoiceAgent:
 
     def _native(self) -> NativeAgent:
         try:
-            return wait(self._core.making(None))
+            native = wait(self._core.making(None))
         except BaseException:
             self._core.failed()
             raise
+        return native if self._principal is None else native.acting(self._principal._json())
 
     def turn(
         self,
@@ -234,13 +185,14 @@ class VoiceAgent:
         language: Optional[str] = None,
         deadline: Optional[float] = None,
         speak: bool = True,
+        assistant: Optional[str] = None,
     ) -> Turn:
         """One turn about something said or typed: iterate over its events.
 
         Takes the same parameters as `converse`, and raises the same errors while it is iterated.
         """
         return Turn(
-            self, Request(audio, text, sample_rate, channels, session, user, language, deadline, speak)
+            self, Request(audio, text, sample_rate, channels, session, user, language, deadline, speak, assistant)
         )
 
     def converse(
@@ -255,6 +207,7 @@ class VoiceAgent:
         language: Optional[str] = None,
         deadline: Optional[float] = None,
         speak: bool = True,
+        assistant: Optional[str] = None,
     ) -> Reply:
         """One whole turn: hears the audio, answers, saves both messages.
 
@@ -277,6 +230,8 @@ class VoiceAgent:
             How long the turn may take, in seconds. Default: ``limits.turn_seconds`` (120).
         speak
             Whether the answer is spoken.
+        assistant
+            Who answers in a fresh session: an assistant that is kept, by its id.
 
         Raises
         ------
@@ -287,7 +242,7 @@ class VoiceAgent:
         VoiceError
             A provider or the store failed. Nothing is stored then.
         """
-        request = Request(audio, text, sample_rate, channels, session, user, language, deadline, speak)
+        request = Request(audio, text, sample_rate, channels, session, user, language, deadline, speak, assistant)
         return _types.reply(wait(self._native().turn(request.input(), *request.options)))
 
     def live(
@@ -302,6 +257,7 @@ class VoiceAgent:
         input_channels: int = 1,
         output_rate: int = 24_000,
         speak: bool = True,
+        assistant: Optional[str] = None,
     ) -> LiveSession:
         """A live conversation: sound in both directions at once, in a ``with`` block.
 
@@ -327,6 +283,8 @@ class VoiceAgent:
             The rate of the sound that is given out, one channel.
         speak
             Whether the agent speaks.
+        assistant
+            Who talks in a fresh session: an assistant that is kept, by its id.
 
         Raises
         ------
@@ -346,12 +304,39 @@ class VoiceAgent:
         """The sessions and their history."""
         return Sessions(self)
 
+    @property
+    def accounts(self) -> Accounts:
+        """Organizations, users and API keys."""
+        return Accounts(self)
+
+    @property
+    def assistants(self) -> Assistants:
+        """Assistants that are kept."""
+        return Assistants(self)
+
+    @property
+    def audit(self) -> Audit:
+        """The audit log."""
+        return Audit(self)
+
+    def with_principal(self, principal: Principal) -> VoiceAgent:
+        """The same agent as somebody with a credential reaches it: nothing of anybody else.
+
+        Turns, live sessions, `sessions`, `assistants`, `accounts` and `audit` are then theirs; what belongs to others is
+        answered exactly like what does not exist. Its `close` is an `UnauthorizedError`: close the agent itself.
+        """
+        mine = type(self).__new__(type(self))
+        mine._core, mine._principal = self._core, principal
+        return mine
+
     def warm_up(self) -> None:
         """Makes every provider ready (models loaded, connections opened), so that the first turn is as fast as the next."""
         wait(self._native().warm_up())
 
     def close(self) -> None:
         """Cancels turns that are running, finishes what is being saved, and closes the store. Closing twice is fine."""
+        if self._principal is not None:
+            return wait(self._native().close())
         made = self._core.close()
         if made is not None:
             wait(wait(made).close())

@@ -6,7 +6,7 @@ import html
 import json
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Dict, Generic, List, Mapping, Optional, Tuple, TypeVar, Union, cast
+from typing import Any, Callable, Dict, Generic, List, Mapping, Optional, Tuple, TypeVar, Union, cast
 
 from ._audio import Audio
 from ._errors import VoiceError, from_fields
@@ -27,6 +27,8 @@ class Reply:
     """The answer's sound; empty when speech failed (see `audio_error`) or was not wanted."""
     audio_error: Optional[VoiceError]
     """Why sound is missing or incomplete although there is text."""
+    tool_calls: Tuple[ToolResult, ...]
+    """The tools that the model called, in the order of its calls."""
     language: Optional[str]
     """The language of the user's words, when the recogniser told: a BCP 47 tag such as ``en``."""
     session_id: str
@@ -79,6 +81,52 @@ class TextDelta:
 
 
 @dataclass(frozen=True)
+class Speaking:
+    """What the sound that follows says."""
+
+    text: str = field(repr=False)
+    """The words."""
+
+
+@dataclass(frozen=True)
+class Filler:
+    """What the sound that follows says to fill the time that a tool takes. No part of the answer; it is not stored."""
+
+    text: str = field(repr=False)
+    """The words."""
+
+
+@dataclass(frozen=True)
+class ToolCall:
+    """The model calls a tool. A language model of your own yields it, too."""
+
+    id: str
+    """Names the call within its turn."""
+    name: str
+    """The tool's name."""
+    arguments: Any = field(repr=False)
+    """The arguments: a dictionary, or the text that the model wrote instead."""
+
+
+@dataclass(frozen=True)
+class ToolResult:
+    """A tool is done, or failed and the model is told why."""
+
+    id: str
+    """Names the call within its turn."""
+    name: str
+    """The tool's name."""
+    arguments: Any = field(repr=False)
+    """The arguments that the model gave."""
+    result: str = field(repr=False)
+    """What the model was told: the tool's result, or as JSON why there is none."""
+    failed: bool
+    """Whether it failed: wrong arguments, no such tool, an exception, a time-out."""
+    elapsed_ms: int
+    """How long it took, in milliseconds."""
+
+
+@dataclass(frozen=True)
 class AudioChunk:
     """The next piece of the answer's sound, gapless with the one before; every chunk of a turn has the same rate."""
 
@@ -125,8 +173,20 @@ class Done:
     """Its reply."""
 
 
-TurnEvent = Union[Started, Transcript, TextDelta, AudioChunk, Metrics, AudioFailed, Done]
+TurnEvent = Union[
+    Started, Transcript, TextDelta, Speaking, Filler, AudioChunk, ToolCall, ToolResult, Metrics, AudioFailed, Done
+]
 """What happens in a turn, in order. A turn that fails ends with an exception instead of `Done`."""
+
+
+@dataclass(frozen=True)
+class AssistantVersion:
+    """An assistant as it was at some time."""
+
+    id: str
+    """The assistant."""
+    version: int
+    """Which version of it, from 1."""
 
 
 @dataclass(frozen=True)
@@ -147,6 +207,10 @@ class Session:
     """When it last took a turn."""
     ended_at: Optional[datetime]
     """When it ended or expired."""
+    organization: Optional[str] = None
+    """The organization it belongs to; None in a host without organizations."""
+    assistant: Optional[AssistantVersion] = None
+    """The assistant that talks in it, in the version with which it began; None: the agent's own."""
 
 
 @dataclass(frozen=True)
@@ -160,7 +224,7 @@ class Message:
     turn_id: str
     """The turn in which it was said."""
     role: str
-    """Who said it: ``user`` or ``assistant``."""
+    """Who said it: ``user``, ``assistant`` or ``tool``."""
     content: str = field(repr=False)
     """What was said."""
     created_at: datetime
@@ -194,9 +258,29 @@ class PromptMessage:
     """One message of a prompt."""
 
     role: str
-    """``system``, ``user`` or ``assistant``."""
+    """``system``, ``user``, ``assistant`` or ``tool``."""
     content: str = field(repr=False)
-    """What is said."""
+    """What is said; of a tool, its result."""
+    tool_calls: Tuple[ToolCall, ...] = ()
+    """The tools that the assistant calls with this message; messages of the role ``tool`` that follow at once answer them."""
+    tool_call_id: Optional[str] = None
+    """Of a tool: the call that it answers."""
+    name: Optional[str] = None
+    """Of a tool: its name."""
+    failed: bool = False
+    """Of a tool: whether it failed."""
+
+
+@dataclass(frozen=True)
+class ToolSpec:
+    """A tool, as a language model is told of it."""
+
+    name: str
+    """Its name."""
+    description: str
+    """What it does and when to call it."""
+    parameters: Mapping[str, Any]
+    """The JSON schema of its arguments, an object."""
 
 
 @dataclass(frozen=True)
@@ -209,6 +293,12 @@ class GenerateRequest:
     """The most tokens to write."""
     temperature: float
     """The sampling temperature, 0 to 2."""
+    tools: Tuple[ToolSpec, ...] = ()
+    """The tools that the model may call. Only one whose `calls_tools` is true is told of any."""
+    tool_choice: str = "auto"
+    """``auto``, or ``none``: it shall answer in words now."""
+    parallel_tool_calls: bool = True
+    """Whether it may ask for several calls at once."""
 
 
 @dataclass(frozen=True)
@@ -227,9 +317,34 @@ def reply(native: NativeReply) -> Reply:
     rate, failed = fields.pop("sample_rate"), fields.pop("audio_error")
     fields.pop("audio_seconds")
     fields["timings"] = fields.pop("timings_ms")
+    fields["tool_calls"] = tool_results(fields["tool_calls"])
     return Reply(
         audio=Audio._of_reply(native, rate), audio_error=None if failed is None else from_fields(failed), **fields
     )
+
+
+def tool_results(records: List[Dict[str, Any]]) -> Tuple[ToolResult, ...]:
+    """The calls of tools for those of the native half."""
+    return tuple(ToolResult(**record) for record in records)
+
+
+def generate_request(fields: Dict[str, Any]) -> GenerateRequest:
+    """The request for one of the native half."""
+    prompt = []
+    for one in fields.pop("messages"):
+        calls = tuple(ToolCall(**call) for call in one.pop("tool_calls", ()))
+        prompt.append(PromptMessage(**one, tool_calls=calls))
+    tools = tuple(ToolSpec(**spec) for spec in fields.pop("tools", ()))
+    return GenerateRequest(messages=tuple(prompt), tools=tools, **fields)
+
+
+_PLAIN: Mapping[str, Any] = {
+    "speaking": Speaking,
+    "filler": Filler,
+    "tool_call": ToolCall,
+    "tool_result": ToolResult,
+    "metrics": Metrics,
+}
 
 
 def event(kind: str, record: str, attachment: Union[bytes, NativeReply, None]) -> Optional[TurnEvent]:
@@ -247,13 +362,14 @@ def event(kind: str, record: str, attachment: Union[bytes, NativeReply, None]) -
         return Started(fields["session_id"], fields["turn_id"])
     if kind == "audio_failed":
         return AudioFailed(from_fields(fields["error"]))
-    if kind == "metrics":
+    if kind in _PLAIN:
         del fields["type"]
-        return Metrics(**fields)
+        plain: TurnEvent = _PLAIN[kind](**fields)
+        return plain
     return None
 
 
-def _time(text: Optional[str]) -> Optional[datetime]:
+def time(text: Optional[str]) -> Optional[datetime]:
     """RFC 3339 as the library writes it: in UTC, with up to nine digits of a second."""
     if text is None:
         return None
@@ -263,23 +379,24 @@ def _time(text: Optional[str]) -> Optional[datetime]:
 
 def session(fields: Dict[str, Any]) -> Session:
     """The session for one of the native half."""
-    times = {name: _time(fields.get(name)) for name in ("created_at", "last_activity_at", "ended_at")}
-    return Session(**cast(Dict[str, Any], {**fields, **times}))
+    times = {name: time(fields.get(name)) for name in ("created_at", "last_activity_at", "ended_at")}
+    assistant = AssistantVersion(**fields["assistant"]) if fields.get("assistant") else None
+    return Session(**cast(Dict[str, Any], {**fields, **times, "assistant": assistant}))
 
 
 def message(fields: Dict[str, Any]) -> Message:
     """The message for one of the native half."""
-    return Message(**{**fields, "created_at": _time(fields["created_at"])})
+    return Message(**{**fields, "created_at": time(fields["created_at"])})
 
 
-def session_page(fields: Dict[str, Any]) -> Page[Session]:
-    """The page of sessions for one of the native half."""
-    return Page([session(item) for item in fields["items"]], fields["has_more"])
+def written(message: Message) -> Dict[str, Any]:
+    """A message as the native half reads it."""
+    return {**vars(message), "created_at": message.created_at.isoformat()}
 
 
-def message_page(fields: Dict[str, Any]) -> Page[Message]:
-    """The page of messages for one of the native half."""
-    return Page([message(item) for item in fields["items"]], fields["has_more"])
+def page(convert: Callable[[Dict[str, Any]], T]) -> Callable[[Dict[str, Any]], Page[T]]:
+    """What makes a page of one of the native half."""
+    return lambda fields: Page([convert(item) for item in fields["items"]], fields["has_more"])
 
 
 def nothing(_: object) -> None:

@@ -20,6 +20,38 @@ public protocol LanguageModel: Sendable {
     func generate(_ prompt: Prompt) -> AsyncThrowingStream<String, any Error>
 }
 
+/// What a ``ToolCallingModel`` writes.
+public enum Written: Sendable {
+    /// A piece of text.
+    case text(String)
+    /// A call of a tool. Its result is in the prompt of the next request.
+    case call(ToolCall)
+}
+
+/// A language model of your own that calls tools, too.
+public protocol ToolCallingModel: LanguageModel {
+    /// Writes the answer, piece by piece.
+    func answer(_ prompt: Prompt) -> AsyncThrowingStream<Written, any Error>
+}
+
+extension ToolCallingModel {
+    public func generate(_ prompt: Prompt) -> AsyncThrowingStream<String, any Error> {
+        AsyncThrowingStream { texts in
+            let task = Task {
+                do {
+                    for try await piece in answer(prompt) {
+                        if case .text(let text) = piece { texts.yield(text) }
+                    }
+                    texts.finish()
+                } catch {
+                    texts.finish(throwing: error)
+                }
+            }
+            texts.onTermination = { _ in task.cancel() }
+        }
+    }
+}
+
 /// A voice of your own.
 public protocol TextToSpeech: Sendable {
     /// How errors and metrics name it.
@@ -47,8 +79,22 @@ public struct Prompt: Sendable, Decodable {
     public struct Message: Sendable, Decodable {
         /// `system`, `user`, `assistant` or `tool`.
         public let role: String
-        /// What was said.
+        /// What was said; of a tool, its result.
         public let content: String
+        /// The tools that the assistant calls with this message. Messages of the role `tool` that follow at once answer them.
+        public let toolCalls: [ToolCall]?
+        /// Of a tool: the call that it answers.
+        public let toolCallID: String?
+        /// Of a tool: its name.
+        public let name: String?
+        /// Of a tool: whether it failed.
+        public let failed: Bool?
+
+        enum CodingKeys: String, CodingKey {
+            case role, content, name, failed
+            case toolCalls = "tool_calls"
+            case toolCallID = "tool_call_id"
+        }
     }
 
     /// The instructions, the history, and last what the user said.
@@ -57,15 +103,57 @@ public struct Prompt: Sendable, Decodable {
     public let maxTokens: Int?
     /// The sampling temperature, 0–2.
     public let temperature: Double?
+    /// The tools that the model may call, if there are any. Only a ``ToolCallingModel`` is told of them.
+    public let tools: [ToolSpec]?
+    /// `auto`, or `none`: it shall answer in words now.
+    public let toolChoice: String?
+    /// Whether it may ask for several calls at once.
+    public let parallelToolCalls: Bool?
 
     enum CodingKeys: String, CodingKey {
-        case messages, temperature
+        case messages, temperature, tools
         case maxTokens = "max_tokens"
+        case toolChoice = "tool_choice"
+        case parallelToolCalls = "parallel_tool_calls"
+    }
+}
+
+/// Your own objects, any number for each role.
+///
+/// In a list of providers of the config, `"host/0"` is the first of that role, `"host/1"` the second; a role that the config does not
+/// name so has its objects in place of what the config says, tried in their order.
+public struct Hosts: Sendable {
+    /// Speech to text.
+    public var stt: [any SpeechToText]
+    /// Language models.
+    public var llm: [any LanguageModel]
+    /// Text to speech.
+    public var tts: [any TextToSpeech]
+    /// Where conversations are kept.
+    public var store: (any ConversationStore)?
+    /// What the language model may call.
+    public var tools: [Tool]
+
+    public init(
+        stt: [any SpeechToText] = [], llm: [any LanguageModel] = [], tts: [any TextToSpeech] = [],
+        store: (any ConversationStore)? = nil, tools: [Tool] = []
+    ) {
+        (self.stt, self.llm, self.tts, self.store, self.tools) = (stt, llm, tts, store, tools)
+    }
+
+    var lowered: VoiceCoreNative.Hosts {
+        VoiceCoreNative.Hosts(
+            stt: stt.map { SttHost(name: $0.name, host: SttBridge($0)) },
+            llm: llm.map { LlmHost(name: $0.name, host: LlmBridge($0), callsTools: $0 is any ToolCallingModel) },
+            tts: tts.map { TtsHost(name: $0.name, host: TtsBridge($0)) },
+            store: store.map { StoreHost(name: $0.name, host: StoreBridge($0)) },
+            tools: tools.map { ToolHost(definitionJson: $0.definition, host: ToolBridge($0)) }
+        )
     }
 }
 
 /// Runs a host's code; whatever it throws reaches the library as a failure that it understands.
-private func hosted<T>(_ work: () async throws -> T) async throws -> T {
+func hosted<T>(_ work: () async throws -> T) async throws -> T {
     do {
         return try await work()
     } catch let failure as ProviderFailure {
@@ -99,7 +187,21 @@ final class LlmBridge: HostLlm {
     func generate(requestJson: String, answer: TextAnswer) async throws {
         try await hosted {
             let prompt = try JSONDecoder().decode(Prompt.self, from: Data(requestJson.utf8))
-            for try await piece in host.generate(prompt) where !answer.send(text: piece) { return }
+            guard let model = host as? any ToolCallingModel else {
+                for try await piece in host.generate(prompt) where !answer.send(text: piece) { return }
+                return
+            }
+            for try await piece in model.answer(prompt) where !Self.send(piece, to: answer) { return }
+        }
+    }
+
+    private static func send(_ piece: Written, to answer: TextAnswer) -> Bool {
+        switch piece {
+        case .text(let text): return answer.send(text: text)
+        case .call(let call):
+            var arguments = call.arguments.json
+            if case .string(let written) = call.arguments { arguments = written }
+            return answer.callTool(id: call.id, name: call.name, argumentsJson: arguments)
         }
     }
 }

@@ -21,19 +21,24 @@ public struct LiveOptions: Sendable, Encodable {
     public var outputRate: Int
     /// Whether the agent speaks.
     public var speak: Bool
+    /// Who talks in a fresh session: an assistant, by its id.
+    public var assistant: String?
+    /// In which organization it is held, by its id.
+    public var organization: String?
 
     public init(
         session: String? = nil, user: String? = nil, language: String? = nil, config: LiveConfig? = nil,
         firstMessage: String? = nil, inputRate: Int = 16_000, inputChannels: Int = 1, outputRate: Int = 24_000,
-        speak: Bool = true
+        speak: Bool = true, assistant: String? = nil, organization: String? = nil
     ) {
         (self.session, self.user, self.language, self.config) = (session, user, language, config)
         (self.firstMessage, self.speak) = (firstMessage, speak)
+        (self.assistant, self.organization) = (assistant, organization)
         (self.inputRate, self.inputChannels, self.outputRate) = (inputRate, inputChannels, outputRate)
     }
 
     private enum CodingKeys: String, CodingKey {
-        case session, user, language, config, speak
+        case session, user, language, config, speak, assistant, organization
         case firstMessage = "first_message"
         case inputRate = "input_rate"
         case inputChannels = "input_channels"
@@ -161,6 +166,12 @@ public enum LiveEvent: Sendable {
     case text(String)
     /// What the sound that follows says.
     case speaking(String)
+    /// What the sound that follows says to fill the time that a tool takes; it is not stored.
+    case filler(String)
+    /// The model calls a tool.
+    case toolCall(ToolCall)
+    /// A tool is done, or failed and the model is told why.
+    case toolResult(ToolCallRecord)
     /// The next sound, gapless with the one before.
     case audio(Pcm)
     /// Throw away the sound that was given out and is not played yet. What is still to be heard of it comes again. The next sound
@@ -191,7 +202,6 @@ public enum LiveEvent: Sendable {
         case .userState(let state): self = .userState(state)
         case .agentState(let state): self = .agentState(state)
         case .turnStarted(let turnId, let kind): self = .turnStarted(turnID: turnId, kind: kind)
-        case .speaking(let text): self = .speaking(text)
         case .clear(let position): self = .clear(position: position)
         case .interrupted(let turnId, let heard): self = .interrupted(turnID: turnId, heard: heard)
         case .falseInterruption: self = .falseInterruption
@@ -200,11 +210,15 @@ public enum LiveEvent: Sendable {
         case .turnDone(let turn): self = .turnDone(LiveTurn(turn))
         case .failed(let error): self = .failed(VoiceError(error))
         case .ended(let summary): self = .ended(LiveSummary(summary))
-        case .transcript, .text, .audio, .metrics:
+        case .transcript, .text, .speaking, .filler, .audio, .toolCall, .toolResult, .metrics:
             switch TurnEvent(event) {
             case .transcript(let heard): self = .transcript(heard)
             case .text(let delta): self = .text(delta)
+            case .speaking(let words): self = .speaking(words)
+            case .filler(let words): self = .filler(words)
             case .audio(let chunk): self = .audio(chunk)
+            case .toolCall(let call): self = .toolCall(call)
+            case .toolResult(let call): self = .toolResult(call)
             case .metrics(let call): self = .metrics(call)
             default: return nil
             }
@@ -225,6 +239,8 @@ public struct LiveTurn: Sendable {
     public let language: String?
     /// What the agent said and the user heard: this is what is stored.
     public let text: String
+    /// The tools that the model called, in the order in which they were done.
+    public let toolCalls: [ToolCallRecord]
     /// Whether it was interrupted.
     public let interrupted: Bool
     /// Why (part of) the sound is missing, if it is.
@@ -243,6 +259,7 @@ public struct LiveTurn: Sendable {
     init(_ fields: LiveTurnFields) {
         (turnID, kind, transcript, language) = (fields.turnId, fields.kind, fields.transcript, fields.language)
         (text, interrupted, json) = (fields.text, fields.interrupted, fields.json)
+        toolCalls = fields.toolCalls.map(ToolCallRecord.init)
         audioError = fields.audioError.map(VoiceError.init)
         (userMessageID, assistantMessageID) = (fields.userMessageId, fields.assistantMessageId)
         endOfUtteranceDelay = fields.endOfUtteranceDelayMs.map { Duration.milliseconds($0) }

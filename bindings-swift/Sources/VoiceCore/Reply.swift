@@ -20,6 +20,8 @@ public struct Reply: Sendable {
     public let assistantMessageID: String
     /// Why sound is missing or incomplete although there is text.
     public let audioError: VoiceError?
+    /// The tools that the model called, in the order of its calls.
+    public let toolCalls: [ToolCallRecord]
     /// Samples a second of the answer's sound.
     public let sampleRate: Int
     /// How long the answer's sound lasts; zero when there is none.
@@ -38,6 +40,7 @@ public struct Reply: Sendable {
         userMessageID = fields.userMessageId
         assistantMessageID = fields.assistantMessageId
         audioError = fields.audioError.map(VoiceError.init)
+        toolCalls = fields.toolCalls.map(ToolCallRecord.init)
         sampleRate = Int(fields.sampleRate)
         duration = .seconds(fields.audioSeconds)
         json = fields.json
@@ -65,6 +68,14 @@ public enum TurnEvent: Sendable {
     case transcript(Transcript)
     /// The next piece of the answer's text.
     case text(String)
+    /// What the sound that follows says.
+    case speaking(String)
+    /// What the sound that follows says to fill the time that a tool takes. No part of the answer; it is not stored.
+    case filler(String)
+    /// The model calls a tool.
+    case toolCall(ToolCall)
+    /// A tool is done, or failed and the model is told why.
+    case toolResult(ToolCallRecord)
     /// The next piece of the answer's sound, gapless with the one before.
     case audio(Pcm)
     /// A provider call ended.
@@ -81,6 +92,11 @@ public enum TurnEvent: Sendable {
         case .transcript(let text, let isFinal, let language):
             self = .transcript(Transcript(text, isFinal: isFinal, language: language))
         case .text(let delta): self = .text(delta)
+        case .speaking(let text): self = .speaking(text)
+        case .filler(let text): self = .filler(text)
+        case .toolCall(let id, let name, let argumentsJson):
+            self = .toolCall(ToolCall(id: id, name: name, arguments: JSONValue(parsing: argumentsJson)))
+        case .toolResult(let call): self = .toolResult(ToolCallRecord(call))
         case .audio(let pcm, let sampleRate):
             self = .audio(Pcm(samples: [Int16](littleEndian: pcm), sampleRate: Int(sampleRate)))
         case .metrics(let stage, let provider, let firstResultMs, let totalMs, let attempts):
@@ -90,7 +106,8 @@ public enum TurnEvent: Sendable {
                     total: .milliseconds(totalMs), attempts: Int(attempts)))
         case .audioFailed(let error): self = .audioFailed(VoiceError(error))
         case .done(let reply): self = .done(Reply(reply))
-        case .other: return nil
+        // Only live sessions tell the others.
+        default: return nil
         }
     }
 }

@@ -1,5 +1,4 @@
 import Foundation
-import VoiceCoreNative
 
 /// A JSON value of the host's own, kept with a session.
 public indirect enum JSONValue: Codable, Sendable, Equatable {
@@ -46,6 +45,8 @@ public struct Session: Codable, Sendable {
     public let id: String
     /// Whose it is.
     public let user: String?
+    /// Its organization; `nil` in a host without organizations.
+    public let organization: String?
     /// `active`, `ended` or `expired`.
     public let status: String
     /// Your own data.
@@ -58,7 +59,7 @@ public struct Session: Codable, Sendable {
     public let endedAt: String?
 
     enum CodingKeys: String, CodingKey {
-        case id, user, status, metadata
+        case id, user, organization, status, metadata
         case createdAt = "created_at"
         case lastActivityAt = "last_activity_at"
         case endedAt = "ended_at"
@@ -77,93 +78,136 @@ public struct Message: Codable, Sendable {
     public let role: String
     /// What was said.
     public let content: String
+    /// Where its sound is kept, if it is.
+    public let audioRef: String?
     /// When it was said (RFC 3339).
     public let createdAt: String
 
     enum CodingKeys: String, CodingKey {
         case id, role, content
+        case audioRef = "audio_ref"
         case sessionId = "session_id"
         case turnId = "turn_id"
         case createdAt = "created_at"
     }
 }
 
-/// Part of a longer list.
-public struct Page<Item: Codable & Sendable>: Codable, Sendable {
-    /// The items.
-    public let items: [Item]
-    /// Whether there are more beyond this page.
-    public let hasMore: Bool
-
-    enum CodingKeys: String, CodingKey {
-        case items
-        case hasMore = "has_more"
-    }
-}
-
-/// The sessions of an agent and their history. With a `user`, only that user's sessions are within reach.
+/// The sessions of an agent, their history and their sound.
+///
+/// With ``forUser(_:)``, or with a `user`, only that user's sessions are within reach; with ``of(_:)``, only those of one organization.
 public struct Sessions: Sendable {
-    private let native: Agent
+    let room: Room
 
-    init(_ native: Agent) { self.native = native }
+    /// The sessions of one user.
+    public func forUser(_ user: String) -> Sessions { Sessions(room: room.with("user", user)) }
 
-    /// Starts a session before its first turn.
-    public func create(user: String? = nil, metadata: [String: JSONValue] = [:]) async throws -> Session {
-        try await call("create", ["user": text(user), "metadata": .object(metadata)])
+    /// The sessions of one organization.
+    public func of(_ organization: String) -> Sessions { Sessions(room: room.with("organization", organization)) }
+
+    /// Starts a session before its first turn, with the assistant of this id in its current version.
+    public func create(
+        user: String? = nil, metadata: [String: JSONValue] = [:], assistant: String? = nil
+    ) async throws -> Session {
+        try await room.call(
+            "create", ["user": JSONValue(user), "metadata": .object(metadata), "assistant": JSONValue(assistant)])
     }
 
     /// A session. Throws ``VoiceError`` of code `sessionNotFound`.
     public func get(_ id: String, user: String? = nil) async throws -> Session {
-        try await call("get", ["id": .string(id), "user": text(user)])
+        try await room.call("get", ["id": .string(id), "user": JSONValue(user)])
     }
 
-    /// Sessions, newest first: 1–100 of them, older than the session `before`.
+    /// Sessions, newest first: 1–100 of them, of one `status`, of one `assistant`, older than the session `before`.
     public func list(
-        user: String? = nil, status: String? = nil, limit: Int = 20, before: String? = nil
+        user: String? = nil, status: String? = nil, limit: Int = 20, before: String? = nil, assistant: String? = nil
     ) async throws -> Page<Session> {
-        try await call(
+        try await room.call(
             "list",
-            ["user": text(user), "status": text(status), "limit": .number(Double(limit)), "before": text(before)])
+            [
+                "user": JSONValue(user), "status": JSONValue(status), "limit": JSONValue(limit), "before": JSONValue(before),
+                "assistant": JSONValue(assistant),
+            ])
     }
 
     /// A session's latest messages (1–100, older than the message `before`), in the order they were said.
     public func history(
         _ id: String, user: String? = nil, limit: Int = 20, before: String? = nil
     ) async throws -> Page<Message> {
-        try await call(
+        try await room.call(
             "history",
-            ["id": .string(id), "user": text(user), "limit": .number(Double(limit)), "before": text(before)])
+            ["id": .string(id), "user": JSONValue(user), "limit": JSONValue(limit), "before": JSONValue(before)])
+    }
+
+    /// Messages with all the words of a text, newest first, in every session within reach or in one.
+    public func search(
+        _ text: String, session: String? = nil, limit: Int = 20, before: String? = nil
+    ) async throws -> Page<Message> {
+        try await room.call(
+            "search",
+            ["text": .string(text), "session": JSONValue(session), "limit": JSONValue(limit), "before": JSONValue(before)])
+    }
+
+    /// A whole conversation, written out: `json`, `text`, or captions as `vtt` or `srt`.
+    public func export(_ id: String, format: String = "json") async throws -> String {
+        try await room.call("export", ["id": .string(id), "format": .string(format)])
+    }
+
+    /// Speaks and stores the first message of a session's assistant. `nil`: it has none, or the conversation has gone on.
+    public func greet(_ id: String) async throws -> Greeting? {
+        struct Fields: Decodable {
+            let text, session_id, message_id: String
+            let sample_rate: Int
+        }
+        let answer = try await room.answer("greet", ["id": .string(id)])
+        guard let fields = try JSONDecoder().decode(Fields?.self, from: Data(answer.json.utf8)) else { return nil }
+        let audio = Pcm(samples: [Int16](littleEndian: answer.sound ?? Data()), sampleRate: fields.sample_rate)
+        return Greeting(text: fields.text, audio: audio, sessionID: fields.session_id, messageID: fields.message_id)
+    }
+
+    /// The sound of a message as it is kept: a file. `nil`: none was kept, or it was deleted.
+    public func recording(of message: Message) async throws -> Data? {
+        try await room.answer("recording", ["id": .string(message.sessionId), "message": JSONValue(encoding: message)]).sound
+    }
+
+    /// An address at which anybody who has it can hear a message for that long (a week at most). `nil`: none was kept, or the store
+    /// gives no addresses.
+    public func recordingURL(of message: Message, valid: Duration) async throws -> String? {
+        try await room.call(
+            "recording_url",
+            ["id": .string(message.sessionId), "message": JSONValue(encoding: message), "valid_seconds": JSONValue(valid)])
     }
 
     /// Replaces a session's metadata.
     public func setMetadata(_ id: String, to metadata: [String: JSONValue], user: String? = nil) async throws {
-        let _: JSONValue = try await call(
-            "set_metadata", ["id": .string(id), "user": text(user), "metadata": .object(metadata)])
+        try await room.run("set_metadata", ["id": .string(id), "user": JSONValue(user), "metadata": .object(metadata)])
     }
 
     /// Ends a session: it takes no more turns.
     public func end(_ id: String, user: String? = nil) async throws {
-        let _: JSONValue = try await call("end", ["id": .string(id), "user": text(user)])
+        try await room.run("end", ["id": .string(id), "user": JSONValue(user)])
     }
 
     /// Deletes a session with its messages.
     public func delete(_ id: String, user: String? = nil) async throws {
-        let _: JSONValue = try await call("delete", ["id": .string(id), "user": text(user)])
+        try await room.run("delete", ["id": .string(id), "user": JSONValue(user)])
     }
 
+    /// Deletes every session of this view's user with everything said in them; says how much.
+    public func eraseUser() async throws -> Erased { try await room.call("erase_user") }
+
     /// Marks sessions as expired that were idle for too long; says how many.
-    public func expireIdle() async throws -> Int { try await call("expire_idle", [:]) }
+    public func expireIdle() async throws -> Int { try await room.call("expire_idle") }
 
     /// Deletes sessions that have been over for longer than `age`, with their messages; says how many.
     public func deleteOver(_ age: Duration) async throws -> Int {
-        try await call("delete_over", ["age_seconds": .number(Double(age.milliseconds) / 1000)])
+        try await room.call("delete_over", ["age_seconds": JSONValue(age)])
     }
 
-    private func text(_ value: String?) -> JSONValue { value.map(JSONValue.string) ?? .null }
-
-    private func call<T: Decodable>(_ method: String, _ arguments: [String: JSONValue]) async throws -> T {
-        let arguments = String(decoding: try JSONEncoder().encode(arguments), as: UTF8.self)
-        let answer = try await awaited { try await native.sessions(method: method, argumentsJson: arguments) }
-        return try JSONDecoder().decode(T.self, from: Data(answer.utf8))
+    /// Deletes messages that are older than `age`, whatever becomes of their sessions; says how many.
+    public func deleteMessages(olderThan age: Duration) async throws -> Int {
+        try await room.call("delete_messages_older_than", ["age_seconds": JSONValue(age)])
     }
+
+    /// Expires idle sessions and deletes what `retention` in the config says is too old.
+    public func cleanUp() async throws -> CleanedUp { try await room.call("clean_up") }
 }

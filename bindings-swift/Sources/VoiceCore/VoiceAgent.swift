@@ -14,29 +14,47 @@ import VoiceCoreNative
 /// ```
 public final class VoiceAgent: Sendable {
     private let native: Agent
-    /// The sessions and their history.
-    public let sessions: Sessions
+    /// The sessions, their history and their sound.
+    public var sessions: Sessions { Sessions(room: Room(native, "sessions")) }
+    /// Organizations, users and their API keys.
+    public var accounts: Accounts { Accounts(room: Room(native, "accounts")) }
+    /// The assistants that are kept.
+    public var assistants: Assistants { Assistants(room: Room(native, "assistants")) }
+    /// Who changed what, and when.
+    public var audit: Audit { Audit(room: Room(native, "audit")) }
 
     /// An agent as a config document (JSON) and your own objects say; what is left out has a sensible default.
     ///
     /// - Parameter config: the same document in every language. In a list of providers `"host/0"` is your own object of that role, to
     ///   be tried in that place; an object that the config does not name stands in place of what it says.
     /// - Throws: ``VoiceError`` of code `invalidRequest`, naming the path of what is wrong in the config.
-    public init(
+    public convenience init(
         config: String = "{}",
         stt: (any SpeechToText)? = nil,
         llm: (any LanguageModel)? = nil,
         tts: (any TextToSpeech)? = nil,
-        store: (any ConversationStore)? = nil
+        store: (any ConversationStore)? = nil,
+        tools: [Tool] = []
     ) async throws {
         let hosts = Hosts(
-            stt: stt.map { [SttHost(name: $0.name, host: SttBridge($0))] } ?? [],
-            llm: llm.map { [LlmHost(name: $0.name, host: LlmBridge($0))] } ?? [],
-            tts: tts.map { [TtsHost(name: $0.name, host: TtsBridge($0))] } ?? [],
-            store: store.map { StoreHost(name: $0.name, host: StoreBridge($0)) }
-        )
-        native = try await awaited { try await Agent.build(configJson: config, hosts: hosts) }
-        sessions = Sessions(native)
+            stt: stt.map { [$0] } ?? [], llm: llm.map { [$0] } ?? [], tts: tts.map { [$0] } ?? [], store: store, tools: tools)
+        try await self.init(config: config, hosts: hosts)
+    }
+
+    /// The same with any number of your own objects for each role.
+    public init(config: String, hosts: Hosts) async throws {
+        native = try await awaited { try await Agent.build(configJson: config, hosts: hosts.lowered) }
+    }
+
+    private init(_ native: Agent) { self.native = native }
+
+    /// The same agent as somebody with a credential reaches it: turns, live sessions and everything that is kept hold nothing of anybody
+    /// else. It lives as long as this agent.
+    ///
+    /// - Throws: ``VoiceError`` of code `unauthorized` when this agent acts for somebody already.
+    public func with(_ principal: Principal) throws -> VoiceAgent {
+        let json = String(decoding: try JSONEncoder().encode(principal), as: UTF8.self)
+        return VoiceAgent(try translated { try native.withPrincipal(principalJson: json) })
     }
 
     /// The same with a typed config.
@@ -49,10 +67,11 @@ public final class VoiceAgent: Sendable {
         stt: (any SpeechToText)? = nil,
         llm: (any LanguageModel)? = nil,
         tts: (any TextToSpeech)? = nil,
-        store: (any ConversationStore)? = nil
+        store: (any ConversationStore)? = nil,
+        tools: [Tool] = []
     ) async throws {
         let json = String(decoding: try JSONEncoder().encode(config), as: UTF8.self)
-        try await self.init(config: json, stt: stt, llm: llm, tts: tts, store: store)
+        try await self.init(config: json, stt: stt, llm: llm, tts: tts, store: store, tools: tools)
     }
 
     /// An agent that runs offline with local models and keeps conversations in an SQLite file in the user's data folder.
@@ -73,13 +92,16 @@ public final class VoiceAgent: Sendable {
     ///   - language: the language that is spoken (BCP 47).
     ///   - deadline: how long the turn may take; default: the config's.
     ///   - speak: whether the answer is spoken.
+    ///   - assistant: who answers in a fresh session: an assistant, by its id.
+    ///   - organization: in which organization the turn is taken, by its id.
     /// - Throws: ``VoiceError`` when the turn fails, `CancellationError` when the task was cancelled; nothing is stored then.
     public func converse(
         _ input: TurnInput, session: String? = nil, user: String? = nil, language: String? = nil,
-        deadline: Duration? = nil, speak: Bool = true
+        deadline: Duration? = nil, speak: Bool = true, assistant: String? = nil, organization: String? = nil
     ) async throws -> Reply {
         let options = TurnOptions(
-            session: session, user: user, language: language, deadlineMs: deadline?.milliseconds, speak: speak)
+            session: session, user: user, language: language, deadlineMs: deadline?.milliseconds, speak: speak,
+            assistant: assistant, organization: organization)
         let call = native.turn(input: input.lowered, options: options)
         return try await awaited {
             // The native layer's futures know nothing of the task's cancellation.
@@ -92,13 +114,14 @@ public final class VoiceAgent: Sendable {
     }
 
     /// One turn as it happens: text and sound come while the answer is still being written. Parameters as for
-    /// ``converse(_:session:user:language:deadline:speak:)``.
+    /// ``converse(_:session:user:language:deadline:speak:assistant:organization:)``.
     public func turn(
         _ input: TurnInput, session: String? = nil, user: String? = nil, language: String? = nil,
-        deadline: Duration? = nil, speak: Bool = true
+        deadline: Duration? = nil, speak: Bool = true, assistant: String? = nil, organization: String? = nil
     ) -> TurnEvents {
         let options = TurnOptions(
-            session: session, user: user, language: language, deadlineMs: deadline?.milliseconds, speak: speak)
+            session: session, user: user, language: language, deadlineMs: deadline?.milliseconds, speak: speak,
+            assistant: assistant, organization: organization)
         return TurnEvents { [native] in try native.stream(input: input.lowered, options: options) }
     }
 

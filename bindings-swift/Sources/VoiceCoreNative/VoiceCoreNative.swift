@@ -1402,7 +1402,7 @@ public func FfiConverterTypeFetchSink_lower(_ value: FetchSink) -> UInt64 {
 public protocol HostLlm: AnyObject, Sendable {
     
     /**
-     * Writes the answer to `{messages: [{role, content}], max_tokens, temperature}`.
+     * Writes the answer to a prompt, whose JSON is described at the trait of this name in `voice-bridge`.
      */
     func generate(requestJson: String, answer: TextAnswer) async throws 
     
@@ -1464,7 +1464,7 @@ open class HostLlmImpl: HostLlm, @unchecked Sendable {
 
     
     /**
-     * Writes the answer to `{messages: [{role, content}], max_tokens, temperature}`.
+     * Writes the answer to a prompt, whose JSON is described at the trait of this name in `voice-bridge`.
      */
 open func generate(requestJson: String, answer: TextAnswer)async throws   {
     return
@@ -2101,6 +2101,244 @@ public func FfiConverterTypeHostStt_lift(_ handle: UInt64) throws -> HostStt {
 #endif
 public func FfiConverterTypeHostStt_lower(_ value: HostStt) -> UInt64 {
     return FfiConverterTypeHostStt.lower(value)
+}
+
+
+
+
+
+
+/**
+ * A tool of the host.
+ */
+public protocol HostTool: AnyObject, Sendable {
+    
+    /**
+     * Runs one call, arguments and context as JSON; gives what the model is told, or nothing.
+     */
+    func call(argumentsJson: String, contextJson: String) async throws  -> String?
+    
+}
+/**
+ * A tool of the host.
+ */
+open class HostToolImpl: HostTool, @unchecked Sendable {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_voice_core_uniffi_fn_clone_hosttool(self.handle, $0) }
+    }
+    // No primary constructor declared for this class.
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_voice_core_uniffi_fn_free_hosttool(handle, $0) }
+    }
+
+    
+
+    
+    /**
+     * Runs one call, arguments and context as JSON; gives what the model is told, or nothing.
+     */
+open func call(argumentsJson: String, contextJson: String)async throws  -> String?  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_voice_core_uniffi_fn_method_hosttool_call(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(argumentsJson),FfiConverterString.lower(contextJson)
+                )
+            },
+            pollFunc: ffi_voice_core_uniffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_voice_core_uniffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_voice_core_uniffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterOptionString.lift,
+            errorHandler: FfiConverterTypeHostFailure_lift
+        )
+}
+    
+
+    
+}
+
+
+
+// Put the implementation in a struct so we don't pollute the top-level namespace
+fileprivate struct UniffiCallbackInterfaceHostTool {
+
+    // Create the VTable using a series of closures.
+    // Swift automatically converts these into C callback functions.
+    //
+    // Store the vtable directly.
+    static let vtable: UniffiVTableCallbackInterfaceHostTool = UniffiVTableCallbackInterfaceHostTool(
+        uniffiFree: { (uniffiHandle: UInt64) -> () in
+            do {
+                try FfiConverterTypeHostTool.handleMap.remove(handle: uniffiHandle)
+            } catch {
+                print("Uniffi callback interface HostTool: handle missing in uniffiFree")
+            }
+        },
+        uniffiClone: { (uniffiHandle: UInt64) -> UInt64 in
+            do {
+                return try FfiConverterTypeHostTool.handleMap.clone(handle: uniffiHandle)
+            } catch {
+                fatalError("Uniffi callback interface HostTool: handle missing in uniffiClone")
+            }
+        },
+        call: { (
+            uniffiHandle: UInt64,
+            argumentsJson: RustBuffer,
+            contextJson: RustBuffer,
+            uniffiFutureCallback: @escaping UniffiForeignFutureCompleteRustBuffer,
+            uniffiCallbackData: UInt64,
+            uniffiOutDroppedCallback: UnsafeMutablePointer<UniffiForeignFutureDroppedCallbackStruct>
+        ) in
+            let makeCall = {
+                () async throws -> String? in
+                guard let uniffiObj = try? FfiConverterTypeHostTool.handleMap.get(handle: uniffiHandle) else {
+                    throw UniffiInternalError.unexpectedStaleHandle
+                }
+                return try await uniffiObj.call(
+                     argumentsJson: try FfiConverterString.lift(argumentsJson),
+                     contextJson: try FfiConverterString.lift(contextJson)
+                )
+            }
+
+            let uniffiHandleSuccess = { (returnValue: String?) in
+                uniffiFutureCallback(
+                    uniffiCallbackData,
+                    UniffiForeignFutureResultRustBuffer(
+                        returnValue: FfiConverterOptionString.lower(returnValue),
+                        callStatus: RustCallStatus()
+                    )
+                )
+            }
+            let uniffiHandleError = { (statusCode, errorBuf) in
+                uniffiFutureCallback(
+                    uniffiCallbackData,
+                    UniffiForeignFutureResultRustBuffer(
+                        returnValue: RustBuffer.empty(),
+                        callStatus: RustCallStatus(code: statusCode, errorBuf: errorBuf)
+                    )
+                )
+            }
+            uniffiTraitInterfaceCallAsyncWithError(
+                makeCall: makeCall,
+                handleSuccess: uniffiHandleSuccess,
+                handleError: uniffiHandleError,
+                lowerError: FfiConverterTypeHostFailure_lower,
+                droppedCallback: uniffiOutDroppedCallback
+            )
+        }
+    )
+
+    // Rust stores this pointer for future callback invocations, so it must live
+    // for the process lifetime (not just for the init function call).
+    //
+    // `nonisolated(unsafe)` is needed under Swift 6 strict concurrency.
+    // This is safe because the pointee is initialized once during static init
+    // and never mutated by either side of the FFI.  Its fields are C function pointers.
+    nonisolated(unsafe) static let vtablePtr: UnsafePointer<UniffiVTableCallbackInterfaceHostTool> = {
+        let ptr = UnsafeMutablePointer<UniffiVTableCallbackInterfaceHostTool>.allocate(capacity: 1)
+        ptr.initialize(to: vtable)
+        return UnsafePointer(ptr)
+    }()
+}
+
+private func uniffiCallbackInitHostTool() {
+    uniffi_voice_core_uniffi_fn_init_callback_vtable_hosttool(UniffiCallbackInterfaceHostTool.vtablePtr)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeHostTool: FfiConverter {
+    fileprivate static let handleMap = UniffiHandleMap<HostTool>()
+
+    typealias FfiType = UInt64
+    typealias SwiftType = HostTool
+
+    public static func lift(_ handle: UInt64) throws -> HostTool {
+        if ((handle & 1) == 0) {
+            // Rust-generated handle, construct a new class that uses the handle to implement the
+            // interface
+            return HostToolImpl(unsafeFromHandle: handle)
+        } else {
+            // Swift-generated handle, get the object from the handle map
+            return try handleMap.remove(handle: handle)
+        }
+    }
+
+    public static func lower(_ value: HostTool) -> UInt64 {
+         if let rustImpl = value as? HostToolImpl {
+             // Rust-implemented object.  Clone the handle and return it
+            return rustImpl.uniffiCloneHandle()
+         } else {
+            // Swift object, generate a new vtable handle and return that.
+            return handleMap.insert(obj: value)
+         }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> HostTool {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: HostTool, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeHostTool_lift(_ handle: UInt64) throws -> HostTool {
+    return try FfiConverterTypeHostTool.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeHostTool_lower(_ value: HostTool) -> UInt64 {
+    return FfiConverterTypeHostTool.lower(value)
 }
 
 
@@ -3281,6 +3519,11 @@ public func FfiConverterTypeReply_lower(_ value: Reply) -> UInt64 {
 public protocol TextAnswerProtocol: AnyObject, Sendable {
     
     /**
+     * Hands over a call of a tool, its arguments as JSON. `false`: nobody wants it any more.
+     */
+    func callTool(id: String, name: String, argumentsJson: String)  -> Bool
+    
+    /**
      * Hands over one item. `false`: nobody wants it any more, so the host should stop.
      */
     func send(text: String)  -> Bool
@@ -3341,6 +3584,21 @@ open class TextAnswer: TextAnswerProtocol, @unchecked Sendable {
 
     
 
+    
+    /**
+     * Hands over a call of a tool, its arguments as JSON. `false`: nobody wants it any more.
+     */
+open func callTool(id: String, name: String, argumentsJson: String) -> Bool  {
+    return try!  FfiConverterBool.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_voice_core_uniffi_fn_method_textanswer_call_tool(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(id),
+        FfiConverterString.lower(name),
+        FfiConverterString.lower(argumentsJson),uniffiCallStatus
+    )
+})
+}
     
     /**
      * Hands over one item. `false`: nobody wants it any more, so the host should stop.
@@ -3847,6 +4105,10 @@ public struct Hosts {
      * Where conversations are kept.
      */
     public var store: StoreHost?
+    /**
+     * What the language model may call.
+     */
+    public var tools: [ToolHost]
 
     // Default memberwise initializers are never public by default, so we
     // declare one manually.
@@ -3862,11 +4124,15 @@ public struct Hosts {
          */tts: [TtsHost], 
         /**
          * Where conversations are kept.
-         */store: StoreHost?) {
+         */store: StoreHost?, 
+        /**
+         * What the language model may call.
+         */tools: [ToolHost]) {
         self.stt = stt
         self.llm = llm
         self.tts = tts
         self.store = store
+        self.tools = tools
     }
 
     
@@ -3888,7 +4154,8 @@ public struct FfiConverterTypeHosts: FfiConverterRustBuffer {
                 stt: FfiConverterSequenceTypeSttHost.read(from: &buf), 
                 llm: FfiConverterSequenceTypeLlmHost.read(from: &buf), 
                 tts: FfiConverterSequenceTypeTtsHost.read(from: &buf), 
-                store: FfiConverterOptionTypeStoreHost.read(from: &buf)
+                store: FfiConverterOptionTypeStoreHost.read(from: &buf), 
+                tools: FfiConverterSequenceTypeToolHost.read(from: &buf)
         )
     }
 
@@ -3897,6 +4164,7 @@ public struct FfiConverterTypeHosts: FfiConverterRustBuffer {
         FfiConverterSequenceTypeLlmHost.write(value.llm, into: &buf)
         FfiConverterSequenceTypeTtsHost.write(value.tts, into: &buf)
         FfiConverterOptionTypeStoreHost.write(value.store, into: &buf)
+        FfiConverterSequenceTypeToolHost.write(value.tools, into: &buf)
     }
 }
 
@@ -4050,6 +4318,10 @@ public struct LiveTurnFields {
      */
     public var text: String
     /**
+     * The tools that the model called, in the order in which they were done.
+     */
+    public var toolCalls: [ToolCallFields]
+    /**
      * Whether it was interrupted.
      */
     public var interrupted: Bool
@@ -4097,6 +4369,9 @@ public struct LiveTurnFields {
          * What the agent said and the user heard.
          */text: String, 
         /**
+         * The tools that the model called, in the order in which they were done.
+         */toolCalls: [ToolCallFields], 
+        /**
          * Whether it was interrupted.
          */interrupted: Bool, 
         /**
@@ -4122,6 +4397,7 @@ public struct LiveTurnFields {
         self.transcript = transcript
         self.language = language
         self.text = text
+        self.toolCalls = toolCalls
         self.interrupted = interrupted
         self.audioError = audioError
         self.userMessageId = userMessageId
@@ -4152,6 +4428,7 @@ public struct FfiConverterTypeLiveTurnFields: FfiConverterRustBuffer {
                 transcript: FfiConverterString.read(from: &buf), 
                 language: FfiConverterOptionString.read(from: &buf), 
                 text: FfiConverterString.read(from: &buf), 
+                toolCalls: FfiConverterSequenceTypeToolCallFields.read(from: &buf), 
                 interrupted: FfiConverterBool.read(from: &buf), 
                 audioError: FfiConverterOptionTypeErrorDetails.read(from: &buf), 
                 userMessageId: FfiConverterOptionString.read(from: &buf), 
@@ -4168,6 +4445,7 @@ public struct FfiConverterTypeLiveTurnFields: FfiConverterRustBuffer {
         FfiConverterString.write(value.transcript, into: &buf)
         FfiConverterOptionString.write(value.language, into: &buf)
         FfiConverterString.write(value.text, into: &buf)
+        FfiConverterSequenceTypeToolCallFields.write(value.toolCalls, into: &buf)
         FfiConverterBool.write(value.interrupted, into: &buf)
         FfiConverterOptionTypeErrorDetails.write(value.audioError, into: &buf)
         FfiConverterOptionString.write(value.userMessageId, into: &buf)
@@ -4206,6 +4484,10 @@ public struct LlmHost {
      * The object.
      */
     public var host: HostLlm
+    /**
+     * Whether it can call tools.
+     */
+    public var callsTools: Bool
 
     // Default memberwise initializers are never public by default, so we
     // declare one manually.
@@ -4215,9 +4497,13 @@ public struct LlmHost {
          */name: String, 
         /**
          * The object.
-         */host: HostLlm) {
+         */host: HostLlm, 
+        /**
+         * Whether it can call tools.
+         */callsTools: Bool) {
         self.name = name
         self.host = host
+        self.callsTools = callsTools
     }
 
     
@@ -4237,13 +4523,15 @@ public struct FfiConverterTypeLlmHost: FfiConverterRustBuffer {
         return
             try LlmHost(
                 name: FfiConverterString.read(from: &buf), 
-                host: FfiConverterTypeHostLlm.read(from: &buf)
+                host: FfiConverterTypeHostLlm.read(from: &buf), 
+                callsTools: FfiConverterBool.read(from: &buf)
         )
     }
 
     public static func write(_ value: LlmHost, into buf: inout [UInt8]) {
         FfiConverterString.write(value.name, into: &buf)
         FfiConverterTypeHostLlm.write(value.host, into: &buf)
+        FfiConverterBool.write(value.callsTools, into: &buf)
     }
 }
 
@@ -4308,6 +4596,10 @@ public struct ReplyFields {
      */
     public var audioError: ErrorDetails?
     /**
+     * The tools that the model called, in the order of its calls.
+     */
+    public var toolCalls: [ToolCallFields]
+    /**
      * Everything but the sound as JSON, with times and usage.
      */
     public var json: String
@@ -4346,6 +4638,9 @@ public struct ReplyFields {
          * Why sound is missing although there is text.
          */audioError: ErrorDetails?, 
         /**
+         * The tools that the model called, in the order of its calls.
+         */toolCalls: [ToolCallFields], 
+        /**
          * Everything but the sound as JSON, with times and usage.
          */json: String) {
         self.transcript = transcript
@@ -4358,6 +4653,7 @@ public struct ReplyFields {
         self.sampleRate = sampleRate
         self.audioSeconds = audioSeconds
         self.audioError = audioError
+        self.toolCalls = toolCalls
         self.json = json
     }
 
@@ -4387,6 +4683,7 @@ public struct FfiConverterTypeReplyFields: FfiConverterRustBuffer {
                 sampleRate: FfiConverterUInt32.read(from: &buf), 
                 audioSeconds: FfiConverterDouble.read(from: &buf), 
                 audioError: FfiConverterOptionTypeErrorDetails.read(from: &buf), 
+                toolCalls: FfiConverterSequenceTypeToolCallFields.read(from: &buf), 
                 json: FfiConverterString.read(from: &buf)
         )
     }
@@ -4402,6 +4699,7 @@ public struct FfiConverterTypeReplyFields: FfiConverterRustBuffer {
         FfiConverterUInt32.write(value.sampleRate, into: &buf)
         FfiConverterDouble.write(value.audioSeconds, into: &buf)
         FfiConverterOptionTypeErrorDetails.write(value.audioError, into: &buf)
+        FfiConverterSequenceTypeToolCallFields.write(value.toolCalls, into: &buf)
         FfiConverterString.write(value.json, into: &buf)
     }
 }
@@ -4557,6 +4855,184 @@ public func FfiConverterTypeSttHost_lift(_ buf: RustBuffer) throws -> SttHost {
 #endif
 public func FfiConverterTypeSttHost_lower(_ value: SttHost) -> RustBuffer {
     return FfiConverterTypeSttHost.lower(value)
+}
+
+
+/**
+ * A call of a tool, and what came of it.
+ */
+public struct ToolCallFields: Equatable, Hashable {
+    /**
+     * Names the call within its turn.
+     */
+    public var id: String
+    /**
+     * The tool's name.
+     */
+    public var name: String
+    /**
+     * The arguments that the model gave, as JSON.
+     */
+    public var argumentsJson: String
+    /**
+     * What the model was told.
+     */
+    public var result: String
+    /**
+     * Whether it failed.
+     */
+    public var failed: Bool
+    /**
+     * How long it took, in milliseconds.
+     */
+    public var elapsedMs: UInt64
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Names the call within its turn.
+         */id: String, 
+        /**
+         * The tool's name.
+         */name: String, 
+        /**
+         * The arguments that the model gave, as JSON.
+         */argumentsJson: String, 
+        /**
+         * What the model was told.
+         */result: String, 
+        /**
+         * Whether it failed.
+         */failed: Bool, 
+        /**
+         * How long it took, in milliseconds.
+         */elapsedMs: UInt64) {
+        self.id = id
+        self.name = name
+        self.argumentsJson = argumentsJson
+        self.result = result
+        self.failed = failed
+        self.elapsedMs = elapsedMs
+    }
+
+    
+
+    
+}
+
+#if compiler(>=6)
+extension ToolCallFields: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeToolCallFields: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ToolCallFields {
+        return
+            try ToolCallFields(
+                id: FfiConverterString.read(from: &buf), 
+                name: FfiConverterString.read(from: &buf), 
+                argumentsJson: FfiConverterString.read(from: &buf), 
+                result: FfiConverterString.read(from: &buf), 
+                failed: FfiConverterBool.read(from: &buf), 
+                elapsedMs: FfiConverterUInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: ToolCallFields, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.id, into: &buf)
+        FfiConverterString.write(value.name, into: &buf)
+        FfiConverterString.write(value.argumentsJson, into: &buf)
+        FfiConverterString.write(value.result, into: &buf)
+        FfiConverterBool.write(value.failed, into: &buf)
+        FfiConverterUInt64.write(value.elapsedMs, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeToolCallFields_lift(_ buf: RustBuffer) throws -> ToolCallFields {
+    return try FfiConverterTypeToolCallFields.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeToolCallFields_lower(_ value: ToolCallFields) -> RustBuffer {
+    return FfiConverterTypeToolCallFields.lower(value)
+}
+
+
+/**
+ * A tool of the host and its definition.
+ */
+public struct ToolHost {
+    /**
+     * What it is, as JSON: see `voice-bridge`.
+     */
+    public var definitionJson: String
+    /**
+     * The object.
+     */
+    public var host: HostTool
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * What it is, as JSON: see `voice-bridge`.
+         */definitionJson: String, 
+        /**
+         * The object.
+         */host: HostTool) {
+        self.definitionJson = definitionJson
+        self.host = host
+    }
+
+    
+
+    
+}
+
+#if compiler(>=6)
+extension ToolHost: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeToolHost: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ToolHost {
+        return
+            try ToolHost(
+                definitionJson: FfiConverterString.read(from: &buf), 
+                host: FfiConverterTypeHostTool.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: ToolHost, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.definitionJson, into: &buf)
+        FfiConverterTypeHostTool.write(value.host, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeToolHost_lift(_ buf: RustBuffer) throws -> ToolHost {
+    return try FfiConverterTypeToolHost.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeToolHost_lower(_ value: ToolHost) -> RustBuffer {
+    return FfiConverterTypeToolHost.lower(value)
 }
 
 
@@ -4988,7 +5464,7 @@ public enum Event {
          */kind: String
     )
     /**
-     * Live: what the sound that follows says.
+     * What the sound that follows says.
      */
     case speaking(
         /**
@@ -4996,13 +5472,39 @@ public enum Event {
          */text: String
     )
     /**
+     * What the sound that follows says to fill the time that a tool takes.
+     */
+    case filler(
+        /**
+         * The words.
+         */text: String
+    )
+    /**
+     * The model calls a tool.
+     */
+    case toolCall(
+        /**
+         * Names the call within its turn.
+         */id: String, 
+        /**
+         * The tool's name.
+         */name: String, 
+        /**
+         * The arguments as JSON.
+         */argumentsJson: String
+    )
+    /**
+     * A tool is done, or failed.
+     */
+    case toolResult(
+        /**
+         * The call, and what came of it.
+         */call: ToolCallFields
+    )
+    /**
      * Live: sound that is not played yet is to be thrown away.
      */
-    case clear(
-        /**
-         * Where in the session's sound the next sound begins, in seconds.
-         */position: Double
-    )
+    case clear
     /**
      * Live: the user interrupted the agent.
      */
@@ -5123,30 +5625,38 @@ public struct FfiConverterTypeEvent: FfiConverterRustBuffer {
         case 12: return .speaking(text: try FfiConverterString.read(from: &buf)
         )
         
-        case 13: return .clear(position: try FfiConverterDouble.read(from: &buf)
+        case 13: return .filler(text: try FfiConverterString.read(from: &buf)
         )
         
-        case 14: return .interrupted(turnId: try FfiConverterString.read(from: &buf), heard: try FfiConverterString.read(from: &buf)
+        case 14: return .toolCall(id: try FfiConverterString.read(from: &buf), name: try FfiConverterString.read(from: &buf), argumentsJson: try FfiConverterString.read(from: &buf)
         )
         
-        case 15: return .falseInterruption
-        
-        case 16: return .backchannel(text: try FfiConverterString.read(from: &buf)
+        case 15: return .toolResult(call: try FfiConverterTypeToolCallFields.read(from: &buf)
         )
         
-        case 17: return .dtmf(keys: try FfiConverterString.read(from: &buf)
+        case 16: return .clear
+        
+        case 17: return .interrupted(turnId: try FfiConverterString.read(from: &buf), heard: try FfiConverterString.read(from: &buf)
         )
         
-        case 18: return .turnDone(turn: try FfiConverterTypeLiveTurnFields.read(from: &buf)
+        case 18: return .falseInterruption
+        
+        case 19: return .backchannel(text: try FfiConverterString.read(from: &buf)
         )
         
-        case 19: return .failed(error: try FfiConverterTypeErrorDetails.read(from: &buf)
+        case 20: return .dtmf(keys: try FfiConverterString.read(from: &buf)
         )
         
-        case 20: return .ended(summary: try FfiConverterTypeLiveSummaryFields.read(from: &buf)
+        case 21: return .turnDone(turn: try FfiConverterTypeLiveTurnFields.read(from: &buf)
         )
         
-        case 21: return .other(json: try FfiConverterString.read(from: &buf)
+        case 22: return .failed(error: try FfiConverterTypeErrorDetails.read(from: &buf)
+        )
+        
+        case 23: return .ended(summary: try FfiConverterTypeLiveSummaryFields.read(from: &buf)
+        )
+        
+        case 24: return .other(json: try FfiConverterString.read(from: &buf)
         )
         
         default: throw UniffiInternalError.unexpectedEnumCase
@@ -5227,48 +5737,64 @@ public struct FfiConverterTypeEvent: FfiConverterRustBuffer {
             FfiConverterString.write(text, into: &buf)
             
         
-        case let .clear(position):
+        case let .filler(text):
             writeInt(&buf, Int32(13))
-            FfiConverterDouble.write(position, into: &buf)
+            FfiConverterString.write(text, into: &buf)
             
         
-        case let .interrupted(turnId,heard):
+        case let .toolCall(id,name,argumentsJson):
             writeInt(&buf, Int32(14))
+            FfiConverterString.write(id, into: &buf)
+            FfiConverterString.write(name, into: &buf)
+            FfiConverterString.write(argumentsJson, into: &buf)
+            
+        
+        case let .toolResult(call):
+            writeInt(&buf, Int32(15))
+            FfiConverterTypeToolCallFields.write(call, into: &buf)
+            
+        
+        case .clear:
+            writeInt(&buf, Int32(16))
+        
+        
+        case let .interrupted(turnId,heard):
+            writeInt(&buf, Int32(17))
             FfiConverterString.write(turnId, into: &buf)
             FfiConverterString.write(heard, into: &buf)
             
         
         case .falseInterruption:
-            writeInt(&buf, Int32(15))
+            writeInt(&buf, Int32(18))
         
         
         case let .backchannel(text):
-            writeInt(&buf, Int32(16))
+            writeInt(&buf, Int32(19))
             FfiConverterString.write(text, into: &buf)
             
         
         case let .dtmf(keys):
-            writeInt(&buf, Int32(17))
+            writeInt(&buf, Int32(20))
             FfiConverterString.write(keys, into: &buf)
             
         
         case let .turnDone(turn):
-            writeInt(&buf, Int32(18))
+            writeInt(&buf, Int32(21))
             FfiConverterTypeLiveTurnFields.write(turn, into: &buf)
             
         
         case let .failed(error):
-            writeInt(&buf, Int32(19))
+            writeInt(&buf, Int32(22))
             FfiConverterTypeErrorDetails.write(error, into: &buf)
             
         
         case let .ended(summary):
-            writeInt(&buf, Int32(20))
+            writeInt(&buf, Int32(23))
             FfiConverterTypeLiveSummaryFields.write(summary, into: &buf)
             
         
         case let .other(json):
-            writeInt(&buf, Int32(21))
+            writeInt(&buf, Int32(24))
             FfiConverterString.write(json, into: &buf)
             
         }
@@ -5806,6 +6332,56 @@ fileprivate struct FfiConverterSequenceTypeSttHost: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypeToolCallFields: FfiConverterRustBuffer {
+    typealias SwiftType = [ToolCallFields]
+
+    public static func write(_ value: [ToolCallFields], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeToolCallFields.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [ToolCallFields] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [ToolCallFields]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeToolCallFields.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeToolHost: FfiConverterRustBuffer {
+    typealias SwiftType = [ToolHost]
+
+    public static func write(_ value: [ToolHost], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeToolHost.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [ToolHost] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [ToolHost]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeToolHost.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypeTtsHost: FfiConverterRustBuffer {
     typealias SwiftType = [TtsHost]
 
@@ -6137,7 +6713,7 @@ private let initializationResult: InitializationResult = {
     if (uniffi_voice_core_uniffi_checksum_method_audioanswer_send() != 55666) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_voice_core_uniffi_checksum_method_hostllm_generate() != 48941) {
+    if (uniffi_voice_core_uniffi_checksum_method_hostllm_generate() != 29139) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_voice_core_uniffi_checksum_method_hoststore_call() != 23864) {
@@ -6146,7 +6722,13 @@ private let initializationResult: InitializationResult = {
     if (uniffi_voice_core_uniffi_checksum_method_hoststt_transcribe() != 44721) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_voice_core_uniffi_checksum_method_hosttool_call() != 52951) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_voice_core_uniffi_checksum_method_hosttts_synthesize() != 52977) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_voice_core_uniffi_checksum_method_textanswer_call_tool() != 47185) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_voice_core_uniffi_checksum_method_textanswer_send() != 5674) {
@@ -6220,6 +6802,7 @@ private let initializationResult: InitializationResult = {
     uniffiCallbackInitHostLlm()
     uniffiCallbackInitHostStore()
     uniffiCallbackInitHostStt()
+    uniffiCallbackInitHostTool()
     uniffiCallbackInitHostTts()
     uniffiCallbackInitLogSink()
     return InitializationResult.ok

@@ -54,6 +54,7 @@ private struct Outcome {
 private final class Scenario: @unchecked Sendable {
     private let scenario: JSONValue
     private let config: [String: JSONValue]
+    private let tools: [String: JSONValue]
     private let asked: [String: Asked]
     private var saved: [String: String] = [:]
     private var agent: VoiceAgent!
@@ -65,7 +66,10 @@ private final class Scenario: @unchecked Sendable {
         self.scenario = scenario
         config = over("config")
         let hosts = over("hosts").filter { $0.value != .null }
-        asked = hosts.reduce(into: [:]) { $0[$1.key] = Asked(role: $1.key, script: $1.value) }
+        tools = hosts["tools"]?.members ?? [:]
+        var asked = hosts.filter { $0.key != "tools" }.reduce(into: [:]) { $0[$1.key] = Asked(role: $1.key, script: $1.value) }
+        for (name, script) in tools { asked["tool:\(name)"] = Asked(role: name, script: script) }
+        self.asked = asked
     }
 
     func play() async throws {
@@ -73,8 +77,9 @@ private final class Scenario: @unchecked Sendable {
         do {
             agent = try await VoiceAgent(
                 config: JSONValue.object(config).json, stt: asked["stt"].map(ScriptedStt.init),
-                llm: asked["llm"].map(ScriptedLlm.init), tts: asked["tts"].map(ScriptedTts.init),
-                store: asked["store"].map(ScriptedStore.init))
+                llm: asked["llm"].map(scriptedModel), tts: asked["tts"].map(ScriptedTts.init),
+                store: asked["store"].map(ScriptedStore.init),
+                tools: tools.map { scriptedTool($0.key, $0.value, asked["tool:\($0.key)"]!) })
         } catch let error as VoiceError where build != .null {
             return try match(build, value(error), "the error of building")
         }
@@ -265,6 +270,9 @@ private struct Seen {
     private var seconds = 0.0
     private var metrics: Set<String> = []
     private var audioFailed: JSONValue = .null
+    private var calls: [String] = []
+    private var results: [JSONValue] = []
+    private var fillers: [String] = []
     private(set) var reply: JSONValue = .null
 
     mutating func take(_ event: TurnEvent) {
@@ -278,7 +286,10 @@ private struct Seen {
         case .metrics(let call): metrics.insert(call.stage)
         case .audioFailed(let error): audioFailed = VoiceCoreTests.value(error)
         case .done(let done): reply = VoiceCoreTests.value(done)
-        case .started: break
+        case .toolCall(let call): calls.append(call.name)
+        case .toolResult(let call): results.append(VoiceCoreTests.value(call))
+        case .filler(let words): fillers.append(words)
+        case .started, .speaking: break
         }
     }
 
@@ -286,7 +297,8 @@ private struct Seen {
         [
             "order": .array(order.map(JSONValue.string)), "transcripts": .array(transcripts), "text": .string(text),
             "audio_seconds": .number(seconds), "metrics": .array(metrics.sorted().map(JSONValue.string)),
-            "audio_failed": audioFailed,
+            "audio_failed": audioFailed, "calls": .array(calls.map(JSONValue.string)), "results": .array(results),
+            "fillers": .array(fillers.map(JSONValue.string)),
         ]
     }
 }
@@ -296,6 +308,10 @@ private func kind(_ event: TurnEvent) -> String {
     case .started: "started"
     case .transcript: "transcript"
     case .text: "text"
+    case .speaking: "speaking"
+    case .filler: "filler"
+    case .toolCall: "tool_call"
+    case .toolResult: "tool_result"
     case .audio: "audio"
     case .metrics: "metrics"
     case .audioFailed: "audio_failed"
@@ -315,13 +331,20 @@ func value(_ error: any Error) -> JSONValue {
     ]
 }
 
+func value(_ call: ToolCallRecord) -> JSONValue {
+    [
+        "id": .string(call.id), "name": .string(call.name), "arguments": call.arguments, "result": .string(call.result),
+        "failed": .bool(call.failed), "elapsed_ms": .number(Double(call.elapsed.milliseconds)),
+    ]
+}
+
 private func value(_ reply: Reply) -> JSONValue {
     [
         "transcript": .string(reply.transcript), "text": .string(reply.text), "language": .text(reply.language),
         "session_id": .string(reply.sessionID), "turn_id": .string(reply.turnID),
         "user_message_id": .string(reply.userMessageID), "assistant_message_id": .string(reply.assistantMessageID),
         "sample_rate": .number(Double(reply.sampleRate)), "audio_seconds": .number(Double(reply.duration.milliseconds) / 1000),
-        "audio_error": reply.audioError.map { value($0) } ?? .null,
+        "audio_error": reply.audioError.map { value($0) } ?? .null, "tool_calls": .array(reply.toolCalls.map { value($0) }),
     ]
 }
 

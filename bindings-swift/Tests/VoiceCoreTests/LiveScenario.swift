@@ -75,7 +75,8 @@ final class LiveScenario {
     var value: JSONValue {
         var (order, states, finals, keys): ([String], [String], [String], [String]) = ([], [], [], [])
         var (text, spoken, seconds) = ("", "", 0.0)
-        var (turns, errors): ([JSONValue], [JSONValue]) = ([], [])
+        var (turns, errors, results): ([JSONValue], [JSONValue], [JSONValue]) = ([], [], [])
+        var (calls, fillers): ([String], [String]) = ([], [])
         for event in told {
             let name = Self.kind(event)
             if !["metrics", "user_state", "agent_state"].contains(name), !order.contains(name) { order.append(name) }
@@ -88,6 +89,9 @@ final class LiveScenario {
             case .dtmf(let dialled): keys.append(dialled)
             case .turnDone(let turn): turns.append(Self.value(turn))
             case .failed(let error): errors.append(VoiceCoreTests.value(error))
+            case .toolCall(let call): calls.append(call.name)
+            case .toolResult(let call): results.append(VoiceCoreTests.value(call))
+            case .filler(let words): fillers.append(words)
             default: break
             }
         }
@@ -95,7 +99,7 @@ final class LiveScenario {
         return [
             "order": strings(order), "states": strings(states), "finals": strings(finals), "text": .string(text),
             "spoken": .string(spoken), "audio_seconds": .number(seconds), "keys": strings(keys), "turns": .array(turns),
-            "errors": .array(errors),
+            "errors": .array(errors), "calls": strings(calls), "results": .array(results), "fillers": strings(fillers),
         ]
     }
 
@@ -103,6 +107,7 @@ final class LiveScenario {
         [
             "turn_id": .string(turn.turnID), "kind": .string(turn.kind), "transcript": .string(turn.transcript),
             "language": .text(turn.language), "text": .string(turn.text), "interrupted": .bool(turn.interrupted),
+            "tool_calls": .array(turn.toolCalls.map { VoiceCoreTests.value($0) }),
             "user_message_id": .text(turn.userMessageID), "assistant_message_id": .text(turn.assistantMessageID),
         ]
     }
@@ -116,6 +121,9 @@ final class LiveScenario {
         case .turnStarted: "turn_started"
         case .text: "text"
         case .speaking: "speaking"
+        case .filler: "filler"
+        case .toolCall: "tool_call"
+        case .toolResult: "tool_result"
         case .audio: "audio"
         case .clear: "clear"
         case .interrupted: "interrupted"

@@ -15,7 +15,6 @@ extension JSONValue: ExpressibleByDictionaryLiteral {
     var items: [JSONValue] { if case .array(let items) = self { items } else { [] } }
     var text: String? { if case .string(let text) = self { text } else { nil } }
     var number: Double? { if case .number(let number) = self { number } else { nil } }
-    var json: String { (try? JSONEncoder().encode(self)).map { String(decoding: $0, as: UTF8.self) } ?? "?" }
 }
 
 /// A host's script, and what it was asked.
@@ -32,6 +31,7 @@ final class Asked: @unchecked Sendable {
         self.script = script
     }
 
+    var callsTools: Bool { script["tools"] == .bool(true) }
     var calls: Int { lock.withLock { counted.calls } }
     var cancelled: Int { lock.withLock { counted.cancelled } }
 
@@ -116,6 +116,56 @@ struct ScriptedLlm: LanguageModel {
                 .replacingOccurrences(of: "{system}", with: prompt.messages.first?.content ?? "")
                 .replacingOccurrences(of: "{last}", with: prompt.messages.last?.content ?? "")
         }
+    }
+}
+
+struct ScriptedToolModel: ToolCallingModel {
+    let asked: Asked
+    var name: String { asked.name }
+
+    func answer(_ prompt: Prompt) -> AsyncThrowingStream<Written, any Error> {
+        asked.play(asked.next()) { action in
+            let call = action["tool_call"]
+            if call != .null {
+                return .call(ToolCall(id: call["id"].text ?? "", name: call["name"].text ?? "", arguments: call["arguments"]))
+            }
+            let tools = (prompt.tools ?? []).map(\.name).joined(separator: ",")
+            return .text(
+                (action["text"].text ?? "")
+                    .replacingOccurrences(of: "{count}", with: "\(prompt.messages.count)")
+                    .replacingOccurrences(of: "{tools}", with: tools)
+                    .replacingOccurrences(of: "{system}", with: prompt.messages.first?.content ?? "")
+                    .replacingOccurrences(of: "{last}", with: prompt.messages.last?.content ?? ""))
+        }
+    }
+}
+
+/// A model that calls tools when its script says so.
+func scriptedModel(_ asked: Asked) -> any LanguageModel {
+    if asked.callsTools { return ScriptedToolModel(asked: asked) }
+    return ScriptedLlm(asked)
+}
+
+/// A tool as its script says it is.
+func scriptedTool(_ name: String, _ script: JSONValue, _ asked: Asked) -> Tool {
+    Tool(
+        name, description: script["description"].text ?? "",
+        parameters: script["parameters"] == .null ? nil : script["parameters"],
+        timeout: .milliseconds(script["timeout_ms"].number ?? 20_000),
+        onInterruption: script["on_interruption"].text == "run_on" ? .runOn : .cancel,
+        parallel: script["parallel"] != .bool(false)
+    ) { arguments, context in
+        var answer: String?
+        let results = asked.play(asked.next()) { action in
+            guard var result = action["result"].text else { return action["json"].json }
+            result = result.replacingOccurrences(of: "{user}", with: context.user ?? "none")
+            for (key, value) in arguments {
+                result = result.replacingOccurrences(of: "{\(key)}", with: value.text ?? value.json)
+            }
+            return result
+        }
+        for try await result in results { answer = result }
+        return answer
     }
 }
 

@@ -1,4 +1,4 @@
-//! Providers and stores that do what a script says.
+//! Providers, stores and tools that do what a script says.
 
 use std::{
     sync::{
@@ -10,11 +10,11 @@ use std::{
 
 use serde_json::Value;
 use voice_bridge::{
-    from_host,
-    host::{HostLlm, HostStore, HostStt, HostTts, Pcm, Responder, Transcript},
+    Outcome, ToolCall, from_host,
+    host::{HostLlm, HostStore, HostStt, HostTool, HostTts, LlmEvent, Pcm, Responder, ToolAdaptor, Transcript},
 };
 
-/// The name of a role: `stt`, `llm`, `tts`, `store`.
+/// The name of a role: `stt`, `llm`, `tts`, `store`, `tool:NAME`.
 pub(crate) type Role = String;
 
 /// A host's script, and what it was asked.
@@ -121,13 +121,21 @@ impl HostStt for Host {
 }
 
 impl HostLlm for Host {
-    fn generate(&self, request_json: String, answer: Responder<String>) {
+    fn generate(&self, request_json: String, answer: Responder<LlmEvent>) {
         let request: Value = serde_json::from_str(&request_json).unwrap_or_default();
         let messages = request["messages"].as_array().cloned().unwrap_or_default();
+        let tools: Vec<_> = request["tools"].as_array().into_iter().flatten().map(|tool| text(tool, "name")).collect();
+        let tools = tools.join(",");
         let content = |message: Option<&Value>| message.map(|m| text(m, "content")).unwrap_or_default();
         let (first, last, count) = (content(messages.first()), content(messages.last()), messages.len().to_string());
         self.play(self.0.next(), answer, move |action| {
-            text(action, "text").replace("{count}", &count).replace("{system}", &first).replace("{last}", &last)
+            let call = &action["tool_call"];
+            if !call.is_null() {
+                let call = ToolCall::new(text(call, "id"), text(call, "name"), call["arguments"].clone());
+                return LlmEvent::ToolCall(call);
+            }
+            let said = text(action, "text").replace("{count}", &count).replace("{tools}", &tools);
+            LlmEvent::Text(said.replace("{system}", &first).replace("{last}", &last))
         });
     }
 }
@@ -146,4 +154,30 @@ impl HostStore for Host {
     fn call(&self, method: &'static str, _: String, answer: Responder<String>) {
         self.play(self.0.method(method), answer, |action| action["json"].to_string());
     }
+}
+
+impl HostTool for Host {
+    fn call(&self, arguments_json: String, context_json: String, answer: Responder<String>) {
+        let parsed = |json: &str| serde_json::from_str::<Value>(json).unwrap_or_default();
+        let (arguments, context) = (parsed(&arguments_json), parsed(&context_json));
+        self.play(self.0.next(), answer, move |action| {
+            let Some(result) = action["result"].as_str() else { return action["json"].to_string() };
+            let mut result = result.replace("{user}", context["user"].as_str().unwrap_or("none"));
+            for (name, value) in arguments.as_object().into_iter().flatten() {
+                let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                result = result.replace(&format!("{{{name}}}"), &value);
+            }
+            result
+        });
+    }
+}
+
+/// A tool by its name, as its script says it is.
+pub(crate) fn tool(name: &str, asked: &Arc<Asked>) -> Outcome<ToolAdaptor<Host>> {
+    let mut definition = asked.script.clone();
+    definition["name"] = name.into();
+    if let Some(definition) = definition.as_object_mut() {
+        definition.remove("calls");
+    }
+    ToolAdaptor::new(&definition.to_string(), Host(Arc::clone(asked)))
 }

@@ -20,6 +20,9 @@ pub(crate) struct Told {
     keys: Vec<String>,
     turns: Vec<Value>,
     errors: Vec<Value>,
+    calls: Vec<String>,
+    results: Vec<Value>,
+    fillers: Vec<String>,
 }
 
 impl Told {
@@ -34,6 +37,9 @@ impl Told {
             EventRecord::Text { delta } => self.text.push_str(&delta),
             EventRecord::Speaking { text } => self.spoken.push_str(&text),
             EventRecord::Audio { pcm } => self.audio_seconds += pcm.duration().as_secs_f64(),
+            EventRecord::ToolCall { call } => self.calls.push(call.name),
+            EventRecord::ToolResult { call } => self.results.push(json!(call)),
+            EventRecord::Filler { text } => self.fillers.push(text),
             EventRecord::Dtmf { keys } => self.keys.push(keys),
             EventRecord::TurnDone { turn } => self.turns.push(json!(turn)),
             EventRecord::Error { error } => self.errors.push(error_value(&error)),
@@ -45,6 +51,7 @@ impl Told {
         json!({
             "order": self.order, "states": self.states, "finals": self.finals, "text": self.text, "spoken": self.spoken,
             "audio_seconds": self.audio_seconds, "keys": self.keys, "turns": self.turns, "errors": self.errors,
+            "calls": self.calls, "results": self.results, "fillers": self.fillers,
         })
     }
 }

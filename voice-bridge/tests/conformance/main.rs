@@ -105,17 +105,35 @@ async fn play(defaults: &Value, scenario: &Value) -> Found {
     };
     let mut asked = HashMap::new();
     let mut hosts = voice_bridge::Hosts::default();
+    let mut wrong = None;
     for (role, script) in over("hosts").into_iter().filter(|(_, script)| !script.is_null()) {
+        if role == "tools" {
+            for (name, script) in script.as_object().cloned().unwrap_or_default() {
+                let host = Arc::new(Asked::new(script));
+                match hosts::tool(&name, &host) {
+                    Ok(tool) => hosts.tools.push(Arc::new(tool)),
+                    Err(error) => wrong = Some(error),
+                }
+                asked.insert(format!("tool:{name}"), host);
+            }
+            continue;
+        }
+        let calls_tools = script["tools"] == true;
         let host = Arc::new(Asked::new(script));
         match role.as_str() {
             "stt" => hosts.stt = vec![Arc::new(SttAdaptor("host/stt".into(), hosts::Host(Arc::clone(&host))))],
-            "llm" => hosts.llm = vec![Arc::new(LlmAdaptor("host/llm".into(), hosts::Host(Arc::clone(&host))))],
+            "llm" => {
+                hosts.llm = vec![Arc::new(LlmAdaptor("host/llm".into(), hosts::Host(Arc::clone(&host)), calls_tools))]
+            }
             "tts" => hosts.tts = vec![Arc::new(TtsAdaptor("host/tts".into(), hosts::Host(Arc::clone(&host))))],
             _ => hosts.store = Some(Arc::new(StoreAdaptor("host/store".into(), hosts::Host(Arc::clone(&host))))),
         }
         asked.insert(role, host);
     }
-    let built = Agent::build(&Value::Object(over("config")).to_string(), hosts).await;
+    let built = match wrong {
+        Some(error) => Err(error),
+        None => Agent::build(&Value::Object(over("config")).to_string(), hosts).await,
+    };
     if let Some(expected) = scenario["build"].as_object() {
         let error = built.err().ok_or("the agent was built")?;
         return matched(&expected["error"], &error_value(&error), "the error of building");
@@ -157,7 +175,7 @@ impl Run {
             }
             "sessions" => {
                 let method = step["method"].as_str().unwrap_or_default();
-                self.agent.sessions(method, &step["arguments"].to_string()).await.map(|t| parsed(&t))
+                self.agent.call("sessions", method, &step["arguments"].to_string()).await.map(|a| parsed(&a.json))
             }
             "close" => self.agent.close().await.map(|()| Value::Null),
             "warm_up" => self.agent.warm_up().await.map(|()| Value::Null),
@@ -283,6 +301,9 @@ struct Seen {
     audio_seconds: f64,
     metrics: Vec<String>,
     audio_failed: Value,
+    calls: Vec<String>,
+    results: Vec<Value>,
+    fillers: Vec<String>,
 }
 
 impl Seen {
@@ -299,6 +320,9 @@ impl Seen {
             EventRecord::Audio { pcm } => self.audio_seconds += pcm.duration().as_secs_f64(),
             EventRecord::Metrics { stage, .. } if !self.metrics.contains(&stage) => self.metrics.push(stage),
             EventRecord::AudioFailed { error } => self.audio_failed = error_value(&error),
+            EventRecord::ToolCall { call } => self.calls.push(call.name),
+            EventRecord::ToolResult { call } => self.results.push(json!(call)),
+            EventRecord::Filler { text } => self.fillers.push(text),
             _ => {}
         }
     }
@@ -307,7 +331,8 @@ impl Seen {
         self.metrics.sort();
         json!({
             "order": self.order, "transcripts": self.transcripts, "text": self.text, "audio_seconds": self.audio_seconds,
-            "metrics": self.metrics, "audio_failed": self.audio_failed,
+            "metrics": self.metrics, "audio_failed": self.audio_failed, "calls": self.calls, "results": self.results,
+            "fillers": self.fillers,
         })
     }
 }

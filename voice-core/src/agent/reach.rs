@@ -1,5 +1,7 @@
 //! Who calls, and how far they reach.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     error::{Error, ErrorKind, Result},
     id::{OrganizationId, UserId},
@@ -10,11 +12,41 @@ use crate::{
 ///
 /// Given by [`Accounts::authenticate`](super::Accounts::authenticate) and by verified access tokens; a host that knows its
 /// callers by means of its own makes one itself. [`VoiceAgent::with`](super::VoiceAgent::with) opens what it reaches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+///
+/// As JSON it is `{organization, user, actor}`; read back, `user` may be missing for the whole organization, and `actor` for
+/// whoever that names. It is no credential: whoever may write one reaches what it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Written")]
 pub struct Principal {
     organization: OrganizationId,
     user: Option<UserId>,
     actor: Actor,
+}
+
+/// A principal as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    organization: OrganizationId,
+    user: Option<UserId>,
+    actor: Option<String>,
+}
+
+impl TryFrom<Written> for Principal {
+    type Error = Error;
+
+    fn try_from(written: Written) -> Result<Self> {
+        let principal = match written.user {
+            None => Self::organization_itself(written.organization),
+            Some(user) => Self::user_of(written.organization, user),
+        };
+        match written.actor.as_deref().map(str::parse).transpose()? {
+            None => Ok(principal),
+            // What bounds a credential does not bound the host.
+            Some(Actor::Host) => Err(Error::new(ErrorKind::InvalidField, "actor: the host is no principal")),
+            Some(actor) => Ok(principal.acting_as(actor)),
+        }
+    }
 }
 
 impl Principal {

@@ -89,6 +89,7 @@ impl Production {
         let mut ctx = CallContext::new();
         ctx.session_id = session.id;
         ctx.turn_id = turn_id;
+        ctx.user = session.user.as_deref().map(Into::into);
         ctx.deadline = Some(Instant::now() + engine.settings.deadline);
         ctx.cancel = cancel.child_token();
         let stop = ctx.cancel.clone().drop_guard();

@@ -365,6 +365,7 @@ impl Driver {
         let language = self.language.clone();
         let mut ctx = CallContext::new();
         ctx.session_id = self.session.id;
+        ctx.user = self.session.user.as_deref().map(Into::into);
         ctx.deadline = Some(Instant::now() + engine.settings.deadline);
         ctx.cancel = self.cancel.child_token();
         self.hearing.spawn(async move {

@@ -29,6 +29,8 @@ pub struct CallContext {
     pub session_id: SessionId,
     /// The turn.
     pub turn_id: TurnId,
+    /// Whose session it is: the host's own name for the user, when there is one.
+    pub user: Option<Arc<str>>,
     /// When the whole turn must be over.
     pub deadline: Option<Instant>,
     /// Cancelled when nobody wants the result any more.
@@ -39,7 +41,13 @@ impl CallContext {
     /// A context without a deadline, for calls outside a turn and for tests.
     #[must_use]
     pub fn new() -> Self {
-        Self { session_id: SessionId::new(), turn_id: TurnId::new(), deadline: None, cancel: CancellationToken::new() }
+        Self {
+            session_id: SessionId::new(),
+            turn_id: TurnId::new(),
+            user: None,
+            deadline: None,
+            cancel: CancellationToken::new(),
+        }
     }
 
     /// The time that is left, if there is a deadline.

@@ -239,6 +239,7 @@ impl Engine {
         let mut ctx = CallContext::new();
         ctx.session_id = session.id;
         ctx.turn_id = call.turn_id;
+        ctx.user = session.user.as_deref().map(Into::into);
         ctx.deadline = Some(deadline);
         ctx.cancel = cancel;
         sink.emit(TurnEvent::Started { session_id: session.id, turn_id: call.turn_id }).await?;

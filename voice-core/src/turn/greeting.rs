@@ -77,6 +77,7 @@ impl Engine {
         let tts = self.tts.as_ref().filter(|_| speak);
         let mut ctx = CallContext::new();
         (ctx.session_id, ctx.turn_id) = (session.id, turn_id);
+        ctx.user = session.user.as_deref().map(Into::into);
         ctx.deadline = Some(Instant::now() + self.settings.deadline);
         let (_stop, language) = (ctx.cancel.clone().drop_guard(), self.settings.language.clone());
         let machine = TurnMachine::new(tts.map(|tts| narrowest(tts)).as_ref());

@@ -81,7 +81,7 @@ pub const ROOMS: &[Room] = &[
 pub const CRATES: &[Room] = &[
     room("voice-core", &[]),
     room("voice-testkit", &["voice-core"]),
-    room("voice-bridge", &["voice-core"]),
+    room("voice-bridge", &["voice-core", "voice-testkit"]),
     room("voice-core-c", &["voice-bridge"]),
     room("voice-core-node", &["voice-bridge"]),
     room("voice-core-python", &["voice-bridge"]),

@@ -261,6 +261,12 @@ typedef void (*UniffiCallbackInterfaceHostSttMethod0)(uint64_t, RustBuffer, Rust
     );
 
 #endif
+#ifndef UNIFFI_FFIDEF_CALLBACK_INTERFACE_HOST_TOOL_METHOD0
+#define UNIFFI_FFIDEF_CALLBACK_INTERFACE_HOST_TOOL_METHOD0
+typedef void (*UniffiCallbackInterfaceHostToolMethod0)(uint64_t, RustBuffer, RustBuffer, UniffiForeignFutureCompleteRustBuffer _Nonnull, uint64_t, UniffiForeignFutureDroppedCallbackStruct* _Nonnull
+    );
+
+#endif
 #ifndef UNIFFI_FFIDEF_CALLBACK_INTERFACE_HOST_TTS_METHOD0
 #define UNIFFI_FFIDEF_CALLBACK_INTERFACE_HOST_TTS_METHOD0
 typedef void (*UniffiCallbackInterfaceHostTtsMethod0)(uint64_t, RustBuffer, RustBuffer, uint64_t, UniffiForeignFutureCompleteVoid _Nonnull, uint64_t, UniffiForeignFutureDroppedCallbackStruct* _Nonnull
@@ -306,6 +312,15 @@ typedef struct UniffiVTableCallbackInterfaceHostStt {
     UniffiCallbackInterfaceClone _Nonnull uniffiClone;
     UniffiCallbackInterfaceHostSttMethod0 _Nonnull transcribe;
 } UniffiVTableCallbackInterfaceHostStt;
+
+#endif
+#ifndef UNIFFI_FFIDEF_V_TABLE_CALLBACK_INTERFACE_HOST_TOOL
+#define UNIFFI_FFIDEF_V_TABLE_CALLBACK_INTERFACE_HOST_TOOL
+typedef struct UniffiVTableCallbackInterfaceHostTool {
+    UniffiCallbackInterfaceFree _Nonnull uniffiFree;
+    UniffiCallbackInterfaceClone _Nonnull uniffiClone;
+    UniffiCallbackInterfaceHostToolMethod0 _Nonnull call;
+} UniffiVTableCallbackInterfaceHostTool;
 
 #endif
 #ifndef UNIFFI_FFIDEF_V_TABLE_CALLBACK_INTERFACE_HOST_TTS
@@ -530,6 +545,26 @@ void uniffi_voice_core_uniffi_fn_init_callback_vtable_hoststt(const UniffiVTable
 uint64_t uniffi_voice_core_uniffi_fn_method_hoststt_transcribe(uint64_t ptr, RustBuffer pcm, RustBuffer language, uint64_t answer
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_CLONE_HOSTTOOL
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_CLONE_HOSTTOOL
+uint64_t uniffi_voice_core_uniffi_fn_clone_hosttool(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_FREE_HOSTTOOL
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_FREE_HOSTTOOL
+void uniffi_voice_core_uniffi_fn_free_hosttool(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_INIT_CALLBACK_VTABLE_HOSTTOOL
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_INIT_CALLBACK_VTABLE_HOSTTOOL
+void uniffi_voice_core_uniffi_fn_init_callback_vtable_hosttool(const UniffiVTableCallbackInterfaceHostTool* _Nonnull vtable
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_HOSTTOOL_CALL
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_HOSTTOOL_CALL
+uint64_t uniffi_voice_core_uniffi_fn_method_hosttool_call(uint64_t ptr, RustBuffer arguments_json, RustBuffer context_json
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_CLONE_HOSTTTS
 #define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_CLONE_HOSTTTS
 uint64_t uniffi_voice_core_uniffi_fn_clone_hosttts(uint64_t handle, RustCallStatus *_Nonnull out_status
@@ -558,6 +593,11 @@ uint64_t uniffi_voice_core_uniffi_fn_clone_textanswer(uint64_t handle, RustCallS
 #ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_FREE_TEXTANSWER
 #define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_FREE_TEXTANSWER
 void uniffi_voice_core_uniffi_fn_free_textanswer(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_TEXTANSWER_CALL_TOOL
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_TEXTANSWER_CALL_TOOL
+int8_t uniffi_voice_core_uniffi_fn_method_textanswer_call_tool(uint64_t ptr, RustBuffer id, RustBuffer name, RustBuffer arguments_json, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_TEXTANSWER_SEND
@@ -1167,9 +1207,21 @@ uint16_t uniffi_voice_core_uniffi_checksum_method_hoststt_transcribe(void
     
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_HOSTTOOL_CALL
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_HOSTTOOL_CALL
+uint16_t uniffi_voice_core_uniffi_checksum_method_hosttool_call(void
+    
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_HOSTTTS_SYNTHESIZE
 #define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_HOSTTTS_SYNTHESIZE
 uint16_t uniffi_voice_core_uniffi_checksum_method_hosttts_synthesize(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_TEXTANSWER_CALL_TOOL
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_TEXTANSWER_CALL_TOOL
+uint16_t uniffi_voice_core_uniffi_checksum_method_textanswer_call_tool(void
     
 );
 #endif

@@ -16,6 +16,7 @@ import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.FlowCollector
 import kotlinx.coroutines.sync.Mutex
 import kotlinx.coroutines.sync.withLock
+import kotlinx.serialization.json.Json
 import voicecore.ffi.Event
 
 /**
@@ -151,6 +152,15 @@ public sealed interface LiveEvent {
     /** What the sound that follows says. */
     public class Speaking(public val text: String) : LiveEvent
 
+    /** What the sound that follows says to fill the time that a tool takes; it is not stored. */
+    public class Filler(public val text: String) : LiveEvent
+
+    /** The model calls a tool. */
+    public class ToolCall(public val call: voicecore.ToolCall) : LiveEvent
+
+    /** A tool is done, or failed and the model is told why. */
+    public class ToolResult(public val call: ToolCallRecord) : LiveEvent
+
     /** The next sound, gapless with the one before: mono 16-bit samples. */
     public class Audio(public val pcm: ShortArray, public val sampleRate: Int) : LiveEvent
 
@@ -208,6 +218,9 @@ public class LiveTurn internal constructor(fields: voicecore.ffi.LiveTurnFields)
 
     /** What the agent said and the user heard: this is what is stored. */
     public val text: String = fields.text
+
+    /** The tools that the model called, in the order in which they were done. */
+    public val toolCalls: List<ToolCallRecord> = fields.toolCalls.map(::ToolCallRecord)
 
     /** Whether it was interrupted. */
     public val interrupted: Boolean = fields.interrupted
@@ -268,6 +281,9 @@ private fun Event.live(): LiveEvent? = when (this) {
     is Event.TurnStarted -> LiveEvent.TurnStarted(turnId, kind)
     is Event.Text -> LiveEvent.Text(delta)
     is Event.Speaking -> LiveEvent.Speaking(text)
+    is Event.Filler -> LiveEvent.Filler(text)
+    is Event.ToolCall -> LiveEvent.ToolCall(ToolCall(id, name, Json.parseToJsonElement(argumentsJson)))
+    is Event.ToolResult -> LiveEvent.ToolResult(ToolCallRecord(call))
     is Event.Audio -> LiveEvent.Audio(pcm.toSamples(), sampleRate.toInt())
     is Event.Clear -> LiveEvent.Clear(position)
     is Event.Interrupted -> LiveEvent.Interrupted(turnId, heard)

@@ -5,6 +5,7 @@ import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.withContext
+import kotlinx.serialization.json.Json
 import voicecore.ffi.Event
 
 /** What a turn gave. It frees itself; nothing needs to be closed. */
@@ -34,6 +35,9 @@ public class Reply internal constructor(private val native: voicecore.ffi.Reply)
 
     /** Why sound is missing or incomplete although there is text. */
     public val audioError: VoiceException? = fields.audioError?.let(VoiceException::of)
+
+    /** The tools that the model called, in the order of its calls. */
+    public val toolCalls: List<ToolCallRecord> = fields.toolCalls.map(::ToolCallRecord)
 
     /** Everything but the sound as JSON, with the times of every stage and what was used. */
     public val json: String get() = fields.json
@@ -73,6 +77,18 @@ public sealed interface TurnEvent {
     /** The next piece of the answer's text. */
     public class Text(public val delta: String) : TurnEvent
 
+    /** What the sound that follows says. */
+    public class Speaking(public val text: String) : TurnEvent
+
+    /** What the sound that follows says to fill the time that a tool takes. No part of the answer; it is not stored. */
+    public class Filler(public val text: String) : TurnEvent
+
+    /** The model calls a tool. */
+    public class ToolCall(public val call: voicecore.ToolCall) : TurnEvent
+
+    /** A tool is done, or failed and the model is told why. */
+    public class ToolResult(public val call: ToolCallRecord) : TurnEvent
+
     /** The next piece of the answer's sound, gapless with the one before: mono 16-bit samples. */
     public class Audio(public val pcm: ShortArray, public val sampleRate: Int) : TurnEvent
 
@@ -97,6 +113,10 @@ internal fun Event.raised(): TurnEvent? = when (this) {
     is Event.Started -> TurnEvent.Started(sessionId, turnId)
     is Event.Transcript -> TurnEvent.Transcript(text, isFinal, language)
     is Event.Text -> TurnEvent.Text(delta)
+    is Event.Speaking -> TurnEvent.Speaking(text)
+    is Event.Filler -> TurnEvent.Filler(text)
+    is Event.ToolCall -> TurnEvent.ToolCall(ToolCall(id, name, Json.parseToJsonElement(argumentsJson)))
+    is Event.ToolResult -> TurnEvent.ToolResult(ToolCallRecord(call))
     is Event.Audio -> TurnEvent.Audio(pcm.toSamples(), sampleRate.toInt())
     is Event.Metrics ->
         TurnEvent.Metrics(stage, provider, firstResultMs?.milliseconds, totalMs.milliseconds, attempts.toInt())

@@ -1,19 +1,12 @@
 package voicecore
 
 import kotlin.time.Duration
-import kotlin.time.DurationUnit
 import kotlinx.serialization.json.Json
-import kotlinx.serialization.json.JsonElement
 import kotlinx.serialization.json.JsonNull
 import kotlinx.serialization.json.JsonObject
-import kotlinx.serialization.json.JsonPrimitive
-import kotlinx.serialization.json.boolean
 import kotlinx.serialization.json.contentOrNull
-import kotlinx.serialization.json.jsonArray
-import kotlinx.serialization.json.jsonObject
 import kotlinx.serialization.json.jsonPrimitive
 import kotlinx.serialization.json.long
-import voicecore.ffi.Agent
 
 /** One conversation. */
 public class Session internal constructor(json: JsonObject) {
@@ -22,6 +15,9 @@ public class Session internal constructor(json: JsonObject) {
 
     /** Whose it is. */
     public val user: String? = json.text("user")
+
+    /** Its organization; `null` in a host without organizations. */
+    public val organization: String? = json.text("organization")
 
     /** `active`, `ended` or `expired`. */
     public val status: String = json.text("status").orEmpty()
@@ -42,7 +38,7 @@ public class Session internal constructor(json: JsonObject) {
 }
 
 /** One stored message. */
-public class Message internal constructor(json: JsonObject) {
+public class Message internal constructor(internal val json: JsonObject) {
     /** Its id. */
     public val id: String = json.text("id").orEmpty()
 
@@ -58,82 +54,109 @@ public class Message internal constructor(json: JsonObject) {
     /** What was said. */
     public val content: String = json.text("content").orEmpty()
 
+    /** The call that a message of role `tool` keeps; `null`: it is of another role. */
+    public val toolCall: ToolCallRecord? = if (role == "tool") ToolCallRecord.of(content) else null
+
+    /** Where its sound is kept, if it is. */
+    public val audioRef: String? = json.text("audio_ref")
+
     /** When it was said (RFC 3339). */
     public val createdAt: String = json.text("created_at").orEmpty()
 
     override fun toString(): String = "Message(id=$id, role=$role)"
 }
 
-/** Part of a longer list. */
-public class Page<T>(
-    /** The items. */
-    public val items: List<T>,
-    /** Whether there are more beyond this page. */
-    public val hasMore: Boolean,
-)
+/**
+ * The sessions of an agent, their history and their sound.
+ *
+ * With [forUser], or with a `user`, only that user's sessions are within reach; with [of], only those of one organization.
+ */
+public class Sessions internal constructor(private val room: Room) {
+    /** The sessions of one user. */
+    public fun forUser(user: String): Sessions = Sessions(room.with("user" to user))
 
-/** The sessions of an agent and their history. With a `user`, only that user's sessions are within reach. */
-public class Sessions internal constructor(private val native: Agent) {
-    /** Starts a session before its first turn. */
-    public suspend fun create(user: String? = null, metadata: JsonObject = JsonObject(emptyMap())): Session =
-        Session(call("create", "user" to user, "metadata" to metadata).jsonObject)
+    /** The sessions of one organization. */
+    public fun of(organization: String): Sessions = Sessions(room.with("organization" to organization))
+
+    /** Starts a session before its first turn, with the assistant of this id in its current version. */
+    public suspend fun create(
+        user: String? = null,
+        metadata: JsonObject = JsonObject(emptyMap()),
+        assistant: String? = null,
+    ): Session = room.one("create", ::Session, "user" to user, "metadata" to metadata, "assistant" to assistant)
 
     /** A session. Throws [VoiceException.SessionNotFound]. */
-    public suspend fun get(id: String, user: String? = null): Session =
-        Session(call("get", "id" to id, "user" to user).jsonObject)
+    public suspend fun get(id: String, user: String? = null): Session = room.one("get", ::Session, "id" to id, "user" to user)
 
-    /** Sessions, newest first: 1–100 of them, older than the session [before]. */
+    /** Sessions, newest first: 1–100 of them, of one [status], of one [assistant], older than the session [before]. */
     public suspend fun list(
         user: String? = null,
         status: String? = null,
         limit: Int = 20,
         before: String? = null,
-    ): Page<Session> =
-        page(call("list", "user" to user, "status" to status, "limit" to limit, "before" to before), ::Session)
+        assistant: String? = null,
+    ): Page<Session> = room.page(
+        "list", ::Session, "user" to user, "status" to status, "limit" to limit, "before" to before, "assistant" to assistant,
+    )
 
     /** A session's latest messages (1–100, older than the message [before]), in the order they were said. */
     public suspend fun history(id: String, user: String? = null, limit: Int = 20, before: String? = null): Page<Message> =
-        page(call("history", "id" to id, "user" to user, "limit" to limit, "before" to before), ::Message)
+        room.page("history", ::Message, "id" to id, "user" to user, "limit" to limit, "before" to before)
+
+    /** Messages with all the words of a [text], newest first, in every session within reach or in one. */
+    public suspend fun search(text: String, session: String? = null, limit: Int = 20, before: String? = null): Page<Message> =
+        room.page("search", ::Message, "text" to text, "session" to session, "limit" to limit, "before" to before)
+
+    /** A whole conversation, written out: `json`, `text`, or captions as `vtt` or `srt`. */
+    public suspend fun export(id: String, format: String = "json"): String =
+        room.call("export", "id" to id, "format" to format).jsonPrimitive.content
+
+    /** Speaks and stores the first message of a session's assistant. `null`: it has none, or the conversation has gone on. */
+    public suspend fun greet(id: String): Greeting? {
+        val answer = room.answer("greet", "id" to id)
+        return (Json.parseToJsonElement(answer.json) as? JsonObject)?.let { Greeting(it, answer.sound) }
+    }
+
+    /** The sound of a message as it is kept: a file. `null`: none was kept, or it was deleted. */
+    public suspend fun recording(message: Message): ByteArray? =
+        room.answer("recording", "id" to message.sessionId, "message" to message.json).sound
+
+    /**
+     * An address at which anybody who has it can hear a message for that long (a week at most). `null`: none was kept, or the store
+     * gives no addresses.
+     */
+    public suspend fun recordingUrl(message: Message, valid: Duration): String? =
+        room.call("recording_url", "id" to message.sessionId, "message" to message.json, "valid_seconds" to valid)
+            .takeIf { it !is JsonNull }?.jsonPrimitive?.contentOrNull
 
     /** Replaces a session's metadata. */
     public suspend fun setMetadata(id: String, metadata: JsonObject, user: String? = null) {
-        call("set_metadata", "id" to id, "user" to user, "metadata" to metadata)
+        room.call("set_metadata", "id" to id, "user" to user, "metadata" to metadata)
     }
 
     /** Ends a session: it takes no more turns. */
     public suspend fun end(id: String, user: String? = null) {
-        call("end", "id" to id, "user" to user)
+        room.call("end", "id" to id, "user" to user)
     }
 
     /** Deletes a session with its messages. */
     public suspend fun delete(id: String, user: String? = null) {
-        call("delete", "id" to id, "user" to user)
+        room.call("delete", "id" to id, "user" to user)
     }
+
+    /** Deletes every session of this view's user with everything said in them; says how much. */
+    public suspend fun eraseUser(): Erased = room.one("erase_user", ::Erased)
 
     /** Marks sessions as expired that were idle for too long; says how many. */
-    public suspend fun expireIdle(): Long = call("expire_idle").jsonPrimitive.long
+    public suspend fun expireIdle(): Long = room.call("expire_idle").jsonPrimitive.long
 
     /** Deletes sessions that have been over for longer than [age], with their messages; says how many. */
-    public suspend fun deleteOver(age: Duration): Long =
-        call("delete_over", "age_seconds" to age.toDouble(DurationUnit.SECONDS)).jsonPrimitive.long
+    public suspend fun deleteOver(age: Duration): Long = room.call("delete_over", "age_seconds" to age).jsonPrimitive.long
 
-    internal suspend fun call(method: String, arguments: JsonObject): JsonElement =
-        Json.parseToJsonElement(translated { native.sessions(method, arguments.toString()) })
+    /** Deletes messages that are older than [age], whatever becomes of their sessions; says how many. */
+    public suspend fun deleteMessagesOlderThan(age: Duration): Long =
+        room.call("delete_messages_older_than", "age_seconds" to age).jsonPrimitive.long
 
-    private suspend fun call(method: String, vararg arguments: Pair<String, Any?>): JsonElement =
-        call(method, JsonObject(arguments.toMap().mapValues { (_, value) -> element(value) }))
-
-    private fun element(value: Any?): JsonElement = when (value) {
-        null -> JsonNull
-        is JsonElement -> value
-        is Number -> JsonPrimitive(value)
-        else -> JsonPrimitive(value.toString())
-    }
-
-    private fun <T> page(json: JsonElement, item: (JsonObject) -> T): Page<T> = Page(
-        json.jsonObject.getValue("items").jsonArray.map { item(it.jsonObject) },
-        json.jsonObject.getValue("has_more").jsonPrimitive.boolean,
-    )
+    /** Expires idle sessions and deletes what `retention` in the config says is too old. */
+    public suspend fun cleanUp(): CleanedUp = room.one("clean_up", ::CleanedUp)
 }
-
-private fun JsonObject.text(name: String): String? = this[name]?.jsonPrimitive?.contentOrNull

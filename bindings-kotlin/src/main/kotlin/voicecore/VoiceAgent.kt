@@ -24,11 +24,29 @@ import voicecore.ffi.TurnOptions
  * }
  * ```
  */
-public class VoiceAgent private constructor(private val native: Agent) : AutoCloseable {
+public class VoiceAgent private constructor(private val native: Agent, private val scoped: Boolean = false) : AutoCloseable {
     private val closed = AtomicBoolean()
 
-    /** The sessions and their history. */
-    public val sessions: Sessions = Sessions(native)
+    /** The sessions, their history and their sound. */
+    public val sessions: Sessions = Sessions(Room(native, "sessions"))
+
+    /** Organizations, users and their API keys. */
+    public val accounts: Accounts = Accounts(Room(native, "accounts"))
+
+    /** The assistants that are kept. */
+    public val assistants: Assistants = Assistants(Room(native, "assistants"))
+
+    /** Who changed what, and when. */
+    public val audit: Audit = Audit(Room(native, "audit"))
+
+    /**
+     * The same agent as somebody with a credential reaches it: turns, live sessions and everything that is kept hold nothing of anybody
+     * else. It lives as long as this agent; closing it does nothing.
+     *
+     * @throws VoiceException.Unauthorized when this agent acts for somebody already
+     */
+    public fun withPrincipal(principal: Principal): VoiceAgent =
+        translated { VoiceAgent(native.withPrincipal(principal.json().toString()), scoped = true) }
 
     /**
      * One whole turn: hears the input, answers, saves both messages.
@@ -38,6 +56,8 @@ public class VoiceAgent private constructor(private val native: Agent) : AutoClo
      * @param language the language that is spoken (BCP 47)
      * @param deadline how long the turn may take; default: the config's
      * @param speak whether the answer is spoken
+     * @param assistant who answers in a fresh session: an assistant, by its id
+     * @param organization in which organization the turn is taken, by its id
      * @throws VoiceException when the turn fails; nothing is stored then
      */
     public suspend fun converse(
@@ -47,8 +67,10 @@ public class VoiceAgent private constructor(private val native: Agent) : AutoClo
         language: String? = null,
         deadline: Duration? = null,
         speak: Boolean = true,
+        assistant: String? = null,
+        organization: String? = null,
     ): Reply = translated {
-        val call = native.turn(input.lowered(), options(session, user, language, deadline, speak))
+        val call = native.turn(input.lowered(), options(session, user, language, deadline, speak, assistant, organization))
         try {
             Reply(call.reply())
         } catch (e: CancellationException) {
@@ -76,8 +98,10 @@ public class VoiceAgent private constructor(private val native: Agent) : AutoClo
         language: String? = null,
         deadline: Duration? = null,
         speak: Boolean = true,
+        assistant: String? = null,
+        organization: String? = null,
     ): Flow<TurnEvent> = flow {
-        val options = options(session, user, language, deadline, speak)
+        val options = options(session, user, language, deadline, speak, assistant, organization)
         val stream = translated { native.stream(input.lowered(), options) }
         try {
             while (true) {
@@ -108,6 +132,8 @@ public class VoiceAgent private constructor(private val native: Agent) : AutoClo
      * @param inputChannels its channels
      * @param outputRate the rate of the sound that is given out, one channel
      * @param speak whether the agent speaks
+     * @param assistant who talks in a fresh session: an assistant, by its id
+     * @param organization in which organization it is held, by its id
      * @throws VoiceException.Validation for a rate or a number of channels that is not supported
      * @throws VoiceException.InvalidRequest for a wrong config
      */
@@ -121,6 +147,8 @@ public class VoiceAgent private constructor(private val native: Agent) : AutoClo
         inputChannels: Int = 1,
         outputRate: Int = 24_000,
         speak: Boolean = true,
+        assistant: String? = null,
+        organization: String? = null,
     ): LiveSession {
         val options = buildJsonObject {
             session?.let { put("session", it) }
@@ -132,6 +160,8 @@ public class VoiceAgent private constructor(private val native: Agent) : AutoClo
             put("input_channels", inputChannels)
             put("output_rate", outputRate)
             put("speak", speak)
+            assistant?.let { put("assistant", it) }
+            organization?.let { put("organization", it) }
         }
         return live(options.toString())
     }
@@ -146,7 +176,7 @@ public class VoiceAgent private constructor(private val native: Agent) : AutoClo
 
     /** The same, waiting on this thread. */
     override fun close() {
-        if (closed.compareAndSet(false, true)) translated { native.shutDownBlocking() }
+        if (!scoped && closed.compareAndSet(false, true)) translated { native.shutDownBlocking() }
     }
 
     public companion object {
@@ -177,15 +207,16 @@ public class VoiceAgent private constructor(private val native: Agent) : AutoClo
             llm: LanguageModel? = null,
             tts: TextToSpeech? = null,
             store: ConversationStore? = null,
-        ): VoiceAgent = translated {
-            val hosts = voicecore.ffi.Hosts(
-                listOfNotNull(stt?.let { voicecore.ffi.SttHost(nameOf(it, "stt"), SttHost(it)) }),
-                listOfNotNull(llm?.let { voicecore.ffi.LlmHost(nameOf(it, "llm"), LlmHost(it)) }),
-                listOfNotNull(tts?.let { voicecore.ffi.TtsHost(nameOf(it, "tts"), TtsHost(it)) }),
-                store?.let { voicecore.ffi.StoreHost(nameOf(it, "store"), StoreHost(it)) },
-            )
-            VoiceAgent(Agent.build(config, hosts))
-        }
+            tools: List<Tool> = emptyList(),
+        ): VoiceAgent =
+            create(config, Hosts(listOfNotNull(stt), listOfNotNull(llm), listOfNotNull(tts), store, tools))
+
+        /** The same with any number of your own objects for each role. */
+        public suspend fun create(config: String, hosts: Hosts): VoiceAgent =
+            translated { VoiceAgent(Agent.build(config, hosts.lowered())) }
+
+        /** The same with a typed config. */
+        public suspend fun create(config: AgentConfig, hosts: Hosts): VoiceAgent = create(config.json().toString(), hosts)
 
         /**
          * The same with a typed config.
@@ -200,19 +231,19 @@ public class VoiceAgent private constructor(private val native: Agent) : AutoClo
             llm: LanguageModel? = null,
             tts: TextToSpeech? = null,
             store: ConversationStore? = null,
-        ): VoiceAgent = create(config.json().toString(), stt, llm, tts, store)
+            tools: List<Tool> = emptyList(),
+        ): VoiceAgent = create(config.json().toString(), stt, llm, tts, store, tools)
 
         /** The version of the library, the same in every language. */
         public val version: String get() = voicecore.ffi.version()
 
-        /** How errors and metrics name a host's object: as it names itself, else by its class. */
-        private fun nameOf(host: Any, role: String): String = when {
-            host is Named -> host.name
-            else -> "host/" + (host::class.simpleName ?: role)
+        private fun options(
+            session: String?, user: String?, language: String?, deadline: Duration?, speak: Boolean,
+            assistant: String?, organization: String?,
+        ): TurnOptions {
+            val deadlineMs = deadline?.inWholeMilliseconds?.coerceAtLeast(0)?.toULong()
+            return TurnOptions(session, user, language, deadlineMs, speak, assistant, organization)
         }
-
-        private fun options(session: String?, user: String?, language: String?, deadline: Duration?, speak: Boolean) =
-            TurnOptions(session, user, language, deadline?.inWholeMilliseconds?.coerceAtLeast(0)?.toULong(), speak)
     }
 }
 

@@ -80,7 +80,9 @@ class ConformanceTest {
 private class Outcome(val value: JsonElement = JsonNull, val error: JsonElement = JsonNull, val events: JsonElement = JsonNull)
 
 private class Scenario(private val defaults: JsonObject, private val scenario: JsonObject) {
-    private val asked = over("hosts").filterValues { it !is JsonNull }.mapValues { (role, script) -> Asked(role, script.jsonObject) }
+    private val scripts = over("hosts").filterValues { it !is JsonNull }.mapValues { it.value.jsonObject }
+    private val tools = scripts["tools"].orEmpty().mapValues { it.value.jsonObject }
+    private val asked = (scripts - "tools" + tools.mapKeys { "tool:${it.key}" }).mapValues { (role, script) -> Asked(role, script) }
     private val saved = mutableMapOf<String, String>()
     private lateinit var agent: VoiceAgent
 
@@ -93,9 +95,10 @@ private class Scenario(private val defaults: JsonObject, private val scenario: J
             agent = VoiceAgent.create(
                 JsonObject(over("config")).toString(),
                 asked["stt"]?.let(::ScriptedStt),
-                asked["llm"]?.let(::ScriptedLlm),
+                asked["llm"]?.let { if (it.callsTools) ScriptedToolModel(it) else ScriptedLlm(it) },
                 asked["tts"]?.let(::ScriptedTts),
                 asked["store"]?.let(::ScriptedStore),
+                tools.map { (name, script) -> scriptedTool(name, script, asked.getValue("tool:$name")) },
             )
         } catch (e: VoiceException) {
             return match(build?.get("error") ?: throw e, value(e), "the error of building")
@@ -268,6 +271,9 @@ private class Seen {
     private val transcripts = mutableListOf<JsonElement>()
     private val text = StringBuilder()
     private val metrics = sortedSetOf<String>()
+    private val calls = mutableListOf<String>()
+    private val results = mutableListOf<JsonElement>()
+    private val fillers = mutableListOf<String>()
     private var seconds = 0.0
     private var audioFailed: JsonElement = JsonNull
     var reply: JsonElement = JsonNull
@@ -283,7 +289,10 @@ private class Seen {
             is TurnEvent.Metrics -> metrics += event.stage
             is TurnEvent.AudioFailed -> audioFailed = value(event.error)
             is TurnEvent.Done -> reply = value(event.reply)
-            is TurnEvent.Started -> Unit
+            is TurnEvent.Filler -> fillers += event.text
+            is TurnEvent.ToolCall -> calls += event.call.name
+            is TurnEvent.ToolResult -> results += value(event.call)
+            is TurnEvent.Started, is TurnEvent.Speaking -> Unit
         }
     }
 
@@ -294,6 +303,9 @@ private class Seen {
         put("audio_seconds", seconds)
         put("metrics", JsonArray(metrics.map(::JsonPrimitive)))
         put("audio_failed", audioFailed)
+        put("calls", JsonArray(calls.map(::JsonPrimitive)))
+        put("results", JsonArray(results))
+        put("fillers", JsonArray(fillers.map(::JsonPrimitive)))
     }
 }
 
@@ -301,6 +313,10 @@ private fun kind(event: TurnEvent) = when (event) {
     is TurnEvent.Started -> "started"
     is TurnEvent.Transcript -> "transcript"
     is TurnEvent.Text -> "text"
+    is TurnEvent.Speaking -> "speaking"
+    is TurnEvent.Filler -> "filler"
+    is TurnEvent.ToolCall -> "tool_call"
+    is TurnEvent.ToolResult -> "tool_result"
     is TurnEvent.Audio -> "audio"
     is TurnEvent.Metrics -> "metrics"
     is TurnEvent.AudioFailed -> "audio_failed"
@@ -314,12 +330,18 @@ internal fun value(error: VoiceException): JsonObject = buildJsonObject {
     put("reply", error.reply?.let(::value) ?: JsonNull)
 }
 
+internal fun value(call: ToolCallRecord): JsonObject = buildJsonObject {
+    put("id", call.id); put("name", call.name); put("arguments", call.arguments); put("result", call.result)
+    put("failed", call.failed); put("elapsed_ms", call.elapsed.inWholeMilliseconds)
+}
+
 private fun value(reply: Reply): JsonObject = buildJsonObject {
     put("transcript", reply.transcript); put("text", reply.text); put("language", reply.language)
     put("session_id", reply.sessionId); put("turn_id", reply.turnId)
     put("user_message_id", reply.userMessageId); put("assistant_message_id", reply.assistantMessageId)
     put("sample_rate", reply.audio.sampleRate); put("audio_seconds", reply.audio.duration.toDouble(DurationUnit.SECONDS))
     put("audio_error", reply.audioError?.let(::value) ?: JsonNull)
+    put("tool_calls", JsonArray(reply.toolCalls.map(::value)))
 }
 
 private fun value(session: Session) = buildJsonObject {

@@ -80,6 +80,9 @@ internal class LiveScenario(private val live: LiveSession) {
         put("audio_seconds", told.filterIsInstance<LiveEvent.Audio>().sumOf { it.pcm.size.toDouble() / it.sampleRate })
         put("keys", strings(told.filterIsInstance<LiveEvent.Dtmf>().map { it.keys }))
         put("turns", JsonArray(told.filterIsInstance<LiveEvent.TurnDone>().map { turn(it.turn) }))
+        put("calls", strings(told.filterIsInstance<LiveEvent.ToolCall>().map { it.call.name }))
+        put("results", JsonArray(told.filterIsInstance<LiveEvent.ToolResult>().map { value(it.call) }))
+        put("fillers", strings(told.filterIsInstance<LiveEvent.Filler>().map { it.text }))
         put("errors", JsonArray(told.filterIsInstance<LiveEvent.Failed>().map { value(it.error) }))
     }
 
@@ -88,6 +91,7 @@ internal class LiveScenario(private val live: LiveSession) {
     private fun turn(turn: LiveTurn) = buildJsonObject {
         put("turn_id", turn.turnId); put("kind", turn.kind); put("transcript", turn.transcript); put("language", turn.language)
         put("text", turn.text); put("interrupted", turn.interrupted)
+        put("tool_calls", JsonArray(turn.toolCalls.map(::value)))
         put("user_message_id", turn.userMessageId); put("assistant_message_id", turn.assistantMessageId)
     }
 
@@ -99,6 +103,9 @@ internal class LiveScenario(private val live: LiveSession) {
         is LiveEvent.TurnStarted -> "turn_started"
         is LiveEvent.Text -> "text"
         is LiveEvent.Speaking -> "speaking"
+        is LiveEvent.Filler -> "filler"
+        is LiveEvent.ToolCall -> "tool_call"
+        is LiveEvent.ToolResult -> "tool_result"
         is LiveEvent.Audio -> "audio"
         is LiveEvent.Clear -> "clear"
         is LiveEvent.Interrupted -> "interrupted"

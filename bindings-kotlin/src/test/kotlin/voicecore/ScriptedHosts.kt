@@ -3,6 +3,7 @@ package voicecore
 import java.util.concurrent.atomic.AtomicInteger
 import kotlin.coroutines.cancellation.CancellationException
 import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.seconds
 import kotlinx.coroutines.awaitCancellation
 import kotlinx.coroutines.delay
 import kotlinx.coroutines.flow.Flow
@@ -11,6 +12,7 @@ import kotlinx.serialization.json.JsonArray
 import kotlinx.serialization.json.JsonElement
 import kotlinx.serialization.json.JsonNull
 import kotlinx.serialization.json.JsonObject
+import kotlinx.serialization.json.JsonPrimitive
 import kotlinx.serialization.json.boolean
 import kotlinx.serialization.json.contentOrNull
 import kotlinx.serialization.json.int
@@ -26,6 +28,7 @@ internal class Asked(private val role: String, private val script: JsonObject) {
     val calls = AtomicInteger()
     val cancelled = AtomicInteger()
     val name: String get() = "host/$role"
+    val callsTools: Boolean get() = script["tools"]?.jsonPrimitive?.boolean ?: false
 
     fun next(): JsonArray {
         val call = calls.getAndIncrement()
@@ -81,6 +84,38 @@ internal class ScriptedLlm(private val asked: Asked) : LanguageModel, Named {
         it["text"].text().orEmpty().replace("{count}", prompt.messages.size.toString())
             .replace("{system}", prompt.messages.first().content).replace("{last}", prompt.messages.last().content)
     }
+}
+
+internal class ScriptedToolModel(private val asked: Asked) : ToolCallingModel, Named {
+    override val name get() = asked.name
+
+    override fun answer(prompt: Prompt) = asked.play(asked.next()) {
+        val call = it["tool_call"]?.jsonObject
+        if (call != null) return@play Written.Call(ToolCall(call["id"].text()!!, call["name"].text()!!, call.getValue("arguments")))
+        val said = it["text"].text().orEmpty().replace("{count}", prompt.messages.size.toString())
+            .replace("{system}", prompt.messages.first().content).replace("{tools}", prompt.tools.joinToString(",") { it.name })
+        Written.Text(said.replace("{last}", prompt.messages.last().content))
+    }
+}
+
+/** A tool as its script says it is. */
+internal fun scriptedTool(name: String, script: JsonObject, asked: Asked): Tool = tool(
+    name,
+    script["description"].text().orEmpty(),
+    script["parameters"]?.jsonObject,
+    script["timeout_ms"]?.jsonPrimitive?.long?.milliseconds ?: 20.seconds,
+    if (script["on_interruption"].text() == "run_on") OnInterruption.RUN_ON else OnInterruption.CANCEL,
+    script["parallel"]?.jsonPrimitive?.boolean ?: true,
+) { arguments ->
+    var answer: Any? = null
+    val result = asked.play(asked.next()) { action ->
+        val text = action["result"].text() ?: return@play action.getValue("json")
+        arguments.entries.fold(text.replace("{user}", user ?: "none")) { said, (key, value) ->
+            said.replace("{$key}", if (value is JsonPrimitive) value.content else value.toString())
+        }
+    }
+    result.collect { answer = it }
+    answer
 }
 
 internal class ScriptedTts(private val asked: Asked) : TextToSpeech, Named {

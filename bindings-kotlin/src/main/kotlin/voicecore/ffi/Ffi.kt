@@ -666,6 +666,9 @@ internal interface UniffiCallbackInterfaceHostStoreMethod0 : com.sun.jna.Callbac
 internal interface UniffiCallbackInterfaceHostSttMethod0 : com.sun.jna.Callback {
     fun callback(`uniffiHandle`: Long,`pcm`: RustBuffer.ByValue,`language`: RustBuffer.ByValue,`answer`: Long,`uniffiFutureCallback`: UniffiForeignFutureCompleteVoid,`uniffiCallbackData`: Long,`uniffiOutDroppedCallback`: UniffiForeignFutureDroppedCallbackStruct,)
 }
+internal interface UniffiCallbackInterfaceHostToolMethod0 : com.sun.jna.Callback {
+    fun callback(`uniffiHandle`: Long,`argumentsJson`: RustBuffer.ByValue,`contextJson`: RustBuffer.ByValue,`uniffiFutureCallback`: UniffiForeignFutureCompleteRustBuffer,`uniffiCallbackData`: Long,`uniffiOutDroppedCallback`: UniffiForeignFutureDroppedCallbackStruct,)
+}
 internal interface UniffiCallbackInterfaceHostTtsMethod0 : com.sun.jna.Callback {
     fun callback(`uniffiHandle`: Long,`text`: RustBuffer.ByValue,`language`: RustBuffer.ByValue,`answer`: Long,`uniffiFutureCallback`: UniffiForeignFutureCompleteVoid,`uniffiCallbackData`: Long,`uniffiOutDroppedCallback`: UniffiForeignFutureDroppedCallbackStruct,)
 }
@@ -729,6 +732,25 @@ internal open class UniffiVTableCallbackInterfaceHostStt(
         `uniffiFree` = other.`uniffiFree`
         `uniffiClone` = other.`uniffiClone`
         `transcribe` = other.`transcribe`
+    }
+
+}
+@Structure.FieldOrder("uniffiFree", "uniffiClone", "call")
+internal open class UniffiVTableCallbackInterfaceHostTool(
+    @JvmField internal var `uniffiFree`: UniffiCallbackInterfaceFree? = null,
+    @JvmField internal var `uniffiClone`: UniffiCallbackInterfaceClone? = null,
+    @JvmField internal var `call`: UniffiCallbackInterfaceHostToolMethod0? = null,
+) : Structure() {
+    class UniffiByValue(
+        `uniffiFree`: UniffiCallbackInterfaceFree? = null,
+        `uniffiClone`: UniffiCallbackInterfaceClone? = null,
+        `call`: UniffiCallbackInterfaceHostToolMethod0? = null,
+    ): UniffiVTableCallbackInterfaceHostTool(`uniffiFree`,`uniffiClone`,`call`,), Structure.ByValue
+
+   internal fun uniffiSetValue(other: UniffiVTableCallbackInterfaceHostTool) {
+        `uniffiFree` = other.`uniffiFree`
+        `uniffiClone` = other.`uniffiClone`
+        `call` = other.`call`
     }
 
 }
@@ -864,7 +886,11 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_voice_core_uniffi_checksum_method_hoststt_transcribe(
     ): Int
+    external fun uniffi_voice_core_uniffi_checksum_method_hosttool_call(
+    ): Int
     external fun uniffi_voice_core_uniffi_checksum_method_hosttts_synthesize(
+    ): Int
+    external fun uniffi_voice_core_uniffi_checksum_method_textanswer_call_tool(
     ): Int
     external fun uniffi_voice_core_uniffi_checksum_method_textanswer_send(
     ): Int
@@ -930,6 +956,7 @@ internal object UniffiLib {
         uniffiCallbackInterfaceHostLlm.register(this)
         uniffiCallbackInterfaceHostStore.register(this)
         uniffiCallbackInterfaceHostStt.register(this)
+        uniffiCallbackInterfaceHostTool.register(this)
         uniffiCallbackInterfaceHostTts.register(this)
         uniffiCallbackInterfaceLogSink.register(this)
         
@@ -1014,6 +1041,14 @@ internal object UniffiLib {
     ): Unit
     external fun uniffi_voice_core_uniffi_fn_method_hoststt_transcribe(`ptr`: Long,`pcm`: RustBuffer.ByValue,`language`: RustBuffer.ByValue,`answer`: Long,
     ): Long
+    external fun uniffi_voice_core_uniffi_fn_clone_hosttool(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    ): Long
+    external fun uniffi_voice_core_uniffi_fn_free_hosttool(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    ): Unit
+    external fun uniffi_voice_core_uniffi_fn_init_callback_vtable_hosttool(`vtable`: UniffiVTableCallbackInterfaceHostTool,
+    ): Unit
+    external fun uniffi_voice_core_uniffi_fn_method_hosttool_call(`ptr`: Long,`argumentsJson`: RustBuffer.ByValue,`contextJson`: RustBuffer.ByValue,
+    ): Long
     external fun uniffi_voice_core_uniffi_fn_clone_hosttts(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
     ): Long
     external fun uniffi_voice_core_uniffi_fn_free_hosttts(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
@@ -1026,6 +1061,8 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_voice_core_uniffi_fn_free_textanswer(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
     ): Unit
+    external fun uniffi_voice_core_uniffi_fn_method_textanswer_call_tool(`ptr`: Long,`id`: RustBuffer.ByValue,`name`: RustBuffer.ByValue,`argumentsJson`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
+    ): Byte
     external fun uniffi_voice_core_uniffi_fn_method_textanswer_send(`ptr`: Long,`text`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
     ): Byte
     external fun uniffi_voice_core_uniffi_fn_clone_transcriptanswer(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
@@ -1289,7 +1326,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_voice_core_uniffi_checksum_method_audioanswer_send() and 0xFFFF) != 55666) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_voice_core_uniffi_checksum_method_hostllm_generate() and 0xFFFF) != 48941) {
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_hostllm_generate() and 0xFFFF) != 29139) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_voice_core_uniffi_checksum_method_hoststore_call() and 0xFFFF) != 23864) {
@@ -1298,7 +1335,13 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_voice_core_uniffi_checksum_method_hoststt_transcribe() and 0xFFFF) != 44721) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_hosttool_call() and 0xFFFF) != 52951) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_voice_core_uniffi_checksum_method_hosttts_synthesize() and 0xFFFF) != 52977) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_textanswer_call_tool() and 0xFFFF) != 47185) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_voice_core_uniffi_checksum_method_textanswer_send() and 0xFFFF) != 5674) {
@@ -3323,7 +3366,7 @@ public object FfiConverterTypeFetchSink: FfiConverter<FetchSink, Long> {
 public interface HostLlm {
     
     /**
-     * Writes the answer to `{messages: [{role, content}], max_tokens, temperature}`.
+     * Writes the answer to a prompt, whose JSON is described at the trait of this name in `voice-bridge`.
      */
     suspend fun `generate`(`requestJson`: kotlin.String, `answer`: TextAnswer)
     
@@ -3436,7 +3479,7 @@ open class HostLlmImpl: Disposable, AutoCloseable, HostLlm
 
     
     /**
-     * Writes the answer to `{messages: [{role, content}], max_tokens, temperature}`.
+     * Writes the answer to a prompt, whose JSON is described at the trait of this name in `voice-bridge`.
      */
     @Throws(HostFailure::class)
     @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
@@ -4285,6 +4328,362 @@ public object FfiConverterTypeHostStt: FfiConverter<HostStt, Long> {
     override fun allocationSize(value: HostStt) = 8UL
 
     override fun write(value: HostStt, buf: ByteBuffer) {
+        buf.putLong(lower(value))
+    }
+}
+
+
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
+ * A tool of the host.
+ */
+public interface HostTool {
+    
+    /**
+     * Runs one call, arguments and context as JSON; gives what the model is told, or nothing.
+     */
+    suspend fun `call`(`argumentsJson`: kotlin.String, `contextJson`: kotlin.String): kotlin.String?
+    
+    companion object
+}
+
+/**
+ * A tool of the host.
+ */
+open class HostToolImpl: Disposable, AutoCloseable, HostTool
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        try {
+            return block(this.uniffiCloneHandle())
+        } finally {
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    private class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_voice_core_uniffi_fn_free_hosttool(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_voice_core_uniffi_fn_clone_hosttool(handle, status)
+        }
+    }
+
+    
+    /**
+     * Runs one call, arguments and context as JSON; gives what the model is told, or nothing.
+     */
+    @Throws(HostFailure::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `call`(`argumentsJson`: kotlin.String, `contextJson`: kotlin.String) : kotlin.String? {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_voice_core_uniffi_fn_method_hosttool_call(
+                uniffiHandle,
+                
+        FfiConverterString.lower(`argumentsJson`),
+        FfiConverterString.lower(`contextJson`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_voice_core_uniffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterOptionalString.lift(it) },
+        // Error FFI converter
+        HostFailure.ErrorHandler,
+    )
+    }
+
+    
+
+    
+
+
+    
+    
+    /**
+     * @suppress
+     */
+    companion object
+    
+}
+
+
+
+// Put the implementation in an object so we don't pollute the top-level namespace
+internal object uniffiCallbackInterfaceHostTool {
+    internal object `call`: UniffiCallbackInterfaceHostToolMethod0 {
+        override fun callback(`uniffiHandle`: Long,`argumentsJson`: RustBuffer.ByValue,`contextJson`: RustBuffer.ByValue,`uniffiFutureCallback`: UniffiForeignFutureCompleteRustBuffer,`uniffiCallbackData`: Long,`uniffiOutDroppedCallback`: UniffiForeignFutureDroppedCallbackStruct,) {
+            val uniffiObj = FfiConverterTypeHostTool.handleMap.get(uniffiHandle)
+            val makeCall = suspend { ->
+                uniffiObj.`call`(
+                    FfiConverterString.lift(`argumentsJson`),
+                    FfiConverterString.lift(`contextJson`),
+                )
+            }
+            val uniffiHandleSuccess = { returnValue: kotlin.String? ->
+                val uniffiResult = UniffiForeignFutureResultRustBuffer.UniffiByValue(
+                    FfiConverterOptionalString.lower(returnValue),
+                    UniffiRustCallStatus.ByValue()
+                )
+                uniffiResult.write()
+                uniffiFutureCallback.callback(uniffiCallbackData, uniffiResult)
+            }
+            val uniffiHandleError = { callStatus: UniffiRustCallStatus.ByValue ->
+                uniffiFutureCallback.callback(
+                    uniffiCallbackData,
+                    UniffiForeignFutureResultRustBuffer.UniffiByValue(
+                        RustBuffer.ByValue(),
+                        callStatus,
+                    ),
+                )
+            }
+            uniffiTraitInterfaceCallAsyncWithError(
+                makeCall,
+                uniffiHandleSuccess,
+                uniffiHandleError,
+                { e: HostFailure -> FfiConverterTypeHostFailure.lower(e) },
+                uniffiOutDroppedCallback
+            )
+        }
+    }
+
+    internal object uniffiFree: UniffiCallbackInterfaceFree {
+        override fun callback(handle: Long) {
+            FfiConverterTypeHostTool.handleMap.remove(handle)
+        }
+    }
+
+    internal object uniffiClone: UniffiCallbackInterfaceClone {
+        override fun callback(handle: Long): Long {
+            return FfiConverterTypeHostTool.handleMap.clone(handle)
+        }
+    }
+
+    internal var vtable = UniffiVTableCallbackInterfaceHostTool.UniffiByValue(
+        uniffiFree,
+        uniffiClone,
+        `call`,
+    )
+
+    // Registers the foreign callback with the Rust side.
+    // This method is generated for each callback interface.
+    internal fun register(lib: UniffiLib) {
+        lib.uniffi_voice_core_uniffi_fn_init_callback_vtable_hosttool(vtable)
+    }
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeHostTool: FfiConverter<HostTool, Long> {
+    internal val handleMap = UniffiHandleMap<HostTool>()
+
+    override fun lower(value: HostTool): Long {
+        if (value is HostToolImpl) {
+             // Rust-implemented object.  Clone the handle and return it
+            return value.uniffiCloneHandle()
+         } else {
+            // Kotlin object, generate a new vtable handle and return that.
+            return handleMap.insert(value)
+         }
+    }
+
+    override fun lift(value: Long): HostTool {
+        if ((value and 1.toLong()) == 0.toLong()) {
+            // Rust-generated handle, construct a new class that uses the handle to implement the
+            // interface
+            return HostToolImpl(UniffiWithHandle, value)
+        } else {
+            // Kotlin-generated handle, get the object from the handle map
+            return handleMap.remove(value)
+        }
+    }
+
+    override fun read(buf: ByteBuffer): HostTool {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: HostTool) = 8UL
+
+    override fun write(value: HostTool, buf: ByteBuffer) {
         buf.putLong(lower(value))
     }
 }
@@ -6290,6 +6689,11 @@ public object FfiConverterTypeReply: FfiConverter<Reply, Long> {
 public interface TextAnswerInterface {
     
     /**
+     * Hands over a call of a tool, its arguments as JSON. `false`: nobody wants it any more.
+     */
+    fun `callTool`(`id`: kotlin.String, `name`: kotlin.String, `argumentsJson`: kotlin.String): kotlin.Boolean
+    
+    /**
      * Hands over one item. `false`: nobody wants it any more, so the host should stop.
      */
     fun `send`(`text`: kotlin.String): kotlin.Boolean
@@ -6400,6 +6804,25 @@ open class TextAnswer: Disposable, AutoCloseable, TextAnswerInterface
             UniffiLib.uniffi_voice_core_uniffi_fn_clone_textanswer(handle, status)
         }
     }
+
+    
+    /**
+     * Hands over a call of a tool, its arguments as JSON. `false`: nobody wants it any more.
+     */override fun `callTool`(`id`: kotlin.String, `name`: kotlin.String, `argumentsJson`: kotlin.String): kotlin.Boolean {
+            return FfiConverterBoolean.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_voice_core_uniffi_fn_method_textanswer_call_tool(
+        it,
+        
+        FfiConverterString.lower(`id`),
+        FfiConverterString.lower(`name`),
+        FfiConverterString.lower(`argumentsJson`),_status)
+}
+    }
+    )
+    }
+    
 
     
     /**
@@ -7166,6 +7589,11 @@ data class Hosts (
      * Where conversations are kept.
      */
     var `store`: StoreHost?
+    , 
+    /**
+     * What the language model may call.
+     */
+    var `tools`: List<ToolHost>
     
 ): Disposable{
     
@@ -7180,7 +7608,8 @@ data class Hosts (
         this.`stt`,
         this.`llm`,
         this.`tts`,
-        this.`store`
+        this.`store`,
+        this.`tools`
     )
     }
     
@@ -7197,6 +7626,7 @@ public object FfiConverterTypeHosts: FfiConverterRustBuffer<Hosts> {
             FfiConverterSequenceTypeLlmHost.read(buf),
             FfiConverterSequenceTypeTtsHost.read(buf),
             FfiConverterOptionalTypeStoreHost.read(buf),
+            FfiConverterSequenceTypeToolHost.read(buf),
         )
     }
 
@@ -7204,7 +7634,8 @@ public object FfiConverterTypeHosts: FfiConverterRustBuffer<Hosts> {
             FfiConverterSequenceTypeSttHost.allocationSize(value.`stt`) +
             FfiConverterSequenceTypeLlmHost.allocationSize(value.`llm`) +
             FfiConverterSequenceTypeTtsHost.allocationSize(value.`tts`) +
-            FfiConverterOptionalTypeStoreHost.allocationSize(value.`store`)
+            FfiConverterOptionalTypeStoreHost.allocationSize(value.`store`) +
+            FfiConverterSequenceTypeToolHost.allocationSize(value.`tools`)
     )
 
     override fun write(value: Hosts, buf: ByteBuffer) {
@@ -7212,6 +7643,7 @@ public object FfiConverterTypeHosts: FfiConverterRustBuffer<Hosts> {
             FfiConverterSequenceTypeLlmHost.write(value.`llm`, buf)
             FfiConverterSequenceTypeTtsHost.write(value.`tts`, buf)
             FfiConverterOptionalTypeStoreHost.write(value.`store`, buf)
+            FfiConverterSequenceTypeToolHost.write(value.`tools`, buf)
     }
 }
 
@@ -7326,6 +7758,11 @@ data class LiveTurnFields (
     var `text`: kotlin.String
     , 
     /**
+     * The tools that the model called, in the order in which they were done.
+     */
+    var `toolCalls`: List<ToolCallFields>
+    , 
+    /**
      * Whether it was interrupted.
      */
     var `interrupted`: kotlin.Boolean
@@ -7375,6 +7812,7 @@ data class LiveTurnFields (
         this.`transcript`,
         this.`language`,
         this.`text`,
+        this.`toolCalls`,
         this.`interrupted`,
         this.`audioError`,
         this.`userMessageId`,
@@ -7399,6 +7837,7 @@ public object FfiConverterTypeLiveTurnFields: FfiConverterRustBuffer<LiveTurnFie
             FfiConverterString.read(buf),
             FfiConverterOptionalString.read(buf),
             FfiConverterString.read(buf),
+            FfiConverterSequenceTypeToolCallFields.read(buf),
             FfiConverterBoolean.read(buf),
             FfiConverterOptionalTypeErrorDetails.read(buf),
             FfiConverterOptionalString.read(buf),
@@ -7415,6 +7854,7 @@ public object FfiConverterTypeLiveTurnFields: FfiConverterRustBuffer<LiveTurnFie
             FfiConverterString.allocationSize(value.`transcript`) +
             FfiConverterOptionalString.allocationSize(value.`language`) +
             FfiConverterString.allocationSize(value.`text`) +
+            FfiConverterSequenceTypeToolCallFields.allocationSize(value.`toolCalls`) +
             FfiConverterBoolean.allocationSize(value.`interrupted`) +
             FfiConverterOptionalTypeErrorDetails.allocationSize(value.`audioError`) +
             FfiConverterOptionalString.allocationSize(value.`userMessageId`) +
@@ -7430,6 +7870,7 @@ public object FfiConverterTypeLiveTurnFields: FfiConverterRustBuffer<LiveTurnFie
             FfiConverterString.write(value.`transcript`, buf)
             FfiConverterOptionalString.write(value.`language`, buf)
             FfiConverterString.write(value.`text`, buf)
+            FfiConverterSequenceTypeToolCallFields.write(value.`toolCalls`, buf)
             FfiConverterBoolean.write(value.`interrupted`, buf)
             FfiConverterOptionalTypeErrorDetails.write(value.`audioError`, buf)
             FfiConverterOptionalString.write(value.`userMessageId`, buf)
@@ -7455,6 +7896,11 @@ data class LlmHost (
      * The object.
      */
     var `host`: HostLlm
+    , 
+    /**
+     * Whether it can call tools.
+     */
+    var `callsTools`: kotlin.Boolean
     
 ): Disposable{
     
@@ -7467,7 +7913,8 @@ data class LlmHost (
         
     Disposable.destroy(
         this.`name`,
-        this.`host`
+        this.`host`,
+        this.`callsTools`
     )
     }
     
@@ -7482,17 +7929,20 @@ public object FfiConverterTypeLlmHost: FfiConverterRustBuffer<LlmHost> {
         return LlmHost(
             FfiConverterString.read(buf),
             FfiConverterTypeHostLlm.read(buf),
+            FfiConverterBoolean.read(buf),
         )
     }
 
     override fun allocationSize(value: LlmHost) = (
             FfiConverterString.allocationSize(value.`name`) +
-            FfiConverterTypeHostLlm.allocationSize(value.`host`)
+            FfiConverterTypeHostLlm.allocationSize(value.`host`) +
+            FfiConverterBoolean.allocationSize(value.`callsTools`)
     )
 
     override fun write(value: LlmHost, buf: ByteBuffer) {
             FfiConverterString.write(value.`name`, buf)
             FfiConverterTypeHostLlm.write(value.`host`, buf)
+            FfiConverterBoolean.write(value.`callsTools`, buf)
     }
 }
 
@@ -7553,6 +8003,11 @@ data class ReplyFields (
     var `audioError`: ErrorDetails?
     , 
     /**
+     * The tools that the model called, in the order of its calls.
+     */
+    var `toolCalls`: List<ToolCallFields>
+    , 
+    /**
      * Everything but the sound as JSON, with times and usage.
      */
     var `json`: kotlin.String
@@ -7577,6 +8032,7 @@ data class ReplyFields (
         this.`sampleRate`,
         this.`audioSeconds`,
         this.`audioError`,
+        this.`toolCalls`,
         this.`json`
     )
     }
@@ -7600,6 +8056,7 @@ public object FfiConverterTypeReplyFields: FfiConverterRustBuffer<ReplyFields> {
             FfiConverterUInt.read(buf),
             FfiConverterDouble.read(buf),
             FfiConverterOptionalTypeErrorDetails.read(buf),
+            FfiConverterSequenceTypeToolCallFields.read(buf),
             FfiConverterString.read(buf),
         )
     }
@@ -7615,6 +8072,7 @@ public object FfiConverterTypeReplyFields: FfiConverterRustBuffer<ReplyFields> {
             FfiConverterUInt.allocationSize(value.`sampleRate`) +
             FfiConverterDouble.allocationSize(value.`audioSeconds`) +
             FfiConverterOptionalTypeErrorDetails.allocationSize(value.`audioError`) +
+            FfiConverterSequenceTypeToolCallFields.allocationSize(value.`toolCalls`) +
             FfiConverterString.allocationSize(value.`json`)
     )
 
@@ -7629,6 +8087,7 @@ public object FfiConverterTypeReplyFields: FfiConverterRustBuffer<ReplyFields> {
             FfiConverterUInt.write(value.`sampleRate`, buf)
             FfiConverterDouble.write(value.`audioSeconds`, buf)
             FfiConverterOptionalTypeErrorDetails.write(value.`audioError`, buf)
+            FfiConverterSequenceTypeToolCallFields.write(value.`toolCalls`, buf)
             FfiConverterString.write(value.`json`, buf)
     }
 }
@@ -7742,6 +8201,141 @@ public object FfiConverterTypeSttHost: FfiConverterRustBuffer<SttHost> {
     override fun write(value: SttHost, buf: ByteBuffer) {
             FfiConverterString.write(value.`name`, buf)
             FfiConverterTypeHostStt.write(value.`host`, buf)
+    }
+}
+
+
+
+/**
+ * A call of a tool, and what came of it.
+ */
+data class ToolCallFields (
+    /**
+     * Names the call within its turn.
+     */
+    var `id`: kotlin.String
+    , 
+    /**
+     * The tool's name.
+     */
+    var `name`: kotlin.String
+    , 
+    /**
+     * The arguments that the model gave, as JSON.
+     */
+    var `argumentsJson`: kotlin.String
+    , 
+    /**
+     * What the model was told.
+     */
+    var `result`: kotlin.String
+    , 
+    /**
+     * Whether it failed.
+     */
+    var `failed`: kotlin.Boolean
+    , 
+    /**
+     * How long it took, in milliseconds.
+     */
+    var `elapsedMs`: kotlin.ULong
+    
+){
+    
+
+    
+
+    
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeToolCallFields: FfiConverterRustBuffer<ToolCallFields> {
+    override fun read(buf: ByteBuffer): ToolCallFields {
+        return ToolCallFields(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterULong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: ToolCallFields) = (
+            FfiConverterString.allocationSize(value.`id`) +
+            FfiConverterString.allocationSize(value.`name`) +
+            FfiConverterString.allocationSize(value.`argumentsJson`) +
+            FfiConverterString.allocationSize(value.`result`) +
+            FfiConverterBoolean.allocationSize(value.`failed`) +
+            FfiConverterULong.allocationSize(value.`elapsedMs`)
+    )
+
+    override fun write(value: ToolCallFields, buf: ByteBuffer) {
+            FfiConverterString.write(value.`id`, buf)
+            FfiConverterString.write(value.`name`, buf)
+            FfiConverterString.write(value.`argumentsJson`, buf)
+            FfiConverterString.write(value.`result`, buf)
+            FfiConverterBoolean.write(value.`failed`, buf)
+            FfiConverterULong.write(value.`elapsedMs`, buf)
+    }
+}
+
+
+
+/**
+ * A tool of the host and its definition.
+ */
+data class ToolHost (
+    /**
+     * What it is, as JSON: see `voice-bridge`.
+     */
+    var `definitionJson`: kotlin.String
+    , 
+    /**
+     * The object.
+     */
+    var `host`: HostTool
+    
+): Disposable{
+    
+
+    
+
+    
+    @Suppress("UNNECESSARY_SAFE_CALL") // codegen is much simpler if we unconditionally emit safe calls here
+    override fun destroy() {
+        
+    Disposable.destroy(
+        this.`definitionJson`,
+        this.`host`
+    )
+    }
+    
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeToolHost: FfiConverterRustBuffer<ToolHost> {
+    override fun read(buf: ByteBuffer): ToolHost {
+        return ToolHost(
+            FfiConverterString.read(buf),
+            FfiConverterTypeHostTool.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: ToolHost) = (
+            FfiConverterString.allocationSize(value.`definitionJson`) +
+            FfiConverterTypeHostTool.allocationSize(value.`host`)
+    )
+
+    override fun write(value: ToolHost, buf: ByteBuffer) {
+            FfiConverterString.write(value.`definitionJson`, buf)
+            FfiConverterTypeHostTool.write(value.`host`, buf)
     }
 }
 
@@ -8271,7 +8865,7 @@ sealed class Event: Disposable  {
     }
     
     /**
-     * Live: what the sound that follows says.
+     * What the sound that follows says.
      */
     data class Speaking(
         /**
@@ -8286,19 +8880,63 @@ sealed class Event: Disposable  {
     }
     
     /**
-     * Live: sound that is not played yet is to be thrown away.
+     * What the sound that follows says to fill the time that a tool takes.
      */
-    data class Clear(
+    data class Filler(
         /**
-         * Where in the session's sound the next sound begins, in seconds.
+         * The words.
          */
-        val `position`: kotlin.Double) : Event()
+        val `text`: kotlin.String) : Event()
         
     {
         
 
         companion object
     }
+    
+    /**
+     * The model calls a tool.
+     */
+    data class ToolCall(
+        /**
+         * Names the call within its turn.
+         */
+        val `id`: kotlin.String, 
+        /**
+         * The tool's name.
+         */
+        val `name`: kotlin.String, 
+        /**
+         * The arguments as JSON.
+         */
+        val `argumentsJson`: kotlin.String) : Event()
+        
+    {
+        
+
+        companion object
+    }
+    
+    /**
+     * A tool is done, or failed.
+     */
+    data class ToolResult(
+        /**
+         * The call, and what came of it.
+         */
+        val `call`: voicecore.ffi.ToolCallFields) : Event()
+        
+    {
+        
+
+        companion object
+    }
+    
+    /**
+     * Live: sound that is not played yet is to be thrown away.
+     */
+    object Clear : Event()
+    
     
     /**
      * Live: the user interrupted the agent.
@@ -8514,12 +9152,30 @@ sealed class Event: Disposable  {
     )
                 
             }
-            is Event.Clear -> {
+            is Event.Filler -> {
                 
     Disposable.destroy(
-        this.`position`
+        this.`text`
     )
                 
+            }
+            is Event.ToolCall -> {
+                
+    Disposable.destroy(
+        this.`id`,
+        this.`name`,
+        this.`argumentsJson`
+    )
+                
+            }
+            is Event.ToolResult -> {
+                
+    Disposable.destroy(
+        this.`call`
+    )
+                
+            }
+            is Event.Clear -> {// Nothing to destroy
             }
             is Event.Interrupted -> {
                 
@@ -8636,30 +9292,39 @@ public object FfiConverterTypeEvent : FfiConverterRustBuffer<Event>{
             12 -> Event.Speaking(
                 FfiConverterString.read(buf),
                 )
-            13 -> Event.Clear(
-                FfiConverterDouble.read(buf),
+            13 -> Event.Filler(
+                FfiConverterString.read(buf),
                 )
-            14 -> Event.Interrupted(
+            14 -> Event.ToolCall(
+                FfiConverterString.read(buf),
+                FfiConverterString.read(buf),
+                FfiConverterString.read(buf),
+                )
+            15 -> Event.ToolResult(
+                FfiConverterTypeToolCallFields.read(buf),
+                )
+            16 -> Event.Clear
+            17 -> Event.Interrupted(
                 FfiConverterString.read(buf),
                 FfiConverterString.read(buf),
                 )
-            15 -> Event.FalseInterruption
-            16 -> Event.Backchannel(
+            18 -> Event.FalseInterruption
+            19 -> Event.Backchannel(
                 FfiConverterString.read(buf),
                 )
-            17 -> Event.Dtmf(
+            20 -> Event.Dtmf(
                 FfiConverterString.read(buf),
                 )
-            18 -> Event.TurnDone(
+            21 -> Event.TurnDone(
                 FfiConverterTypeLiveTurnFields.read(buf),
                 )
-            19 -> Event.Failed(
+            22 -> Event.Failed(
                 FfiConverterTypeErrorDetails.read(buf),
                 )
-            20 -> Event.Ended(
+            23 -> Event.Ended(
                 FfiConverterTypeLiveSummaryFields.read(buf),
                 )
-            21 -> Event.Other(
+            24 -> Event.Other(
                 FfiConverterString.read(buf),
                 )
             else -> throw RuntimeException("invalid enum value, something is very wrong!!")
@@ -8761,11 +9426,33 @@ public object FfiConverterTypeEvent : FfiConverterRustBuffer<Event>{
                 + FfiConverterString.allocationSize(value.`text`)
             )
         }
+        is Event.Filler -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterString.allocationSize(value.`text`)
+            )
+        }
+        is Event.ToolCall -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterString.allocationSize(value.`id`)
+                + FfiConverterString.allocationSize(value.`name`)
+                + FfiConverterString.allocationSize(value.`argumentsJson`)
+            )
+        }
+        is Event.ToolResult -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeToolCallFields.allocationSize(value.`call`)
+            )
+        }
         is Event.Clear -> {
             // Add the size for the Int that specifies the variant plus the size needed for all fields
             (
                 4UL
-                + FfiConverterDouble.allocationSize(value.`position`)
             )
         }
         is Event.Interrupted -> {
@@ -8898,48 +9585,64 @@ public object FfiConverterTypeEvent : FfiConverterRustBuffer<Event>{
                 FfiConverterString.write(value.`text`, buf)
                 Unit
             }
-            is Event.Clear -> {
+            is Event.Filler -> {
                 buf.putInt(13)
-                FfiConverterDouble.write(value.`position`, buf)
+                FfiConverterString.write(value.`text`, buf)
+                Unit
+            }
+            is Event.ToolCall -> {
+                buf.putInt(14)
+                FfiConverterString.write(value.`id`, buf)
+                FfiConverterString.write(value.`name`, buf)
+                FfiConverterString.write(value.`argumentsJson`, buf)
+                Unit
+            }
+            is Event.ToolResult -> {
+                buf.putInt(15)
+                FfiConverterTypeToolCallFields.write(value.`call`, buf)
+                Unit
+            }
+            is Event.Clear -> {
+                buf.putInt(16)
                 Unit
             }
             is Event.Interrupted -> {
-                buf.putInt(14)
+                buf.putInt(17)
                 FfiConverterString.write(value.`turnId`, buf)
                 FfiConverterString.write(value.`heard`, buf)
                 Unit
             }
             is Event.FalseInterruption -> {
-                buf.putInt(15)
+                buf.putInt(18)
                 Unit
             }
             is Event.Backchannel -> {
-                buf.putInt(16)
+                buf.putInt(19)
                 FfiConverterString.write(value.`text`, buf)
                 Unit
             }
             is Event.Dtmf -> {
-                buf.putInt(17)
+                buf.putInt(20)
                 FfiConverterString.write(value.`keys`, buf)
                 Unit
             }
             is Event.TurnDone -> {
-                buf.putInt(18)
+                buf.putInt(21)
                 FfiConverterTypeLiveTurnFields.write(value.`turn`, buf)
                 Unit
             }
             is Event.Failed -> {
-                buf.putInt(19)
+                buf.putInt(22)
                 FfiConverterTypeErrorDetails.write(value.`error`, buf)
                 Unit
             }
             is Event.Ended -> {
-                buf.putInt(20)
+                buf.putInt(23)
                 FfiConverterTypeLiveSummaryFields.write(value.`summary`, buf)
                 Unit
             }
             is Event.Other -> {
-                buf.putInt(21)
+                buf.putInt(24)
                 FfiConverterString.write(value.`json`, buf)
                 Unit
             }
@@ -9534,6 +10237,62 @@ public object FfiConverterSequenceTypeSttHost: FfiConverterRustBuffer<List<SttHo
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypeSttHost.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeToolCallFields: FfiConverterRustBuffer<List<ToolCallFields>> {
+    override fun read(buf: ByteBuffer): List<ToolCallFields> {
+        val len = buf.getInt()
+        return List<ToolCallFields>(len) {
+            FfiConverterTypeToolCallFields.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<ToolCallFields>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeToolCallFields.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<ToolCallFields>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeToolCallFields.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeToolHost: FfiConverterRustBuffer<List<ToolHost>> {
+    override fun read(buf: ByteBuffer): List<ToolHost> {
+        val len = buf.getInt()
+        return List<ToolHost>(len) {
+            FfiConverterTypeToolHost.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<ToolHost>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeToolHost.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<ToolHost>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeToolHost.write(it, buf)
         }
     }
 }

@@ -1,0 +1,346 @@
+"""What is kept, and who may reach it: sessions, accounts, assistants, the audit log. Those of the blocking agent."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Callable, List, Mapping, Optional, Tuple, TypeVar
+
+from . import _people, _types
+from ._people import (
+    ApiKey,
+    AuditEntry,
+    CleanedUp,
+    Credential,
+    Erased,
+    Greeting,
+    KeyLimit,
+    Login,
+    NewApiKey,
+    Organization,
+    Principal,
+    Registered,
+    StoredAssistant,
+    User,
+)
+from ._types import Message, Page, Session
+from ._waiting import wait
+
+if TYPE_CHECKING:
+    from ._sync import VoiceAgent
+    from .config import Assistant
+
+T = TypeVar("T")
+
+
+class _Room:
+    """A room of the native half, and what every call of it says."""
+
+    _name: str
+
+    def __init__(self, agent: VoiceAgent, **also: Optional[str]) -> None:
+        self._agent = agent
+        self._also = also
+
+    def _answer(self, method: str, **arguments: object) -> Tuple[Any, Optional[bytes]]:
+        native = self._agent._native()
+        json_, sound = wait(native.call(self._name, method, json.dumps({**self._also, **arguments})))
+        return json.loads(json_), sound
+
+    def _run(self, method: str, convert: Callable[[Any], T], **arguments: object) -> T:
+        return convert((self._answer(method, **arguments))[0])
+
+
+class Sessions(_Room):
+    """The conversations that are kept, and their messages.
+
+    With `for_user`, only that user's are reachable: any other is a `SessionNotFoundError`.
+    """
+
+    _name = "sessions"
+
+    def for_user(self, user: str) -> Sessions:
+        """The sessions of one user."""
+        return Sessions(self._agent, **{**self._also, "user": user})
+
+    def of(self, organization: str) -> Sessions:
+        """The sessions of one organization."""
+        return Sessions(self._agent, **{**self._also, "organization": organization})
+
+    def create(self, *, metadata: Optional[Mapping[str, Any]] = None, assistant: Optional[str] = None) -> Session:
+        """Starts a session with your own data, and with the assistant of this id in its current version."""
+        return self._run("create", _types.session, metadata=metadata, assistant=assistant)
+
+    def get(self, id: str) -> Session:
+        """A session."""
+        return self._run("get", _types.session, id=id)
+
+    def list(
+        self,
+        *,
+        status: Optional[str] = None,
+        assistant: Optional[str] = None,
+        limit: int = 20,
+        before: Optional[str] = None,
+    ) -> Page[Session]:
+        """Sessions, newest first: at most `limit` (1 to 100), of one `status`, of one `assistant`, older than the session
+        `before`."""
+        return self._run(
+            "list", _types.page(_types.session), status=status, assistant=assistant, limit=limit, before=before
+        )
+
+    def history(self, id: str, *, limit: int = 20, before: Optional[str] = None) -> Page[Message]:
+        """The latest messages of a session, oldest first: at most `limit` (1 to 100), older than the message `before`."""
+        return self._run("history", _types.page(_types.message), id=id, limit=limit, before=before)
+
+    def search(
+        self, text: str, *, session: Optional[str] = None, limit: int = 20, before: Optional[str] = None
+    ) -> Page[Message]:
+        """Messages with all the words of a text, newest first, in every session of this view or in one."""
+        return self._run(
+            "search", _types.page(_types.message), text=text, session=session, limit=limit, before=before
+        )
+
+    def export(self, id: str, format: str = "json") -> str:
+        """A whole conversation, written out: ``json``, ``text``, or captions as ``vtt`` or ``srt``."""
+        return self._run("export", str, id=id, format=format)
+
+    def greet(self, id: str) -> Optional[Greeting]:
+        """Speaks and stores the first message of a session's assistant. None: it has none, or the conversation has gone on."""
+        return _people.greeting(*(self._answer("greet", id=id)))
+
+    def recording(self, message: Message) -> Optional[bytes]:
+        """The sound of a message as it is kept: a file. None: none was kept, or it was deleted."""
+        answer = self._answer("recording", id=message.session_id, message=_types.written(message))
+        return answer[1]
+
+    def recording_url(self, message: Message, valid_seconds: float) -> Optional[str]:
+        """An address at which anybody who has it can hear a message for that long (a week at most). None: none was kept, or the
+        store gives no addresses."""
+        answer = self._answer(
+            "recording_url", id=message.session_id, message=_types.written(message), valid_seconds=valid_seconds
+        )
+        url: Optional[str] = answer[0]
+        return url
+
+    def set_metadata(self, id: str, metadata: Mapping[str, Any]) -> None:
+        """Replaces your own data of a session."""
+        return self._run("set_metadata", _types.nothing, id=id, metadata=metadata)
+
+    def end(self, id: str) -> None:
+        """Ends a session: it takes no more turns."""
+        return self._run("end", _types.nothing, id=id)
+
+    def delete(self, id: str) -> None:
+        """Deletes a session with its messages."""
+        return self._run("delete", _types.nothing, id=id)
+
+    def erase_user(self) -> Erased:
+        """Deletes every session of this view's user with everything said in them; says how much."""
+        return self._run("erase_user", _people.erased)
+
+    def expire_idle(self) -> int:
+        """Marks sessions that were idle for too long (``limits.session_idle_minutes``) as expired; says how many."""
+        return self._run("expire_idle", int)
+
+    def delete_over(self, age_seconds: float) -> int:
+        """Deletes sessions that have been over for that long, with their messages; says how many."""
+        return self._run("delete_over", int, age_seconds=age_seconds)
+
+    def delete_messages_older_than(self, age_seconds: float) -> int:
+        """Deletes messages that are older than that, whatever becomes of their sessions; says how many."""
+        return self._run("delete_messages_older_than", int, age_seconds=age_seconds)
+
+    def clean_up(self) -> CleanedUp:
+        """Expires idle sessions and deletes what ``retention`` in the config says is too old."""
+        return self._run("clean_up", _people.cleaned_up)
+
+
+class Accounts(_Room):
+    """Organizations, users and their API keys.
+
+    What concerns one organization needs `of`, except on an agent that acts for somebody (`VoiceAgent.with_principal`). What
+    belongs to another organization is answered exactly like what does not exist.
+    """
+
+    _name = "accounts"
+
+    def of(self, organization: str) -> Accounts:
+        """The users, keys and credentials of one organization."""
+        return Accounts(self._agent, organization=organization)
+
+    def create_organization(self, name: str) -> Organization:
+        """Creates an organization."""
+        return self._run("create_organization", _people.organization, name=name)
+
+    def organization(self, id: str) -> Organization:
+        """An organization."""
+        return self._run("organization", _people.organization, id=id)
+
+    def organizations(self, *, limit: int = 20, before: Optional[str] = None) -> Page[Organization]:
+        """Organizations, newest first."""
+        return self._run("organizations", _types.page(_people.organization), limit=limit, before=before)
+
+    def delete_organization(self, id: str) -> Erased:
+        """Deletes an organization with all that belongs to it; says how much was said."""
+        return self._run("delete_organization", _people.erased, id=id)
+
+    def authenticate(self, key: str) -> Principal:
+        """Whose key this is: `InvalidApiKeyError` for anything but a valid one. Counts against its rate limit."""
+        return self._run("authenticate", _people.principal, key=key)
+
+    def log_in(self, key: str) -> Login:
+        """Whose key this is, and the user with it."""
+        return self._run("log_in", _people.login, key=key)
+
+    def admit(self, principal: Principal) -> None:
+        """Counts one more call of somebody who was authenticated before, as on a connection that stays open."""
+        return self._run("admit", _types.nothing, principal=vars(principal))
+
+    def issue_token(self, keys: Mapping[str, Any], principal: Principal, valid_seconds: float) -> str:
+        """An access token (JWT) for somebody, valid for a time.
+
+        Parameters
+        ----------
+        keys
+            ``{"keys": [{"id": …, "hs256": SECRET}], "issuer": …, "audience": …, "leeway_seconds": …}``; in place of ``hs256`` also
+            ``ed25519`` with a private key, and ``ed25519_public`` with a public one, as PEM. The first signs, all verify.
+        principal
+            For whom.
+        valid_seconds
+            For how long.
+        """
+        return self._run("issue_token", str, keys=keys, principal=vars(principal), valid_seconds=valid_seconds)
+
+    def authenticate_token(self, keys: Mapping[str, Any], token: str) -> Principal:
+        """Whose access token this is: `UnauthorizedError` for anything but a valid one."""
+        return self._run("authenticate_token", _people.principal, keys=keys, token=token)
+
+    def register(self, email: str) -> Registered:
+        """Registers a user by e-mail address, with a first key that is shown this once."""
+        return self._run("register", _people.registered, email=email)
+
+    def user(self, id: str) -> User:
+        """A user."""
+        return self._run("user", _people.user, id=id)
+
+    def user_by_email(self, email: str) -> User:
+        """The user with an e-mail address."""
+        return self._run("user_by_email", _people.user, email=email)
+
+    def users(self, *, limit: int = 20, before: Optional[str] = None) -> Page[User]:
+        """Users, newest first."""
+        return self._run("users", _types.page(_people.user), limit=limit, before=before)
+
+    def delete_user(self, id: str) -> Erased:
+        """Deletes a user with their keys and everything they said; says how much that was."""
+        return self._run("delete_user", _people.erased, id=id)
+
+    def create_key(
+        self,
+        *,
+        user: Optional[str] = None,
+        name: str = "",
+        rate_limit: Optional[KeyLimit] = None,
+        valid_seconds: Optional[float] = None,
+    ) -> NewApiKey:
+        """Makes a key, of the organization or of one of its users. Its secret is shown this once."""
+        limit = None if rate_limit is None else vars(rate_limit)
+        return self._run(
+            "create_key", _people.new_key, user=user, name=name, rate_limit=limit, valid_seconds=valid_seconds
+        )
+
+    def keys(self, *, user: Optional[str] = None, limit: int = 20, before: Optional[str] = None) -> Page[ApiKey]:
+        """Keys, newest first, revoked and expired ones too; never a secret."""
+        return self._run("keys", _types.page(_people.api_key), user=user, limit=limit, before=before)
+
+    def rotate_key(self, id: str) -> NewApiKey:
+        """Makes a key in place of another, which is revoked in the same moment."""
+        return self._run("rotate_key", _people.new_key, id=id)
+
+    def revoke_key(self, id: str) -> None:
+        """Revokes a key: from now on it opens nothing."""
+        return self._run("revoke_key", _types.nothing, id=id)
+
+    def set_credential(self, provider: str, secret: str) -> None:
+        """Keeps the organization's own credential for a provider, encrypted (``accounts.credentials_key`` in the config). It is
+        never given back."""
+        return self._run("set_credential", _types.nothing, provider=provider, secret=secret)
+
+    def credentials(self) -> List[Credential]:
+        """For which providers there are credentials."""
+        return self._run("credentials", _people.credentials)
+
+    def delete_credential(self, provider: str) -> None:
+        """Deletes the credential for a provider: the agent's own is used again."""
+        return self._run("delete_credential", _types.nothing, provider=provider)
+
+
+class Assistants(_Room):
+    """Assistants that are kept, each in all its versions: those of no organization, of one (`of`), or of whom the agent acts
+    for. A session keeps the version with which it began."""
+
+    _name = "assistants"
+
+    def of(self, organization: str) -> Assistants:
+        """The assistants of one organization."""
+        return Assistants(self._agent, organization=organization)
+
+    def create(self, assistant: Assistant) -> StoredAssistant:
+        """Keeps an assistant, in version 1."""
+        return self._run("create", _people.assistant, assistant=assistant)
+
+    def get(self, id: str) -> StoredAssistant:
+        """An assistant in its current version."""
+        return self._run("get", _people.assistant, id=id)
+
+    def version(self, id: str, version: int) -> StoredAssistant:
+        """An assistant in one of its versions, also after it was deleted."""
+        return self._run("version", _people.assistant, id=id, version=version)
+
+    def list(self, *, limit: int = 20, before: Optional[str] = None) -> Page[StoredAssistant]:
+        """Assistants in their current version, newest first."""
+        return self._run("list", _types.page(_people.assistant), limit=limit, before=before)
+
+    def update(self, id: str, assistant: Assistant) -> StoredAssistant:
+        """Replaces an assistant by the next version of it."""
+        return self._run("update", _people.assistant, id=id, assistant=assistant)
+
+    def patch(self, id: str, fields: Mapping[str, Any]) -> StoredAssistant:
+        """Changes the fields that are named, in a next version. None brings back a default."""
+        return self._run("patch", _people.assistant, id=id, fields=fields)
+
+    def delete(self, id: str) -> None:
+        """Deletes an assistant: nobody can start with it any more."""
+        return self._run("delete", _types.nothing, id=id)
+
+
+class Audit(_Room):
+    """The audit log: who changed what, and when."""
+
+    _name = "audit"
+
+    def entries(
+        self,
+        *,
+        organization: Optional[str] = None,
+        actor: Optional[str] = None,
+        action: Optional[str] = None,
+        target: Optional[str] = None,
+        limit: int = 20,
+        before: Optional[str] = None,
+    ) -> Page[AuditEntry]:
+        """Entries, newest first, of one organization, actor, action or target."""
+        return self._run(
+            "entries",
+            _types.page(_people.audit_entry),
+            organization=organization,
+            actor=actor,
+            action=action,
+            target=target,
+            limit=limit,
+            before=before,
+        )
+
+    def delete_older_than(self, age_seconds: float) -> int:
+        """Deletes entries older than that; says how many."""
+        return self._run("delete_older_than", int, age_seconds=age_seconds)

@@ -1,0 +1,161 @@
+"""A voice agent behind a REST interface: users with keys, their sessions, and spoken turns by upload.
+
+`VOICE_CONFIG` names the config document (JSON or TOML), `VOICE_ADDRESS` where to listen. Without them the models are local,
+conversations are kept in an SQLite file in the user's data folder, and the server is at http://127.0.0.1:8000.
+"""
+
+import os
+from contextlib import asynccontextmanager
+from datetime import datetime, timezone
+from typing import Annotated, Any, AsyncIterator, Dict, Optional
+from urllib.parse import quote
+
+from fastapi import Depends, FastAPI, File, Form, Header, Request, Response, UploadFile
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from voice_core import AsyncVoiceAgent, Principal, UnauthorizedError, ValidationError, VoiceError
+
+ORGANIZATION = "voice-agent-api"
+LARGEST_UPLOAD = 25 * 1024 * 1024
+# A header holds ASCII: anything else, and the sign of escapes itself, is written as in an address.
+PLAIN = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")
+
+
+class Server:
+    """The agent, and the organization to which everybody who registers belongs."""
+
+    agent: AsyncVoiceAgent
+    organization: str
+
+
+server = Server()
+
+
+@asynccontextmanager
+async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async with AsyncVoiceAgent(os.environ.get("VOICE_CONFIG")) as agent:
+        known = (await agent.accounts.organizations(limit=100)).items
+        mine = next((one for one in known if one.name == ORGANIZATION), None)
+        server.agent = agent
+        server.organization = (mine or await agent.accounts.create_organization(ORGANIZATION)).id
+        yield
+
+
+app = FastAPI(title="Voice agent", lifespan=lifespan)
+
+
+def failure(status: int, code: str, message: str) -> JSONResponse:
+    return JSONResponse({"error": code, "message": message}, status)
+
+
+@app.exception_handler(VoiceError)
+async def voice_error(_: Request, error: VoiceError) -> JSONResponse:
+    answer = failure(error.http_status, error.code, error.message)
+    if error.retry_after is not None:
+        # Whole seconds, and never too few of them.
+        answer.headers["Retry-After"] = str(max(1, int(-(-error.retry_after // 1))))
+    return answer
+
+
+@app.exception_handler(RequestValidationError)
+async def bad_request(_: Request, error: RequestValidationError) -> JSONResponse:
+    first = error.errors()[0]
+    return failure(400, "VALIDATION_ERROR", f"{'.'.join(str(part) for part in first['loc'][1:])}: {first['msg']}")
+
+
+@app.exception_handler(HTTPException)
+async def http_error(_: Request, error: HTTPException) -> JSONResponse:
+    return failure(error.status_code, "INVALID_REQUEST", str(error.detail))
+
+
+@app.middleware("http")
+async def refuse_large(request: Request, call_next: Any) -> Response:
+    # What is around the file is small.
+    if int(request.headers.get("content-length") or 0) > LARGEST_UPLOAD + 64 * 1024:
+        # It is let go as it comes, for a caller who still sends does not hear an answer.
+        async for _ in request.stream():
+            pass
+        return failure(400, "VALIDATION_ERROR", "Audio file too large (max 25MB)")
+    answer: Response = await call_next(request)
+    return answer
+
+
+async def caller(authorization: Annotated[Optional[str], Header()] = None) -> Principal:
+    if not authorization or not authorization.startswith("Bearer "):
+        raise UnauthorizedError("Missing or invalid authorization header")
+    return await server.agent.accounts.authenticate(authorization[len("Bearer ") :])
+
+
+Caller = Annotated[Principal, Depends(caller)]
+
+
+class Registration(BaseModel):
+    email: str
+
+
+class Credentials(BaseModel):
+    apiKey: str
+
+
+@app.get("/api/v1/health")
+async def health() -> Dict[str, str]:
+    return {"status": "ok", "timestamp": datetime.now(timezone.utc).isoformat(), "service": ORGANIZATION}
+
+
+@app.post("/api/v1/users/register", status_code=201)
+async def register(body: Registration) -> Dict[str, str]:
+    new = await server.agent.accounts.of(server.organization).register(body.email)
+    message = "API key created. Save this key securely - it will not be shown again."
+    return {"userId": new.user.id, "apiKey": new.secret, "message": message}
+
+
+@app.post("/api/v1/auth/login")
+async def login(body: Credentials) -> Dict[str, Optional[str]]:
+    user = (await server.agent.accounts.log_in(body.apiKey)).user
+    return {"token": body.apiKey, "userId": user.id if user else None, "email": user.email if user else None}
+
+
+@app.post("/api/v1/sessions", status_code=201)
+async def create_session(caller: Caller) -> Dict[str, str]:
+    session = await server.agent.with_principal(caller).sessions.create()
+    return {"sessionId": session.id, "createdAt": session.created_at.isoformat()}
+
+
+@app.get("/api/v1/sessions/{session_id}")
+async def get_session(session_id: str, caller: Caller) -> Dict[str, Any]:
+    session = await server.agent.with_principal(caller).sessions.get(session_id)
+    times = {"createdAt": session.created_at.isoformat(), "lastActivityAt": session.last_activity_at.isoformat()}
+    return {"session": {"id": session.id, "userId": session.user, **times}}
+
+
+@app.get("/api/v1/sessions/{session_id}/messages")
+async def get_messages(session_id: str, caller: Caller, limit: int = 20) -> Dict[str, Any]:
+    page = await server.agent.with_principal(caller).sessions.history(session_id, limit=max(1, min(limit, 100)))
+    said = [{"role": m.role, "content": m.content, "createdAt": m.created_at.isoformat()} for m in page.items]
+    return {"messages": said}
+
+
+@app.post("/api/v1/voice/conversation")
+async def converse(
+    caller: Caller,
+    audio: Annotated[Optional[UploadFile], File()] = None,
+    sessionId: Annotated[Optional[str], Form()] = None,
+) -> Response:
+    if audio is None:
+        raise ValidationError("Audio file is required")
+    mine = server.agent.with_principal(caller)
+    reply = await mine.converse(await audio.read(), session=sessionId or None)
+    if reply.audio_error is not None:
+        raise reply.audio_error
+    headers = {"X-Session-Id": reply.session_id, "X-Transcript": quote(reply.transcript, safe=PLAIN)}
+    return Response(reply.audio.encode("wav"), media_type="audio/wav", headers=headers)
+
+
+if __name__ == "__main__":
+    import uvicorn
+
+    host, _, port = os.environ.get("VOICE_ADDRESS", "127.0.0.1:8000").rpartition(":")
+    uvicorn.run(app, host=host, port=int(port))
