@@ -43,6 +43,7 @@ pub struct HostFunction {
 
 /// The host objects of an agent.
 #[napi(object, object_to_js = false)]
+#[derive(Default)]
 pub struct HostObjects {
     /// Speech to text.
     pub stt: Option<Vec<HostObject>>,

@@ -57,7 +57,7 @@ pub fn store_cases() -> Vec<String> {
 #[napi]
 pub fn try_store(port: &Port, id: u32, case: String, store: HostObject) -> napi::Result<()> {
     run(|| {
-        let hosts = adopted(&port.line, HostObjects { stt: None, llm: None, tts: None, store: Some(store) });
+        let hosts = adopted(&port.line, HostObjects { store: Some(store), ..HostObjects::default() })?;
         let store = hosts.store.ok_or_else(|| ErrorRecord::invalid("store: there is none"))?;
         let call = voice_bridge::testing::try_store(&case, store);
         port.line.follow(id, call, |done, text| Message { text, ..done })
