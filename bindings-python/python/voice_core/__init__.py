@@ -49,6 +49,7 @@ from ._logging import log_level
 from ._native import VERSION as __version__
 from ._people import (
     ApiKey,
+    Assistant,
     AuditEntry,
     CleanedUp,
     Credential,
@@ -90,6 +91,7 @@ __all__ = [
     "Accounts",
     "AgentStateChanged",
     "ApiKey",
+    "Assistant",
     "AssistantVersion",
     "Assistants",
     "AsyncAccounts",
