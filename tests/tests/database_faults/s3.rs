@@ -121,6 +121,8 @@ async fn a_bucket_that_falls_silent_holds_no_call_for_ever() {
     assert_eq!(blobs::collect(store.get(&blob).await.unwrap().unwrap()).await.unwrap(), "sound");
 }
 
+const BODY: &str = "the sound of rain";
+
 /// A server that gives each request the next of these answers, and the last one for ever; how many it was asked.
 async fn answering(answers: &'static [&'static str]) -> (std::net::SocketAddr, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -128,9 +130,10 @@ async fn answering(answers: &'static [&'static str]) -> (std::net::SocketAddr, A
     let count = Arc::clone(&asked);
     tokio::spawn(async move {
         while let Ok((mut client, _)) = listener.accept().await {
-            let mut request = vec![0; 64 * 1024];
-            if client.read(&mut request).await.is_err() {
-                continue;
+            // Read to its end: a connection that is closed before that can take the answer with it.
+            let mut request = Vec::new();
+            while !request.ends_with(BODY.as_bytes()) && client.read_buf(&mut request).await.is_ok_and(|read| read > 0)
+            {
             }
             let n = count.fetch_add(1, Ordering::SeqCst);
             let status = answers[n.min(answers.len() - 1)];
@@ -145,7 +148,7 @@ async fn answering(answers: &'static [&'static str]) -> (std::net::SocketAddr, A
 #[tokio::test]
 async fn an_overloaded_server_is_asked_again_and_then_told() {
     let (place, asked) = answering(&["503 Slow Down", "503 Slow Down", "200 OK"]).await;
-    bucket(options(place)).put(&key(), blobs::bytestream("sound")).await.unwrap();
+    bucket(options(place)).put(&key(), blobs::bytestream(BODY)).await.unwrap();
     assert_eq!(asked.load(Ordering::SeqCst), 3);
     for (answer, kind, retryable, times) in [
         (&["503 Slow Down"], ErrorKind::StorageUnreachable, true, 3),
@@ -153,7 +156,7 @@ async fn an_overloaded_server_is_asked_again_and_then_told() {
         (&["400 Bad Request"], ErrorKind::Storage, false, 1),
     ] {
         let (place, asked) = answering(answer).await;
-        let error = bucket(options(place)).put(&key(), blobs::bytestream("sound")).await.unwrap_err();
+        let error = bucket(options(place)).put(&key(), blobs::bytestream(BODY)).await.unwrap_err();
         says(&error, kind, retryable);
         assert_eq!(asked.load(Ordering::SeqCst), times, "{answer:?}");
     }
