@@ -1,6 +1,6 @@
 //! What was acknowledged is never lost: not to a killed process, not to a second process, not to a full or read-only disk.
 //!
-//! The servers' share is small, for the sake of everyday runs. `VOICE_CORE_KILLS=1000 cargo test -p voice-tests --test durability`
+//! The servers' share is small, for the sake of everyday runs. `VOICE_KILLS=1000 cargo test -p voice-tests --test durability`
 //! kills so many writers on every store, and lets two processes take 8 x 200 turns on each.
 
 #![cfg(unix)]
@@ -37,7 +37,7 @@ const TURNS_ON_A_SERVER: usize = 50;
 
 /// How many kills a long run was asked for.
 fn asked() -> Option<u32> {
-    std::env::var("VOICE_CORE_KILLS").ok().map(|kills| kills.parse().expect("VOICE_CORE_KILLS is a number"))
+    std::env::var("VOICE_KILLS").ok().map(|kills| kills.parse().expect("VOICE_KILLS is a number"))
 }
 
 fn turns_on_a_server() -> usize {

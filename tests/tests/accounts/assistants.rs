@@ -105,8 +105,8 @@ async fn a_session_with_another_assistant_is_not_gone_on_with() {
 }
 
 #[tokio::test]
-async fn the_first_message_is_spoken_and_stored_once() {
-    let Set { agent, choir, .. } = set().await;
+async fn the_first_message_is_spoken_and_stored_once_and_known_to_the_model() {
+    let Set { agent, house, choir, .. } = set().await;
     let baker = agent.assistants().create(&assistant("Baker")).await.unwrap();
     let session = agent.sessions().create().assistant(baker.id).await.unwrap();
     let greeting = agent.sessions().greet(session.id).await.unwrap().unwrap();
@@ -120,6 +120,8 @@ async fn the_first_message_is_spoken_and_stored_once() {
     assert_eq!(history.iter().map(|m| (m.role, m.id)).collect::<Vec<_>>(), [(Role::Assistant, greeting.message_id)]);
 
     agent.turn("will it rain?").session(session.id).await.unwrap();
+    let shown = &house.requests()[0].messages;
+    assert!(shown.len() == 2 && shown[0].content.ends_with(&greeting.text), "the model knows what it opened with");
     assert!(agent.sessions().greet(session.id).await.unwrap().is_none(), "the conversation has gone on");
     agent.sessions().end(session.id).await.unwrap();
     assert_eq!(agent.sessions().greet(session.id).await.unwrap_err().code(), ErrorCode::SessionNotFound);

@@ -81,8 +81,9 @@ where
         store.create_session(&session).await.unwrap();
         let log = Arc::new(Stopping { log: Arc::clone(&store) as _, at: stop, stopped: Notify::new() });
         let agent = agent_on(Storage::of(Arc::clone(&store)).with_audit(Arc::clone(&log) as _), "{}").await;
+        let sessions = agent.sessions();
         tokio::select! {
-            done = agent.sessions().delete(session.id) => panic!("{name}, {stop:?}: it did not stop: {done:?}"),
+            done = sessions.delete(session.id) => panic!("{name}, {stop:?}: it did not stop: {done:?}"),
             () = log.stopped.notified() => {}
         }
         let deleted = store.session(session.id).await.unwrap().is_none();

@@ -35,6 +35,13 @@ pub(super) fn explain(place: &str, error: tokio_postgres::Error) -> Error {
     }
     // What is left is made on this side: a value that does not fit, a login without a password. Its text names no value.
     let words = error.to_string();
+    if words.starts_with("error performing TLS handshake") {
+        let message = format!(
+            "no safe connection to the PostgreSQL database {place}: the server does not speak TLS; turn it on there, or, for a \
+             server that no network reaches, add sslmode=disable"
+        );
+        return Error::new(ErrorKind::StorageDenied, message);
+    }
     let kind = match words.as_str() {
         words if words.starts_with("error connecting") || words.starts_with("error communicating") => {
             ErrorKind::StorageUnreachable

@@ -6,13 +6,16 @@ use crate::error::{Error, ErrorKind};
 
 /// What a failure of a bucket means, and what to do about it.
 pub(super) fn explain(bucket: &str, error: StoreError) -> Error {
+    let refused = "refused the key, or what it was to do: check the credentials and their rights";
+    let missing = "is not there: create it, or name another";
     let (kind, what) = match &error {
-        StoreError::PermissionDenied { .. } | StoreError::Unauthenticated { .. } => {
-            (ErrorKind::StorageDenied, "refused the key, or what it was to do: check the credentials and their rights")
-        }
-        StoreError::NotFound { .. } => (ErrorKind::Storage, "is not there: create it, or name another"),
+        StoreError::PermissionDenied { .. } | StoreError::Unauthenticated { .. } => (ErrorKind::StorageDenied, refused),
+        StoreError::NotFound { .. } => (ErrorKind::Storage, missing),
+        // What concerns no single object, a list above all, the client tells by its status alone.
         StoreError::Generic { .. } => match status(&error) {
             Some(500..) => (ErrorKind::StorageUnreachable, "failed on the server's side: try again"),
+            Some(401 | 403) => (ErrorKind::StorageDenied, refused),
+            Some(404) => (ErrorKind::Storage, missing),
             Some(429) => (ErrorKind::StorageBusy, "is asked too often: try again later"),
             Some(400..) => (ErrorKind::Storage, "did not accept the request"),
             _ => {
