@@ -15,6 +15,10 @@
 //! [`ServerMessage::Clear`] it throws away what it has not played; the positions of the frames that follow tell where they
 //! belong.
 //!
+//! Someone who goes on speaking before anything of the answer was heard takes the question back: [`ServerMessage::Interrupted`]
+//! comes with nothing heard, no [`ServerMessage::AssistantMessage`] follows for that turn, and the next transcript begins with the
+//! same words.
+//!
 //! ```no_run
 //! # use voice_core::live::{LiveSession, wire::{ClientMessage, Frame, Wire}};
 //! # async fn received() -> Option<Frame> { None }
