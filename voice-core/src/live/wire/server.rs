@@ -43,7 +43,7 @@ pub enum Encoding {
 
 /// The form of the sound in one direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct AudioFormat {
+pub struct SoundFormat {
     /// How samples are written.
     pub encoding: Encoding,
     /// Samples a second.
@@ -92,9 +92,9 @@ pub enum ServerMessage {
         #[schemars(with = "String")]
         session_id: SessionId,
         /// The sound that the client sends.
-        input: AudioFormat,
+        input: SoundFormat,
         /// The sound that the client is sent.
-        output: AudioFormat,
+        output: SoundFormat,
     },
     /// What the user is doing changed.
     UserState {
