@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import deque
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Callable, Deque, Dict, Iterator, Mapping, Optional, Sequence, Type, TypeVar, Union
+from typing import TYPE_CHECKING, Deque, Dict, Iterator, Optional, Sequence, Tuple, Type, Union
 
 from . import _types
 from ._core import Core, Request
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from .config import Assistant, CircuitBreaker, Config, Limits, Live, Local, Provider, RateLimit, Retry, Timeout
     from ._host import ConversationStore, LanguageModel, SpeechToText, TextToSpeech
 
-T = TypeVar("T")
 BATCH = 64
 
 
@@ -153,7 +151,7 @@ class VoiceAgent:
         for name in ("self", "config"):
             del given[name]
         self._core = Core(config, given)
-        self._principal: Optional[Principal] = None
+        self._acting: Tuple[Principal, ...] = ()
         self._native()
 
     @classmethod
@@ -167,7 +165,9 @@ class VoiceAgent:
         except BaseException:
             self._core.failed()
             raise
-        return native if self._principal is None else native.acting(self._principal._json())
+        for principal in self._acting:
+            native = native.acting(principal._json())
+        return native
 
     def turn(
         self,
@@ -322,7 +322,7 @@ class VoiceAgent:
         answered exactly like what does not exist. Its `close` is an `UnauthorizedError`: close the agent itself.
         """
         mine = type(self).__new__(type(self))
-        mine._core, mine._principal = self._core, principal
+        mine._core, mine._acting = self._core, (*self._acting, principal)
         return mine
 
     def warm_up(self) -> None:
@@ -331,7 +331,7 @@ class VoiceAgent:
 
     def close(self) -> None:
         """Cancels turns that are running, finishes what is being saved, and closes the store. Closing twice is fine."""
-        if self._principal is not None:
+        if self._acting:
             return wait(self._native().close())
         made = self._core.close()
         if made is not None:
