@@ -90,6 +90,7 @@ test('a panic in any export is an error', async () => {
     configSchema: () => native.configSchema(),
     failWith: () => native.failWith('TIMEOUT'),
     panicInWork: () => native.panicInWork(port, id()),
+    tryStore: () => native.tryStore(port, id(), 'none', { id: 4, name: 'd' }),
     'Port.awaited': () => port.awaited(false),
     'Port.cancel': () => port.cancel(1),
     'Port.log': () => port.log('error'),
@@ -147,7 +148,7 @@ test('a panic in any export is an error', async () => {
     ...Object.getOwnPropertyNames(native[name]).filter((method) => typeof native[name][method] === 'function'),
   ].map((method) => `${name}.${method}`))
   const functions = Object.keys(native).filter((name) => !classes.includes(name) && typeof native[name] === 'function')
-  const plain = ['version', 'panicNext', 'armed']
+  const plain = ['version', 'panicNext', 'armed', 'storeCases']
   assert.deepEqual([...methods, ...functions].filter((name) => !plain.includes(name)).sort(), Object.keys(exports).sort())
 })
 

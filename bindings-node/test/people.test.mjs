@@ -72,8 +72,8 @@ test('an access token opens what it was issued for', async () => {
 test('a session keeps the version of its assistant, and an assistant its own keys', async () => {
   const { voice, organization, accounts } = await house()
   const assistants = voice.assistants.of(organization)
-  const mira = await assistants.create({ name: 'Mira', first_message: 'Hello!', voice_settings: { inkDepth: 1 } })
-  assert.deepEqual([mira.version, mira.assistant.voice_settings], [1, { inkDepth: 1 }])
+  const mira = await assistants.create({ name: 'Mira', first_message: 'Hello!', end_call_phrases: ['bye'] })
+  assert.deepEqual([mira.version, mira.assistant.end_call_phrases], [1, ['bye']])
   const { user } = await accounts.register('ann@example.com')
   const anns = voice.withPrincipal({ organization, user: user.id })
   const session = await anns.sessions.create({ assistant: mira.id })

@@ -132,6 +132,7 @@ export interface TokenKeys {
  * What concerns one organization needs `of`, except on an agent that acts for somebody (`agent.withPrincipal`).
  */
 export class Accounts extends Room {
+  /** @internal */
   protected readonly room = 'accounts'
 
   /** The users, keys and credentials of one organization. */

@@ -32,6 +32,7 @@ export interface AuditOptions extends PageOptions {
 
 /** The audit log: who changed what, and when; made by `agent.audit`. */
 export class Audit extends Room {
+  /** @internal */
   protected readonly room = 'audit'
 
   /** Entries, newest first. */

@@ -20,7 +20,7 @@ export type {
   User,
 } from './accounts.js'
 export { type AgentConfig, VoiceAgent, version } from './agent.js'
-export type { Assistants, StoredAssistant } from './assistants.js'
+export type { Assistant, Assistants, StoredAssistant } from './assistants.js'
 export type { Audit, AuditEntry, AuditOptions } from './audit.js'
 export type * from './config.js'
 export { type ErrorCode, type Stage, VoiceError, type VoiceErrorDetails } from './error.js'

@@ -11,9 +11,11 @@ export interface PageOptions extends CallOptions {
   before?: string | undefined
 }
 
-/** @internal A room of what is kept: what every call of it says, and how its answers are read. */
+/** A room of what is kept. */
 export abstract class Room {
+  /** @internal */
   protected readonly agent: () => NativeAgent
+  /** @internal What every call of it says. */
   protected readonly also: object
 
   /** @internal */
@@ -22,14 +24,15 @@ export abstract class Room {
     this.also = also
   }
 
+  /** @internal */
   protected abstract readonly room: string
 
-  /** The answer with names as JavaScript writes them; null is undefined. */
+  /** @internal The answer with names as JavaScript writes them; null is undefined. */
   protected ask<T>(method: string, options: CallOptions & object, args: object = {}): Promise<T> {
     return this.answer(method, options, args, (value) => (value === null ? undefined : camel(value)) as T)
   }
 
-  /** The answer as `read` understands it, and the sound that goes with it. */
+  /** @internal The answer as `read` understands it, and the sound that goes with it. */
   protected async answer<T>(
     method: string,
     { signal, ...options }: CallOptions & object,

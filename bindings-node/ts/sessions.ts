@@ -45,6 +45,7 @@ export type ExportFormat = 'json' | 'text' | 'vtt' | 'srt'
 
 /** Sessions and their history; made by `agent.sessions`. */
 export class Sessions extends Room {
+  /** @internal */
   protected readonly room = 'sessions'
 
   /** The same calls for one user: sessions of others do not exist for them. */

@@ -133,7 +133,7 @@ function checked(options: TurnOptions): NativeOptions {
       throw invalid(`options.${name}: expected a ${name === 'signal' ? 'AbortSignal' : type}, got ${typeof value}`)
     }
   }
-  const { sessionId, user, language, deadline, speak } = options
+  const { sessionId, user, language, deadline, speak, assistant } = options
   if (deadline !== undefined && !(deadline >= 0 && deadline < Number.MAX_SAFE_INTEGER)) {
     throw invalid(`options.deadline: expected a number of milliseconds from 0, got ${deadline}`)
   }
@@ -143,5 +143,6 @@ function checked(options: TurnOptions): NativeOptions {
     ...(language === undefined ? {} : { language }),
     ...(deadline === undefined ? {} : { deadlineMs: deadline }),
     ...(speak === undefined ? {} : { speak }),
+    ...(assistant === undefined ? {} : { assistant }),
   }
 }

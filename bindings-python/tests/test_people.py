@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from conftest import parts
+from conftest import hum, parts
 
 from voice_core import (
     AsyncVoiceAgent,
@@ -89,8 +89,8 @@ def test_an_access_token_opens_what_it_was_issued_for(agent, house):
 def test_a_session_keeps_the_version_of_its_assistant(agent, house):
     organization, accounts = house
     assistants = agent.assistants.of(organization.id)
-    mira = assistants.create({"name": "Mira", "first_message": "Hello!", "voice_settings": {"inkDepth": 1}})
-    assert (mira.version, mira.assistant["voice_settings"]) == (1, {"inkDepth": 1})
+    mira = assistants.create({"name": "Mira", "first_message": "Hello!", "end_call_phrases": ["bye"]})
+    assert (mira.version, mira.assistant["end_call_phrases"]) == (1, ["bye"])
     anns = agent.with_principal(Principal(organization.id, accounts.register("ann@example.com").user.id))
     session = anns.sessions.create(assistant=mira.id)
     changed = assistants.patch(mira.id, {"first_message": "Good day!"})
@@ -111,8 +111,6 @@ def test_a_session_keeps_the_version_of_its_assistant(agent, house):
 
 
 def test_sound_that_is_kept_is_given_back(tmp_path):
-    from conftest import hum
-
     with VoiceAgent({**parts(), "recordings": {"store": f"file:{tmp_path}"}}) as agent:
         reply = agent.converse(hum())
         asked, answered = agent.sessions.history(reply.session_id).items

@@ -3,7 +3,7 @@
 import runpy
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, parts
 
 from voice_core import StorageError, VoiceAgent, _host, _native
 from voice_core._waiting import wait
@@ -27,8 +27,6 @@ def test_the_suite_finds_a_store_that_forgets(tmp_path):
 
 
 def test_a_conversation_is_there_after_a_restart_and_after_a_failed_save(tmp_path):
-    from conftest import parts
-
     path = tmp_path / "conversations.json"
     with VoiceAgent(**parts(storage=JsonStore(path))) as agent:
         session = agent.converse(text="Hello").session_id

@@ -1,12 +1,16 @@
 // Compiled, never run: what a strict project writes, and what it must not.
 import {
+  type AuditEntry,
   type ConversationStore,
   type LanguageModel,
   models,
+  type Principal,
+  type Registered,
   type Reply,
   type Session,
   setLogger,
   type SpeechToText,
+  type StoredAssistant,
   type TextToSpeech,
   type Tool,
   tool,
@@ -104,6 +108,18 @@ try {
 const session: Session = await agent.sessions.create({ metadata: { order: 7 } })
 setLogger({ log: ({ level, message, fields }) => console.log(level, message, fields) }, 'warn')
 await models.fetch({ onProgress: (step) => step.type === 'downloading' && console.log(step.done / step.total) })
+
+const house = await agent.accounts.createOrganization('House')
+const { secret, user }: Registered = await agent.accounts.of(house.id).register('ann@example.com')
+const caller: Principal = await agent.accounts.authenticate(secret)
+const hers: VoiceAgent = agent.withPrincipal(caller)
+const kept: StoredAssistant = await agent.assistants.of(house.id).create({ name: 'Mira', temperature: 0.5 })
+const greeting = await hers.sessions.greet((await hers.sessions.create({ assistant: kept.id })).id)
+const heard: Int16Array | undefined = greeting?.samples
+const log: AuditEntry[] = (await agent.audit.entries({ organization: house.id, limit: 5 })).items
+// @ts-expect-error: an assistant has no such field.
+await agent.assistants.create({ name: 'Mira', temprature: 1 })
+console.log(user.email, heard, log)
 
 export const store: Partial<ConversationStore> = {
   session: ({ id }) => (id === session.id ? session : null),

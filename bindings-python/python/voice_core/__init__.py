@@ -48,6 +48,7 @@ from ._logging import log_level
 from ._native import VERSION as __version__
 from ._people import (
     ApiKey,
+    Assistant,
     AuditEntry,
     CleanedUp,
     Credential,
@@ -95,6 +96,7 @@ __all__ = [
     "Accounts",
     "AgentStateChanged",
     "ApiKey",
+    "Assistant",
     "AssistantVersion",
     "Assistants",
     "AsyncAccounts",

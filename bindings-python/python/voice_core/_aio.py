@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import deque
 from types import TracebackType
@@ -10,15 +9,13 @@ from typing import (
     TYPE_CHECKING,
     Any,
     AsyncIterator,
-    Callable,
     Deque,
     Dict,
     Generator,
-    Mapping,
     Optional,
     Sequence,
+    Tuple,
     Type,
-    TypeVar,
     Union,
 )
 
@@ -39,8 +36,6 @@ if TYPE_CHECKING:
     from .config import Assistant, CircuitBreaker, Config, Limits, Live, Local, Provider, RateLimit, Retry, Timeout
     from ._host import ConversationStore, LanguageModel, SpeechToText, TextToSpeech
     from ._tools import Tool
-
-T = TypeVar("T")
 
 
 class AsyncTurn:
@@ -154,7 +149,7 @@ class AsyncVoiceAgent:
         for name in ("self", "config"):
             del given[name]
         self._core = Core(config, given)
-        self._principal: Optional[Principal] = None
+        self._acting: Tuple[Principal, ...] = ()
 
     @classmethod
     def local(cls, storage: Union[None, str, ConversationStore] = None) -> AsyncVoiceAgent:
@@ -171,7 +166,9 @@ class AsyncVoiceAgent:
         except BaseException:
             self._core.failed()
             raise
-        return native if self._principal is None else native.acting(self._principal._json())
+        for principal in self._acting:
+            native = native.acting(principal._json())
+        return native
 
     def turn(
         self,
@@ -270,7 +267,7 @@ class AsyncVoiceAgent:
         answered exactly like what does not exist. Its `close` is an `UnauthorizedError`: close the agent itself.
         """
         mine = type(self).__new__(type(self))
-        mine._core, mine._principal = self._core, principal
+        mine._core, mine._acting = self._core, (*self._acting, principal)
         return mine
 
     async def warm_up(self) -> None:
@@ -279,7 +276,7 @@ class AsyncVoiceAgent:
 
     async def close(self) -> None:
         """Cancels turns that are running, finishes what is being saved, and closes the store. Closing twice is fine."""
-        if self._principal is not None:
+        if self._acting:
             return await awaited((await self._native()).close())
         made = self._core.close()
         if made is not None:

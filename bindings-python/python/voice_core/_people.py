@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, List, Optional, TypedDict, cast
 
 from ._audio import Audio
 from ._errors import VoiceError, from_fields
@@ -157,6 +157,51 @@ class Credential:
     """When it was set."""
 
 
+class Assistant(TypedDict, total=False):
+    """Who an assistant that is kept is, and how it answers. What is left out has the agent's own setting."""
+
+    name: str
+    """Its name, for people: 1–200 characters."""
+    first_message: Optional[str]
+    """What it says when a session starts."""
+    system_prompt: str
+    """The instructions of the language model."""
+    language: str
+    """The language of the conversation (BCP 47), or ``auto``. Default ``auto``."""
+    stt_provider: Optional[str]
+    """Whose speech to text: ``openai``, ``local``, … Default: the agent's."""
+    stt_model: Optional[str]
+    """Which of its models."""
+    model_provider: Optional[str]
+    """Whose language model. Default: the agent's."""
+    model_name: Optional[str]
+    """Which of its models."""
+    temperature: float
+    """The sampling temperature, 0–2. Default 0.7."""
+    max_tokens: int
+    """The most tokens of one answer. Default 500."""
+    context_messages: int
+    """How many messages of history the language model is shown (0–100). Default 10."""
+    voice_provider: Optional[str]
+    """Whose text to speech. Default: the agent's."""
+    voice_model: Optional[str]
+    """Which of its models."""
+    voice_id: Optional[str]
+    """Which voice, by the provider's own name or id."""
+    voice_settings: Dict[str, Any]
+    """What only this provider knows: ``stability``, ``similarity``, ``style``, ``speed``, …"""
+    interruptions_enabled: bool
+    """Whether the user's speech stops the reply, in live sessions. Default true."""
+    background_denoising: bool
+    """Whether noise is taken out of what is heard, in live sessions. Default false."""
+    end_call_phrases: List[str]
+    """When an answer has one of these phrases, a live session ends once it is spoken: at most 50. Default: the agent's."""
+    tools: List[str]
+    """The tools that the language model may call, by the names under which the host offers them: at most 64."""
+    knowledge: List[str]
+    """The documents that are searched for each answer, by the names under which the host keeps them: at most 100."""
+
+
 @dataclass(frozen=True)
 class StoredAssistant:
     """An assistant that is kept, in one version."""
@@ -167,8 +212,8 @@ class StoredAssistant:
     """Its organization; None in a host without organizations."""
     version: int
     """Which version this is, from 1."""
-    assistant: Mapping[str, Any] = field(repr=False)
-    """Who it is and how it answers: the fields of ``assistant`` in the config document."""
+    assistant: Assistant = field(repr=False)
+    """Who it is and how it answers: every field."""
     created_at: datetime
     """When it was created."""
     updated_at: datetime
@@ -269,7 +314,7 @@ def assistant(fields: Dict[str, Any]) -> StoredAssistant:
     """The assistant for one of the native half."""
     own = ("id", "organization", "version", "created_at", "updated_at")
     kept = {name: fields.pop(name) for name in own}
-    return StoredAssistant(assistant=fields, **_timed(kept))
+    return StoredAssistant(assistant=cast(Assistant, fields), **_timed(kept))
 
 
 def audit_entry(fields: Dict[str, Any]) -> AuditEntry:

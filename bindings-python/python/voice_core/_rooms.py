@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Callable, List, Mapping, Optional, Tuple,
 from . import _people, _types
 from ._people import (
     ApiKey,
+    Assistant,
     AuditEntry,
     CleanedUp,
     Credential,
@@ -27,7 +28,6 @@ from ._waiting import wait
 
 if TYPE_CHECKING:
     from ._sync import VoiceAgent
-    from .config import Assistant
 
 T = TypeVar("T")
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import deque
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Callable, Deque, Dict, Iterator, Mapping, Optional, Sequence, Type, TypeVar, Union
+from typing import TYPE_CHECKING, Deque, Dict, Iterator, Optional, Sequence, Tuple, Type, Union
 
 from . import _types
 from ._core import Core, Request
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from ._host import ConversationStore, LanguageModel, SpeechToText, TextToSpeech
     from ._tools import Tool
 
-T = TypeVar("T")
 BATCH = 64
 
 
@@ -157,7 +155,7 @@ class VoiceAgent:
         for name in ("self", "config"):
             del given[name]
         self._core = Core(config, given)
-        self._principal: Optional[Principal] = None
+        self._acting: Tuple[Principal, ...] = ()
         self._native()
 
     @classmethod
@@ -171,7 +169,9 @@ class VoiceAgent:
         except BaseException:
             self._core.failed()
             raise
-        return native if self._principal is None else native.acting(self._principal._json())
+        for principal in self._acting:
+            native = native.acting(principal._json())
+        return native
 
     def turn(
         self,
@@ -326,7 +326,7 @@ class VoiceAgent:
         answered exactly like what does not exist. Its `close` is an `UnauthorizedError`: close the agent itself.
         """
         mine = type(self).__new__(type(self))
-        mine._core, mine._principal = self._core, principal
+        mine._core, mine._acting = self._core, (*self._acting, principal)
         return mine
 
     def warm_up(self) -> None:
@@ -335,7 +335,7 @@ class VoiceAgent:
 
     def close(self) -> None:
         """Cancels turns that are running, finishes what is being saved, and closes the store. Closing twice is fine."""
-        if self._principal is not None:
+        if self._acting:
             return wait(self._native().close())
         made = self._core.close()
         if made is not None:

@@ -371,6 +371,7 @@ fn options(value: &Value) -> TurnOptions {
         language: text("language"),
         deadline_ms: value["deadline_ms"].as_u64(),
         speak: value["speak"].as_bool(),
+        ..TurnOptions::default()
     }
 }
 
