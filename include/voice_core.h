@@ -306,6 +306,10 @@ typedef struct {
   uint64_t deadline_ms;
   // Whether the answer is text only.
   bool silent;
+  // Who answers in a fresh session: an assistant, by its id; or NULL.
+  const char *assistant;
+  // In which organization the turn is taken, by its id; or NULL.
+  const char *organization;
 } vc_turn_options;
 
 #ifdef __cplusplus
@@ -358,25 +362,28 @@ vc_status vc_agent_close(const vc_agent *agent,
 // fine. Any thread.
 void vc_agent_free(vc_agent *agent);
 
-// Runs a method of the session store, JSON in and out.
+// Runs a method of a room: what is kept, and who may reach it. JSON in and out.
 //
-// | method | arguments | gives |
-// |---|---|---|
-// | `create` | `user?`, `metadata?` | session |
-// | `get` | `id`, `user?` | session |
-// | `list` | `user?`, `status?`, `limit?`, `before?` | `{items, has_more}` |
-// | `history` | `id`, `user?`, `limit?`, `before?` | `{items, has_more}` |
-// | `set_metadata` | `id`, `user?`, `metadata` | null |
-// | `end`, `delete` | `id`, `user?` | null |
-// | `expire_idle` | | number |
-// | `delete_over` | `age_seconds` | number |
+// The rooms are `sessions`, `accounts`, `assistants` and `audit`; README.md lists their methods. `arguments_json`: an object;
+// NULL is `{}`. `*answer` is the caller's to free, and so is `*sound`, the bytes that a few methods give besides (`greet`: 16-bit samples;
+// `recording`: a file), otherwise NULL; a NULL `sound` does without. Blocks; not on a thread of the library.
+vc_status vc_agent_call(const vc_agent *agent,
+                        const char *room,
+                        const char *method,
+                        const char *arguments_json,
+                        vc_bytes **answer,
+                        vc_bytes **sound,
+                        vc_error **error);
+
+// The same agent as somebody with a credential reaches it: turns, live sessions and rooms hold nothing of anybody else.
 //
-// `arguments_json`: an object; NULL is `{}`. `*result` is the caller's to free. Blocks; not on a thread of the library.
-vc_status vc_sessions_call(const vc_agent *agent,
-                           const char *method,
-                           const char *arguments_json,
-                           vc_bytes **result,
-                           vc_error **error);
+// `principal_json`: what `authenticate` of the room `accounts` gave, or `{"organization": ID, "user": ID}` of a host that knows
+// its callers by means of its own. `*scoped` is the caller's to free, before or after `agent`. Fails with `VC_UNAUTHORIZED` when `agent` acts
+// for somebody already. Any thread.
+vc_status vc_agent_with(const vc_agent *agent,
+                        const char *principal_json,
+                        vc_agent **scoped,
+                        vc_error **error);
 
 // The stable code, for example `VALIDATION_ERROR`. Belongs to the error; empty for NULL. Any thread.
 const char *vc_error_code(const vc_error *error);

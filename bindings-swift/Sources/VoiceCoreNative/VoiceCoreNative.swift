@@ -629,14 +629,14 @@ fileprivate struct FfiConverterData: FfiConverterRustBuffer {
 public protocol AgentProtocol: AnyObject, Sendable {
     
     /**
+     * Runs a method of a room, JSON in and out: see `voice-bridge`.
+     */
+    func call(room: String, method: String, argumentsJson: String) async throws  -> Answer
+    
+    /**
      * Starts a live session from options as JSON: see `voice-bridge`.
      */
     func live(optionsJson: String) async throws  -> LiveSession
-    
-    /**
-     * Runs a method of the session store, JSON in and out: see `voice-bridge`.
-     */
-    func sessions(method: String, argumentsJson: String) async throws  -> String
     
     /**
      * Cancels what runs, finishes what is being saved.
@@ -662,6 +662,11 @@ public protocol AgentProtocol: AnyObject, Sendable {
      * Makes every provider ready.
      */
     func warmUp() async throws 
+    
+    /**
+     * The same agent as somebody with a credential reaches it.
+     */
+    func withPrincipal(principalJson: String) throws  -> Agent
     
 }
 /**
@@ -739,6 +744,25 @@ public static func build(configJson: String, hosts: Hosts)async throws  -> Agent
 
     
     /**
+     * Runs a method of a room, JSON in and out: see `voice-bridge`.
+     */
+open func call(room: String, method: String, argumentsJson: String)async throws  -> Answer  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_voice_core_uniffi_fn_method_agent_call(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(room),FfiConverterString.lower(method),FfiConverterString.lower(argumentsJson)
+                )
+            },
+            pollFunc: ffi_voice_core_uniffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_voice_core_uniffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_voice_core_uniffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeAnswer_lift,
+            errorHandler: FfiConverterTypeFailure_lift
+        )
+}
+    
+    /**
      * Starts a live session from options as JSON: see `voice-bridge`.
      */
 open func live(optionsJson: String)async throws  -> LiveSession  {
@@ -753,25 +777,6 @@ open func live(optionsJson: String)async throws  -> LiveSession  {
             completeFunc: ffi_voice_core_uniffi_rust_future_complete_u64,
             freeFunc: ffi_voice_core_uniffi_rust_future_free_u64,
             liftFunc: FfiConverterTypeLiveSession_lift,
-            errorHandler: FfiConverterTypeFailure_lift
-        )
-}
-    
-    /**
-     * Runs a method of the session store, JSON in and out: see `voice-bridge`.
-     */
-open func sessions(method: String, argumentsJson: String)async throws  -> String  {
-    return
-        try  await uniffiRustCallAsync(
-            rustFutureFunc: {
-                uniffi_voice_core_uniffi_fn_method_agent_sessions(
-                        self.uniffiCloneHandle(),FfiConverterString.lower(method),FfiConverterString.lower(argumentsJson)
-                )
-            },
-            pollFunc: ffi_voice_core_uniffi_rust_future_poll_rust_buffer,
-            completeFunc: ffi_voice_core_uniffi_rust_future_complete_rust_buffer,
-            freeFunc: ffi_voice_core_uniffi_rust_future_free_rust_buffer,
-            liftFunc: FfiConverterString.lift,
             errorHandler: FfiConverterTypeFailure_lift
         )
 }
@@ -851,6 +856,19 @@ open func warmUp()async throws   {
             liftFunc: { $0 },
             errorHandler: FfiConverterTypeFailure_lift
         )
+}
+    
+    /**
+     * The same agent as somebody with a credential reaches it.
+     */
+open func withPrincipal(principalJson: String)throws  -> Agent  {
+    return try  FfiConverterTypeAgent_lift(try rustCallWithError(FfiConverterTypeFailure_lift) {
+        uniffiCallStatus in
+    uniffi_voice_core_uniffi_fn_method_agent_with_principal(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(principalJson),uniffiCallStatus
+    )
+})
 }
     
 
@@ -3946,6 +3964,75 @@ public func FfiConverterTypeTurnCall_lower(_ value: TurnCall) -> UInt64 {
 
 
 /**
+ * What a method of a room gave.
+ */
+public struct Answer: Equatable, Hashable {
+    /**
+     * The answer as JSON.
+     */
+    public var json: String
+    /**
+     * Sound that goes with it.
+     */
+    public var sound: Data?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The answer as JSON.
+         */json: String, 
+        /**
+         * Sound that goes with it.
+         */sound: Data?) {
+        self.json = json
+        self.sound = sound
+    }
+
+    
+
+    
+}
+
+#if compiler(>=6)
+extension Answer: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeAnswer: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Answer {
+        return
+            try Answer(
+                json: FfiConverterString.read(from: &buf), 
+                sound: FfiConverterOptionData.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: Answer, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.json, into: &buf)
+        FfiConverterOptionData.write(value.sound, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeAnswer_lift(_ buf: RustBuffer) throws -> Answer {
+    return try FfiConverterTypeAnswer.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeAnswer_lower(_ value: Answer) -> RustBuffer {
+    return FfiConverterTypeAnswer.lower(value)
+}
+
+
+/**
  * An error as the packages see it.
  */
 public struct ErrorDetails {
@@ -5129,6 +5216,14 @@ public struct TurnOptions: Equatable, Hashable {
      * Whether the answer is spoken; `None`: yes.
      */
     public var speak: Bool?
+    /**
+     * Who answers in a fresh session: an assistant, by its id.
+     */
+    public var assistant: String?
+    /**
+     * In which organization the turn is taken, by its id.
+     */
+    public var organization: String?
 
     // Default memberwise initializers are never public by default, so we
     // declare one manually.
@@ -5147,12 +5242,20 @@ public struct TurnOptions: Equatable, Hashable {
          */deadlineMs: UInt64?, 
         /**
          * Whether the answer is spoken; `None`: yes.
-         */speak: Bool?) {
+         */speak: Bool?, 
+        /**
+         * Who answers in a fresh session: an assistant, by its id.
+         */assistant: String?, 
+        /**
+         * In which organization the turn is taken, by its id.
+         */organization: String?) {
         self.session = session
         self.user = user
         self.language = language
         self.deadlineMs = deadlineMs
         self.speak = speak
+        self.assistant = assistant
+        self.organization = organization
     }
 
     
@@ -5175,7 +5278,9 @@ public struct FfiConverterTypeTurnOptions: FfiConverterRustBuffer {
                 user: FfiConverterOptionString.read(from: &buf), 
                 language: FfiConverterOptionString.read(from: &buf), 
                 deadlineMs: FfiConverterOptionUInt64.read(from: &buf), 
-                speak: FfiConverterOptionBool.read(from: &buf)
+                speak: FfiConverterOptionBool.read(from: &buf), 
+                assistant: FfiConverterOptionString.read(from: &buf), 
+                organization: FfiConverterOptionString.read(from: &buf)
         )
     }
 
@@ -5185,6 +5290,8 @@ public struct FfiConverterTypeTurnOptions: FfiConverterRustBuffer {
         FfiConverterOptionString.write(value.language, into: &buf)
         FfiConverterOptionUInt64.write(value.deadlineMs, into: &buf)
         FfiConverterOptionBool.write(value.speak, into: &buf)
+        FfiConverterOptionString.write(value.assistant, into: &buf)
+        FfiConverterOptionString.write(value.organization, into: &buf)
     }
 }
 
@@ -6186,6 +6293,30 @@ fileprivate struct FfiConverterOptionString: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionData: FfiConverterRustBuffer {
+    typealias SwiftType = Data?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterData.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterData.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionTypeFetchSink: FfiConverterRustBuffer {
     typealias SwiftType = FetchSink?
 
@@ -6665,10 +6796,10 @@ private let initializationResult: InitializationResult = {
     if (uniffi_voice_core_uniffi_checksum_func_verify_models() != 16347) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_voice_core_uniffi_checksum_method_agent_live() != 41749) {
+    if (uniffi_voice_core_uniffi_checksum_method_agent_call() != 26806) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_voice_core_uniffi_checksum_method_agent_sessions() != 2615) {
+    if (uniffi_voice_core_uniffi_checksum_method_agent_live() != 41749) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_voice_core_uniffi_checksum_method_agent_shut_down() != 11161) {
@@ -6684,6 +6815,9 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_voice_core_uniffi_checksum_method_agent_warm_up() != 43212) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_voice_core_uniffi_checksum_method_agent_with_principal() != 22343) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_voice_core_uniffi_checksum_method_eventstream_cancel() != 39218) {

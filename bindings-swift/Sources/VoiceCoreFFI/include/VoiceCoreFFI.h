@@ -365,14 +365,14 @@ void uniffi_voice_core_uniffi_fn_free_agent(uint64_t handle, RustCallStatus *_No
 uint64_t uniffi_voice_core_uniffi_fn_constructor_agent_build(RustBuffer config_json, RustBuffer hosts
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_AGENT_CALL
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_AGENT_CALL
+uint64_t uniffi_voice_core_uniffi_fn_method_agent_call(uint64_t ptr, RustBuffer room, RustBuffer method, RustBuffer arguments_json
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_AGENT_LIVE
 #define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_AGENT_LIVE
 uint64_t uniffi_voice_core_uniffi_fn_method_agent_live(uint64_t ptr, RustBuffer options_json
-);
-#endif
-#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_AGENT_SESSIONS
-#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_AGENT_SESSIONS
-uint64_t uniffi_voice_core_uniffi_fn_method_agent_sessions(uint64_t ptr, RustBuffer method, RustBuffer arguments_json
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_AGENT_SHUT_DOWN
@@ -398,6 +398,11 @@ uint64_t uniffi_voice_core_uniffi_fn_method_agent_turn(uint64_t ptr, RustBuffer 
 #ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_AGENT_WARM_UP
 #define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_AGENT_WARM_UP
 uint64_t uniffi_voice_core_uniffi_fn_method_agent_warm_up(uint64_t ptr
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_AGENT_WITH_PRINCIPAL
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_AGENT_WITH_PRINCIPAL
+uint64_t uniffi_voice_core_uniffi_fn_method_agent_with_principal(uint64_t ptr, RustBuffer principal_json, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_CLONE_EVENTSTREAM
@@ -1093,15 +1098,15 @@ uint16_t uniffi_voice_core_uniffi_checksum_func_verify_models(void
     
 );
 #endif
-#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_AGENT_LIVE
-#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_AGENT_LIVE
-uint16_t uniffi_voice_core_uniffi_checksum_method_agent_live(void
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_AGENT_CALL
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_AGENT_CALL
+uint16_t uniffi_voice_core_uniffi_checksum_method_agent_call(void
     
 );
 #endif
-#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_AGENT_SESSIONS
-#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_AGENT_SESSIONS
-uint16_t uniffi_voice_core_uniffi_checksum_method_agent_sessions(void
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_AGENT_LIVE
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_AGENT_LIVE
+uint16_t uniffi_voice_core_uniffi_checksum_method_agent_live(void
     
 );
 #endif
@@ -1132,6 +1137,12 @@ uint16_t uniffi_voice_core_uniffi_checksum_method_agent_turn(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_AGENT_WARM_UP
 #define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_AGENT_WARM_UP
 uint16_t uniffi_voice_core_uniffi_checksum_method_agent_warm_up(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_AGENT_WITH_PRINCIPAL
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_AGENT_WITH_PRINCIPAL
+uint16_t uniffi_voice_core_uniffi_checksum_method_agent_with_principal(void
     
 );
 #endif

@@ -36,7 +36,7 @@ class PeopleTest {
         assertFailsWith<VoiceException.Validation> { accounts.register("ada@example.org") }
 
         val hers = agent.withPrincipal(agent.accounts.authenticate(ada.secret))
-        val session = hers.converse("Hello", speak = false).sessionId
+        val session = hers.converse(Text("Hello"), speak = false).sessionId
         assertEquals(acme.id, hers.sessions.get(session).organization)
         assertEquals(2, hers.sessions.history(session).items.size)
         val his = agent.withPrincipal(Principal(acme.id, bob.user.id))
@@ -77,7 +77,7 @@ class PeopleTest {
         val greeting = agent.sessions.greet(session.id)!!
         assertTrue(greeting.text == "Good day." && greeting.audio.samples.isNotEmpty() && greeting.audioErrorCode == null)
         assertNull(agent.sessions.greet(session.id), "the conversation has gone on")
-        assertEquals("Good day.", agent.converse("Hi", speak = false, assistant = first.id).text)
+        assertEquals("Good day.", agent.converse(Text("Hi"), speak = false, assistant = first.id).text)
         assertEquals(listOf(first.id), agent.assistants.list().items.map { it.id })
         assertTrue("Good day." in agent.sessions.export(session.id, "text"))
         agent.assistants.delete(first.id)

@@ -848,9 +848,9 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_voice_core_uniffi_checksum_func_verify_models(
     ): Int
-    external fun uniffi_voice_core_uniffi_checksum_method_agent_live(
+    external fun uniffi_voice_core_uniffi_checksum_method_agent_call(
     ): Int
-    external fun uniffi_voice_core_uniffi_checksum_method_agent_sessions(
+    external fun uniffi_voice_core_uniffi_checksum_method_agent_live(
     ): Int
     external fun uniffi_voice_core_uniffi_checksum_method_agent_shut_down(
     ): Int
@@ -861,6 +861,8 @@ internal object IntegrityCheckingUniffiLib {
     external fun uniffi_voice_core_uniffi_checksum_method_agent_turn(
     ): Int
     external fun uniffi_voice_core_uniffi_checksum_method_agent_warm_up(
+    ): Int
+    external fun uniffi_voice_core_uniffi_checksum_method_agent_with_principal(
     ): Int
     external fun uniffi_voice_core_uniffi_checksum_method_eventstream_cancel(
     ): Int
@@ -969,9 +971,9 @@ internal object UniffiLib {
     ): Unit
     external fun uniffi_voice_core_uniffi_fn_constructor_agent_build(`configJson`: RustBuffer.ByValue,`hosts`: RustBuffer.ByValue,
     ): Long
-    external fun uniffi_voice_core_uniffi_fn_method_agent_live(`ptr`: Long,`optionsJson`: RustBuffer.ByValue,
+    external fun uniffi_voice_core_uniffi_fn_method_agent_call(`ptr`: Long,`room`: RustBuffer.ByValue,`method`: RustBuffer.ByValue,`argumentsJson`: RustBuffer.ByValue,
     ): Long
-    external fun uniffi_voice_core_uniffi_fn_method_agent_sessions(`ptr`: Long,`method`: RustBuffer.ByValue,`argumentsJson`: RustBuffer.ByValue,
+    external fun uniffi_voice_core_uniffi_fn_method_agent_live(`ptr`: Long,`optionsJson`: RustBuffer.ByValue,
     ): Long
     external fun uniffi_voice_core_uniffi_fn_method_agent_shut_down(`ptr`: Long,
     ): Long
@@ -982,6 +984,8 @@ internal object UniffiLib {
     external fun uniffi_voice_core_uniffi_fn_method_agent_turn(`ptr`: Long,`input`: RustBuffer.ByValue,`options`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
     ): Long
     external fun uniffi_voice_core_uniffi_fn_method_agent_warm_up(`ptr`: Long,
+    ): Long
+    external fun uniffi_voice_core_uniffi_fn_method_agent_with_principal(`ptr`: Long,`principalJson`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
     ): Long
     external fun uniffi_voice_core_uniffi_fn_clone_eventstream(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
     ): Long
@@ -1278,10 +1282,10 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_voice_core_uniffi_checksum_func_verify_models() and 0xFFFF) != 16347) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_voice_core_uniffi_checksum_method_agent_live() and 0xFFFF) != 41749) {
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_agent_call() and 0xFFFF) != 26806) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_voice_core_uniffi_checksum_method_agent_sessions() and 0xFFFF) != 2615) {
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_agent_live() and 0xFFFF) != 41749) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_voice_core_uniffi_checksum_method_agent_shut_down() and 0xFFFF) != 11161) {
@@ -1297,6 +1301,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_voice_core_uniffi_checksum_method_agent_warm_up() and 0xFFFF) != 43212) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_agent_with_principal() and 0xFFFF) != 22343) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_voice_core_uniffi_checksum_method_eventstream_cancel() and 0xFFFF) != 39218) {
@@ -2024,14 +2031,14 @@ public object FfiConverterByteArray: FfiConverterRustBuffer<ByteArray> {
 public interface AgentInterface {
     
     /**
+     * Runs a method of a room, JSON in and out: see `voice-bridge`.
+     */
+    suspend fun `call`(`room`: kotlin.String, `method`: kotlin.String, `argumentsJson`: kotlin.String): Answer
+    
+    /**
      * Starts a live session from options as JSON: see `voice-bridge`.
      */
     suspend fun `live`(`optionsJson`: kotlin.String): LiveSession
-    
-    /**
-     * Runs a method of the session store, JSON in and out: see `voice-bridge`.
-     */
-    suspend fun `sessions`(`method`: kotlin.String, `argumentsJson`: kotlin.String): kotlin.String
     
     /**
      * Cancels what runs, finishes what is being saved.
@@ -2057,6 +2064,11 @@ public interface AgentInterface {
      * Makes every provider ready.
      */
     suspend fun `warmUp`()
+    
+    /**
+     * The same agent as somebody with a credential reaches it.
+     */
+    fun `withPrincipal`(`principalJson`: kotlin.String): Agent
     
     companion object
 }
@@ -2167,6 +2179,33 @@ open class Agent: Disposable, AutoCloseable, AgentInterface
 
     
     /**
+     * Runs a method of a room, JSON in and out: see `voice-bridge`.
+     */
+    @Throws(Failure::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `call`(`room`: kotlin.String, `method`: kotlin.String, `argumentsJson`: kotlin.String) : Answer {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_voice_core_uniffi_fn_method_agent_call(
+                uniffiHandle,
+                
+        FfiConverterString.lower(`room`),
+        FfiConverterString.lower(`method`),
+        FfiConverterString.lower(`argumentsJson`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_voice_core_uniffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypeAnswer.lift(it) },
+        // Error FFI converter
+        Failure.ErrorHandler,
+    )
+    }
+
+    
+    /**
      * Starts a live session from options as JSON: see `voice-bridge`.
      */
     @Throws(Failure::class)
@@ -2185,32 +2224,6 @@ open class Agent: Disposable, AutoCloseable, AgentInterface
         { future -> UniffiLib.ffi_voice_core_uniffi_rust_future_free_u64(future) },
         // lift function
         { FfiConverterTypeLiveSession.lift(it) },
-        // Error FFI converter
-        Failure.ErrorHandler,
-    )
-    }
-
-    
-    /**
-     * Runs a method of the session store, JSON in and out: see `voice-bridge`.
-     */
-    @Throws(Failure::class)
-    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
-    override suspend fun `sessions`(`method`: kotlin.String, `argumentsJson`: kotlin.String) : kotlin.String {
-        return uniffiRustCallAsync(
-        callWithHandle { uniffiHandle ->
-            UniffiLib.uniffi_voice_core_uniffi_fn_method_agent_sessions(
-                uniffiHandle,
-                
-        FfiConverterString.lower(`method`),
-        FfiConverterString.lower(`argumentsJson`),
-            )
-        },
-        { future, callback, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_poll_rust_buffer(future, callback, continuation) },
-        { future, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_complete_rust_buffer(future, continuation) },
-        { future -> UniffiLib.ffi_voice_core_uniffi_rust_future_free_rust_buffer(future) },
-        // lift function
-        { FfiConverterString.lift(it) },
         // Error FFI converter
         Failure.ErrorHandler,
     )
@@ -2318,6 +2331,24 @@ open class Agent: Disposable, AutoCloseable, AgentInterface
         Failure.ErrorHandler,
     )
     }
+
+    
+    /**
+     * The same agent as somebody with a credential reaches it.
+     */
+    @Throws(Failure::class)override fun `withPrincipal`(`principalJson`: kotlin.String): Agent {
+            return FfiConverterTypeAgent.lift(
+    callWithHandle {
+    uniffiRustCallWithError(Failure) { _status ->
+    UniffiLib.uniffi_voice_core_uniffi_fn_method_agent_with_principal(
+        it,
+        
+        FfiConverterString.lower(`principalJson`),_status)
+}
+    }
+    )
+    }
+    
 
     
 
@@ -7447,6 +7478,53 @@ public object FfiConverterTypeTurnCall: FfiConverter<TurnCall, Long> {
 
 
 /**
+ * What a method of a room gave.
+ */
+data class Answer (
+    /**
+     * The answer as JSON.
+     */
+    var `json`: kotlin.String
+    , 
+    /**
+     * Sound that goes with it.
+     */
+    var `sound`: kotlin.ByteArray?
+    
+){
+    
+
+    
+
+    
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeAnswer: FfiConverterRustBuffer<Answer> {
+    override fun read(buf: ByteBuffer): Answer {
+        return Answer(
+            FfiConverterString.read(buf),
+            FfiConverterOptionalByteArray.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: Answer) = (
+            FfiConverterString.allocationSize(value.`json`) +
+            FfiConverterOptionalByteArray.allocationSize(value.`sound`)
+    )
+
+    override fun write(value: Answer, buf: ByteBuffer) {
+            FfiConverterString.write(value.`json`, buf)
+            FfiConverterOptionalByteArray.write(value.`sound`, buf)
+    }
+}
+
+
+
+/**
  * An error as the packages see it.
  */
 data class ErrorDetails (
@@ -8425,6 +8503,16 @@ data class TurnOptions (
      * Whether the answer is spoken; `None`: yes.
      */
     var `speak`: kotlin.Boolean?
+    , 
+    /**
+     * Who answers in a fresh session: an assistant, by its id.
+     */
+    var `assistant`: kotlin.String?
+    , 
+    /**
+     * In which organization the turn is taken, by its id.
+     */
+    var `organization`: kotlin.String?
     
 ){
     
@@ -8446,6 +8534,8 @@ public object FfiConverterTypeTurnOptions: FfiConverterRustBuffer<TurnOptions> {
             FfiConverterOptionalString.read(buf),
             FfiConverterOptionalULong.read(buf),
             FfiConverterOptionalBoolean.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
         )
     }
 
@@ -8454,7 +8544,9 @@ public object FfiConverterTypeTurnOptions: FfiConverterRustBuffer<TurnOptions> {
             FfiConverterOptionalString.allocationSize(value.`user`) +
             FfiConverterOptionalString.allocationSize(value.`language`) +
             FfiConverterOptionalULong.allocationSize(value.`deadlineMs`) +
-            FfiConverterOptionalBoolean.allocationSize(value.`speak`)
+            FfiConverterOptionalBoolean.allocationSize(value.`speak`) +
+            FfiConverterOptionalString.allocationSize(value.`assistant`) +
+            FfiConverterOptionalString.allocationSize(value.`organization`)
     )
 
     override fun write(value: TurnOptions, buf: ByteBuffer) {
@@ -8463,6 +8555,8 @@ public object FfiConverterTypeTurnOptions: FfiConverterRustBuffer<TurnOptions> {
             FfiConverterOptionalString.write(value.`language`, buf)
             FfiConverterOptionalULong.write(value.`deadlineMs`, buf)
             FfiConverterOptionalBoolean.write(value.`speak`, buf)
+            FfiConverterOptionalString.write(value.`assistant`, buf)
+            FfiConverterOptionalString.write(value.`organization`, buf)
     }
 }
 
@@ -10053,6 +10147,38 @@ public object FfiConverterOptionalString: FfiConverterRustBuffer<kotlin.String?>
         } else {
             buf.put(1)
             FfiConverterString.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalByteArray: FfiConverterRustBuffer<kotlin.ByteArray?> {
+    override fun read(buf: ByteBuffer): kotlin.ByteArray? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterByteArray.read(buf)
+    }
+
+    override fun allocationSize(value: kotlin.ByteArray?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterByteArray.allocationSize(value)
+        }
+    }
+
+    override fun write(value: kotlin.ByteArray?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterByteArray.write(value, buf)
         }
     }
 }
