@@ -16,11 +16,16 @@
 mod event;
 mod front;
 mod handle;
+mod jitter;
 mod manners;
 mod playout;
 mod production;
+mod recorder;
+mod reference;
 mod session;
 mod speaking;
+mod track;
+mod turn_end;
 mod turn_taking;
 mod words;
 

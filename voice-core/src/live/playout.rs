@@ -140,6 +140,11 @@ impl Playout {
         Some(pcm)
     }
 
+    /// When the sound that was given out will have been heard, if it is played without a break.
+    pub(crate) fn plays_until(&self) -> Duration {
+        self.plays_until
+    }
+
     /// How many samples were heard by now.
     fn heard_samples(&self, now: Duration) -> u64 {
         match self.acknowledged {
