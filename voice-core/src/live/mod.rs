@@ -10,7 +10,7 @@
 //!                          └─ what was heard ─► store
 //! ```
 //!
-//! `turn_taking`, `playout`, `front` and `words` know no clock and do no I/O; `session` is the task that runs them, with
+//! `turn_taking`, `playout`, `front`, `jitter`, `reference`, `track` and `words` know no clock and do no I/O; `session` is the task that runs them, with
 //! its two sides: `speaking`, what the agent says, and `manners`, how the conversation is kept going and ended.
 
 mod event;
