@@ -24,7 +24,7 @@ pub(crate) struct Cleaning {
     pub(crate) automatic_gain: bool,
 }
 
-/// Cleans one stream of sound. What it gives out is at most 20 ms late.
+/// Cleans one stream of sound. What it gives out is at most 30 ms late.
 pub(crate) struct Cleaner {
     cancels_echo: bool,
     processor: Option<Box<AudioProcessing>>,
@@ -143,7 +143,7 @@ pub(crate) fn denoised(samples: &[i16]) -> Vec<i16> {
 }
 
 /// How late sound comes out of the denoiser, in samples: a frame of the network, and what two filters wait for.
-const DELAY: usize = FRAME + 96;
+const DELAY: usize = FRAME + 134;
 
 #[cfg(test)]
 mod tests {

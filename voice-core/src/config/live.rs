@@ -119,7 +119,7 @@ impl Default for VadOptions {
 }
 
 /// What is done to the user's sound before it is listened to. Each costs some processor time; together they make it at most
-/// 20 ms late.
+/// 30 ms late.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]

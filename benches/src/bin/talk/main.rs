@@ -16,23 +16,26 @@ use std::{
 
 use voice_bench::Percentiles;
 use voice_core::{
-    LiveEvent, Pcm, Result, SpeechToText,
+    LiveEvent, Pcm, Result,
     audio::AudioFormat,
-    providers::local::{ModelDir, MoonshineStt},
+    providers::local::{ModelDir, MoonshineStt, SmartTurn},
 };
 use voice_testkit::words::word_errors;
 
 use crate::{
-    ours::{Echo, Told, decisions, hear, understood},
+    ours::{Ears, Echo, Told, decisions, hear, understood},
     set::{RATE, Talk, babble, recording, room},
 };
 
 /// Ours, as it is set up.
 const WAYS: [(&str, &str); 4] = [
     ("ours: words", "{}"),
-    ("ours: model", r#"{ "turn_detection": "model" }"#),
+    ("ours: model, 300 ms", r#"{ "turn_detection": "model", "endpointing": { "min_delay_ms": 300 } }"#),
     ("ours: words, denoised", r#"{ "input": { "denoising": true } }"#),
-    ("ours: model, denoised", r#"{ "turn_detection": "model", "input": { "denoising": true } }"#),
+    (
+        "ours: model, denoised",
+        r#"{ "turn_detection": "model", "endpointing": { "min_delay_ms": 300 }, "input": { "denoising": true } }"#,
+    ),
 ];
 
 fn main() -> Result<()> {
@@ -45,8 +48,9 @@ fn main() -> Result<()> {
 
 async fn measure(models: &ModelDir, python: Option<&str>) -> Result<()> {
     let folder = models.path();
-    let stt: Arc<dyn SpeechToText> = Arc::new(MoonshineStt::tiny_en(models)?);
-    stt.warm_up().await?;
+    let ears = Ears { stt: Arc::new(MoonshineStt::tiny_en(models)?), turn_end: Arc::new(SmartTurn::open(models)?) };
+    ears.stt.warm_up().await?;
+    ears.turn_end.warm_up().await?;
     let talk = Talk::of_takes(folder)?;
     let crowd = babble(&recording(folder, "two_cities.wav")?);
     let conditions = [
@@ -62,7 +66,7 @@ async fn measure(models: &ModelDir, python: Option<&str>) -> Result<()> {
     );
     for (name, sound) in &conditions {
         for (way, live) in WAYS {
-            let agent = ours::agent(Arc::clone(&stt), vec![300; RATE / 2], live).await?;
+            let agent = ours::agent(&ears, vec![300; RATE / 2], live).await?;
             let told = hear(&agent, sound, None).await?;
             let said = talk.spans.iter().map(|span| span.words).collect::<Vec<_>>().join(" ");
             row(name, way, &talk, &decisions(&told), Some(word_errors(&said, &understood(&told))));
@@ -72,7 +76,7 @@ async fn measure(models: &ModelDir, python: Option<&str>) -> Result<()> {
             row(name, "Pipecat's default", &talk, &peer(python, "turns", &path), None);
         }
     }
-    interruptions(&stt, folder, python).await
+    interruptions(&ears, folder).await
 }
 
 /// One line of the table of turns.
@@ -92,7 +96,7 @@ fn row(microphone: &str, way: &str, talk: &Talk, decided: &[f64], errors: Option
 }
 
 /// The agent speaks, and the user speaks over it: three times, with three things to say.
-async fn interruptions(stt: &Arc<dyn SpeechToText>, folder: &Path, python: Option<&str>) -> Result<()> {
+async fn interruptions(ears: &Ears, folder: &Path) -> Result<()> {
     let (user, agent) = (recording(folder, "beckett.wav")?, recording(folder, "two_cities.wav")?);
     let cut = |from: f64, to: f64| &user[(from * RATE as f64) as usize..(to * RATE as f64) as usize];
     let question = cut(0.2, 2.9);
@@ -114,7 +118,7 @@ async fn interruptions(stt: &Arc<dyn SpeechToText>, folder: &Path, python: Optio
             sound.extend_from_slice(cut(from, to));
             sound.resize(sound.len() + 2 * RATE, 0);
             let voice = agent[(1.2 * RATE as f64) as usize..].to_vec();
-            let agent = ours::agent(Arc::clone(stt), voice, live).await?;
+            let agent = ours::agent(ears, voice, live).await?;
             let told = hear(&agent, &sound, echo.as_ref()).await?;
             let stops = stops(&told);
             all += 1;
@@ -124,7 +128,6 @@ async fn interruptions(stt: &Arc<dyn SpeechToText>, folder: &Path, python: Optio
         let p50 = Percentiles::of(delays.iter().copied()).p50;
         println!("ours: {way:28} {:>4}/{all:<2} {p50:>7.0} {by_echo:>13}/{all}", delays.len());
     }
-    let _ = python;
     Ok(())
 }
 

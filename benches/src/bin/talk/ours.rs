@@ -9,9 +9,9 @@ use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
 use tokio::time::{Instant, sleep, sleep_until};
 use voice_core::{
-    Config, LiveEvent, Pcm, Result, SpeechToText, TextToSpeech, Transcript, VoiceAgent,
+    Config, LiveEvent, Pcm, Result, SpeechToText, TextToSpeech, Transcript, Utterance, VoiceAgent,
     live::{LiveTurn, SpeechKind},
-    provider::{CallContext, ResultStream, SynthesisRequest, TranscribeRequest},
+    provider::{CallContext, ResultStream, SynthesisRequest, TranscribeRequest, TurnDetector},
 };
 use voice_testkit::ScriptedLlm;
 
@@ -22,7 +22,7 @@ const FRAME: usize = RATE / 50;
 const MODEL: Duration = Duration::from_millis(300);
 
 /// A recogniser whose time passes on the virtual clock.
-pub struct Timed(pub Arc<dyn SpeechToText>);
+pub(crate) struct Timed(Arc<dyn SpeechToText>);
 
 #[async_trait]
 impl SpeechToText for Timed {
@@ -35,6 +35,23 @@ impl SpeechToText for Timed {
         let transcripts: Vec<_> = self.0.transcribe(request, ctx).await?.collect().await;
         sleep(begun.elapsed()).await;
         Ok(stream::iter(transcripts).boxed())
+    }
+}
+
+/// The same for what hears the end of turns.
+struct TimedEnd(Arc<dyn TurnDetector>);
+
+#[async_trait]
+impl TurnDetector for TimedEnd {
+    fn name(&self) -> &str {
+        "timed"
+    }
+
+    async fn completeness(&self, said: Utterance, ctx: &CallContext) -> Result<f32> {
+        let begun = WallInstant::now();
+        let answer = self.0.completeness(said, ctx).await;
+        sleep(begun.elapsed()).await;
+        answer
     }
 }
 
@@ -54,11 +71,11 @@ impl TextToSpeech for Recorded {
 }
 
 /// What was told, and when, in seconds.
-pub type Told = Vec<(f64, LiveEvent)>;
+pub(crate) type Told = Vec<(f64, LiveEvent)>;
 
 /// How sound comes back from the loudspeaker into the microphone: attenuation, delay in samples, and later reflections.
-pub struct Echo {
-    pub below_db: f64,
+pub(crate) struct Echo {
+    pub(crate) below_db: f64,
 }
 
 impl Echo {
@@ -70,15 +87,23 @@ impl Echo {
     }
 }
 
+/// What our side hears with.
+#[derive(Clone)]
+pub(crate) struct Ears {
+    pub(crate) stt: Arc<dyn SpeechToText>,
+    pub(crate) turn_end: Arc<dyn TurnDetector>,
+}
+
 /// An agent that says `voice` to everything.
-pub async fn agent(stt: Arc<dyn SpeechToText>, voice: Vec<i16>, live: &str) -> Result<VoiceAgent> {
+pub(crate) async fn agent(ears: &Ears, voice: Vec<i16>, live: &str) -> Result<VoiceAgent> {
     let config = Config::from_json(&format!(r#"{{ "storage": "memory", "live": {live} }}"#))?;
     let llm = ScriptedLlm::saying("That is well said.").first_after(MODEL);
-    VoiceAgent::builder().config(config).stt(Timed(stt)).llm(llm).tts(Recorded(voice)).build().await
+    let builder = VoiceAgent::builder().config(config).llm(llm).tts(Recorded(voice));
+    builder.stt(Timed(Arc::clone(&ears.stt))).turn_detector(TimedEnd(Arc::clone(&ears.turn_end))).build().await
 }
 
 /// Lets a session hear `sound` and, if there is an `echo`, itself. The sound of a device without one is thrown away.
-pub async fn hear(agent: &VoiceAgent, sound: &[i16], echo: Option<&Echo>) -> Result<Told> {
+pub(crate) async fn hear(agent: &VoiceAgent, sound: &[i16], echo: Option<&Echo>) -> Result<Told> {
     let live = Arc::new(agent.live().output(RATE as u32).start().await?);
     let (start, told) = (Instant::now(), Arc::new(Mutex::new(Told::new())));
     let waiting = Arc::new(Mutex::new(Vec::<i16>::new()));
@@ -118,13 +143,13 @@ pub async fn hear(agent: &VoiceAgent, sound: &[i16], echo: Option<&Echo>) -> Res
 }
 
 /// When the user's turns were taken to be over.
-pub fn decisions(told: &Told) -> Vec<f64> {
+pub(crate) fn decisions(told: &Told) -> Vec<f64> {
     let decided = |event: &LiveEvent| matches!(event, LiveEvent::TurnStarted { kind: SpeechKind::Answer, .. });
     told.iter().filter(|(_, event)| decided(event)).map(|(at, _)| *at).collect()
 }
 
 /// All that was understood, in order.
-pub fn understood(told: &Told) -> String {
+pub(crate) fn understood(told: &Told) -> String {
     let turn = |event: &LiveEvent| match event {
         LiveEvent::TurnDone(turn) => Some(LiveTurn::clone(turn).transcript),
         _ => None,

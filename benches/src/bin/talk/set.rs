@@ -5,14 +5,14 @@ use std::path::Path;
 use voice_core::{Audio, AudioLimits, audio::prepare};
 
 /// Samples a second of everything here.
-pub const RATE: usize = 16_000;
+pub(crate) const RATE: usize = 16_000;
 /// How long nobody speaks after a turn: longer than any detector waits.
 const GAP: f64 = 5.0;
 /// What is kept of a recording on either side of a turn, so that no sound is cut off.
 const MARGIN: f64 = 0.15;
 
 /// A turn: where it begins and ends in its recording, by the voice, and what is said in it.
-pub struct Take {
+pub(crate) struct Take {
     file: &'static str,
     from: f64,
     to: f64,
@@ -25,7 +25,7 @@ const fn take(file: &'static str, from: f64, to: f64, words: &'static str) -> Ta
 
 /// Turns end where a sentence may; the shorter pauses inside them do not end anything. Two speakers, both reading aloud: at
 /// the commas of the second one the voice stays up, which makes the ends hard to tell.
-pub const TAKES: [Take; 12] = [
+pub(crate) const TAKES: [Take; 12] = [
     take("beckett.wav", 0.32, 2.78, "ever tried ever failed"),
     take("two_cities.wav", 1.22, 4.64, "it was the best of times it was the worst of times"),
     take("beckett.wav", 3.52, 4.19, "no matter"),
@@ -47,20 +47,20 @@ pub const TAKES: [Take; 12] = [
 ];
 
 /// A turn in a conversation: when the voice begins and ends, in seconds, and what is said.
-pub struct Span {
-    pub start: f64,
-    pub end: f64,
-    pub words: &'static str,
+pub(crate) struct Span {
+    pub(crate) start: f64,
+    pub(crate) end: f64,
+    pub(crate) words: &'static str,
 }
 
 /// The user's side of a conversation.
-pub struct Talk {
-    pub samples: Vec<i16>,
-    pub spans: Vec<Span>,
+pub(crate) struct Talk {
+    pub(crate) samples: Vec<i16>,
+    pub(crate) spans: Vec<Span>,
 }
 
 /// A recording of the folder at 16 kHz mono.
-pub fn recording(folder: &Path, file: &str) -> voice_core::Result<Vec<i16>> {
+pub(crate) fn recording(folder: &Path, file: &str) -> voice_core::Result<Vec<i16>> {
     let heard = prepare(&Audio::from_path(folder.join("test-audio").join(file))?, &AudioLimits::default())?;
     Ok(heard.samples.to_vec())
 }
@@ -71,7 +71,7 @@ fn at(seconds: f64) -> usize {
 
 impl Talk {
     /// All takes, one after the other.
-    pub fn of_takes(folder: &Path) -> voice_core::Result<Self> {
+    pub(crate) fn of_takes(folder: &Path) -> voice_core::Result<Self> {
         let mut talk = Self { samples: vec![0; RATE], spans: Vec::new() };
         for take in &TAKES {
             let sound = recording(folder, take.file)?;
@@ -92,25 +92,25 @@ impl Talk {
     }
 
     /// The same with noise under it, so many decibels below the voice.
-    pub fn with(&self, noise: &[f64], below_db: f64) -> Vec<i16> {
+    pub(crate) fn with(&self, noise: &[f64], below_db: f64) -> Vec<i16> {
         let level = (noise.iter().map(|n| n * n).sum::<f64>() / noise.len().max(1) as f64).sqrt();
         let gain = self.voice_level() / level * 10_f64.powf(-below_db / 20.0);
         self.samples.iter().zip(noise.iter().cycle()).map(|(&s, n)| clipped(f64::from(s) + n * gain)).collect()
     }
 
     /// Seconds of the user's voice.
-    pub fn voiced(&self) -> f64 {
+    pub(crate) fn voiced(&self) -> f64 {
         self.spans.iter().map(|span| span.end - span.start).sum()
     }
 }
 
 /// The nearest 16-bit sample.
-pub fn clipped(sample: f64) -> i16 {
+pub(crate) fn clipped(sample: f64) -> i16 {
     sample.round().clamp(f64::from(i16::MIN), f64::from(i16::MAX)) as i16
 }
 
 /// Ten seconds of a room with machines: noise that falls with frequency, and a hum.
-pub fn room() -> Vec<f64> {
+pub(crate) fn room() -> Vec<f64> {
     let (mut state, mut low, mut lower) = (0x2545_f491_4f6c_dd1d_u64, 0.0, 0.0);
     (0..10 * RATE)
         .map(|n| {
@@ -127,7 +127,7 @@ pub fn room() -> Vec<f64> {
 }
 
 /// People talking all at once: a recording, backwards, eight times over.
-pub fn babble(recording: &[i16]) -> Vec<f64> {
+pub(crate) fn babble(recording: &[i16]) -> Vec<f64> {
     let length = recording.len();
     let shifted = |n: usize, voice: usize| recording[(2 * length - 1 - n + voice * length / 8) % length];
     (0..length).map(|n| (0..8).map(|voice| f64::from(shifted(n, voice))).sum()).collect()
