@@ -3,7 +3,7 @@
     talk_peers.py turns|voice FILE
 
 `turns`: Silero VAD and the local smart-turn model with their default settings, fed 20 ms at a time on a clock that is the
-sound itself; what a model takes is measured and added to the decision. No transcript is waited for, which favours them.
+sound itself; the processor time of the model is added to the decision. No transcript is waited for, which favours them.
 `voice`: when the voice is taken to begin, which is what interrupts an agent. Needs `pip install 'pipecat-ai[silero]'`.
 """
 
@@ -59,9 +59,9 @@ async def main(what, path):
         over = turn.append_audio(frame, state == VADState.SPEAKING) == EndOfTurnState.COMPLETE
         took = 0.0
         if was == VADState.SPEAKING and state == VADState.QUIET:
-            begun = time.perf_counter()
+            begun = time.process_time()
             result, _ = await turn.analyze_end_of_turn()
-            took = time.perf_counter() - begun
+            took = time.process_time() - begun
             over = over or result == EndOfTurnState.COMPLETE
         if over and open_turn:
             decided.append(clock.now + took)

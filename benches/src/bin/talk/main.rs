@@ -1,7 +1,7 @@
 //! Turn taking on people's recordings: how soon the end of a turn is noticed, how often a pause is taken for it, whether an
 //! interruption is, and what noise does to all that and to the words. `talk MODELS [PYTHON]`: with a Python that has
 //! `pipecat-ai`, its default detectors (Silero and smart-turn) hear the same files in the same run. Everything runs on a
-//! virtual clock, on which what models take passes as it was measured.
+//! virtual clock, on which the processor time of the models passes as well.
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::expect_used)]
 
