@@ -8,6 +8,7 @@ use std::{
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
 use tokio::time::{Instant, sleep, sleep_until};
+use voice_bench::process::cpu_ms;
 use voice_core::{
     Config, LiveEvent, Pcm, Result, SpeechToText, TextToSpeech, Transcript, Utterance, VoiceAgent,
     live::{LiveTurn, SpeechKind},
@@ -21,9 +22,9 @@ const FRAME: usize = RATE / 50;
 
 /// The processor time of this process so far: what models take on one core, however busy the machine is.
 fn worked() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
+    Duration::from_secs_f64(cpu_ms() / 1e3)
 }
+
 /// How long a language model of the cloud takes to its first words, and a voice to its first sound.
 const MODEL: Duration = Duration::from_millis(300);
 
