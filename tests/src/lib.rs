@@ -5,4 +5,3 @@ pub mod corpus;
 pub mod mutate;
 pub mod proxy;
 pub mod servers;
-pub mod words;

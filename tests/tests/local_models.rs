@@ -13,7 +13,7 @@ use voice_core::{
     provider::{CallContext, SpeechToText, TranscribeRequest},
     providers::local::{ModelDir, MoonshineStt, WhisperStt},
 };
-use voice_tests::words::word_errors;
+use voice_testkit::words::word_errors;
 
 /// What is said in `two_cities.wav`, recorded by a human.
 const TWO_CITIES: &str = "It was the best of times, it was the worst of times, it was the age of wisdom, it was the age of \

@@ -15,7 +15,7 @@ use voice_core::{
     },
     providers::local::{KokoroOptions, KokoroTts, LocalLlm, LocalLlmOptions, ModelDir, MoonshineStt},
 };
-use voice_tests::words::word_errors;
+use voice_testkit::words::word_errors;
 
 const SYSTEM: &str = "You are a helpful voice assistant. Answer in one or two short sentences.";
 

@@ -6,6 +6,7 @@ pub mod conformance;
 pub mod openai;
 mod scripted;
 mod voice;
+pub mod words;
 
 pub use clock::VirtualClock;
 pub use scripted::{ScriptedLlm, ScriptedStt, ScriptedTts, Step};

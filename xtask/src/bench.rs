@@ -9,6 +9,9 @@ use crate::{overhead, project::Project, setup};
 /// What the usual Python ways of reading audio need, to be measured beside ours.
 const INGEST_PEERS: &[&str] = &["av", "soundfile", "soxr", "numpy"];
 
+/// What Pipecat's default detectors of voices and of the ends of turns need.
+const TALK_PEERS: &[&str] = &["pipecat-ai[silero]"];
+
 pub fn run(arguments: &[String]) -> Result<bool> {
     let project = Project::here();
     let names = names(&project)?;
@@ -20,9 +23,11 @@ pub fn run(arguments: &[String]) -> Result<bool> {
         return overhead::run(&project);
     }
     let mut build = project.cargo(&["build", "--profile", "dist", "-p", "voice-bench", "--bin", name]);
-    if name != "local_turn" {
+    match name.as_str() {
+        "local_turn" => {}
+        "talk" => _ = build.args(["--no-default-features", "--features", "talk"]),
         // An app that links no more than it uses, so that memory is told without local models.
-        build.arg("--no-default-features");
+        _ => _ = build.arg("--no-default-features"),
     }
     if !build.status()?.success() {
         bail!("the measurement could not be built");
@@ -32,6 +37,15 @@ pub fn run(arguments: &[String]) -> Result<bool> {
     if name == "ingest" {
         setup::system_packages(&project)?;
         command.arg(setup::python(&project, "ingest", INGEST_PEERS)?);
+    }
+    if name == "talk" {
+        // What fetches the recordings and the models.
+        if !project.cargo(&["build", "--profile", "dist", "-p", "voice-cli"]).status()?.success() {
+            bail!("the command could not be built");
+        }
+        let program = project.target.join("dist/voice-core");
+        command.arg(setup::models(&project, &program, &["smart-turn", "test-audio"])?);
+        command.arg(setup::python(&project, "talk", TALK_PEERS)?);
     }
     let status = command.args(rest).status().with_context(|| format!("cannot start the measurement {name}"))?;
     Ok(status.success())

@@ -4,6 +4,7 @@
 
 mod call;
 mod frames;
+mod line;
 mod schedules;
 mod tools;
 mod wire;

@@ -11,7 +11,7 @@ use crate::{
     config::{AssistantConfig, Config, ProviderConfig, ProviderList, RecordingsConfig, invalid},
     error::Result,
     layer::{LayerOptions, LlmService, Stack, SttService, TtsService},
-    provider::{LanguageModel, SpeechToText, TextToSpeech},
+    provider::{LanguageModel, SpeechToText, TextToSpeech, TurnDetector},
     registry::Registry,
     store::{BlobStore, ConversationStore, RecordedStore, Storage},
     time::{Clock, system_clock},
@@ -108,6 +108,7 @@ pub struct AgentBuilder {
     clock: Option<Arc<dyn Clock>>,
     warm_up: Option<bool>,
     tools: Vec<Arc<dyn Tool>>,
+    turn_detector: Option<Arc<dyn TurnDetector>>,
 }
 
 impl AgentBuilder {
@@ -220,6 +221,13 @@ impl AgentBuilder {
         self
     }
 
+    /// What hears the end of turns in live sessions with `turn_detection` `model`. Default: `smart-turn` in the model directory,
+    /// loaded when it is first wanted.
+    pub fn turn_detector(mut self, detector: impl TurnDetector + 'static) -> Self {
+        self.turn_detector = Some(Arc::new(detector));
+        self
+    }
+
     /// Builds the agent: opens the store, loads local models off the async threads.
     ///
     /// # Errors
@@ -272,6 +280,7 @@ impl AgentBuilder {
             store,
             user: kept.user,
             assistant: kept.assistant,
+            live: kept.live,
             format: kept.format.into(),
         });
         let storage = match &recordings {
@@ -290,6 +299,8 @@ impl AgentBuilder {
         };
         let (limits, audio_limits) = (config.limits, config.audio_limits());
         let assistant = self.assistant.unwrap_or(config.assistant);
+        let mut live = config.live;
+        live.input.denoising |= assistant.background_denoising;
         let mut engine = Engine {
             stt: (!stt.is_empty()).then(|| Arc::new(Stack::new(stt, &layers))),
             llm: Arc::new(Stack::new(llm, &layers)),
@@ -307,7 +318,8 @@ impl AgentBuilder {
                 max_text_characters: limits.max_text_characters,
                 session_idle: Duration::from_secs_f64(limits.session_idle_minutes * 60.0),
                 deadline: Duration::from_secs_f64(limits.turn_seconds),
-                live: config.live,
+                denoising: assistant.background_denoising,
+                live,
                 first_message: assistant.first_message,
                 max_tool_rounds: assistant.max_tool_rounds,
                 filler: Some(assistant.filler.trim()).filter(|words| !words.is_empty()).map(Into::into),
@@ -317,6 +329,7 @@ impl AgentBuilder {
             saving: crate::turn::Saving::default(),
             cast: None,
             recordings,
+            turn_detector: self.turn_detector,
         };
         engine.tools = engine.toolbox(self.tools)?;
         let casting = Casting::new(registry, layers, self.named, storage.clone(), vault, engine.clone());

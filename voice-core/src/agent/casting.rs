@@ -7,7 +7,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use tokio::time::Instant;
+use tokio::{sync::OnceCell, time::Instant};
 
 use super::{accounts::Vault, assistants::StoredAssistant};
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     id::OrganizationId,
     layer::{LayerOptions, LlmService, Stack, SttService, TtsService},
-    provider::{LanguageModel, SpeechToText, TextToSpeech},
+    provider::{LanguageModel, SpeechToText, TextToSpeech, TurnDetector},
     registry::Registry,
     store::{AssistantVersion, Credential, Storage},
     time::Timestamp,
@@ -44,6 +44,7 @@ pub(super) struct Casting {
     vault: Option<Vault>,
     /// The agent's own engine: what an assistant leaves out comes from it.
     base: Engine,
+    turn_detector: OnceCell<Arc<dyn TurnDetector>>,
     ready: Mutex<HashMap<(Option<OrganizationId>, AssistantVersion), Ready>>,
 }
 
@@ -64,7 +65,7 @@ impl Casting {
         vault: Option<Vault>,
         base: Engine,
     ) -> Self {
-        Self { registry, layers, named, storage, vault, base, ready: Mutex::default() }
+        Self { registry, layers, named, storage, vault, base, turn_detector: OnceCell::new(), ready: Mutex::default() }
     }
 
     pub(super) fn vault(&self) -> Result<&Vault> {
@@ -144,6 +145,8 @@ impl Casting {
         settings.temperature = temperature;
         settings.context_messages = assistant.context_messages as usize;
         settings.language = Some(assistant.language).filter(|language| language != "auto");
+        settings.denoising |= assistant.background_denoising;
+        settings.live.input.denoising |= assistant.background_denoising;
         settings.live.interruption.enabled = assistant.interruptions_enabled;
         if !assistant.end_call_phrases.is_empty() {
             settings.live.conversation.end_call_phrases = assistant.end_call_phrases;
@@ -177,6 +180,10 @@ fn stamps(credentials: &[Credential]) -> Vec<(String, Timestamp)> {
 
 #[async_trait]
 impl Cast for Casting {
+    async fn turn_detector(&self) -> Result<Arc<dyn TurnDetector>> {
+        self.turn_detector.get_or_try_init(|| self.registry.turn_detector()).await.cloned()
+    }
+
     async fn engine(&self, organization: Option<OrganizationId>, assistant: AssistantVersion) -> Result<Arc<Engine>> {
         let (key, now) = ((organization, assistant), Instant::now());
         if let Some(ready) = self.lock().get_mut(&key)

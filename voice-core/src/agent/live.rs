@@ -162,6 +162,7 @@ impl Live {
             first_message: self.first_message,
             vad: self.vad,
             tools,
+            turn_detector: None,
             cancel: self.agent.cancel_token().child_token(),
             closing: self.agent.cancel_token().clone(),
         };

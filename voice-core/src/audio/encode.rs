@@ -1,14 +1,12 @@
 //! The way out: decoded sound to the bytes of a file or a stream.
 
-use std::{borrow::Cow, fmt, path::Path};
+use std::{fmt, path::Path};
 
 use bytes::Bytes;
-use ogg::{PacketWriteEndInfo, PacketWriter};
-use ropus::{Application, Bitrate, Channels, Encoder, Signal};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Pcm, g711};
+use super::{Pcm, g711, stream::OpusStream};
 use crate::error::{Error, ErrorKind, Result, Stage};
 
 /// A format in which sound is given out.
@@ -111,90 +109,46 @@ pub(super) fn encode(pcm: &Pcm, format: AudioFormat) -> Result<Bytes> {
     })
 }
 
-/// A WAV file: the 44-byte header and the samples.
+/// A WAV file: the header and the samples.
 pub(super) fn wav(samples: &[i16], rate: u32) -> Bytes {
-    // Beyond 4 GiB the header cannot tell the size; all ones says so, and every reader takes what is there.
-    let size = u32::try_from(samples.len() * 2).unwrap_or(u32::MAX);
-    let mut bytes = Vec::with_capacity(44 + samples.len() * 2);
-    bytes.extend(b"RIFF");
-    bytes.extend(size.saturating_add(36).to_le_bytes());
-    bytes.extend(b"WAVEfmt ");
-    bytes.extend(16u32.to_le_bytes());
-    for field in [1u16, 1] {
-        bytes.extend(field.to_le_bytes());
-    }
-    bytes.extend(rate.to_le_bytes());
-    bytes.extend(rate.saturating_mul(2).to_le_bytes());
-    for field in [2u16, 16] {
-        bytes.extend(field.to_le_bytes());
-    }
-    bytes.extend(b"data");
-    bytes.extend(size.to_le_bytes());
+    let mut bytes = wav_header(rate, 1, Some(samples.len() * 2));
+    bytes.reserve_exact(samples.len() * 2);
     bytes.extend(samples.iter().flat_map(|s| s.to_le_bytes()));
     bytes.into()
 }
 
-const OPUS_BITRATE: u32 = 32_000;
-/// 20 ms, the usual packet.
-const PACKETS_A_SECOND: u32 = 50;
-/// Opus counts time at 48 kHz whatever the rate of the sound.
-const GRANULE_RATE: u32 = 48_000;
+/// The 44 bytes before 16-bit samples that take up `size` bytes; `None`: nobody knows yet.
+pub(super) fn wav_header(rate: u32, channels: u16, size: Option<usize>) -> Vec<u8> {
+    // Without a size, or beyond 4 GiB, the header cannot tell it; all ones says so, and every reader takes what is there.
+    let size = size.and_then(|size| u32::try_from(size).ok()).unwrap_or(u32::MAX);
+    let sample = 2 * channels;
+    let mut bytes = Vec::with_capacity(44);
+    bytes.extend(b"RIFF");
+    bytes.extend(size.saturating_add(36).to_le_bytes());
+    bytes.extend(b"WAVEfmt ");
+    bytes.extend(16u32.to_le_bytes());
+    for field in [1, channels] {
+        bytes.extend(field.to_le_bytes());
+    }
+    bytes.extend(rate.to_le_bytes());
+    bytes.extend(rate.saturating_mul(sample.into()).to_le_bytes());
+    for field in [sample, 16] {
+        bytes.extend(field.to_le_bytes());
+    }
+    bytes.extend(b"data");
+    bytes.extend(size.to_le_bytes());
+    bytes
+}
 
 /// An Ogg file with one mono Opus stream (RFC 7845).
 fn ogg_opus(pcm: &Pcm) -> Result<Bytes> {
-    let failed = |what: String| Error::internal(format!("Opus encoding failed: {what}")).with_stage(Stage::Audio);
     // The nearest rate that Opus knows at or above the sound's own.
-    let rate = [8_000, 12_000, 16_000, 24_000].into_iter().find(|&r| pcm.sample_rate() <= r).unwrap_or(GRANULE_RATE);
+    let rate = [8_000, 12_000, 16_000, 24_000].into_iter().find(|&r| pcm.sample_rate() <= r).unwrap_or(48_000);
     let pcm = pcm.resampled(rate)?;
-    let mut encoder = Encoder::builder(rate, Channels::Mono, Application::Audio)
-        .bitrate(Bitrate::Bits(OPUS_BITRATE))
-        .signal(Signal::Voice)
-        .build()
-        .map_err(|e| failed(e.to_string()))?;
-    let scale = u64::from(GRANULE_RATE / rate);
-    let pre_skip = u64::from(encoder.lookahead()) * scale;
-    let serial = 1;
-    let mut writer = PacketWriter::new(Vec::new());
-
-    let mut head = b"OpusHead\x01\x01".to_vec();
-    head.extend((pre_skip as u16).to_le_bytes());
-    head.extend(rate.to_le_bytes());
-    head.extend([0, 0, 0]);
-    let mut tags = b"OpusTags".to_vec();
-    tags.extend((VENDOR.len() as u32).to_le_bytes());
-    tags.extend(VENDOR.as_bytes());
-    tags.extend(0u32.to_le_bytes());
-    for header in [head, tags] {
-        writer.write_packet(header, serial, PacketWriteEndInfo::EndPage, 0).map_err(|e| failed(e.to_string()))?;
-    }
-
-    let frame = (rate / PACKETS_A_SECOND) as usize;
-    // The encoder lags by its look-ahead, so that much more goes in for everything to come out.
-    let wanted = pcm.samples().len() as u64 + u64::from(encoder.lookahead());
-    let packets = wanted.div_ceil(frame as u64).max(1);
-    let mut packet = [0; 1_500];
-    for index in 0..packets {
-        let start = (index as usize * frame).min(pcm.samples().len());
-        let end = (start + frame).min(pcm.samples().len());
-        let mut input = Cow::Borrowed(&pcm.samples()[start..end]);
-        if input.len() < frame {
-            input.to_mut().resize(frame, 0);
-        }
-        let size = encoder.encode(&input, &mut packet).map_err(|e| failed(e.to_string()))?;
-        let last = index + 1 == packets;
-        // The last page tells where the sound really ends, so players drop the padding.
-        let granule = if last { wanted * scale } else { (index + 1) * frame as u64 * scale };
-        let place = match (last, (index + 1) % u64::from(PACKETS_A_SECOND) == 0) {
-            (true, _) => PacketWriteEndInfo::EndStream,
-            (false, true) => PacketWriteEndInfo::EndPage,
-            (false, false) => PacketWriteEndInfo::NormalPacket,
-        };
-        writer.write_packet(packet[..size].to_vec(), serial, place, granule).map_err(|e| failed(e.to_string()))?;
-    }
-    Ok(writer.into_inner().into())
+    let mut stream = OpusStream::new(rate, 1)?;
+    stream.push(pcm.samples())?;
+    Ok(stream.finish()?.into())
 }
-
-const VENDOR: &str = concat!("voice-core ", env!("CARGO_PKG_VERSION"));
 
 /// Writes sound to a file, in the format that its name asks for.
 pub(super) fn save(pcm: &Pcm, path: &Path) -> Result<()> {

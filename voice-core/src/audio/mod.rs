@@ -5,6 +5,7 @@
 //! Pcm (mono, any rate) ──encode──► WAV, Ogg Opus, G.711, raw
 //! ```
 
+mod cleaning;
 mod container;
 mod encode;
 mod g711;
@@ -19,6 +20,7 @@ mod sample;
 mod sink;
 mod sniff;
 mod source;
+mod stream;
 mod vad;
 mod wav;
 
@@ -29,8 +31,10 @@ pub use sample::SampleEncoding;
 pub use source::Audio;
 pub use vad::{VoiceActivity, VoiceActivityDetector};
 pub(crate) use {
+    cleaning::{Cleaner, Cleaning},
     resample::LiveResampler,
     sink::{check_shape, to_i16},
+    stream::StreamEncoder,
 };
 
 use std::{sync::Arc, time::Duration};
@@ -108,6 +112,11 @@ impl Utterance {
             warnings: Vec::new(),
         };
         Self { samples, info: Arc::new(info), original: None }
+    }
+
+    /// The same without its noise. What it was decoded from is no longer part of it: that is noisy.
+    pub(crate) fn denoised(&self) -> Self {
+        Self { samples: Arc::new(cleaning::denoised(&self.samples)), info: Arc::clone(&self.info), original: None }
     }
 
     /// The sound as a WAV file: 16-bit, 16 kHz, mono.

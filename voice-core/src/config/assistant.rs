@@ -46,7 +46,7 @@ pub struct Assistant {
     pub voice_settings: Map<String, Value>,
     /// Whether the user's speech stops the reply, in live sessions. Default true.
     pub interruptions_enabled: bool,
-    /// Whether noise is taken out of what is heard, in live sessions. Default false.
+    /// Whether noise is taken out of what is heard, in turns and in live sessions. Default false.
     pub background_denoising: bool,
     /// When an answer has one of these phrases, a live session ends once it is spoken: at most 50. Default: the agent's.
     pub end_call_phrases: Vec<String>,

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Config, parse, range};
-use crate::error::Result;
+use crate::{audio::Cleaning, error::Result};
 
 /// How a live session takes turns and behaves.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
@@ -19,6 +19,8 @@ pub struct LiveConfig {
     pub interruption: InterruptionOptions,
     /// When sound counts as speech.
     pub vad: VadOptions,
+    /// What is done to the user's sound before it is listened to.
+    pub input: InputOptions,
     /// How sound is given out.
     pub output: OutputOptions,
     /// How the conversation is kept going and ended.
@@ -33,6 +35,10 @@ pub enum TurnDetection {
     /// The library, from the user's voice and words.
     #[default]
     Automatic,
+    /// The library, from the user's voice and words and from a model that hears how they are said: the one given to the agent,
+    /// else `smart-turn` in the model directory (`voice-core models fetch smart-turn`, feature `local`). Pauses inside a turn
+    /// are told better from its end, so that a lower `min_delay_ms`, say 300, serves well.
+    Model,
     /// The host, by `commit`: push to talk.
     Manual,
 }
@@ -109,6 +115,28 @@ pub struct VadOptions {
 impl Default for VadOptions {
     fn default() -> Self {
         Self { threshold: 0.5, min_speech_ms: 48, min_silence_ms: 200, prefix_padding_ms: 300 }
+    }
+}
+
+/// What is done to the user's sound before it is listened to. Each costs some processor time; together they make it at most
+/// 30 ms late.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct InputOptions {
+    /// Whether noise is taken out (RNNoise). Default false: recognisers that know noise do better without.
+    pub denoising: bool,
+    /// Whether the echo of what the agent says is taken out (WebRTC's AEC3): for loudspeakers near the microphone where the
+    /// device does not do it itself. What is played is known from what was given out. Default false.
+    pub echo_cancellation: bool,
+    /// Whether quiet voices are made louder and loud ones kept from clipping (WebRTC's AGC2). Default false.
+    pub automatic_gain: bool,
+}
+
+impl InputOptions {
+    pub(crate) fn cleaning(self) -> Cleaning {
+        let Self { denoising, echo_cancellation, automatic_gain } = self;
+        Cleaning { denoising, echo_cancellation, automatic_gain }
     }
 }
 

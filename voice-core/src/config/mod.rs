@@ -14,8 +14,8 @@ mod recordings;
 pub use accounts::{AccountsConfig, RetentionConfig};
 pub use assistant::Assistant;
 pub use live::{
-    ConversationOptions, EndpointingOptions, InterruptionOptions, LiveConfig, OutputOptions, Pacing, TurnDetection,
-    VadOptions,
+    ConversationOptions, EndpointingOptions, InputOptions, InterruptionOptions, LiveConfig, OutputOptions, Pacing,
+    TurnDetection, VadOptions,
 };
 pub use provider::{ProviderConfig, ProviderList};
 pub use recordings::{RecordingFormat, RecordingsConfig};
@@ -84,6 +84,8 @@ pub struct AssistantConfig {
     pub first_message: Option<String>,
     /// The language of the conversation (BCP 47), or `auto`. Default `auto`.
     pub language: String,
+    /// Whether noise is taken out of what is heard, in turns and in live sessions. Default false.
+    pub background_denoising: bool,
     /// The sampling temperature, 0–2. Default 0.7.
     pub temperature: f32,
     /// The most tokens of one answer. Default 500.
@@ -108,6 +110,7 @@ impl Default for AssistantConfig {
             system_prompt: DEFAULT_SYSTEM_PROMPT.into(),
             first_message: None,
             language: "auto".into(),
+            background_denoising: false,
             temperature: 0.7,
             max_tokens: 500,
             context_messages: 10,

@@ -21,6 +21,10 @@ pub struct RecordingsConfig {
     /// Whether what the agent says is kept. Default true.
     #[serde(default = "yes")]
     pub assistant: bool,
+    /// Whether the whole of each live session is kept as well, both sides in one file along the wall clock: the user on the left,
+    /// the agent on the right, at 16,000 samples a second. Default false.
+    #[serde(default)]
+    pub live: bool,
     /// The format of the files. Default `wav`.
     #[serde(default)]
     pub format: RecordingFormat,
@@ -30,7 +34,7 @@ impl RecordingsConfig {
     /// Keeps both sides as WAV.
     #[must_use]
     pub fn new(store: impl Into<String>) -> Self {
-        Self { store: store.into(), user: true, assistant: true, format: RecordingFormat::default() }
+        Self { store: store.into(), user: true, assistant: true, live: false, format: RecordingFormat::default() }
     }
 }
 

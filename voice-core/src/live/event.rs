@@ -11,6 +11,7 @@ use crate::{
     event::{CallMetrics, TextDelta, Transcript},
     id::{MessageId, SessionId, TurnId},
     message::{Timings, ToolCall, ToolCallRecord, Usage},
+    store::BlobRef,
 };
 
 /// What the user is doing.
@@ -259,4 +260,10 @@ pub enum LiveEvent {
     Error(Error),
     /// The session is over.
     Ended(LiveSummary),
+    /// The recording of the whole session is kept: see [`RecordingsConfig::live`](crate::config::RecordingsConfig::live). Told just
+    /// before the end.
+    Recorded {
+        /// Where it lies, as the store of recordings knows it.
+        recording: BlobRef,
+    },
 }

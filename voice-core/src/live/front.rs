@@ -1,15 +1,18 @@
 //! From frames of sound to utterances: resampling, voice detection, the cut between speech and silence. Knows no clock: its
-//! time is the sound itself.
+//! time is the sound itself, but for what is played meanwhile.
 
 use std::{collections::VecDeque, time::Duration};
 
+use super::reference::Reference;
 use crate::{
-    audio::{LiveResampler, SPEECH_RATE, VoiceActivityDetector, to_i16},
+    audio::{Cleaner, Cleaning, LiveResampler, Pcm, SPEECH_RATE, VoiceActivityDetector, to_i16},
     config::VadOptions,
 };
 
 /// An utterance that goes on without a pause is cut here, so that it is recognised while it is being said.
 const LONGEST_SEGMENT: usize = 25 * SPEECH_RATE as usize;
+/// The microphone's clock and ours may run apart so far without a jump; the echo canceller finds the rest.
+const ECHO_TOLERANCE: Duration = Duration::from_millis(60);
 /// The detector may be this much less sure once there is voice.
 const HYSTERESIS: f32 = 0.15;
 
@@ -31,6 +34,13 @@ pub(crate) struct Front {
     vad: Box<dyn VoiceActivityDetector>,
     options: VadOptions,
     resampled: Vec<f32>,
+    /// The sound at the rate of speech, as it came.
+    raw: Vec<i16>,
+    cleaner: Option<Cleaner>,
+    /// The sound as it came, if anybody wants it: see `tapped`.
+    tap: Option<Vec<i16>>,
+    /// What the loudspeaker plays, if anybody wants to know.
+    reference: Option<Reference>,
     /// Speech-rate samples that do not fill a frame yet.
     pending: Vec<i16>,
     /// The sound before the voice.
@@ -62,14 +72,22 @@ impl Front {
         channels: usize,
         vad: Box<dyn VoiceActivityDetector>,
         options: VadOptions,
+        cleaning: Cleaning,
         detects: bool,
     ) -> Self {
+        let cleaner = Cleaner::new(cleaning);
+        let reference =
+            cleaner.as_ref().filter(|cleaner| cleaner.cancels_echo()).map(|_| Reference::new(ECHO_TOLERANCE));
         Self {
             channels,
             resampler: (rate != SPEECH_RATE).then(|| LiveResampler::new(rate, SPEECH_RATE)),
             vad,
             options,
             resampled: Vec::new(),
+            raw: Vec::new(),
+            cleaner,
+            tap: None,
+            reference,
             pending: Vec::new(),
             before: VecDeque::new(),
             said: None,
@@ -78,17 +96,53 @@ impl Front {
         }
     }
 
-    /// Hears interleaved samples.
-    pub(crate) fn push(&mut self, frame: &[i16], mut notice: impl FnMut(Edge)) {
+    /// From now on all sound is kept as it comes, for `tapped`.
+    pub(crate) fn tap(&mut self) {
+        self.tap = Some(Vec::new());
+    }
+
+    /// The sound at the rate of speech, as it came since this was last asked.
+    pub(crate) fn tapped(&mut self) -> Vec<i16> {
+        self.tap.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// This sound was given out and will be heard from `from` on.
+    pub(crate) fn played(&mut self, pcm: &Pcm, from: Duration) {
+        if let Some(reference) = &mut self.reference {
+            reference.given(pcm, from);
+        }
+    }
+
+    /// What was given out and is not heard by `now` will not be heard.
+    pub(crate) fn cleared(&mut self, now: Duration) {
+        if let Some(reference) = &mut self.reference {
+            reference.cut(now);
+        }
+    }
+
+    /// Hears interleaved samples, the last of which is spoken `now`.
+    pub(crate) fn push(&mut self, frame: &[i16], now: Duration, mut notice: impl FnMut(Edge)) {
         let channels = self.channels;
+        let is_direct = self.cleaner.is_none() && self.tap.is_none();
+        let out = if is_direct { &mut self.pending } else { &mut self.raw };
         match &mut self.resampler {
-            None if channels == 1 => self.pending.extend_from_slice(frame),
-            None => self.pending.extend(frame.chunks_exact(channels).map(|all| to_i16(mixed(all)))),
+            None if channels == 1 => out.extend_from_slice(frame),
+            None => out.extend(frame.chunks_exact(channels).map(|all| to_i16(mixed(all)))),
             Some(resampler) => {
                 resampler.push(frame.chunks_exact(channels).map(mixed), &mut self.resampled);
-                self.pending.extend(self.resampled.drain(..).map(to_i16));
+                out.extend(self.resampled.drain(..).map(to_i16));
             }
         }
+        if let Some(tap) = &mut self.tap {
+            tap.extend_from_slice(&self.raw);
+        }
+        if let Some(cleaner) = &mut self.cleaner {
+            let played = self.reference.as_mut().map(|reference| reference.heard(self.raw.len(), now));
+            cleaner.push(&self.raw, played.into_iter().flatten(), &mut self.pending);
+        } else {
+            self.pending.extend_from_slice(&self.raw);
+        }
+        self.raw.clear();
         if !self.detects {
             self.collect(&mut notice);
             return;
@@ -187,7 +241,7 @@ mod tests {
     }
 
     fn front() -> Front {
-        Front::new(16_000, 1, Box::new(Loud), VadOptions::default(), true)
+        Front::new(16_000, 1, Box::new(Loud), VadOptions::default(), Cleaning::default(), true)
     }
 
     fn edges(front: &mut Front, parts: &[(i16, usize)]) -> Vec<Edge> {
@@ -195,7 +249,7 @@ mod tests {
         for &(level, ms) in parts {
             let sound: Vec<i16> = (0..ms * 16).map(|n| if n % 2 == 0 { level } else { -level }).collect();
             for frame in sound.chunks(320) {
-                front.push(frame, |edge| edges.push(edge));
+                front.push(frame, Duration::ZERO, |edge| edges.push(edge));
             }
         }
         edges
@@ -219,14 +273,14 @@ mod tests {
     #[test]
     fn stereo_at_another_rate_is_heard_as_well() {
         let slow = |edges: Vec<Edge>| edges.iter().filter(|e| matches!(e, Edge::Ended { .. })).count();
-        let mut front = Front::new(8_000, 2, Box::new(Loud), VadOptions::default(), true);
+        let mut front = Front::new(8_000, 2, Box::new(Loud), VadOptions::default(), Cleaning::default(), true);
         // Half the rate's alternating samples would be above the band: a slower wave.
         let wave: Vec<i16> = (0..4_000).flat_map(|n| [if n / 8 % 2 == 0 { 8_000 } else { -8_000 }; 2]).collect();
         let mut heard = Vec::new();
         for frame in wave.chunks(333 * 2) {
-            front.push(frame, |edge| heard.push(edge));
+            front.push(frame, Duration::ZERO, |edge| heard.push(edge));
         }
-        front.push(&[0; 8_000], |edge| heard.push(edge));
+        front.push(&[0; 8_000], Duration::ZERO, |edge| heard.push(edge));
         assert_eq!(slow(heard), 1);
     }
 

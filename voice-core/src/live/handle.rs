@@ -12,9 +12,10 @@ use super::{
 };
 use crate::{
     audio::{VoiceActivity, check_shape},
-    config::LiveConfig,
+    config::{LiveConfig, TurnDetection},
     error::{Error, ErrorKind, Result},
     id::SessionId,
+    provider::TurnDetector,
     tool::Toolbox,
     turn::{Caller, Engine, check_text},
 };
@@ -40,6 +41,8 @@ pub(crate) struct LiveSetup {
     pub(crate) first_message: Option<String>,
     pub(crate) vad: VoiceActivity,
     pub(crate) tools: Arc<Toolbox>,
+    /// What hears the end of turns: found when the session starts.
+    pub(crate) turn_detector: Option<Arc<dyn TurnDetector>>,
     pub(crate) cancel: CancellationToken,
     /// The agent's own token, which tells its closing from the host's cancelling.
     pub(crate) closing: CancellationToken,
@@ -48,6 +51,7 @@ pub(crate) struct LiveSetup {
 /// What the host tells the session.
 pub(super) enum Command {
     Audio(Vec<i16>),
+    TimedAudio { at: Duration, samples: Vec<i16> },
     Text(String),
     Dtmf(char),
     Commit,
@@ -86,9 +90,13 @@ pub(crate) async fn start(engine: Arc<Engine>, mut setup: LiveSetup) -> Result<L
     check_shape(setup.output_rate, 1)?;
     let (stored, leave, _is_new) = engine.admit(&setup.caller).await?;
     leave.give_back().await;
+    let agents_own = Arc::clone(&engine);
     let engine = engine.engine_of(&stored).await?.unwrap_or(engine);
     setup.first_message = setup.first_message.or_else(|| engine.settings.first_message.clone());
     let config = setup.config.take().unwrap_or_else(|| engine.settings.live.clone());
+    if config.turn_detection == TurnDetection::Model {
+        setup.turn_detector = Some(agents_own.turn_detector().await?);
+    }
     let (command_sender, commands) = mpsc::channel(COMMANDS);
     let (event_sender, events) = mpsc::channel(EVENTS);
     let stop = setup.cancel.clone().drop_guard();
@@ -122,6 +130,24 @@ impl LiveSession {
     /// faster than it can be heard: wait a moment and push it again; `INVALID_REQUEST` (kind `Closed`) after the end.
     pub fn push_audio(&self, samples: impl Into<Vec<i16>>) -> Result<()> {
         let samples = samples.into();
+        self.check_frame(&samples)?;
+        self.send(Command::Audio(samples))
+    }
+
+    /// Takes sound that comes over a network, with the time at which its sender took it, counted from any moment: RTP's or a media
+    /// stream's timestamp. Frames may come late, twice, out of order, in bursts or never: what is in order is heard at once, a
+    /// gap is waited for 60 ms at most and then made up from the sound before it, and copies are dropped. A sender that begins
+    /// to count anew is followed. Otherwise as [`push_audio`](Self::push_audio).
+    ///
+    /// # Errors
+    /// As [`push_audio`](Self::push_audio).
+    pub fn push_audio_at(&self, at: Duration, samples: impl Into<Vec<i16>>) -> Result<()> {
+        let samples = samples.into();
+        self.check_frame(&samples)?;
+        self.send(Command::TimedAudio { at, samples })
+    }
+
+    fn check_frame(&self, samples: &[i16]) -> Result<()> {
         if !samples.len().is_multiple_of(self.channels) {
             return Err(Error::new(
                 ErrorKind::InvalidField,
@@ -134,7 +160,7 @@ impl LiveSession {
                 format!("a frame of {} samples is too long; push at most {LONGEST_FRAME_SECONDS} s", samples.len()),
             ));
         }
-        self.send(Command::Audio(samples))
+        Ok(())
     }
 
     /// Takes sound in floats, full scale ±1; otherwise as [`push_audio`](Self::push_audio).

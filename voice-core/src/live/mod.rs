@@ -10,17 +10,22 @@
 //!                          └─ what was heard ─► store
 //! ```
 //!
-//! `turn_taking`, `playout`, `front` and `words` know no clock and do no I/O; `session` is the task that runs them, with
+//! `turn_taking`, `playout`, `front`, `jitter`, `reference`, `track` and `words` know no clock and do no I/O; `session` is the task that runs them, with
 //! its two sides: `speaking`, what the agent says, and `manners`, how the conversation is kept going and ended.
 
 mod event;
 mod front;
 mod handle;
+mod jitter;
 mod manners;
 mod playout;
 mod production;
+mod recorder;
+mod reference;
 mod session;
 mod speaking;
+mod track;
+mod turn_end;
 mod turn_taking;
 pub mod wire;
 mod words;

@@ -146,6 +146,11 @@ impl Playout {
         self.time(self.given)
     }
 
+    /// When the sound that was given out will have been heard, if it is played without a break.
+    pub(crate) fn plays_until(&self) -> Duration {
+        self.plays_until
+    }
+
     /// How many samples were heard by now.
     fn heard_samples(&self, now: Duration) -> u64 {
         match self.acknowledged {

@@ -67,6 +67,9 @@ pub(super) struct Production {
     pub(super) response_delay: Option<Duration>,
     pub(super) end_of_utterance_delay: Option<Duration>,
     pub(super) stash: VecDeque<TurnEvent>,
+    /// The user's sound that it answers, and its own sound that was given out, where turns are recorded.
+    pub(super) heard: Option<Vec<i16>>,
+    pub(super) spoken: Vec<i16>,
     pub(super) outcome: Option<Result<Outcome>>,
     pub(super) leave: Option<Leave>,
     events: mpsc::Receiver<Result<TurnEvent>>,
@@ -141,6 +144,8 @@ impl Production {
             response_delay: None,
             end_of_utterance_delay: None,
             stash: VecDeque::new(),
+            heard: None,
+            spoken: Vec::new(),
             outcome: None,
             leave: None,
             events,

@@ -13,8 +13,11 @@ use super::{
     event::{AgentState, EndReason, LiveEvent, LiveSummary, LiveTurn, SpeechKind, UserState},
     front::{Edge, Front},
     handle::{Command, LiveSetup},
+    jitter::JitterBuffer,
     playout::Playout,
     production::{Production, Progress},
+    recorder::Recorder,
+    turn_end::TurnEnd,
     turn_taking::{Action, Input, TurnTaking},
 };
 use crate::{
@@ -33,6 +36,9 @@ use crate::{
 /// How long the end of a session waits for words that are being recognised and turns that are being stored.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 const LAST_SAVES: Duration = Duration::from_secs(5);
+
+/// How long no sound may come while somebody speaks before it counts as silence.
+const DEAD_LINE: Duration = Duration::from_millis(1_000);
 
 /// What is being recognised.
 enum Heard {
@@ -58,7 +64,15 @@ pub(super) struct Driver {
     pub(super) heard_language: Option<String>,
     pub(super) speak: bool,
     first_message: Option<String>,
-    front: Front,
+    pub(super) front: Front,
+    /// Sound that comes with the time at which it was taken.
+    jitter: JitterBuffer,
+    /// The recording of the whole session.
+    pub(super) recorder: Option<Recorder>,
+    /// The user's sound that is not answered yet, where turns are recorded.
+    pub(super) said: Vec<i16>,
+    /// When sound last came.
+    heard_at: Duration,
     pub(super) taking: TurnTaking,
     pub(super) playout: Playout,
     /// The sound that was given out and perhaps not heard yet.
@@ -68,6 +82,8 @@ pub(super) struct Driver {
     pub(super) production: Option<Production>,
     pub(super) to_say: VecDeque<ToSay>,
     hearing: JoinSet<(Heard, Result<Outcome>)>,
+    /// What hears that the user is done, the sound of the user's turn so far, and what is being asked.
+    pub(super) turn_end: Option<TurnEnd>,
     pub(super) saving: JoinSet<Result<LiveTurn>>,
     events: mpsc::Sender<LiveEvent>,
     /// An event could not be told: nobody listens.
@@ -105,9 +121,17 @@ impl Driver {
         session: Session,
         events: mpsc::Sender<LiveEvent>,
     ) -> Self {
-        let detects = config.turn_detection == TurnDetection::Automatic;
+        let detects = config.turn_detection != TurnDetection::Manual;
         let (rate, channels) = (setup.input_rate, setup.input_channels as usize);
-        let front = Front::new(rate, channels, setup.vad.detector(), config.vad, detects);
+        let mut front = Front::new(rate, channels, setup.vad.detector(), config.vad, config.input.cleaning(), detects);
+        let recordings = engine.recordings.as_ref().filter(|recordings| recordings.live);
+        let recorder = recordings.and_then(|recordings| {
+            let begun = Recorder::begin(recordings, session.id);
+            begun.inspect_err(|error| tracing::warn!(%error, "the session is not recorded")).ok()
+        });
+        if recorder.is_some() {
+            front.tap();
+        }
         let taking = TurnTaking::new(config.endpointing, config.interruption.clone());
         let summary = LiveSummary {
             session_id: session.id,
@@ -125,6 +149,10 @@ impl Driver {
             speak: setup.speak,
             first_message: setup.first_message,
             front,
+            jitter: JitterBuffer::new(rate, channels),
+            recorder,
+            said: Vec::new(),
+            heard_at: Duration::ZERO,
             taking,
             playout: Playout::new(setup.output_rate),
             kept: VecDeque::new(),
@@ -133,6 +161,7 @@ impl Driver {
             production: None,
             to_say: VecDeque::new(),
             hearing: JoinSet::new(),
+            turn_end: setup.turn_detector.map(TurnEnd::new),
             saving: JoinSet::new(),
             events,
             deaf: false,
@@ -190,8 +219,11 @@ impl Driver {
             if let Some(reason) = self.mind_the_time() {
                 return (reason, None);
             }
+            self.mind_the_line();
             self.say_what_waits();
-            let wake = self.next_wake().map(|at| self.started + at);
+            let recording = self.recorder.as_ref().and_then(Recorder::due);
+            let line = [self.jitter.due(), self.line_falls_silent(), recording].into_iter().flatten();
+            let wake = line.chain(self.next_wake()).min().map(|at| self.started + at);
             let takes = self.production.as_ref().is_some_and(Production::takes) && !self.is_far_ahead();
             let production = &mut self.production;
             tokio::select! {
@@ -206,6 +238,9 @@ impl Driver {
                     Some(command) => self.on_command(command),
                 },
                 Some(heard) = self.hearing.join_next(), if !self.hearing.is_empty() => self.on_heard(heard),
+                (segment, completeness) = judged(&mut self.turn_end) => {
+                    self.tell(Input::Judged { segment, completeness });
+                }
                 Some(saved) = self.saving.join_next(), if !self.saving.is_empty() => self.on_saved(saved),
                 progress = progress(production), if takes => self.on_progress(progress),
                 () = at(wake) => {}
@@ -275,6 +310,7 @@ impl Driver {
     fn on_command(&mut self, command: Command) {
         match command {
             Command::Audio(samples) => self.hear(&samples),
+            Command::TimedAudio { at, samples } => self.hear_timed(at, samples),
             Command::Text(text) => self.on_typed(text),
             Command::Dtmf(key) => self.on_key(key),
             Command::Commit => {
@@ -316,9 +352,40 @@ impl Driver {
         self.tell(Input::Typed { segment, text });
     }
 
+    fn hear_timed(&mut self, at: Duration, samples: Vec<i16>) {
+        let (now, mut in_order) = (self.now(), Vec::new());
+        self.jitter.push(at, samples, now, &mut in_order);
+        self.hear(&in_order);
+    }
+
+    /// Hears what waited long enough for what should have come before it; ends what is being said when no sound comes at all.
+    fn mind_the_line(&mut self) {
+        let (now, mut in_order) = (self.now(), Vec::new());
+        self.jitter.release(now, &mut in_order);
+        if !in_order.is_empty() {
+            self.hear(&in_order);
+        }
+        if let Some(recorder) = &mut self.recorder {
+            recorder.advance(now);
+        }
+        if self.line_falls_silent().is_some_and(|at| at <= now) {
+            self.end_utterance();
+        }
+    }
+
+    /// When a line on which nothing comes any more counts as silence.
+    fn line_falls_silent(&self) -> Option<Duration> {
+        let waits = self.front.so_far().is_some() && self.config.turn_detection != TurnDetection::Manual;
+        waits.then(|| self.heard_at + DEAD_LINE)
+    }
+
     fn hear(&mut self, samples: &[i16]) {
-        let mut edges = Vec::new();
-        self.front.push(samples, |edge| edges.push(edge));
+        self.heard_at = self.now();
+        let (mut edges, now) = (Vec::new(), self.now());
+        self.front.push(samples, now, |edge| edges.push(edge));
+        if let Some(recorder) = &mut self.recorder {
+            recorder.heard(&self.front.tapped(), now);
+        }
         for edge in edges {
             self.on_edge(edge);
         }
@@ -337,18 +404,25 @@ impl Driver {
         match edge {
             Edge::Started { .. } => {
                 self.set_user_state(UserState::Speaking);
-                if self.config.turn_detection == TurnDetection::Automatic {
+                if self.config.turn_detection != TurnDetection::Manual {
                     self.tell(Input::SpeechStarted);
                 }
             }
             Edge::Ended { ago, samples } => {
                 let segment = self.segment();
+                let judged = self.turn_end.is_some();
+                if let Some(end) = &mut self.turn_end {
+                    end.ask(segment, &samples);
+                }
                 self.recognise(Heard::Segment(segment), samples);
-                self.tell(Input::SpeechEnded { segment, ago });
+                self.tell(Input::SpeechEnded { segment, ago, judged });
                 self.set_user_state(UserState::Listening);
             }
             Edge::Going { samples } => {
                 let segment = self.segment();
+                if let Some(end) = &mut self.turn_end {
+                    end.keep(&samples);
+                }
                 self.recognise(Heard::Segment(segment), samples);
                 self.tell(Input::SpeechGoing { segment });
             }
@@ -361,6 +435,9 @@ impl Driver {
     }
 
     fn recognise(&mut self, what: Heard, samples: Vec<i16>) {
+        if matches!(what, Heard::Segment(_)) && self.engine.recordings.as_ref().is_some_and(|kept| kept.user) {
+            self.said.extend_from_slice(&samples);
+        }
         let engine = Arc::clone(&self.engine);
         let language = self.language.clone();
         let mut ctx = CallContext::new();
@@ -468,9 +545,13 @@ impl Driver {
 
     /// The end: what was heard is kept, and so is what the user said last.
     async fn finish(mut self, reason: EndReason, asked: Option<oneshot::Sender<LiveSummary>>) {
+        let over_at = self.now();
         if self.production.is_some() {
             self.stop_speaking();
         }
+        let mut held = Vec::new();
+        self.jitter.flush(&mut held);
+        self.hear(&held);
         self.end_utterance();
         let last_words = async {
             while let Some(heard) = self.hearing.join_next().await {
@@ -493,6 +574,11 @@ impl Driver {
             }
         };
         let _late = tokio::time::timeout(LAST_SAVES, saves).await;
+        if let Some(recorder) = self.recorder.take()
+            && let Some(recording) = recorder.finish(over_at).await
+        {
+            self.emit(LiveEvent::Recorded { recording });
+        }
         self.summary.reason = reason;
         self.summary.duration = self.now();
         tracing::info!(
@@ -510,6 +596,13 @@ impl Driver {
 async fn progress(production: &mut Option<Production>) -> Progress {
     match production {
         Some(production) => production.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn judged(turn_end: &mut Option<TurnEnd>) -> (u64, Option<f32>) {
+    match turn_end {
+        Some(turn_end) => turn_end.judged().await,
         None => std::future::pending().await,
     }
 }

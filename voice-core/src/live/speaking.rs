@@ -10,14 +10,14 @@ use super::{
     words,
 };
 use crate::{
-    audio::{LiveResampler, Pcm, to_i16},
+    audio::{LiveResampler, Pcm, SPEECH_RATE, to_i16},
     config::Pacing,
     error::{Result, Stage},
     event::{TextDelta, Transcript, TurnEvent},
     id::TurnId,
     message::{Message, Role, Timings, Usage},
-    store::TurnRecord,
-    turn::Outcome,
+    store::{Saved, TurnRecord},
+    turn::{Engine, Outcome},
 };
 
 /// With real-time pacing no more than this is made ahead.
@@ -185,6 +185,16 @@ impl Driver {
                 let words = TextDelta(words.to_string());
                 self.emit(if filler { LiveEvent::Filler(words) } else { LiveEvent::Speaking(words) });
             }
+            let from = self.playout.plays_until().saturating_sub(pcm.duration());
+            self.front.played(&pcm, from);
+            if let Some(recorder) = &mut self.recorder {
+                recorder.played(&pcm, from);
+            }
+            if let Some(production) = &mut self.production
+                && self.engine.recordings.as_ref().is_some_and(|kept| kept.assistant)
+            {
+                production.spoken.extend_from_slice(pcm.samples());
+            }
             self.kept.push_back(pcm.clone());
             self.emit(LiveEvent::Audio(pcm));
             self.forget_heard(now);
@@ -201,9 +211,15 @@ impl Driver {
         let Some(production) = self.production.as_mut().filter(|p| !p.audible) else { return };
         production.audible = true;
         production.response_delay = production.wanted_at.map(|_| now.saturating_sub(voice));
+        if production.kind == SpeechKind::Answer {
+            production.heard = Some(std::mem::take(&mut self.said));
+        }
         let (interruptible, kind) = (production.interruptible, production.kind);
         self.set_agent_state(AgentState::Speaking);
         if kind == SpeechKind::Answer {
+            if let Some(turn_end) = &mut self.turn_end {
+                turn_end.forget();
+            }
             self.tell(Input::AgentSpeaking { interruptible });
         }
     }
@@ -222,11 +238,23 @@ impl Driver {
     /// Falls silent until told to go on.
     pub(super) fn fall_silent(&mut self) {
         let now = self.now();
-        let unheard = self.playout.unheard(now) > 0;
+        let unheard = self.playout.unheard(now);
         self.playout.pause(now, &self.kept);
+        self.sound_is_cut(now, unheard);
         self.kept.clear();
-        if unheard {
+        if unheard > 0 {
             self.emit(LiveEvent::Clear { position: self.playout.position() });
+        }
+    }
+
+    /// What was given out and not heard never will be: so many samples of what is being said.
+    fn sound_is_cut(&mut self, now: Duration, unheard: usize) {
+        self.front.cleared(now);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.cleared(now);
+        }
+        if let Some(production) = &mut self.production {
+            production.spoken.truncate(production.spoken.len().saturating_sub(unheard));
         }
     }
 
@@ -246,12 +274,15 @@ impl Driver {
     }
 
     fn stop(&mut self) -> Option<(Production, String)> {
-        let production = self.production.take().filter(|p| !p.secret)?;
+        let mut production = self.production.take().filter(|p| !p.secret)?;
         let now = self.now();
         let heard = if production.audible { self.playout.heard_words(now) } else { String::new() };
+        let unheard = self.playout.unheard(now);
+        production.spoken.truncate(production.spoken.len().saturating_sub(unheard));
         if self.playout.clear(now) && production.audible {
             self.emit(LiveEvent::Clear { position: self.playout.position() });
         }
+        self.sound_is_cut(now, 0);
         self.kept.clear();
         self.output = None;
         if self.host_paused {
@@ -309,6 +340,7 @@ impl Driver {
             all.drain(..all.len().saturating_sub(INTERRUPTED));
             self.interrupted = Arc::new(all);
         }
+        let user_spoke = user.is_some();
         let outcome = production.outcome.take().and_then(Result::ok);
         let mut usage = outcome.as_ref().map(|o| o.usage).unwrap_or_default();
         usage.stt_seconds += std::mem::take(&mut self.heard_usage).stt_seconds;
@@ -332,6 +364,9 @@ impl Driver {
         if messages.is_empty() {
             return;
         }
+        let said =
+            if user_spoke { production.heard.take().or_else(|| Some(std::mem::take(&mut self.said))) } else { None };
+        let sound = Sound::new(said, std::mem::take(&mut production.spoken), self.output_rate);
         let leave = production.leave.take();
         // The task that made it is stopped here, if it still runs, and lets go of the session.
         drop(production);
@@ -340,7 +375,7 @@ impl Driver {
                 Some(leave) => leave,
                 None => engine.enter(id).await?,
             };
-            let saved = engine.save(&TurnRecord::new(turn_id, session, messages)).await;
+            let saved = sound.save(&engine, TurnRecord::new(turn_id, session, messages)).await;
             leave.give_back().await;
             saved.map_err(|error| error.with_stage(Stage::Store))?;
             Ok(turn)
@@ -373,13 +408,37 @@ impl Driver {
             timings: Timings::default(),
             usage: Usage { stt_seconds: self.heard_usage.stt_seconds, ..Usage::default() },
         };
+        let sound = Sound::new(Some(std::mem::take(&mut self.said)), Vec::new(), self.output_rate);
         self.saving.spawn(async move {
             let leave = engine.enter(session.id).await?;
-            let saved = engine.save(&TurnRecord::new(turn_id, session, messages)).await;
+            let saved = sound.save(&engine, TurnRecord::new(turn_id, session, messages)).await;
             leave.give_back().await;
             saved?;
             Ok(turn)
         });
+    }
+}
+
+/// The sound of an exchange.
+struct Sound {
+    heard: Option<Pcm>,
+    spoken: Pcm,
+}
+
+impl Sound {
+    fn new(heard: Option<Vec<i16>>, spoken: Vec<i16>, rate: u32) -> Self {
+        Self { heard: heard.map(|samples| Pcm::new(samples, SPEECH_RATE)), spoken: Pcm::new(spoken, rate) }
+    }
+
+    /// Saves an exchange with its sound, where that is kept.
+    async fn save(self, engine: &Engine, mut record: TurnRecord) -> Result<Saved> {
+        let Some(recordings) = &engine.recordings else { return engine.save(&record).await };
+        recordings.keep(&mut record, self.heard, &self.spoken).await;
+        let saved = engine.save(&record).await;
+        if saved.is_err() {
+            recordings.discard(&record).await;
+        }
+        saved
     }
 }
 

@@ -25,12 +25,14 @@ const PROBE_AGAIN: Duration = Duration::from_millis(700);
 pub(crate) enum Input {
     /// Somebody began to speak.
     SpeechStarted,
-    /// Somebody stopped speaking, `ago` before now; the utterance is being recognised.
-    SpeechEnded { segment: u64, ago: Duration },
+    /// Somebody stopped speaking, `ago` before now; the utterance is being recognised and, perhaps, judged.
+    SpeechEnded { segment: u64, ago: Duration, judged: bool },
     /// Somebody speaks on; what was said so far is being recognised.
     SpeechGoing { segment: u64 },
     /// What an utterance says; empty: nothing.
     Transcribed { segment: u64, text: String },
+    /// How likely the user was done after this utterance, by its sound; `None`: nobody knows.
+    Judged { segment: u64, completeness: Option<f32> },
     /// What the user is saying, as far as it has come.
     Probed { text: String },
     /// The user typed: words that end the turn.
@@ -111,6 +113,17 @@ enum Agent {
     Paused,
 }
 
+/// Whether what was said sounds as if it were all.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Sounds {
+    /// Nobody listens for that.
+    Unknown,
+    /// It is being asked about this utterance.
+    Asked(u64),
+    /// This likely, 0–1.
+    Complete(f32),
+}
+
 struct Segment {
     id: u64,
     /// Unknown until it is recognised.
@@ -131,6 +144,8 @@ pub(crate) struct TurnTaking {
     /// What the answer answers, until its first sound.
     answered: Vec<Segment>,
     prepared: Option<String>,
+    /// What the sound of the latest utterance says about the end.
+    sounds: Sounds,
     /// The host or the longest utterance says that the turn is over.
     forced: bool,
     /// When to look at what is being said next, while the user speaks over the agent.
@@ -149,6 +164,7 @@ impl TurnTaking {
             segments: Vec::new(),
             answered: Vec::new(),
             prepared: None,
+            sounds: Sounds::Unknown,
             forced: false,
             probe_at: None,
         }
@@ -159,7 +175,8 @@ impl TurnTaking {
         let mut actions = Vec::new();
         match input {
             Input::SpeechStarted => self.on_speech(now, &mut actions),
-            Input::SpeechEnded { segment, ago } => {
+            Input::SpeechEnded { segment, ago, judged } => {
+                self.sounds = if judged { Sounds::Asked(segment) } else { Sounds::Unknown };
                 self.speaking_since = None;
                 self.probe_at = None;
                 self.spoke_until = now.saturating_sub(ago);
@@ -170,6 +187,11 @@ impl TurnTaking {
                 let both = self.segments.iter_mut().chain(&mut self.answered);
                 if let Some(found) = both.into_iter().find(|s| s.id == segment) {
                     found.text = Some(text);
+                }
+            }
+            Input::Judged { segment, completeness } => {
+                if self.sounds == Sounds::Asked(segment) {
+                    self.sounds = completeness.map_or(Sounds::Unknown, Sounds::Complete);
                 }
             }
             Input::Typed { segment, text } => {
@@ -205,7 +227,7 @@ impl TurnTaking {
         let endpoint = self.words().and_then(|text| {
             matches!(self.agent, Agent::Idle | Agent::Preparing)
                 .then(|| self.spoke_until + self.delay(&text))
-                .filter(|_| self.speaking_since.is_none())
+                .filter(|_| self.speaking_since.is_none() && !self.is_being_judged())
         });
         let resume = (self.agent == Agent::Paused && self.speaking_since.is_none()).then(|| self.resume_at());
         [cut, endpoint, resume, self.probe_at].into_iter().flatten().min()
@@ -250,13 +272,23 @@ impl TurnTaking {
             return Duration::ZERO;
         }
         let (min, max) = (f64::from(self.endpointing.min_delay_ms), f64::from(self.endpointing.max_delay_ms));
-        let open = f64::from(1.0 - words::completeness(text));
+        let by_words = words::completeness(text);
+        let complete = match self.sounds {
+            Sounds::Complete(by_sound) => words::with_sound(by_words, by_sound),
+            Sounds::Unknown | Sounds::Asked(_) => by_words,
+        };
+        let open = f64::from(1.0 - complete);
         Duration::from_secs_f64((min + (max - min).max(0.0) * open * open) / 1e3)
     }
 
     /// Everything that was said, once all of it is recognised.
     fn words(&self) -> Option<String> {
         Some(self.said()).filter(|said| !said.is_empty() && !self.is_pending())
+    }
+
+    /// Whether the end has to wait for what the sound says.
+    fn is_being_judged(&self) -> bool {
+        matches!(self.sounds, Sounds::Asked(_)) && !self.forced
     }
 
     fn is_pending(&self) -> bool {
@@ -418,7 +450,7 @@ impl TurnTaking {
 
     fn consider_the_end(&mut self, text: String, now: Duration, actions: &mut Vec<Action>) {
         let is_prepared = self.agent == Agent::Preparing && self.prepared.as_deref() == Some(&text);
-        let over = now >= self.spoke_until + self.delay(&text);
+        let over = !self.is_being_judged() && now >= self.spoke_until + self.delay(&text);
         if !over && (is_prepared || !self.endpointing.preemptive_generation) {
             return;
         }

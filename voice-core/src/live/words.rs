@@ -143,6 +143,14 @@ pub(crate) fn completeness(text: &str) -> f32 {
     0.6
 }
 
+/// How likely the speaker is done, by the words and by a model that heard them, 0–1. Recognisers put a full stop behind
+/// everything, so words are believed when they hang, and the sound otherwise.
+pub(crate) fn with_sound(by_words: f32, by_sound: f32) -> f32 {
+    let hangs = by_words < 0.2;
+    let done = if by_sound >= 0.5 { 0.8 + 0.4 * (by_sound - 0.5) } else { 1.2 * by_sound };
+    if hangs { done.min(0.4) } else { done }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

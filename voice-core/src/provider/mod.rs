@@ -3,6 +3,8 @@
 //! Every call returns a stream of results. Dropping the stream (or the future) cancels the call: a provider stops its
 //! work then and leaves nothing behind. Work on other threads watches [`CallContext::cancel`].
 
+mod turn_end;
+
 use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
@@ -17,6 +19,8 @@ use crate::{
     id::{SessionId, TurnId},
     message::{Role, ToolCall, Usage},
 };
+
+pub use turn_end::TurnDetector;
 
 /// What comes back from a provider: items, or the error that ended them.
 pub type ResultStream<T> = BoxStream<'static, Result<T>>;

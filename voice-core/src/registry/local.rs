@@ -10,9 +10,9 @@ use super::{Place, settings::Settings};
 use crate::{
     config::{LocalConfig, ProviderConfig, invalid},
     error::{Error, ErrorKind, Result},
-    provider::{LanguageModel, SpeechToText, TextToSpeech},
+    provider::{LanguageModel, SpeechToText, TextToSpeech, TurnDetector},
     providers::local::{
-        KokoroOptions, KokoroTts, LocalLlm, LocalLlmOptions, ModelDir, MoonshineStt, PiperOptions, PiperTts,
+        KokoroOptions, KokoroTts, LocalLlm, LocalLlmOptions, ModelDir, MoonshineStt, PiperOptions, PiperTts, SmartTurn,
         ThreadBudget, WhisperStt, models::CATALOGUE,
     },
 };
@@ -85,17 +85,24 @@ pub(super) async fn tts(local: &LocalConfig, provider: &ProviderConfig, place: P
     off_thread(move || Ok(Arc::new(KokoroTts::open(found, options)?) as Arc<dyn TextToSpeech>)).await
 }
 
+pub(super) async fn turn_detector(local: &LocalConfig) -> Result<Arc<dyn TurnDetector>> {
+    let detector = SmartTurn::open(&models(local)?)?.with_threads(threads(local));
+    detector.warm_up().await?;
+    Ok(Arc::new(detector))
+}
+
 fn threads(local: &LocalConfig) -> ThreadBudget {
     local.threads.and_then(NonZeroUsize::new).map_or_else(ThreadBudget::default, ThreadBudget::new)
+}
+
+fn models(local: &LocalConfig) -> Result<ModelDir> {
+    local.models.as_ref().map_or_else(ModelDir::locate, |path| Ok(ModelDir::new(path)))
 }
 
 /// The file or folder that a model's name stands for: a path, a folder of the model directory, or the beginning of the name
 /// of exactly one.
 fn find(local: &LocalConfig, provider: &ProviderConfig, place: Place, default: &str) -> Result<PathBuf> {
-    let dir = match &local.models {
-        Some(path) => ModelDir::new(path),
-        None => ModelDir::locate()?,
-    };
+    let dir = models(local)?;
     let Some(name) = provider.model.as_deref() else { return Ok(dir.path().join(default)) };
     let path = Path::new(name);
     if path.components().count() > 1 || path.extension().is_some_and(|e| e == "gguf" || e == "onnx") {

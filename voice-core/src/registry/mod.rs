@@ -15,7 +15,7 @@ use crate::{
     config::{Config, LocalConfig, ProviderConfig, invalid},
     error::{Error, Result},
     layer::TimeoutOptions,
-    provider::{LanguageModel, SpeechToText, TextToSpeech},
+    provider::{LanguageModel, SpeechToText, TextToSpeech, TurnDetector},
     store::{BlobStore, Storage},
 };
 
@@ -72,6 +72,18 @@ impl Registry {
             return openai::tts(config, provider, PLACE);
         }
         Err(unknown(PLACE, provider))
+    }
+
+    /// The model that hears the end of turns, ready.
+    pub(crate) async fn turn_detector(&self) -> Result<Arc<dyn TurnDetector>> {
+        #[cfg(feature = "local")]
+        return local::turn_detector(&self.local).await;
+        #[cfg(not(feature = "local"))]
+        Err(invalid(
+            "live.turn_detection: no model that hears the end of turns is compiled in; build voice-core with the feature \
+             `local`, or give the agent one of your own"
+                .into(),
+        ))
     }
 
     pub(crate) async fn blobs(&self, address: &str) -> Result<Arc<dyn BlobStore>> {

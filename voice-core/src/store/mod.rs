@@ -36,5 +36,5 @@ pub use conversations::{
 };
 pub use memory::MemoryStore;
 pub use page::{Cursor, Listed, Page, PageQuery};
-pub(crate) use recorded::{RecordedStore, folder_of, key_of};
+pub(crate) use recorded::{RecordedStore, folder_of, key_of, live_key_of};
 pub use storage::{Storage, StoreCapabilities};

@@ -32,6 +32,11 @@ pub(crate) fn key_of(session: SessionId, turn: TurnId, role: Role, extension: &s
     BlobKey::new(format!("{FOLDER}/{session}/{turn}-{}.{extension}", role.as_str()))
 }
 
+/// Where the sound of a whole live session lies, named after the moment when it began.
+pub(crate) fn live_key_of(session: SessionId, began: TurnId, extension: &str) -> Result<BlobKey> {
+    BlobKey::new(format!("{FOLDER}/{session}/{began}-live.{extension}"))
+}
+
 /// The turn whose sound lies at a key of ours.
 fn turn_of(key: &BlobKey) -> Option<TurnId> {
     let name = key.as_str().rsplit('/').next()?;

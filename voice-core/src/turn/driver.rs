@@ -24,7 +24,10 @@ use crate::{
     id::{OrganizationId, SessionId, TurnId},
     layer::{Call, LlmService, Stack, SttService, TtsService},
     message::{Message, Reply, ToolCall},
-    provider::{CallContext, GenerateRequest, LlmEvent, PromptMessage, ToolChoice, TranscribeRequest, TtsCapabilities},
+    provider::{
+        CallContext, GenerateRequest, LlmEvent, PromptMessage, ToolChoice, TranscribeRequest, TtsCapabilities,
+        TurnDetector,
+    },
     store::{AssistantVersion, ConversationStore, MessageQuery, Saved, Session, SessionStatus, TurnRecord},
     time::Clock,
     tool::{Tool, Toolbox},
@@ -56,12 +59,17 @@ pub(crate) struct Engine {
     pub(crate) cast: Option<Arc<dyn Cast>>,
     /// Where the sound of turns is kept; `None`: nowhere.
     pub(crate) recordings: Option<Recordings>,
+    /// What hears the end of turns, where the host gave one.
+    pub(crate) turn_detector: Option<Arc<dyn TurnDetector>>,
 }
 
 /// Finds the engine with the providers and the settings of a session's assistant.
 #[async_trait]
 pub(crate) trait Cast: Send + Sync {
     async fn engine(&self, organization: Option<OrganizationId>, assistant: AssistantVersion) -> Result<Arc<Engine>>;
+
+    /// The model that hears the end of turns.
+    async fn turn_detector(&self) -> Result<Arc<dyn TurnDetector>>;
 }
 
 /// What a turn is about.
@@ -315,6 +323,15 @@ impl Engine {
     }
 
     /// Who recognises speech.
+    /// What hears the end of turns: the one that the agent was given, else the local one.
+    pub(crate) async fn turn_detector(&self) -> Result<Arc<dyn TurnDetector>> {
+        match (&self.turn_detector, &self.cast) {
+            (Some(given), _) => Ok(Arc::clone(given)),
+            (None, Some(cast)) => cast.turn_detector().await,
+            (None, None) => Err(Error::internal("an engine without a cast starts no sessions")),
+        }
+    }
+
     pub(super) fn recogniser(&self) -> Result<&Stack<SttService>> {
         self.stt.as_deref().ok_or_else(|| {
             Error::new(
@@ -407,7 +424,7 @@ impl Run<'_> {
     /// From sound to words.
     async fn listen(&mut self, audio: Audio, language: Option<String>) -> Result<Utterance> {
         let stt = self.engine.recogniser()?;
-        let utterance = prepare(audio, self.engine.settings.limits).await?;
+        let utterance = prepare(audio, self.engine.settings.limits, self.engine.settings.denoising).await?;
         self.recognise(stt, utterance.clone(), language).await?;
         self.machine.user_text().map(|_| utterance)
     }
@@ -638,11 +655,15 @@ async fn heard(speech: Option<&mut Speech>) -> Spoken {
 }
 
 /// Decodes, off the async threads when there is something to decode.
-async fn prepare(audio: Audio, limits: audio::AudioLimits) -> Result<Utterance> {
-    if audio.is_short_speech() {
+async fn prepare(audio: Audio, limits: audio::AudioLimits, denoising: bool) -> Result<Utterance> {
+    if audio.is_short_speech() && !denoising {
         return audio::prepare(&audio, &limits);
     }
-    tokio::task::spawn_blocking(move || audio::prepare(&audio, &limits))
+    let prepared = move || {
+        let utterance = audio::prepare(&audio, &limits)?;
+        Ok(if denoising { utterance.denoised() } else { utterance })
+    };
+    tokio::task::spawn_blocking(prepared)
         .await
         .unwrap_or_else(|e| Err(Error::internal(format!("preparing the audio stopped: {e}")).with_stage(Stage::Audio)))
 }

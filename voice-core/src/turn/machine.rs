@@ -24,6 +24,8 @@ pub(crate) struct TurnSettings {
     pub(crate) temperature: f32,
     pub(crate) language: Option<String>,
     pub(crate) limits: crate::audio::AudioLimits,
+    /// Whether noise is taken out of recordings before they are recognised.
+    pub(crate) denoising: bool,
     pub(crate) max_text_characters: usize,
     pub(crate) session_idle: Duration,
     pub(crate) deadline: Duration,

@@ -19,6 +19,8 @@ pub(crate) struct Recordings {
     pub(crate) store: Arc<dyn BlobStore>,
     pub(crate) user: bool,
     pub(crate) assistant: bool,
+    /// Whether live sessions are kept whole.
+    pub(crate) live: bool,
     pub(crate) format: AudioFormat,
 }
 

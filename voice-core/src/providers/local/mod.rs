@@ -13,6 +13,7 @@ pub mod models;
 mod moonshine;
 mod runtime;
 mod segment;
+mod smart_turn;
 mod tts;
 mod whisper;
 
@@ -20,5 +21,6 @@ pub use llm::{LlmWork, LocalLlm, LocalLlmOptions, Sampling};
 pub use models::ModelDir;
 pub use moonshine::MoonshineStt;
 pub use runtime::ThreadBudget;
+pub use smart_turn::SmartTurn;
 pub use tts::{KokoroOptions, KokoroTts, PiperOptions, PiperTts};
 pub use whisper::WhisperStt;
