@@ -47,7 +47,13 @@ test('three spoken turns with one reply interrupted are stored as they were play
   page.on('pageerror', (error) => faults.push(error.message))
   await page.addInitScript(prepareMicrophone)
   await page.goto(its.url)
-  const until = (condition, argument) => page.waitForFunction(condition, argument, { timeout: STEP, polling: 50 })
+  const until = async (condition, argument) => {
+    const came = page.waitForFunction(condition, argument, { timeout: STEP, polling: 50 })
+    await came.catch(async (error) => {
+      const state = () => [{ ...document.body.dataset }, document.querySelector('main').innerText, conversation.errors]
+      throw new Error(`${error.message} ${JSON.stringify(await page.evaluate(state))}`)
+    })
+  }
   const answered = (count) => until((count) => conversation.messages.length >= count, count)
   const speak = (name, from, to) => page.evaluate((sound) => speak(sound), wav(clip(recording(name), from, to), {}).toString('base64'))
 
