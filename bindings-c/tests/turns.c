@@ -319,7 +319,7 @@ static void host_objects_are_given_back_once(void) {
     FAILS(VC_VALIDATION_ERROR, vc_agent_new("{}", &hosts, &agent, error));
     CHECK(agent == NULL && drops == 2);
     drops = 0;
-    hosts.stt = NULL;
+    hosts.stt_count = 0;
     FAILS(VC_INVALID_REQUEST, vc_agent_new("{\"sstt\": 1}", &hosts, &agent, error));
     CHECK(drops == 1);
 }
