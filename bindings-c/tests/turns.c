@@ -60,7 +60,7 @@ static void a_stream_tells_everything_and_ends(void) {
     vc_input input = {.samples = second, .length = 16000, .sample_rate = 16000};
     vc_stream *stream = NULL;
     OK(vc_turn_stream(agent, &input, NULL, &stream, error));
-    int seen[8] = {0};
+    int seen[VC_EVENT_FILLER + 1] = {0};
     for (;;) {
         vc_event *event = NULL;
         OK(vc_stream_next(stream, &event, error));
@@ -319,7 +319,7 @@ static void host_objects_are_given_back_once(void) {
     FAILS(VC_VALIDATION_ERROR, vc_agent_new("{}", &hosts, &agent, error));
     CHECK(agent == NULL && drops == 2);
     drops = 0;
-    hosts.stt = NULL;
+    hosts.stt_count = 0;
     FAILS(VC_INVALID_REQUEST, vc_agent_new("{\"sstt\": 1}", &hosts, &agent, error));
     CHECK(drops == 1);
 }

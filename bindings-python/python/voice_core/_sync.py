@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from types import TracebackType
-from typing import TYPE_CHECKING, Deque, Dict, Iterator, Optional, Sequence, Tuple, Type, Union
+from typing import TYPE_CHECKING, Any, Callable, Deque, Dict, Iterator, Optional, Sequence, Tuple, Type, Union
 
 from . import _types
 from ._core import Core, Request

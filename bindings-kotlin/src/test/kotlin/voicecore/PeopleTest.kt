@@ -76,6 +76,7 @@ class PeopleTest {
         assertEquals(2 to "Hello.", next.version to next.assistant.getValue("first_message").jsonPrimitive.content)
         val greeting = agent.sessions.greet(session.id)!!
         assertTrue(greeting.text == "Good day." && greeting.audio.samples.isNotEmpty() && greeting.audioErrorCode == null)
+        agent.converse(Text("Hi"), session = session.id, speak = false)
         assertNull(agent.sessions.greet(session.id), "the conversation has gone on")
         assertEquals("Good day.", agent.converse(Text("Hi"), speak = false, assistant = first.id).text)
         assertEquals(listOf(first.id), agent.assistants.list().items.map { it.id })
