@@ -164,7 +164,9 @@ def test_what_was_said_is_there_after_a_restart_also_in_other_scripts(monkeypatc
 
 
 def test_a_real_recording_is_answered_by_the_local_models(monkeypatch, recording):
-    with serving(monkeypatch, {"storage": "memory", "limits": {"turn_seconds": 600}}) as client:
+    # The machine may be busy with other tests.
+    patient = {"limits": {"turn_seconds": 600}, "timeouts": {"first_byte_ms": 300_000, "idle_ms": 300_000}}
+    with serving(monkeypatch, {"storage": "memory", **patient}) as client:
         _, who = registered(client, "ann@example.com")
         answer = said(client, who, recording.read_bytes())
         assert answer.status_code == 200, answer.text
