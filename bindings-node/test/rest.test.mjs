@@ -154,7 +154,9 @@ test('what was said is there after a restart, also in other scripts', async (t) 
 })
 
 test('a real recording is answered by the local models', async (t) => {
-  const { registered, said, stop } = await serving(await VoiceAgent.local({ storage: 'memory' }))
+  // The machine may be busy with other tests.
+  const patient = { limits: { turn_seconds: 600 }, timeouts: { first_byte_ms: 300_000, idle_ms: 300_000 } }
+  const { registered, said, stop } = await serving(await VoiceAgent.local({ storage: 'memory', ...patient }))
   t.after(stop)
   const { who } = await registered('ann@example.com')
   const answer = await said(who, await question())

@@ -39,7 +39,7 @@ def serving(monkeypatch, config):
     try:
         assert ready.wait(60)
         port = server.servers[0].sockets[0].getsockname()[1]
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}{API}", timeout=300) as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}{API}", timeout=600) as client:
             yield client
     finally:
         server.should_exit = True
@@ -164,7 +164,9 @@ def test_what_was_said_is_there_after_a_restart_also_in_other_scripts(monkeypatc
 
 
 def test_a_real_recording_is_answered_by_the_local_models(monkeypatch, recording):
-    with serving(monkeypatch, {"storage": "memory"}) as client:
+    # The machine may be busy with other tests.
+    patient = {"limits": {"turn_seconds": 600}, "timeouts": {"first_byte_ms": 300_000, "idle_ms": 300_000}}
+    with serving(monkeypatch, {"storage": "memory", **patient}) as client:
         _, who = registered(client, "ann@example.com")
         answer = said(client, who, recording.read_bytes())
         assert answer.status_code == 200, answer.text

@@ -1,5 +1,7 @@
 //! The rooms of what is kept, as every language calls them.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
 use serde_json::{Value, json};
 use voice_bridge::{Agent, ErrorRecord, Hosts, Input, TurnOptions};
 
