@@ -120,7 +120,7 @@ pub(crate) async fn hear(agent: &VoiceAgent, sound: &[i16], echo: Option<&Echo>)
             while let Some(event) = live.next().await {
                 match &event {
                     LiveEvent::Audio(pcm) => waiting.lock().unwrap().extend_from_slice(pcm.samples()),
-                    LiveEvent::Clear => waiting.lock().unwrap().clear(),
+                    LiveEvent::Clear { .. } => waiting.lock().unwrap().clear(),
                     _ => {}
                 }
                 told.lock().unwrap().push((start.elapsed().as_secs_f64(), event));
