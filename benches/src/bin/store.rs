@@ -255,7 +255,7 @@ async fn read(store: &SqliteStore, session: SessionId, before: Option<MessageId>
     Percentiles::of(times)
 }
 
-/// How much the process may grow while a session of 10⁶ messages, about 250 MB of JSON, is written out.
+/// How much the process may grow while a session of 10⁶ messages, about 300 MB of JSON, is written out.
 const EXPORT_ROOM_KB: u64 = 16 * 1024;
 
 /// Writes a long session out, page by page.
