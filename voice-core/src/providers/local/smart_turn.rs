@@ -34,7 +34,7 @@ const REACH: usize = 200;
 
 static NETWORKS: LoadOnce<Network> = LoadOnce::new();
 
-/// Hears the end of a turn on this machine's CPU, some 20 ms of one core a pause.
+/// Hears the end of a turn on this machine's CPU, on one run of the network a pause.
 ///
 /// The network is loaded on first use or by [`warm_up`](TurnDetector::warm_up), once per process.
 #[derive(Clone)]
