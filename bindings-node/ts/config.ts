@@ -70,6 +70,8 @@ export interface AssistantConfig {
   first_message?: string | null
   /** The language of the conversation (BCP 47), or `auto`. Default `auto`. */
   language?: string
+  /** Whether noise is taken out of what is heard, in turns and in live sessions. Default false. */
+  background_denoising?: boolean
   /** The sampling temperature, 0–2. Default 0.7. */
   temperature?: number
   /** The most tokens of one answer. Default 500. */
@@ -120,14 +122,16 @@ export interface RetentionConfig {
 
 /** How a live session takes turns and behaves. */
 export interface LiveConfig {
-  /** Who says that the user's turn is over. One of `automatic`, `manual`. */
-  turn_detection?: 'automatic' | 'manual'
+  /** Who says that the user's turn is over. One of `automatic`, `model`, `manual`. */
+  turn_detection?: 'automatic' | 'model' | 'manual'
   /** When the user's turn is over. */
   endpointing?: EndpointingOptions
   /** When the user may stop the agent. */
   interruption?: InterruptionOptions
   /** When sound counts as speech. */
   vad?: VadOptions
+  /** What is done to the user's sound before it is listened to. */
+  input?: InputOptions
   /** How sound is given out. */
   output?: OutputOptions
   /** How the conversation is kept going and ended. */
@@ -183,6 +187,22 @@ export interface VadOptions {
   prefix_padding_ms?: number
 }
 
+/**
+ * What is done to the user's sound before it is listened to. Each costs some processor time; together they make it
+ * at most 30 ms late.
+ */
+export interface InputOptions {
+  /** Whether noise is taken out (RNNoise). Default false: recognisers that know noise do better without. */
+  denoising?: boolean
+  /**
+   * Whether the echo of what the agent says is taken out (WebRTC's AEC3): for loudspeakers near the microphone where
+   * the device does not do it itself. What is played is known from what was given out. Default false.
+   */
+  echo_cancellation?: boolean
+  /** Whether quiet voices are made louder and loud ones kept from clipping (WebRTC's AGC2). Default false. */
+  automatic_gain?: boolean
+}
+
 /** How sound is given out. */
 export interface OutputOptions {
   /** At which pace. One of `real_time`, `immediate`. */
@@ -234,6 +254,11 @@ export interface RecordingsConfig {
   user?: boolean
   /** Whether what the agent says is kept. Default true. */
   assistant?: boolean
+  /**
+   * Whether the whole of each live session is kept as well, both sides in one file along the wall clock: the user on
+   * the left, the agent on the right, at 16,000 samples a second. Default false.
+   */
+  live?: boolean
   /** The format of the files. Default `wav`. One of `wav`, `opus`. */
   format?: 'wav' | 'opus'
 }

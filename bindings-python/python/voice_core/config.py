@@ -34,6 +34,8 @@ class Assistant(TypedDict, total=False):
     """What is spoken when a live session starts."""
     language: str
     """The language of the conversation (BCP 47), or ``auto``. Default ``auto``."""
+    background_denoising: bool
+    """Whether noise is taken out of what is heard, in turns and in live sessions. Default false."""
     temperature: float
     """The sampling temperature, 0–2. Default 0.7."""
     max_tokens: int
@@ -88,14 +90,16 @@ class Retention(TypedDict, total=False):
 class Live(TypedDict, total=False):
     """How a live session takes turns and behaves."""
 
-    turn_detection: Literal["automatic", "manual"]
-    """Who says that the user's turn is over. One of ``automatic``, ``manual``."""
+    turn_detection: Literal["automatic", "model", "manual"]
+    """Who says that the user's turn is over. One of ``automatic``, ``model``, ``manual``."""
     endpointing: Endpointing
     """When the user's turn is over."""
     interruption: Interruption
     """When the user may stop the agent."""
     vad: Vad
     """When sound counts as speech."""
+    input: Input
+    """What is done to the user's sound before it is listened to."""
     output: Output
     """How sound is given out."""
     conversation: Conversation
@@ -146,6 +150,19 @@ class Vad(TypedDict, total=False):
     """For how long there must be none before an utterance is recognised, in milliseconds. Default 200."""
     prefix_padding_ms: int
     """How much of the sound before the voice belongs to it, in milliseconds. Default 300."""
+
+
+class Input(TypedDict, total=False):
+    """What is done to the user's sound before it is listened to. Each costs some processor time; together they make
+    it at most 30 ms late."""
+
+    denoising: bool
+    """Whether noise is taken out (RNNoise). Default false: recognisers that know noise do better without."""
+    echo_cancellation: bool
+    """Whether the echo of what the agent says is taken out (WebRTC's AEC3): for loudspeakers near the microphone
+    where the device does not do it itself. What is played is known from what was given out. Default false."""
+    automatic_gain: bool
+    """Whether quiet voices are made louder and loud ones kept from clipping (WebRTC's AGC2). Default false."""
 
 
 class Output(TypedDict, total=False):
@@ -200,6 +217,9 @@ class Recordings(_RecordingsRequired, total=False):
     """Whether what the user says is kept. Default true."""
     assistant: bool
     """Whether what the agent says is kept. Default true."""
+    live: bool
+    """Whether the whole of each live session is kept as well, both sides in one file along the wall clock: the user
+    on the left, the agent on the right, at 16,000 samples a second. Default false."""
     format: Literal["wav", "opus"]
     """The format of the files. Default ``wav``. One of ``wav``, ``opus``."""
 

@@ -49,6 +49,8 @@ public struct AssistantConfig: Encodable, Sendable {
     public var firstMessage: String?
     /// The language of the conversation (BCP 47), or `auto`. Default `auto`.
     public var language: String?
+    /// Whether noise is taken out of what is heard, in turns and in live sessions. Default false.
+    public var backgroundDenoising: Bool?
     /// The sampling temperature, 0–2. Default 0.7.
     public var temperature: Double?
     /// The most tokens of one answer. Default 500.
@@ -66,6 +68,7 @@ public struct AssistantConfig: Encodable, Sendable {
         systemPrompt: String? = nil,
         firstMessage: String? = nil,
         language: String? = nil,
+        backgroundDenoising: Bool? = nil,
         temperature: Double? = nil,
         maxTokens: Int? = nil,
         contextMessages: Int? = nil,
@@ -76,6 +79,7 @@ public struct AssistantConfig: Encodable, Sendable {
         self.systemPrompt = systemPrompt
         self.firstMessage = firstMessage
         self.language = language
+        self.backgroundDenoising = backgroundDenoising
         self.temperature = temperature
         self.maxTokens = maxTokens
         self.contextMessages = contextMessages
@@ -88,6 +92,7 @@ public struct AssistantConfig: Encodable, Sendable {
         case systemPrompt = "system_prompt"
         case firstMessage = "first_message"
         case language
+        case backgroundDenoising = "background_denoising"
         case temperature
         case maxTokens = "max_tokens"
         case contextMessages = "context_messages"
@@ -174,7 +179,7 @@ public struct RetentionConfig: Encodable, Sendable {
 
 /// How a live session takes turns and behaves.
 public struct LiveConfig: Encodable, Sendable {
-    /// Who says that the user's turn is over. One of `automatic`, `manual`.
+    /// Who says that the user's turn is over. One of `automatic`, `model`, `manual`.
     public var turnDetection: String?
     /// When the user's turn is over.
     public var endpointing: EndpointingOptions?
@@ -182,6 +187,8 @@ public struct LiveConfig: Encodable, Sendable {
     public var interruption: InterruptionOptions?
     /// When sound counts as speech.
     public var vad: VadOptions?
+    /// What is done to the user's sound before it is listened to.
+    public var input: InputOptions?
     /// How sound is given out.
     public var output: OutputOptions?
     /// How the conversation is kept going and ended.
@@ -192,6 +199,7 @@ public struct LiveConfig: Encodable, Sendable {
         endpointing: EndpointingOptions? = nil,
         interruption: InterruptionOptions? = nil,
         vad: VadOptions? = nil,
+        input: InputOptions? = nil,
         output: OutputOptions? = nil,
         conversation: ConversationOptions? = nil
     ) {
@@ -199,6 +207,7 @@ public struct LiveConfig: Encodable, Sendable {
         self.endpointing = endpointing
         self.interruption = interruption
         self.vad = vad
+        self.input = input
         self.output = output
         self.conversation = conversation
     }
@@ -208,6 +217,7 @@ public struct LiveConfig: Encodable, Sendable {
         case endpointing
         case interruption
         case vad
+        case input
         case output
         case conversation
     }
@@ -319,6 +329,34 @@ public struct VadOptions: Encodable, Sendable {
     }
 }
 
+/// What is done to the user's sound before it is listened to. Each costs some processor time; together they make it
+/// at most 30 ms late.
+public struct InputOptions: Encodable, Sendable {
+    /// Whether noise is taken out (RNNoise). Default false: recognisers that know noise do better without.
+    public var denoising: Bool?
+    /// Whether the echo of what the agent says is taken out (WebRTC's AEC3): for loudspeakers near the microphone
+    /// where the device does not do it itself. What is played is known from what was given out. Default false.
+    public var echoCancellation: Bool?
+    /// Whether quiet voices are made louder and loud ones kept from clipping (WebRTC's AGC2). Default false.
+    public var automaticGain: Bool?
+
+    public init(
+        denoising: Bool? = nil,
+        echoCancellation: Bool? = nil,
+        automaticGain: Bool? = nil
+    ) {
+        self.denoising = denoising
+        self.echoCancellation = echoCancellation
+        self.automaticGain = automaticGain
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case denoising
+        case echoCancellation = "echo_cancellation"
+        case automaticGain = "automatic_gain"
+    }
+}
+
 /// How sound is given out.
 public struct OutputOptions: Encodable, Sendable {
     /// At which pace. One of `real_time`, `immediate`.
@@ -418,6 +456,9 @@ public struct RecordingsConfig: Encodable, Sendable {
     public var user: Bool?
     /// Whether what the agent says is kept. Default true.
     public var assistant: Bool?
+    /// Whether the whole of each live session is kept as well, both sides in one file along the wall clock: the user
+    /// on the left, the agent on the right, at 16,000 samples a second. Default false.
+    public var live: Bool?
     /// The format of the files. Default `wav`. One of `wav`, `opus`.
     public var format: String?
 
@@ -425,11 +466,13 @@ public struct RecordingsConfig: Encodable, Sendable {
         store: String,
         user: Bool? = nil,
         assistant: Bool? = nil,
+        live: Bool? = nil,
         format: String? = nil
     ) {
         self.store = store
         self.user = user
         self.assistant = assistant
+        self.live = live
         self.format = format
     }
 
@@ -437,6 +480,7 @@ public struct RecordingsConfig: Encodable, Sendable {
         case store
         case user
         case assistant
+        case live
         case format
     }
 }

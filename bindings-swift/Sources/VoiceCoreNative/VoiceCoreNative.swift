@@ -5611,7 +5611,11 @@ public enum Event {
     /**
      * Live: sound that is not played yet is to be thrown away.
      */
-    case clear
+    case clear(
+        /**
+         * Where in the session's sound the next sound begins, in seconds.
+         */position: Double
+    )
     /**
      * Live: the user interrupted the agent.
      */
@@ -5741,7 +5745,8 @@ public struct FfiConverterTypeEvent: FfiConverterRustBuffer {
         case 15: return .toolResult(call: try FfiConverterTypeToolCallFields.read(from: &buf)
         )
         
-        case 16: return .clear
+        case 16: return .clear(position: try FfiConverterDouble.read(from: &buf)
+        )
         
         case 17: return .interrupted(turnId: try FfiConverterString.read(from: &buf), heard: try FfiConverterString.read(from: &buf)
         )
@@ -5861,9 +5866,10 @@ public struct FfiConverterTypeEvent: FfiConverterRustBuffer {
             FfiConverterTypeToolCallFields.write(call, into: &buf)
             
         
-        case .clear:
+        case let .clear(position):
             writeInt(&buf, Int32(16))
-        
+            FfiConverterDouble.write(position, into: &buf)
+            
         
         case let .interrupted(turnId,heard):
             writeInt(&buf, Int32(17))

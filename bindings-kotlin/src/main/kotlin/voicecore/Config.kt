@@ -46,6 +46,8 @@ public data class AssistantConfig(
     public val firstMessage: String? = null,
     /** The language of the conversation (BCP 47), or `auto`. Default `auto`. */
     public val language: String? = null,
+    /** Whether noise is taken out of what is heard, in turns and in live sessions. Default false. */
+    public val backgroundDenoising: Boolean? = null,
     /** The sampling temperature, 0–2. Default 0.7. */
     public val temperature: Double? = null,
     /** The most tokens of one answer. Default 500. */
@@ -64,6 +66,7 @@ public data class AssistantConfig(
         systemPrompt?.let { keys["system_prompt"] = JsonPrimitive(it) }
         firstMessage?.let { keys["first_message"] = JsonPrimitive(it) }
         language?.let { keys["language"] = JsonPrimitive(it) }
+        backgroundDenoising?.let { keys["background_denoising"] = JsonPrimitive(it) }
         temperature?.let { keys["temperature"] = JsonPrimitive(it) }
         maxTokens?.let { keys["max_tokens"] = JsonPrimitive(it) }
         contextMessages?.let { keys["context_messages"] = JsonPrimitive(it) }
@@ -135,7 +138,7 @@ public data class RetentionConfig(
 
 /** How a live session takes turns and behaves. */
 public data class LiveConfig(
-    /** Who says that the user's turn is over. One of `automatic`, `manual`. */
+    /** Who says that the user's turn is over. One of `automatic`, `model`, `manual`. */
     public val turnDetection: String? = null,
     /** When the user's turn is over. */
     public val endpointing: EndpointingOptions? = null,
@@ -143,6 +146,8 @@ public data class LiveConfig(
     public val interruption: InterruptionOptions? = null,
     /** When sound counts as speech. */
     public val vad: VadOptions? = null,
+    /** What is done to the user's sound before it is listened to. */
+    public val input: InputOptions? = null,
     /** How sound is given out. */
     public val output: OutputOptions? = null,
     /** How the conversation is kept going and ended. */
@@ -154,6 +159,7 @@ public data class LiveConfig(
         endpointing?.let { keys["endpointing"] = it.json() }
         interruption?.let { keys["interruption"] = it.json() }
         vad?.let { keys["vad"] = it.json() }
+        input?.let { keys["input"] = it.json() }
         output?.let { keys["output"] = it.json() }
         conversation?.let { keys["conversation"] = it.json() }
         return JsonObject(keys)
@@ -238,6 +244,30 @@ public data class VadOptions(
     }
 }
 
+/**
+ * What is done to the user's sound before it is listened to. Each costs some processor time; together they make it
+ * at most 30 ms late.
+ */
+public data class InputOptions(
+    /** Whether noise is taken out (RNNoise). Default false: recognisers that know noise do better without. */
+    public val denoising: Boolean? = null,
+    /**
+     * Whether the echo of what the agent says is taken out (WebRTC's AEC3): for loudspeakers near the microphone
+     * where the device does not do it itself. What is played is known from what was given out. Default false.
+     */
+    public val echoCancellation: Boolean? = null,
+    /** Whether quiet voices are made louder and loud ones kept from clipping (WebRTC's AGC2). Default false. */
+    public val automaticGain: Boolean? = null,
+) {
+    internal fun json(): JsonObject {
+        val keys = mutableMapOf<String, JsonElement>()
+        denoising?.let { keys["denoising"] = JsonPrimitive(it) }
+        echoCancellation?.let { keys["echo_cancellation"] = JsonPrimitive(it) }
+        automaticGain?.let { keys["automatic_gain"] = JsonPrimitive(it) }
+        return JsonObject(keys)
+    }
+}
+
 /** How sound is given out. */
 public data class OutputOptions(
     /** At which pace. One of `real_time`, `immediate`. */
@@ -313,6 +343,11 @@ public data class RecordingsConfig(
     public val user: Boolean? = null,
     /** Whether what the agent says is kept. Default true. */
     public val assistant: Boolean? = null,
+    /**
+     * Whether the whole of each live session is kept as well, both sides in one file along the wall clock: the user
+     * on the left, the agent on the right, at 16,000 samples a second. Default false.
+     */
+    public val live: Boolean? = null,
     /** The format of the files. Default `wav`. One of `wav`, `opus`. */
     public val format: String? = null,
 ) {
@@ -321,6 +356,7 @@ public data class RecordingsConfig(
         keys["store"] = JsonPrimitive(store)
         user?.let { keys["user"] = JsonPrimitive(it) }
         assistant?.let { keys["assistant"] = JsonPrimitive(it) }
+        live?.let { keys["live"] = JsonPrimitive(it) }
         format?.let { keys["format"] = JsonPrimitive(it) }
         return JsonObject(keys)
     }

@@ -9029,8 +9029,17 @@ sealed class Event: Disposable  {
     /**
      * Live: sound that is not played yet is to be thrown away.
      */
-    object Clear : Event()
-    
+    data class Clear(
+        /**
+         * Where in the session's sound the next sound begins, in seconds.
+         */
+        val `position`: kotlin.Double) : Event()
+        
+    {
+        
+
+        companion object
+    }
     
     /**
      * Live: the user interrupted the agent.
@@ -9269,7 +9278,12 @@ sealed class Event: Disposable  {
     )
                 
             }
-            is Event.Clear -> {// Nothing to destroy
+            is Event.Clear -> {
+                
+    Disposable.destroy(
+        this.`position`
+    )
+                
             }
             is Event.Interrupted -> {
                 
@@ -9397,7 +9411,9 @@ public object FfiConverterTypeEvent : FfiConverterRustBuffer<Event>{
             15 -> Event.ToolResult(
                 FfiConverterTypeToolCallFields.read(buf),
                 )
-            16 -> Event.Clear
+            16 -> Event.Clear(
+                FfiConverterDouble.read(buf),
+                )
             17 -> Event.Interrupted(
                 FfiConverterString.read(buf),
                 FfiConverterString.read(buf),
@@ -9547,6 +9563,7 @@ public object FfiConverterTypeEvent : FfiConverterRustBuffer<Event>{
             // Add the size for the Int that specifies the variant plus the size needed for all fields
             (
                 4UL
+                + FfiConverterDouble.allocationSize(value.`position`)
             )
         }
         is Event.Interrupted -> {
@@ -9698,6 +9715,7 @@ public object FfiConverterTypeEvent : FfiConverterRustBuffer<Event>{
             }
             is Event.Clear -> {
                 buf.putInt(16)
+                FfiConverterDouble.write(value.`position`, buf)
                 Unit
             }
             is Event.Interrupted -> {
