@@ -2,17 +2,14 @@
 
 use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-use async_trait::async_trait;
 use futures_util::{FutureExt, StreamExt};
 use tokio::{sync::mpsc, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::{
-    lease::Lease,
-    locks::{Saving, SessionGuard, SessionLocks},
-    machine::{TurnMachine, TurnSettings},
-    recordings::Recordings,
+    engine::{Caller, Engine, Leave, check_text},
+    machine::TurnMachine,
     speech::{Speech, Spoken},
     tools::GoAhead,
 };
@@ -21,15 +18,11 @@ use crate::{
     context,
     error::{Error, ErrorCode, ErrorKind, Result, Stage},
     event::{CallMetrics, TextDelta, Transcript, TurnEvent},
-    id::{OrganizationId, SessionId, TurnId},
+    id::TurnId,
     layer::{Call, LlmService, Stack, SttService, TtsService},
     message::{Message, Reply, ToolCall},
-    provider::{
-        CallContext, GenerateRequest, LlmEvent, PromptMessage, ToolChoice, TranscribeRequest, TtsCapabilities,
-        TurnDetector,
-    },
-    store::{AssistantVersion, ConversationStore, MessageQuery, Saved, Session, SessionStatus, TurnRecord},
-    time::Clock,
+    provider::{CallContext, GenerateRequest, LlmEvent, PromptMessage, ToolChoice, TranscribeRequest, TtsCapabilities},
+    store::{Saved, Session, TurnRecord},
     tool::{Tool, Toolbox},
 };
 
@@ -41,37 +34,6 @@ const OVERLAP_WINDOW: usize = 160;
 const SAVE_ATTEMPTS: u32 = 3;
 const SAVE_DELAY: Duration = Duration::from_millis(100);
 
-/// Everything that turns share. A clone is the same engine; one with other providers and settings shares the rest.
-#[derive(Clone)]
-pub(crate) struct Engine {
-    pub(crate) stt: Option<Arc<Stack<SttService>>>,
-    pub(crate) llm: Arc<Stack<LlmService>>,
-    pub(crate) tts: Option<Arc<Stack<TtsService>>>,
-    pub(crate) store: Arc<dyn ConversationStore>,
-    pub(crate) clock: Arc<dyn Clock>,
-    /// What the model may call in every turn.
-    pub(crate) tools: Arc<Toolbox>,
-    pub(crate) settings: TurnSettings,
-    pub(crate) locks: SessionLocks,
-    /// The turns that are being saved: closing waits for them.
-    pub(crate) saving: Saving,
-    /// Who speaks in sessions that have an assistant; `None`: this engine in all of them.
-    pub(crate) cast: Option<Arc<dyn Cast>>,
-    /// Where the sound of turns is kept; `None`: nowhere.
-    pub(crate) recordings: Option<Recordings>,
-    /// What hears the end of turns, where the host gave one.
-    pub(crate) turn_detector: Option<Arc<dyn TurnDetector>>,
-}
-
-/// Finds the engine with the providers and the settings of a session's assistant.
-#[async_trait]
-pub(crate) trait Cast: Send + Sync {
-    async fn engine(&self, organization: Option<OrganizationId>, assistant: AssistantVersion) -> Result<Arc<Engine>>;
-
-    /// The model that hears the end of turns.
-    async fn turn_detector(&self) -> Result<Arc<dyn TurnDetector>>;
-}
-
 /// What a turn is about.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -80,17 +42,6 @@ pub enum TurnInput {
     Audio(Audio),
     /// Something typed.
     Text(String),
-}
-
-/// Who takes a turn, and in which session.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Caller {
-    /// The session to go on with.
-    pub(crate) session: Option<SessionId>,
-    pub(crate) organization: Option<OrganizationId>,
-    pub(crate) user: Option<String>,
-    /// Which assistant talks in a fresh session, and must be the one of a session that goes on.
-    pub(crate) assistant: Option<AssistantVersion>,
 }
 
 /// One call of a turn, as its caller set it up.
@@ -142,21 +93,6 @@ struct Produced {
     leave: Leave,
     /// What was heard, if it was heard and not typed.
     heard: Option<Pcm>,
-}
-
-/// Leave to run turns in a session. One that is dropped is given back in the background.
-pub(crate) struct Leave {
-    /// Given back before other turns of this process go on.
-    lease: Option<Lease>,
-    _guard: SessionGuard,
-}
-
-impl Leave {
-    pub(crate) async fn give_back(self) {
-        if let Some(lease) = self.lease {
-            lease.give_back().await;
-        }
-    }
 }
 
 impl Engine {
@@ -280,92 +216,6 @@ impl Engine {
             .map(|utterance| Pcm::new(utterance.samples.as_slice(), audio::SPEECH_RATE));
         Ok(Produced { machine: run.machine, session, leave, heard })
     }
-
-    /// The session of a turn: the one that was named if it is there, is this caller's, has the assistant that was named, and
-    /// can take turns; else a fresh one.
-    pub(crate) async fn admit(&self, caller: &Caller) -> Result<(Session, Leave, bool)> {
-        if let Some(id) = caller.session {
-            let leave = self.enter(id).await?;
-            let found = self.store.session(id).await.map_err(|e| e.with_stage(Stage::Admit))?;
-            if let Some(session) = found
-                && session.organization == caller.organization
-                && session.user == caller.user
-                && caller.assistant.is_none_or(|named| session.assistant.is_some_and(|a| a.id == named.id))
-                && session.status == SessionStatus::Active
-                && self.clock.now().duration_since(session.last_activity_at).unsigned_abs() < self.settings.session_idle
-            {
-                return Ok((session, leave, false));
-            }
-            leave.give_back().await;
-        }
-        let mut session = Session::new(SessionId::new(), caller.user.clone(), self.clock.now());
-        (session.organization, session.assistant) = (caller.organization, caller.assistant);
-        // Nobody else knows its id yet.
-        let leave = Leave { lease: None, _guard: self.locks.lock(session.id).await };
-        Ok((session, leave, true))
-    }
-
-    /// Waits until no other turn runs in the session, here or in another process.
-    pub(crate) async fn enter(&self, session: SessionId) -> Result<Leave> {
-        let guard = self.locks.lock(session).await;
-        let lease = Lease::take(&self.store, &self.clock, session).await?;
-        Ok(Leave { lease, _guard: guard })
-    }
-
-    /// The engine of a session's assistant; `None`: this one.
-    pub(crate) async fn engine_of(&self, session: &Session) -> Result<Option<Arc<Self>>> {
-        match (&self.cast, session.assistant) {
-            (Some(cast), Some(assistant)) => {
-                cast.engine(session.organization, assistant).await.map(Some).map_err(|e| e.with_stage(Stage::Admit))
-            }
-            _ => Ok(None),
-        }
-    }
-
-    /// Who recognises speech.
-    /// What hears the end of turns: the one that the agent was given, else the local one.
-    pub(crate) async fn turn_detector(&self) -> Result<Arc<dyn TurnDetector>> {
-        match (&self.turn_detector, &self.cast) {
-            (Some(given), _) => Ok(Arc::clone(given)),
-            (None, Some(cast)) => cast.turn_detector().await,
-            (None, None) => Err(Error::internal("an engine without a cast starts no sessions")),
-        }
-    }
-
-    pub(super) fn recogniser(&self) -> Result<&Stack<SttService>> {
-        self.stt.as_deref().ok_or_else(|| {
-            Error::new(
-                ErrorKind::InvalidConfig,
-                "the agent has no speech-to-text provider: configure `stt` or send text",
-            )
-            .with_stage(Stage::Stt)
-        })
-    }
-
-    /// The agent's tools and `more`, if they are in order and some model can call them.
-    pub(crate) fn toolbox(&self, more: Vec<Arc<dyn Tool>>) -> Result<Arc<Toolbox>> {
-        let tools = if more.is_empty() { Arc::clone(&self.tools) } else { Arc::new(self.tools.with(more)?) };
-        if tools.is_empty() || self.llm.services().any(|llm| llm.0.capabilities().tools) {
-            return Ok(tools);
-        }
-        let names: Vec<&str> = self.llm.services().map(|llm| llm.0.name()).collect();
-        Err(Error::new(
-            ErrorKind::InvalidConfig,
-            format!(
-                "tools: {} cannot call tools; configure a model that can, or leave the tools out",
-                names.join(", ")
-            ),
-        ))
-    }
-
-    pub(crate) async fn history(&self, session: SessionId, is_new: bool, with_tools: bool) -> Result<Vec<Message>> {
-        if is_new || self.settings.context_messages == 0 {
-            return Ok(Vec::new());
-        }
-        let query = MessageQuery::latest(context::to_read(self.settings.context_messages, with_tools));
-        let page = self.store.messages(session, query).await.map_err(|e| e.with_stage(Stage::Store))?;
-        Ok(page.items)
-    }
 }
 
 /// The limits that hold for every provider of the stage, so that a piece fits whichever speaks it.
@@ -376,21 +226,6 @@ pub(super) fn narrowest(tts: &Stack<TtsService>) -> TtsCapabilities {
         narrow.max_characters = narrow.max_characters.min(other.max_characters);
         narrow
     })
-}
-
-pub(crate) fn check_text(text: &str, most: usize) -> Result<()> {
-    if text.trim().is_empty() {
-        return Err(Error::new(ErrorKind::InvalidText, "the message is empty").with_stage(Stage::Admit));
-    }
-    let characters = text.chars().count();
-    if characters > most {
-        return Err(Error::new(
-            ErrorKind::InvalidText,
-            format!("the message has {characters} characters; at most {most} are accepted"),
-        )
-        .with_stage(Stage::Admit));
-    }
-    Ok(())
 }
 
 /// One turn under way.

@@ -4,7 +4,8 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
-    driver::{Engine, Sink, narrowest},
+    driver::{Sink, narrowest},
+    engine::Engine,
     machine::TurnMachine,
 };
 use crate::{

@@ -6,11 +6,12 @@
 //! ```
 //!
 //! [`machine`] is the turn without I/O or clock: what has been said, written and spoken, and what that makes of the reply.
-//! [`driver`] runs it against the providers and the store; [`speech`] keeps the pieces flowing into sound in order; [`tools`]
+//! [`engine`] is what turns share and lets them into sessions; [`driver`] runs them against the providers and the store; [`speech`] keeps the pieces flowing into sound in order; [`tools`]
 //! runs what the model calls; [`parts`] runs a turn's parts one by one for a live session. [`recordings`] keeps the sound.
 //! [`locks`] and [`lease`] keep the turns of a session apart.
 
 mod driver;
+mod engine;
 mod greeting;
 mod lease;
 mod locks;
@@ -22,7 +23,8 @@ mod speech;
 mod tools;
 
 pub use driver::TurnInput;
-pub(crate) use driver::{Caller, Cast, Engine, Leave, Sink, TurnCall, check_text};
+pub(crate) use driver::{Sink, TurnCall};
+pub(crate) use engine::{Caller, Cast, Engine, Leave, check_text};
 pub use greeting::Greeting;
 pub(crate) use locks::{Saving, SessionLocks};
 pub(crate) use machine::{Outcome, TurnSettings};

@@ -6,7 +6,8 @@ use futures_util::FutureExt;
 use tokio::time::Instant;
 
 use super::{
-    driver::{Engine, Run, Sink, narrowest, panic_error},
+    driver::{Run, Sink, narrowest, panic_error},
+    engine::Engine,
     machine::{Outcome, TurnMachine},
     tools::GoAhead,
 };

@@ -103,6 +103,7 @@ pub const MOST_LINES: usize = 700;
 pub const GENERATED: &[&str] = &[
     "include/voice_core.h",
     "bindings-kotlin/src/main/kotlin/voicecore/ffi/Ffi.kt",
+    "bindings-swift/Sources/VoiceCore/Config.swift",
     "bindings-swift/Sources/VoiceCoreNative/VoiceCoreNative.swift",
     "bindings-swift/Sources/VoiceCoreFFI/include/VoiceCoreFFI.h",
 ];

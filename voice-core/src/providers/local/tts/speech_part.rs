@@ -53,9 +53,6 @@ const BEFORE_VERBS: &[&str] = &[
     "they'd",
     "let",
     "help",
-    "and",
-    "or",
-    "then",
 ];
 const HAVE: &[&str] =
     &["have", "has", "had", "having", "haven't", "hasn't", "hadn't", "i've", "you've", "we've", "they've", "been"];
@@ -95,7 +92,8 @@ pub(super) fn tag(words: &[Option<&str>], at: usize) -> &'static str {
         // An order, or a title.
         return if object_follows { "VB" } else { "NN" };
     }
-    if is(BEFORE_VERBS, &before) && !(is(&["and", "or", "then"], &before) && !object_follows) {
+    let joined = matches!(before.as_str(), "and" | "or" | "then");
+    if joined && object_follows || is(BEFORE_VERBS, &before) {
         "VB"
     } else if is(HAVE, &before) {
         "VBN"
