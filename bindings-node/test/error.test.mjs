@@ -85,6 +85,8 @@ test('a panic in any export is an error', async () => {
   nativeAgent.live(port, 5, '{}')
   const { live } = await came(({ live }) => live)
 
+  const connection = live.wire()
+
   const id = () => line.number()
   const exports = {
     configSchema: () => native.configSchema(),
@@ -119,7 +121,11 @@ test('a panic in any export is an error', async () => {
     'Live.setPlaybackPosition': () => live.setPlaybackPosition(0),
     'Live.setLanguage': () => live.setLanguage('en'),
     'Live.next': () => live.next(port, id(), 1),
+    'Live.wire': () => live.wire(),
     'Live.end': () => live.end(port, id()),
+    'Connection.receiveText': () => connection.receiveText('{}'),
+    'Connection.receiveBytes': () => connection.receiveBytes(new Uint8Array(2)),
+    'Connection.next': () => connection.next(port, id(), 1),
     'Events.next': () => stream.next(port, id(), 1),
     'Events.cancel': () => stream.cancel(),
     'Reply.json': () => reply.json(),
@@ -142,7 +148,7 @@ test('a panic in any export is an error', async () => {
   port.awaited(false)
 
   // Nothing is left out of the table above.
-  const classes = ['Port', 'Agent', 'Events', 'Live', 'Reply', 'Answer']
+  const classes = ['Port', 'Agent', 'Events', 'Live', 'Connection', 'Reply', 'Answer']
   const methods = classes.flatMap((name) => [
     ...Object.getOwnPropertyNames(native[name].prototype).filter((method) => method !== 'constructor'),
     ...Object.getOwnPropertyNames(native[name]).filter((method) => typeof native[name][method] === 'function'),

@@ -16,6 +16,11 @@ export interface AuditEntry {
   action: string
   /** To what: usually an id. */
   target: string
+  /**
+   * Whether the change is known to have been made. `false` while it is being made, and for ever when that was broken off: then it
+   * may have been made or not.
+   */
+  confirmed: boolean
 }
 
 /** Which entries. */

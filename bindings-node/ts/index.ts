@@ -65,7 +65,7 @@ export type {
   TurnStartedEvent,
   UserStateEvent,
 } from './live.js'
-export { LiveWire } from './wire.js'
+export type { LiveWire } from './wire.js'
 export { type Logger, type LogLevel, type LogRecord, setLogger } from './logger.js'
 export { type Fetched, type FetchOptions, type FetchStep, type FileCheck, type FolderOptions, type ModelStatus, models } from './models.js'
 export type { CallOptions, Reply, ReplyAudio, SoundFormat, Timings, Usage } from './reply.js'

@@ -236,6 +236,9 @@ class AuditEntry:
     """What was done, for example ``key.revoke``."""
     target: str
     """To what: usually an id."""
+    confirmed: bool
+    """Whether the change is known to have been made. False while it is being made, and for ever when that was broken off: then
+    it may have been made or not."""
 
 
 @dataclass(frozen=True)

@@ -207,6 +207,9 @@ public struct AuditEntry: Codable, Sendable {
     public let action: String
     /// To what: usually an id.
     public let target: String
+    /// Whether the change is known to have been made. `false` while it is being made, and for ever when that was broken off: then
+    /// it may have been made or not.
+    public let confirmed: Bool
 }
 
 /// What opens a conversation.

@@ -206,9 +206,22 @@ public data class AuditEntry(
     val action: String,
     /** To what: usually an id. */
     val target: String,
+    /**
+     * Whether the change is known to have been made. `false` while it is being made, and for ever when that was broken off: then
+     * it may have been made or not.
+     */
+    val confirmed: Boolean,
 ) {
     internal constructor(json: JsonObject) :
-        this(json.id("id"), json.id("at"), json.text("organization"), json.id("actor"), json.id("action"), json.id("target"))
+        this(
+            json.id("id"),
+            json.id("at"),
+            json.text("organization"),
+            json.id("actor"),
+            json.id("action"),
+            json.id("target"),
+            json.text("confirmed").toBoolean(),
+        )
 }
 
 /** What opens a conversation. */
