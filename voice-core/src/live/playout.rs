@@ -22,7 +22,8 @@ pub(crate) struct Playout {
     plays_until: Duration,
     /// What the host said was played, if it says so at all.
     acknowledged: Option<u64>,
-    paused: bool,
+    /// While paused: how much had been given out before what was not heard was taken back.
+    paused: Option<u64>,
 }
 
 /// Words and the samples that speak them.
@@ -50,7 +51,7 @@ impl Playout {
             given: 0,
             plays_until: Duration::ZERO,
             acknowledged: None,
-            paused: false,
+            paused: None,
         }
     }
 
@@ -108,7 +109,7 @@ impl Playout {
 
     /// When the next sound is due, given that it may be `lead` ahead of its time.
     pub(crate) fn due(&self, lead: Option<Duration>) -> Option<Duration> {
-        (self.queued > 0 && !self.paused)
+        (self.queued > 0 && self.paused.is_none())
             .then(|| lead.map_or(Duration::ZERO, |lead| self.plays_until.saturating_sub(lead)))
     }
 
@@ -159,10 +160,32 @@ impl Playout {
         }
     }
 
-    /// The host has played this much since the session began.
-    pub(crate) fn acknowledge(&mut self, position: Duration) {
-        let position = self.samples(position).min(self.given);
-        self.acknowledged = Some(self.acknowledged.unwrap_or_default().max(position));
+    /// The host has played this much since the session began. Returns whether that is more than was thought when the sound was
+    /// paused: what it played until it heard of the pause is not given out again, and the next sound begins later.
+    pub(crate) fn acknowledge(&mut self, position: Duration) -> bool {
+        let position = self.samples(position);
+        let played_on = self.paused.map_or(0, |until| position.min(until).saturating_sub(self.given));
+        self.skip(played_on);
+        self.acknowledged = Some(self.acknowledged.unwrap_or_default().max(position.min(self.given)));
+        played_on > 0
+    }
+
+    /// Counts waiting sound as given out.
+    fn skip(&mut self, samples: u64) {
+        let mut missing = samples.min(self.queued as u64) as usize;
+        self.given += missing as u64;
+        self.queued -= missing;
+        while missing > 0
+            && let Some(first) = self.queue.front()
+        {
+            let count = (first.samples().len() - self.taken).min(missing);
+            missing -= count;
+            self.taken += count;
+            if self.taken == first.samples().len() {
+                self.queue.pop_front();
+                self.taken = 0;
+            }
+        }
     }
 
     /// Whether all that was taken in was heard; `None`: when it will have been.
@@ -179,7 +202,7 @@ impl Playout {
 
     /// Falls silent. What was given out and not heard yet is taken back: the host throws it away, and it is given out again.
     pub(crate) fn pause(&mut self, now: Duration, kept: &VecDeque<Pcm>) {
-        self.paused = true;
+        self.paused.get_or_insert(self.given);
         let unheard = self.given - self.heard_samples(now);
         let mut missing = unheard as usize;
         // `kept` holds the latest sound that was given out, in order.
@@ -209,7 +232,7 @@ impl Playout {
     }
 
     pub(crate) fn resume(&mut self) {
-        self.paused = false;
+        self.paused = None;
     }
 
     /// The words that were heard by now. A piece that was heard in part counts word by word.
@@ -267,7 +290,7 @@ impl Playout {
         self.queue.clear();
         self.taken = 0;
         self.queued = 0;
-        self.paused = false;
+        self.paused = None;
         self.plays_until = now;
         if let Some(position) = &mut self.acknowledged {
             // What was thrown away will never be acknowledged.
@@ -322,6 +345,20 @@ mod tests {
         assert_eq!(given, 16_000);
         assert_eq!(now, ms(5_780), "the last frame is due 200 ms before 980 ms have been heard");
         assert_eq!(playout.heard_all_at(), Some(ms(6_000)));
+    }
+
+    #[test]
+    fn what_was_played_before_the_pause_was_heard_of_is_heard_and_not_given_out_again() {
+        let mut playout = speaking("one two", 1_000);
+        let kept = VecDeque::from([playout.take(None, ms(0)).unwrap()]);
+        assert!(!playout.acknowledge(ms(400)));
+        playout.pause(ms(450), &kept);
+        assert_eq!((playout.position(), playout.waiting()), (ms(400), ms(600)));
+        assert!(playout.acknowledge(ms(460)), "it played on for 60 ms");
+        assert_eq!((playout.position(), playout.waiting()), (ms(460), ms(540)));
+        assert!(!playout.acknowledge(ms(460)));
+        assert!(playout.acknowledge(ms(5_000)), "and no more than there was");
+        assert_eq!((playout.position(), playout.waiting()), (ms(1_000), ms(0)));
     }
 
     #[test]

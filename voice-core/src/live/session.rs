@@ -335,7 +335,11 @@ impl Driver {
                 self.host_paused = false;
                 self.playout.resume();
             }
-            Command::Playback(position) => self.playout.acknowledge(position),
+            Command::Playback(position) => {
+                if self.playout.acknowledge(position) {
+                    self.emit(LiveEvent::Clear { position: self.playout.position() });
+                }
+            }
             Command::Language(language) => self.language = language,
             // Its caller has handled it.
             Command::End(_) => {}
