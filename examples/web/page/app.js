@@ -120,7 +120,7 @@ const handlers = {
     scroll()
   },
   'assistant-started'({ turn_id: turn }) {
-    speaking = { turn, li: undefined, takenBack: false }
+    speaking = { turn, li: undefined, takenBack: false, done: false }
     bubbles.set(turn, speaking)
   },
   interrupted({ turn_id: turn, heard }) {
@@ -132,9 +132,11 @@ const handlers = {
   clear(_message, speaker) {
     speaker.port.postMessage('clear')
   },
+  'false-interruption'() {
+    forget()
+  },
   backchannel({ text }) {
-    interim?.remove()
-    interim = undefined
+    forget()
     note(`“${text}”`)
   },
   'tool-call'({ name }) {
@@ -145,7 +147,7 @@ const handlers = {
     $('turns').textContent = seen.messages.length
     const { text, interrupted, response_delay_ms: delay } = message
     const turn = bubbles.get(message.turn_id)
-    if (turn) turn.takenBack = false
+    if (turn) Object.assign(turn, { takenBack: false, done: true })
     if (turn?.li && !text) turn.li.remove()
     if (text && turn) {
       turn.li ??= bubble('agent')
@@ -168,6 +170,12 @@ const handlers = {
   },
 }
 
+/** Takes words away that came to nothing. */
+function forget() {
+  if (interim !== said) interim?.remove()
+  interim = undefined
+}
+
 function receive(message, speaker) {
   handlers[message.type]?.(message, speaker)
 }
@@ -184,7 +192,8 @@ function played(position) {
     const turn = bubbles.get(piece.turn)
     if (piece.position >= position || !turn) continue
     if (piece === seen.pieces.findLast((begun) => begun.position < position)) seen.heard[piece.turn] = position
-    if (piece.shown) continue
+    // The words of a turn that is over are those of its message.
+    if (piece.shown || turn.done) continue
     piece.shown = true
     turn.li ??= bubble('agent')
     turn.li.firstChild.textContent = `${turn.li.firstChild.textContent} ${piece.text}`.trim()

@@ -95,7 +95,7 @@ test('three spoken turns with one reply interrupted are stored as they were play
     { role: 'assistant', content: text },
   ])
   assert.deepEqual(stored, expected.filter(({ content }) => content))
-  const shown = await page.$$eval('#transcript li:not(.note)', (all) => all.map((li) => li.firstChild.textContent))
+  const shown = await page.$$eval('#transcript li:not(.note, .interim)', (all) => all.map((li) => li.firstChild.textContent))
   assert.deepEqual(shown, stored.map(({ content }) => content))
   assert.match(seen.messages[1].transcript.toLowerCase(), /best of times/)
   assert.deepEqual([seen.errors, faults], [[], []])
