@@ -81,7 +81,7 @@ class Screen:
     """One line that changes: who does what, and the words that are not final. Final lines scroll up."""
 
     agent, user, words = "listening", "listening", ""
-    unanswered = False
+    greeted, unanswered = False, False
 
     def draw(self):
         if sys.stdout.isatty():
@@ -105,13 +105,13 @@ async def hear_device(live, rate):
 
 
 async def hear_file(live, file, screen):
-    """Pushes a file at the pace at which it was spoken, then silence until nobody says anything any more."""
+    """Pushes a file at the pace at which it was spoken, once the greeting was heard, then silence until nobody says anything any more."""
     clock = asyncio.get_running_loop().time
     size, due, quiet = file.getframerate() // 50, clock(), 0.0
     silence = bytes(2 * size)
     while quiet < (PATIENCE if screen.unanswered else QUIET):
-        frame = file.readframes(size)
-        busy = frame or screen.agent != "listening" or screen.user == "speaking"
+        frame = file.readframes(size) if screen.greeted else b""
+        busy = frame or not screen.greeted or screen.agent != "listening" or screen.user == "speaking"
         quiet = 0.0 if busy else quiet + 0.02
         live.push_audio(frame or silence)
         due += 0.02
@@ -134,11 +134,12 @@ async def talk(options):
     rate = file.getframerate() if file else 16_000
     speaker = FileSpeaker(options.speaker) if options.speaker else AlsaSpeaker()
     screen = Screen()
+    screen.greeted = not options.greeting
     async with AsyncVoiceAgent(
         stt="local", llm="local", tts="local", storage=options.storage, assistant={"max_tokens": 60}
     ) as agent:
         await agent.warm_up()
-        async with agent.live(input_rate=rate, output_rate=RATE, first_message=options.greeting) as live:
+        async with agent.live(input_rate=rate, output_rate=RATE, first_message=options.greeting or None) as live:
             hearing = [asyncio.create_task(hear_file(live, file, screen) if file else hear_device(live, rate))]
             if sys.stdin.isatty():
                 hearing.append(asyncio.create_task(hear_keyboard(live)))
@@ -171,7 +172,7 @@ async def show(event, screen, speaker):
         case Speaking(text=text):
             screen.words = text
         case TurnDone(text=text, interrupted=interrupted, response_delay_ms=delay):
-            screen.words, screen.unanswered = "", screen.user == "speaking"
+            screen.words, screen.greeted, screen.unanswered = "", True, screen.user == "speaking"
             took = "" if delay is None else f"  ({delay / 1000:.2f} s)"
             if text:
                 screen.say(f"agent: {text}{' …' if interrupted else ''}{took}")
