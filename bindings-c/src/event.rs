@@ -63,6 +63,9 @@ pub enum vc_event_kind {
     VC_EVENT_TOOL_RESULT = 21,
     /// What the sound that follows says to fill the time that a tool takes, no part of the answer: `vc_event_text`.
     VC_EVENT_FILLER = 22,
+    /// Live: the recording of the whole session is kept: `vc_event_text` is where it lies, `KEY#bytes=LENGTH&sha256=HEX`. Told just
+    /// before the end.
+    VC_EVENT_RECORDED = 23,
 }
 
 use vc_event_kind::*;
@@ -90,7 +93,8 @@ impl Happening {
             | EventRecord::Filler { text }
             | EventRecord::Backchannel { text }
             | EventRecord::Interrupted { heard: text, .. }
-            | EventRecord::Dtmf { keys: text } => c_text(text),
+            | EventRecord::Dtmf { keys: text }
+            | EventRecord::Recorded { recording: text } => c_text(text),
             EventRecord::ToolCall { call } => c_text(&call.name),
             EventRecord::ToolResult { call } => c_text(&call.result),
             EventRecord::UserState { state } | EventRecord::AgentState { state } => c_text(state),
@@ -126,6 +130,7 @@ pub extern "C" fn vc_event_get_kind(event: *const vc_event) -> vc_event_kind {
             EventRecord::Dtmf { .. } => VC_EVENT_DTMF,
             EventRecord::TurnDone { .. } => VC_EVENT_TURN_DONE,
             EventRecord::Error { .. } => VC_EVENT_ERROR,
+            EventRecord::Recorded { .. } => VC_EVENT_RECORDED,
             EventRecord::Ended { .. } => VC_EVENT_ENDED,
             _ => VC_EVENT_OTHER,
         })

@@ -16,6 +16,7 @@ mod reply;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod turn;
+mod wire;
 
 pub use agent::*;
 pub use error::*;

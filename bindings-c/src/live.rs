@@ -23,7 +23,7 @@ pub struct vc_live {
 
 handles!(vc_live => Conversation);
 
-pub(crate) struct Conversation(LiveSession);
+pub(crate) struct Conversation(pub(crate) LiveSession);
 
 impl Drop for Conversation {
     fn drop(&mut self) {
@@ -120,7 +120,7 @@ pub extern "C" fn vc_live_next(
     })
 }
 
-fn nothing() -> ErrorRecord {
+pub(crate) fn nothing() -> ErrorRecord {
     from_host(Some("TIMEOUT"), "nothing happened in that time; ask again", Some(true), None).into()
 }
 
@@ -146,7 +146,21 @@ pub extern "C" fn vc_live_push_audio(
     at_once(live, error, |live| live.push_audio(copied("samples", samples, length)?))
 }
 
-/// The same for float samples, full scale ±1.
+/// The same for sound that comes over a network, with the time at which its sender took it: seconds from any moment, such as RTP's
+/// timestamp over its rate. Frames may come late, twice, out of order, in bursts or never: what is in order is heard at once, a gap
+/// is waited for 60 ms at most and then made up, copies are dropped. Never waits. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn vc_live_push_audio_at(
+    live: *const vc_live,
+    seconds: f64,
+    samples: *const i16,
+    length: usize,
+    error: *mut *mut vc_error,
+) -> vc_status {
+    at_once(live, error, |live| live.push_audio_at(seconds, copied("samples", samples, length)?))
+}
+
+/// As `vc_live_push_audio` for float samples, full scale ±1.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_live_push_audio_f32(
     live: *const vc_live,

@@ -28,6 +28,12 @@ impl Live {
         run(|| self.0.push_audio(samples.to_vec()))
     }
 
+    /// Takes 16-bit samples, with the time at which their sender took them, in seconds.
+    #[napi]
+    pub fn push_samples_at(&self, seconds: f64, samples: Int16Array) -> napi::Result<()> {
+        run(|| self.0.push_audio_at(seconds, samples.to_vec()))
+    }
+
     /// Takes float samples, full scale ±1.
     #[napi]
     pub fn push_floats(&self, samples: Float32Array) -> napi::Result<()> {

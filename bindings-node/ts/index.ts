@@ -60,6 +60,7 @@ export type {
   LiveStartedEvent,
   LiveSummary,
   LiveTurn,
+  RecordedEvent,
   SpeechKind,
   TurnDoneEvent,
   TurnStartedEvent,

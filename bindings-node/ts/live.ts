@@ -151,6 +151,13 @@ export interface LiveErrorEvent {
   error: VoiceError
 }
 
+/** The recording of the whole session is kept (`recordings.live` in the config). Told just before the end. */
+export interface RecordedEvent {
+  type: 'recorded'
+  /** Where it lies: `KEY#bytes=LENGTH&sha256=HEX`, with the key under which the store of recordings has it. */
+  recording: string
+}
+
 /** What a whole live session came to. */
 export interface LiveSummary {
   /** The stored session. */
@@ -194,6 +201,7 @@ export type LiveEvent =
   | MetricsEvent
   | TurnDoneEvent
   | LiveErrorEvent
+  | RecordedEvent
   | EndedEvent
 
 const KNOWN: Record<Exclude<keyof LiveOptions, 'signal'>, [wire: string, type: 'string' | 'number' | 'boolean' | 'object']> = {
@@ -254,14 +262,22 @@ export class LiveSession implements AsyncIterable<LiveEvent> {
    * Throws `RATE_LIMIT_EXCEEDED` when sound comes faster than it can be heard: push it again in a moment.
    */
   pushAudio(samples: Uint8Array | Int16Array | Float32Array): void {
-    if (samples instanceof Int16Array) return guarded(() => this.#native.pushSamples(owned(samples)))
     if (samples instanceof Float32Array) return guarded(() => this.#native.pushFloats(owned(samples)))
-    if (!(samples instanceof Uint8Array)) throw invalid('samples: expected a Buffer, an Int16Array or a Float32Array')
-    if (samples.byteLength % 2) throw invalid(`samples: ${samples.byteLength} bytes are no whole number of 16-bit samples`)
-    // Samples lie at even addresses; bytes off a socket need not.
-    const own = owned(samples)
-    const aligned = own.byteOffset % 2 === 0 ? own : own.slice()
-    guarded(() => this.#native.pushSamples(new Int16Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 2)))
+    const own = samplesIn(samples, 'a Buffer, an Int16Array or a Float32Array')
+    guarded(() => this.#native.pushSamples(own))
+  }
+
+  /**
+   * Takes sound that comes over a network, with the time at which its sender took it, in seconds from any moment: RTP's or a media
+   * stream's timestamp over its rate. Otherwise as {@link pushAudio}.
+   *
+   * Frames may come late, twice, out of order, in bursts or never: what is in order is heard at once, a gap is waited for 60 ms at most
+   * and then made up from the sound before it, and copies are dropped. A sender that begins to count anew is followed.
+   */
+  pushAudioAt(seconds: number, samples: Uint8Array | Int16Array): void {
+    if (typeof seconds !== 'number') throw invalid(`seconds: expected a number, got ${typeof seconds}`)
+    const own = samplesIn(samples, 'a Buffer or an Int16Array')
+    guarded(() => this.#native.pushSamplesAt(seconds, own))
   }
 
   /** Takes something that the user typed. It is answered at once; what the agent says is interrupted. */
@@ -344,6 +360,17 @@ export class LiveSession implements AsyncIterable<LiveEvent> {
       (done) => camel<LiveSummary>(JSON.parse(done.text!) as JsonObject),
     )
   }
+}
+
+/** The 16-bit samples of a frame, in memory that JavaScript does not take back. */
+function samplesIn(frame: Uint8Array | Int16Array, expected: string): Int16Array {
+  if (frame instanceof Int16Array) return owned(frame)
+  if (!(frame instanceof Uint8Array)) throw invalid(`samples: expected ${expected}`)
+  if (frame.byteLength % 2) throw invalid(`samples: ${frame.byteLength} bytes are no whole number of 16-bit samples`)
+  // Samples lie at even addresses; bytes off a socket need not.
+  const own = owned(frame)
+  const aligned = own.byteOffset % 2 === 0 ? own : own.slice()
+  return new Int16Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 2)
 }
 
 function liveEventOf(event: NativeEvent): LiveEvent {

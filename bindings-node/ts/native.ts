@@ -104,6 +104,7 @@ export interface NativeEvents {
 export interface NativeLive {
   sessionId(): string
   pushSamples(samples: Int16Array): void
+  pushSamplesAt(seconds: number, samples: Int16Array): void
   pushFloats(samples: Float32Array): void
   pushText(text: string): void
   pushDtmf(keys: string): void

@@ -28,6 +28,10 @@ impl LiveSession {
         run(py, || self.0.push_audio(samples(data)?))
     }
 
+    fn push_pcm16_at(&self, py: Python<'_>, seconds: f64, data: &[u8]) -> PyResult<()> {
+        run(py, || self.0.push_audio_at(seconds, samples(data)?))
+    }
+
     fn push_text(&self, py: Python<'_>, text: &str) -> PyResult<()> {
         run(py, || self.0.push_text(text))
     }

@@ -253,6 +253,11 @@ pub enum Event {
         /// What.
         error: ErrorDetails,
     },
+    /// Live: the recording of the whole session is kept.
+    Recorded {
+        /// Where it lies.
+        recording: String,
+    },
     /// Live: the session is over.
     Ended {
         /// What it came to.
@@ -294,6 +299,7 @@ impl From<EventRecord> for Event {
             EventRecord::Dtmf { keys } => Self::Dtmf { keys },
             EventRecord::TurnDone { turn } => Self::TurnDone { turn: (*turn).into() },
             EventRecord::Error { error } => Self::Failed { error: error.into() },
+            EventRecord::Recorded { recording } => Self::Recorded { recording },
             EventRecord::Ended { summary } => Self::Ended { summary: summary.into() },
             other => Self::Other { json: other.to_json() },
         }

@@ -20,7 +20,7 @@ pub use host::{
     AudioAnswer, HostLlm, HostStore, HostStt, HostTts, Hosts, LlmHost, StoreHost, SttHost, TextAnswer,
     TranscriptAnswer, TtsHost,
 };
-pub use live::{LiveSession, LiveSummaryFields, LiveTurnFields};
+pub use live::{LiveSession, LiveSummaryFields, LiveTurnFields, LiveWire, WireFrame};
 pub use log::LogSink;
 pub use models::{FetchSink, ModelsCall};
 

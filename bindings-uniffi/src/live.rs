@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use voice_bridge::{LiveSession as Session, LiveSummaryRecord, LiveTurnRecord};
+use voice_bridge::{Frame, LiveSession as Session, LiveSummaryRecord, LiveTurnRecord};
 
 use crate::{
     error::{ErrorDetails, Failure, guarded},
@@ -115,6 +115,11 @@ impl LiveSession {
         guarded(|| self.session.push_audio(from_bytes(&data)))
     }
 
+    /// Takes interleaved 16-bit samples, little-endian, with the time at which their sender took them, in seconds.
+    pub fn push_pcm_at(&self, seconds: f64, data: Vec<u8>) -> Result<(), Failure> {
+        guarded(|| self.session.push_audio_at(seconds, from_bytes(&data)))
+    }
+
     /// Takes interleaved 32-bit float samples, little-endian, full scale ±1.
     pub fn push_pcm_f32(&self, data: Vec<u8>) -> Result<(), Failure> {
         guarded(|| self.session.push_audio_f32(&floats_from_bytes(&data)))
@@ -179,5 +184,58 @@ impl LiveSession {
     /// Has the session end without waiting for it.
     pub fn let_go(&self) {
         self.session.end().detach();
+    }
+
+    /// The session as frames for a connection.
+    pub fn wire(&self) -> Result<Arc<LiveWire>, Failure> {
+        guarded(|| Ok(Arc::new(LiveWire { wire: self.session.wire()? })))
+    }
+}
+
+/// A frame for the client of a live session.
+#[derive(uniffi::Enum)]
+pub enum WireFrame {
+    /// JSON.
+    Text {
+        /// The message.
+        text: String,
+    },
+    /// Sound.
+    Binary {
+        /// The message.
+        bytes: Vec<u8>,
+    },
+}
+
+impl From<Frame> for WireFrame {
+    fn from(frame: Frame) -> Self {
+        match frame {
+            Frame::Text(text) => Self::Text { text },
+            Frame::Binary(bytes) => Self::Binary { bytes },
+        }
+    }
+}
+
+/// A live session as frames for a connection.
+#[derive(uniffi::Object)]
+pub struct LiveWire {
+    wire: voice_bridge::LiveWire,
+}
+
+#[uniffi::export]
+impl LiveWire {
+    /// Takes a text frame of the client's.
+    pub fn receive_text(&self, text: String) -> Result<(), Failure> {
+        guarded(|| self.wire.receive(&Frame::Text(text)))
+    }
+
+    /// Takes a binary frame of the client's.
+    pub fn receive_bytes(&self, bytes: Vec<u8>) -> Result<(), Failure> {
+        guarded(|| self.wire.receive(&Frame::Binary(bytes)))
+    }
+
+    /// Waits for the next frames, at least one and at most `max`. Empty: the session is over.
+    pub async fn next_batch(&self, max: u32) -> Result<Vec<WireFrame>, Failure> {
+        Ok(self.wire.next_batch(max as usize).await?.into_iter().map(WireFrame::from).collect())
     }
 }

@@ -141,7 +141,16 @@ impl LiveSession {
         Ok(self.here()?.push_audio(samples)?)
     }
 
-    /// The same for floats, full scale ±1.
+    /// The same for sound that comes over a network, with the time at which its sender took it: seconds from any moment. Frames
+    /// may come late, twice, out of order, in bursts or never.
+    ///
+    /// # Errors
+    /// `VALIDATION_ERROR` for what is no time; otherwise as [`push_audio`](Self::push_audio).
+    pub fn push_audio_at(&self, seconds: f64, samples: Vec<i16>) -> Outcome<()> {
+        Ok(self.here()?.push_audio_at(time("at", seconds)?, samples)?)
+    }
+
+    /// The same as [`push_audio`](Self::push_audio) for floats, full scale ±1.
     ///
     /// # Errors
     /// As [`push_audio`](Self::push_audio).
@@ -212,9 +221,7 @@ impl LiveSession {
     /// # Errors
     /// `VALIDATION_ERROR` for what is no duration; otherwise as [`push_audio`](Self::push_audio).
     pub fn set_playback_position(&self, seconds: f64) -> Outcome<()> {
-        let position = Duration::try_from_secs_f64(seconds)
-            .map_err(|_| ErrorRecord::invalid("position: expected a number of seconds from 0"))?;
-        Ok(self.here()?.set_playback_position(position)?)
+        Ok(self.here()?.set_playback_position(time("position", seconds)?)?)
     }
 
     /// Changes the language that is expected and spoken (BCP 47); `None`: detect it.
@@ -270,6 +277,11 @@ impl LiveSession {
             }
         })
     }
+}
+
+fn time(name: &str, seconds: f64) -> Outcome<Duration> {
+    Duration::try_from_secs_f64(seconds)
+        .map_err(|_| ErrorRecord::invalid(format!("{name}: expected a number of seconds from 0")))
 }
 
 impl Events {

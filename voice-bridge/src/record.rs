@@ -312,6 +312,11 @@ pub enum EventRecord {
         /// What.
         error: ErrorRecord,
     },
+    /// The recording of the whole live session is kept.
+    Recorded {
+        /// Where it lies: `KEY#bytes=LENGTH&sha256=HEX`.
+        recording: String,
+    },
     /// The live session is over.
     Ended {
         /// What it came to.
@@ -368,6 +373,7 @@ impl EventRecord {
             LiveEvent::Metrics(metrics) => Self::metrics(&metrics),
             LiveEvent::TurnDone(turn) => Self::TurnDone { turn: Box::new((*turn).into()) },
             LiveEvent::Error(error) => Self::Error { error: error.into() },
+            LiveEvent::Recorded { recording } => Self::Recorded { recording: recording.to_string() },
             LiveEvent::Ended(summary) => Self::Ended { summary: summary.into() },
             _ => return None,
         })
@@ -414,6 +420,7 @@ impl EventRecord {
             Self::Dtmf { keys } => json!({ "keys": keys }),
             Self::TurnDone { turn } => json!({ "turn": turn }),
             Self::Error { error } => json!({ "error": error }),
+            Self::Recorded { recording } => json!({ "recording": recording }),
             Self::Ended { summary } => json!({ "summary": summary }),
         };
         value["type"] = self.kind().into();
@@ -422,7 +429,7 @@ impl EventRecord {
 
     /// The kind of event, the same word in every language: `started`, `transcript`, `text`, `speaking`, `filler`,
     /// `audio`, `tool_call`, `tool_result`, `metrics`, `audio_failed`, `done`; of live sessions also `user_state`, `agent_state`, `turn_started`, `clear`,
-    /// `interrupted`, `false_interruption`, `backchannel`, `dtmf`, `turn_done`, `error`, `ended`.
+    /// `interrupted`, `false_interruption`, `backchannel`, `dtmf`, `turn_done`, `error`, `recorded`, `ended`.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -447,6 +454,7 @@ impl EventRecord {
             Self::Dtmf { .. } => "dtmf",
             Self::TurnDone { .. } => "turn_done",
             Self::Error { .. } => "error",
+            Self::Recorded { .. } => "recorded",
             Self::Ended { .. } => "ended",
         }
     }

@@ -3,6 +3,7 @@
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex as Lock, PoisonError},
+    time::Duration,
 };
 
 use futures_util::FutureExt;
@@ -79,29 +80,37 @@ impl LiveWire {
     /// Waits for the next frames for the client, at least one and at most `max`: whatever is there comes at once. Empty: the
     /// session is over, and its last frame was taken.
     pub fn next_batch(&self, max: usize) -> Call<Vec<Frame>> {
-        let (this, max) = (self.clone(), max.max(1));
-        Call::spawn(async move {
-            let session = this.live.here()?;
-            let (mut wire, mut events) = (this.wire.lock().await, this.live.events.lock().await);
-            let mut frames = Vec::new();
-            while frames.len() < max && !events.over {
-                if let Some(fault) = this.faults.take() {
-                    frames.push(fault);
-                    continue;
-                }
-                // Only the first one is waited for.
-                let event = match session.next().now_or_never() {
-                    Some(event) => event,
-                    None if frames.is_empty() => tokio::select! {
-                        event = session.next() => event,
-                        () = this.faults.came.notified() => continue,
-                    },
-                    None => break,
-                };
-                events.note(event.as_ref());
-                frames.extend(event.and_then(|event| wire.encode(&event)));
+        let this = self.clone();
+        Call::spawn(async move { this.wait(max.max(1)).await })
+    }
+
+    /// The same for as long as `patience`; `None`: nothing happened.
+    pub fn next_within(&self, max: usize, patience: Duration) -> Call<Option<Vec<Frame>>> {
+        let this = self.clone();
+        Call::spawn(async move { tokio::time::timeout(patience, this.wait(max.max(1))).await.ok().transpose() })
+    }
+
+    /// Waits only while it has no frame yet: giving up loses none.
+    async fn wait(&self, max: usize) -> Outcome<Vec<Frame>> {
+        let session = self.live.here()?;
+        let (mut wire, mut events) = (self.wire.lock().await, self.live.events.lock().await);
+        let mut frames = Vec::new();
+        while frames.len() < max && !events.over {
+            if let Some(fault) = self.faults.take() {
+                frames.push(fault);
+                continue;
             }
-            Ok(frames)
-        })
+            let event = match session.next().now_or_never() {
+                Some(event) => event,
+                None if frames.is_empty() => tokio::select! {
+                    event = session.next() => event,
+                    () = self.faults.came.notified() => continue,
+                },
+                None => break,
+            };
+            events.note(event.as_ref());
+            frames.extend(event.and_then(|event| wire.encode(&event)));
+        }
+        Ok(frames)
     }
 }

@@ -90,6 +90,23 @@ class _Live:
         """
         self._running().push_pcm16(_samples(sound))
 
+    def push_audio_at(
+        self, seconds: float, sound: Union[bytes, bytearray, memoryview, Audio, numpy.ndarray[Any, Any]]
+    ) -> None:
+        """Takes sound that comes over a network, with the time at which its sender took it. Never waits.
+
+        Frames may come late, twice, out of order, in bursts or never: what is in order is heard at once, a gap is waited for 60 ms at
+        most and then made up from the sound before it, and copies are dropped. A sender that begins to count anew is followed.
+
+        Parameters
+        ----------
+        seconds
+            The time, counted from any moment: RTP's or a media stream's timestamp over its rate.
+        sound
+            As for `push_audio`, which also says what is raised.
+        """
+        self._running().push_pcm16_at(seconds, _samples(sound))
+
     def push_text(self, text: str) -> None:
         """Takes something that the user typed. It is answered at once; what the agent says is interrupted."""
         self._running().push_text(text)

@@ -130,6 +130,14 @@ class LiveFailure:
 
 
 @dataclass(frozen=True)
+class Recorded:
+    """The recording of the whole session is kept (``recordings.live`` in the config). Told just before the end."""
+
+    recording: str
+    """Where it lies: ``KEY#bytes=LENGTH&sha256=HEX``, with the key under which the store of recordings has it."""
+
+
+@dataclass(frozen=True)
 class LiveSummary:
     """What a whole live session came to."""
 
@@ -176,6 +184,7 @@ LiveEvent = Union[
     Metrics,
     TurnDone,
     LiveFailure,
+    Recorded,
     LiveEnded,
 ]
 """What happens in a live session, in order."""
@@ -190,6 +199,7 @@ _PLAIN: Mapping[str, Any] = {
     "false_interruption": FalseInterruption,
     "backchannel": Backchannel,
     "dtmf": Dtmf,
+    "recorded": Recorded,
 }
 
 

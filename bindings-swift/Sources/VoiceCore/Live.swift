@@ -66,7 +66,10 @@ public final class LiveSession: Sendable {
         sessionID = native.sessionId()
     }
 
-    deinit { native.letGo() }
+    deinit { letGo() }
+
+    /// Has the session end without waiting for it.
+    func letGo() { native.letGo() }
 
     /// What happens, to the end of the session. Cancelling the task that reads them ends the session.
     public var events: LiveEvents { LiveEvents(session: self, native: native) }
@@ -77,7 +80,16 @@ public final class LiveSession: Sendable {
     /// - Throws: ``VoiceError`` of code `rateLimitExceeded` when sound comes faster than it can be heard: push it again in a moment.
     public func push(_ samples: [Int16]) throws { try translated { try native.pushPcm(data: samples.littleEndian) } }
 
-    /// The same for float samples, full scale ±1.
+    /// Takes sound that comes over a network, with the time at which its sender took it, in seconds from any moment: RTP's or a media
+    /// stream's timestamp over its rate. Otherwise as `push` without a time.
+    ///
+    /// Frames may come late, twice, out of order, in bursts or never: what is in order is heard at once, a gap is waited for 60 ms at
+    /// most and then made up from the sound before it, and copies are dropped. A sender that begins to count anew is followed.
+    public func push(_ samples: [Int16], at seconds: Double) throws {
+        try translated { try native.pushPcmAt(seconds: seconds, data: samples.littleEndian) }
+    }
+
+    /// As `push` for float samples, full scale ±1.
     public func push(_ samples: [Float]) throws { try translated { try native.pushPcmF32(data: samples.littleEndian) } }
 
     /// Takes something that the user typed. It is answered at once; what the agent says is interrupted.
@@ -111,6 +123,10 @@ public final class LiveSession: Sendable {
 
     /// Changes the language that is expected and spoken (BCP 47); `nil`: it is detected.
     public func setLanguage(_ language: String?) throws { try translated { try native.setLanguage(language: language) } }
+
+    /// The session as frames for a connection of your own, a WebSocket for example: in place of ``events``. ``say(_:interruptible:)``,
+    /// ``interrupt()`` and the others go on working beside it.
+    public func wire() throws -> LiveWire { LiveWire(session: self, native: try translated { try native.wire() }) }
 
     /// Ends the session: what is being said is stopped, what was heard is stored. Ending it again gives the same.
     @discardableResult
@@ -191,6 +207,9 @@ public enum LiveEvent: Sendable {
     case turnDone(LiveTurn)
     /// Something failed; the session goes on.
     case failed(VoiceError)
+    /// The recording of the whole session is kept (`recordings.live` in the config), and where it lies: `KEY#bytes=LENGTH&sha256=HEX`. Told
+    /// just before the end.
+    case recorded(String)
     /// The session is over.
     case ended(LiveSummary)
 
@@ -209,6 +228,7 @@ public enum LiveEvent: Sendable {
         case .dtmf(let keys): self = .dtmf(keys)
         case .turnDone(let turn): self = .turnDone(LiveTurn(turn))
         case .failed(let error): self = .failed(VoiceError(error))
+        case .recorded(let recording): self = .recorded(recording)
         case .ended(let summary): self = .ended(LiveSummary(summary))
         case .transcript, .text, .speaking, .filler, .audio, .toolCall, .toolResult, .metrics:
             switch TurnEvent(event) {

@@ -173,9 +173,14 @@ impl Run {
                 events = told.value();
                 outcome
             }
-            "sessions" => {
+            room @ ("sessions" | "accounts" | "assistants" | "audit") => {
                 let method = step["method"].as_str().unwrap_or_default();
-                self.agent.call("sessions", method, &step["arguments"].to_string()).await.map(|a| parsed(&a.json))
+                match self.acting(&step["as"]) {
+                    Ok(agent) => {
+                        agent.call(room, method, &step["arguments"].to_string()).await.map(|a| parsed(&a.json))
+                    }
+                    Err(error) => Err(error),
+                }
             }
             "close" => self.agent.close().await.map(|()| Value::Null),
             "warm_up" => self.agent.warm_up().await.map(|()| Value::Null),
@@ -193,9 +198,9 @@ impl Run {
             (Err(error), expected) => matched(expected, &error_value(&error), "the error")?,
             (Ok(value), Value::Null) => {
                 let part = match step["do"].as_str() {
-                    Some("sessions") => "value",
+                    Some("turn" | "stream") => "reply",
                     Some("live") => "summary",
-                    _ => "reply",
+                    _ => "value",
                 };
                 if let Some(expected) = expect.get(part) {
                     matched(expected, &value, part)?;
@@ -204,7 +209,7 @@ impl Run {
                     matched(expected, &events, "the events")?;
                 }
                 let save = step["save"].as_object().cloned().unwrap_or_default();
-                let kept = |field: Value| value[field.as_str().unwrap_or_default()].clone();
+                let kept = |path: Value| at(&value, path.as_str().unwrap_or_default()).clone();
                 return Ok(save.into_iter().map(|(name, field)| (name, kept(field))).collect());
             }
             (Ok(value), _) => return Err(format!("it did not fail but gave {value}")),
@@ -213,6 +218,11 @@ impl Run {
             matched(expected, &events, "the events")?;
         }
         Ok(Map::new())
+    }
+
+    /// The agent itself, or as somebody reaches it.
+    fn acting(&self, principal: &Value) -> Outcome<Agent> {
+        if principal.is_null() { Ok(self.agent.clone()) } else { self.agent.with(&principal.to_string()) }
     }
 
     async fn turn(&self, step: &Value) -> Outcome<ReplyRecord> {
@@ -346,6 +356,14 @@ fn matched(expected: &Value, found: &Value, what: &str) -> Found {
 
 fn parsed(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| text.into())
+}
+
+/// The field at a path of names and places: `items.0.id`.
+fn at<'a>(value: &'a Value, path: &str) -> &'a Value {
+    path.split('.').fold(value, |value, name| match name.parse::<usize>() {
+        Ok(place) if value.is_array() => &value[place],
+        _ => &value[name],
+    })
 }
 
 fn reply_value(reply: &ReplyRecord) -> Value {

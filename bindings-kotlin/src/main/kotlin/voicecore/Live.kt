@@ -5,17 +5,7 @@ import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 import kotlin.time.DurationUnit
-import kotlinx.coroutines.CoroutineScope
-import kotlinx.coroutines.Deferred
-import kotlinx.coroutines.Dispatchers
-import kotlinx.coroutines.SupervisorJob
-import kotlinx.coroutines.async
-import kotlinx.coroutines.currentCoroutineContext
-import kotlinx.coroutines.ensureActive
 import kotlinx.coroutines.flow.Flow
-import kotlinx.coroutines.flow.FlowCollector
-import kotlinx.coroutines.sync.Mutex
-import kotlinx.coroutines.sync.withLock
 import kotlinx.serialization.json.Json
 import voicecore.ffi.Event
 
@@ -33,11 +23,6 @@ import voicecore.ffi.Event
  */
 public class LiveSession internal constructor(private val native: voicecore.ffi.LiveSession) : AutoCloseable {
     private val closed = AtomicBoolean()
-    private val pulling = Mutex()
-    private val scope = CoroutineScope(SupervisorJob() + Dispatchers.Default)
-    private val waiting = ArrayDeque<Event>()
-    private var pull: Deferred<List<Event>>? = null
-
     /** The stored session, whose history the conversation continues. */
     public val sessionId: String = native.sessionId()
 
@@ -45,34 +30,7 @@ public class LiveSession internal constructor(private val native: voicecore.ffi.
      * What happens, to the end of the session. A collection that is given up leaves the session as it is, and the next one goes on
      * where it stopped.
      */
-    public val events: Flow<LiveEvent> = Events()
-
-    /** The builder of flows asks between the taking of an event and its handing over whether the collection was given up. */
-    private inner class Events : Flow<LiveEvent> {
-        override suspend fun collect(collector: FlowCollector<LiveEvent>) {
-            while (true) {
-                val event = next() ?: break
-                event.live()?.let { collector.emit(it) }
-            }
-        }
-    }
-
-    private suspend fun next(): Event? = pulling.withLock {
-        if (waiting.isEmpty()) {
-            // Whoever gives up leaves the work to the next one that asks.
-            val batch = pull ?: scope.async { native.nextBatch(BATCH) }.also { pull = it }
-            try {
-                waiting += translated { batch.await() }
-                pull = null
-            } catch (e: VoiceException) {
-                pull = null
-                throw e
-            }
-        }
-        // A flow hands nothing to a collection that was given up.
-        currentCoroutineContext().ensureActive()
-        waiting.removeFirstOrNull()
-    }
+    public val events: Flow<LiveEvent> = Batches(native::nextBatch).flow(Event::live)
 
     /**
      * Takes the next sound of the user: interleaved 16-bit samples of the rate and channels that the session was started with, at
@@ -82,7 +40,17 @@ public class LiveSession internal constructor(private val native: voicecore.ffi.
      */
     public fun pushAudio(samples: ShortArray): Unit = translated { native.pushPcm(samples.toBytes()) }
 
-    /** The same for float samples, full scale ±1. */
+    /**
+     * Takes sound that comes over a network, with the time at which its sender took it, counted from any moment: RTP's or a media
+     * stream's timestamp. Otherwise as [pushAudio].
+     *
+     * Frames may come late, twice, out of order, in bursts or never: what is in order is heard at once, a gap is waited for 60 ms at
+     * most and then made up from the sound before it, and copies are dropped. A sender that begins to count anew is followed.
+     */
+    public fun pushAudioAt(at: Duration, samples: ShortArray): Unit =
+        translated { native.pushPcmAt(at.toDouble(DurationUnit.SECONDS), samples.toBytes()) }
+
+    /** As [pushAudio] for float samples, full scale ±1. */
     public fun pushAudio(samples: FloatArray): Unit = translated { native.pushPcmF32(samples.toBytes()) }
 
     /** Takes something that the user typed. It is answered at once; what the agent says is interrupted. */
@@ -116,16 +84,18 @@ public class LiveSession internal constructor(private val native: voicecore.ffi.
     /** Changes the language that is expected and spoken (BCP 47); `null`: it is detected. */
     public fun setLanguage(language: String?): Unit = translated { native.setLanguage(language) }
 
+    /**
+     * The session as frames for a connection of your own, a WebSocket for example: in place of [events]. [say], [interrupt] and the others
+     * go on working beside it.
+     */
+    public fun wire(): LiveWire = translated { LiveWire(native.wire()) }
+
     /** Ends the session: what is being said is stopped, what was heard is stored. Ending it again gives the same. */
     public suspend fun end(): LiveSummary = translated { LiveSummary(native.end()) }
 
     /** Has the session end without waiting for it. A second time is fine. */
     override fun close() {
         if (closed.compareAndSet(false, true)) native.letGo()
-    }
-
-    private companion object {
-        const val BATCH = 64u
     }
 }
 
@@ -197,6 +167,12 @@ public sealed interface LiveEvent {
 
     /** Something failed; the session goes on. */
     public class Failed(public val error: VoiceException) : LiveEvent
+
+    /**
+     * The recording of the whole session is kept (`recordings.live` in the config): [recording] is where it lies,
+     * `KEY#bytes=LENGTH&sha256=HEX`. Told just before the end.
+     */
+    public data class Recorded(val recording: String) : LiveEvent
 
     /** The session is over. */
     public class Ended(public val summary: LiveSummary) : LiveEvent
@@ -294,6 +270,7 @@ private fun Event.live(): LiveEvent? = when (this) {
         LiveEvent.Metrics(stage, provider, firstResultMs?.milliseconds, totalMs.milliseconds, attempts.toInt())
     is Event.TurnDone -> LiveEvent.TurnDone(LiveTurn(turn))
     is Event.Failed -> LiveEvent.Failed(VoiceException.of(error))
+    is Event.Recorded -> LiveEvent.Recorded(recording)
     is Event.Ended -> LiveEvent.Ended(LiveSummary(summary))
     is Event.Started, is Event.AudioFailed, is Event.Done, is Event.Other -> null
 }

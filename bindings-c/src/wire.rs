@@ -1,0 +1,93 @@
+//! A live session as frames for a connection of the host's, a WebSocket for example.
+
+use std::time::Duration;
+
+use voice_bridge::{ErrorRecord, Frame, LiveWire};
+
+use crate::{
+    error::{run, run_blocking, value, vc_error, vc_status},
+    handle::{self, handles},
+    live::{nothing, vc_live},
+    memory::{bytes, cleared, copied, put, vc_bytes},
+};
+
+/// A live session as frames: text frames are JSON, binary frames are sound; `docs/schema/live-wire.schema.json` says what they hold.
+/// The caller frees it with `vc_wire_free`.
+pub struct vc_wire {
+    _opaque: [u8; 0],
+}
+
+handles!(vc_wire => LiveWire);
+
+/// The session as frames for a connection of the caller's own, in place of `vc_live_next` and of events to a callback. The other calls of
+/// the session go on working beside it. `*wire` is the caller's to free. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn vc_live_wire(live: *const vc_live, wire: *mut *mut vc_wire, error: *mut *mut vc_error) -> vc_status {
+    run(error, || {
+        let wire = cleared("wire", wire)?;
+        put(wire, handle::open(handle::get(live)?.0.wire()?));
+        Ok(())
+    })
+}
+
+/// Takes a message of the client's, `length` bytes; `binary` says which kind of frame it came in. What is wrong with it is told to the
+/// client, and the session goes on. Never waits. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn vc_wire_receive(
+    wire: *const vc_wire,
+    message: *const u8,
+    length: usize,
+    binary: bool,
+    error: *mut *mut vc_error,
+) -> vc_status {
+    run(error, || {
+        let wire = handle::get(wire)?;
+        let message = copied("message", message, length)?;
+        wire.receive(&if binary { Frame::Binary(message) } else { Frame::Text(text(message)?) })
+    })
+}
+
+fn text(message: Vec<u8>) -> Result<String, ErrorRecord> {
+    String::from_utf8(message).map_err(|e| {
+        let at = e.utf8_error().valid_up_to();
+        ErrorRecord::invalid(format!("message: a text frame is UTF-8; the byte at {at} is not"))
+    })
+}
+
+/// Waits for the next frame for the client, for at most `timeout_ms`; less than 0: for as long as it takes. `*frame` is the caller's to
+/// free, `*binary` the kind of frame that it is to be sent in. `VC_OK` with `*frame == NULL`: the session is over, and its last frame
+/// was taken; `VC_TIMEOUT`: there was none. Blocks; not on a thread of the library; several threads take turns.
+#[unsafe(no_mangle)]
+pub extern "C" fn vc_wire_next(
+    wire: *const vc_wire,
+    timeout_ms: i64,
+    frame: *mut *mut vc_bytes,
+    binary: *mut bool,
+    error: *mut *mut vc_error,
+) -> vc_status {
+    run_blocking(error, || {
+        let frame = cleared("frame", frame)?;
+        let wire = handle::get(wire)?;
+        let next = match u64::try_from(timeout_ms) {
+            Ok(ms) => wire.next_within(1, Duration::from_millis(ms)).wait()?.ok_or_else(nothing)?,
+            Err(_) => wire.next_batch(1).wait()?,
+        };
+        for next in next {
+            put(binary, matches!(next, Frame::Binary(_)));
+            put(
+                frame,
+                bytes(match next {
+                    Frame::Text(text) => text.into_bytes(),
+                    Frame::Binary(sound) => sound,
+                }),
+            );
+        }
+        Ok(())
+    })
+}
+
+/// Frees it; the session goes on. NULL and a second time are fine. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn vc_wire_free(wire: *mut vc_wire) {
+    value((), || drop(handle::take(wire)));
+}
