@@ -100,6 +100,9 @@ typedef enum {
   VC_EVENT_TOOL_RESULT = 21,
   // What the sound that follows says to fill the time that a tool takes, no part of the answer: `vc_event_text`.
   VC_EVENT_FILLER = 22,
+  // Live: the recording of the whole session is kept: `vc_event_text` is where it lies, `KEY#bytes=LENGTH&sha256=HEX`. Told just
+  // before the end.
+  VC_EVENT_RECORDED = 23,
 } vc_event_kind;
 
 // An agent: any number of turns at a time, from any threads. The caller frees it with `vc_agent_free`.
@@ -130,6 +133,10 @@ typedef struct vc_responder vc_responder;
 
 // The events of a turn, to be pulled. The caller frees it with `vc_stream_free`.
 typedef struct vc_stream vc_stream;
+
+// A live session as frames: text frames are JSON, binary frames are sound; `docs/schema/live-wire.schema.json` says what they hold.
+// The caller frees it with `vc_wire_free`.
+typedef struct vc_wire vc_wire;
 
 // A recogniser of the host. Its function is called on a thread of the library that it may keep busy, several calls at a time;
 // it must not throw, and must not make calls that block on this library.
@@ -533,7 +540,16 @@ vc_status vc_live_push_audio(const vc_live *live,
                              size_t length,
                              vc_error **error);
 
-// The same for float samples, full scale ±1.
+// The same for sound that comes over a network, with the time at which its sender took it: seconds from any moment, such as RTP's
+// timestamp over its rate. Frames may come late, twice, out of order, in bursts or never: what is in order is heard at once, a gap
+// is waited for 60 ms at most and then made up, copies are dropped. Never waits. Any thread.
+vc_status vc_live_push_audio_at(const vc_live *live,
+                                double seconds,
+                                const int16_t *samples,
+                                size_t length,
+                                vc_error **error);
+
+// As `vc_live_push_audio` for float samples, full scale ±1.
 vc_status vc_live_push_audio_f32(const vc_live *live, const float *samples, size_t length, vc_error **error);
 
 // Takes something that the user typed. It is answered at once; what the agent says is interrupted. Any thread.
@@ -747,6 +763,32 @@ void vc_call_cancel(const vc_call *call);
 // Frees a call, and cancels its turn if it is not over; `on_event` then still gets its last call. NULL and a second time are
 // fine. Any thread, also in `on_event`.
 void vc_call_free(vc_call *call);
+
+// The session as frames for a connection of the caller's own, in place of `vc_live_next` and of events to a callback. The other calls of
+// the session go on working beside it. `*wire` is the caller's to free. Any thread.
+vc_status vc_live_wire(const vc_live *live,
+                       vc_wire **wire,
+                       vc_error **error);
+
+// Takes a message of the client's, `length` bytes; `binary` says which kind of frame it came in. What is wrong with it is told to the
+// client, and the session goes on. Never waits. Any thread.
+vc_status vc_wire_receive(const vc_wire *wire,
+                          const uint8_t *message,
+                          size_t length,
+                          bool binary,
+                          vc_error **error);
+
+// Waits for the next frame for the client, for at most `timeout_ms`; less than 0: for as long as it takes. `*frame` is the caller's to
+// free, `*binary` the kind of frame that it is to be sent in. `VC_OK` with `*frame == NULL`: the session is over, and its last frame
+// was taken; `VC_TIMEOUT`: there was none. Blocks; not on a thread of the library; several threads take turns.
+vc_status vc_wire_next(const vc_wire *wire,
+                       int64_t timeout_ms,
+                       vc_bytes **frame,
+                       bool *binary,
+                       vc_error **error);
+
+// Frees it; the session goes on. NULL and a second time are fine. Any thread.
+void vc_wire_free(vc_wire *wire);
 
 #ifdef __cplusplus
 }  // extern "C"

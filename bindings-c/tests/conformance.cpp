@@ -323,7 +323,7 @@ struct Outcome {
 
 // What a live session told.
 struct Told {
-    Json order{Json::List}, states{Json::List}, finals{Json::List}, keys{Json::List}, turns{Json::List}, errors{Json::List};
+    Json order{Json::List}, states{Json::List}, finals{Json::List}, keys{Json::List}, turns{Json::List}, errors{Json::List}, recordings{Json::List};
     Tools tools;
     std::set<string> kinds;
     string latest, text, spoken;
@@ -346,6 +346,7 @@ struct Told {
             case VC_EVENT_TRANSCRIPT: if (vc_event_is_final(event)) finals.add(vc_event_text(event)); break;
             case VC_EVENT_TEXT: text += vc_event_text(event); break;
             case VC_EVENT_SPEAKING: spoken += vc_event_text(event); break;
+            case VC_EVENT_RECORDED: recordings.add(vc_event_text(event)); break;
             case VC_EVENT_DTMF: keys.add(vc_event_text(event)); break;
             case VC_EVENT_TURN_DONE: turns.add(told["turn"]); break;
             case VC_EVENT_ERROR: errors.add(error_value(vc_event_error(event))); break;
@@ -369,10 +370,75 @@ struct Told {
         all.set("keys", keys);
         all.set("turns", turns);
         all.set("errors", errors);
+        all.set("recordings", recordings);
         tools.add_to(all);
         return all;
     }
 };
+
+// What a live session told its client.
+struct Frames {
+    Json order{Json::List};
+    std::map<string, Json> messages;
+    std::set<string> kinds{"user-state", "agent-state"};
+    string latest;
+    uint64_t position = 0;
+    size_t samples = 0;
+    bool gapless = true;
+
+    // Takes the next frame; false at the end.
+    bool next(vc_wire *wire, vc_error **error) {
+        vc_bytes *frame = nullptr;
+        bool binary = false;
+        vc_status status;
+        while ((status = vc_wire_next(wire, 50, &frame, &binary, nullptr)) == VC_TIMEOUT) {}
+        if (status != VC_OK) status = vc_wire_next(wire, -1, &frame, &binary, error);
+        if (status != VC_OK || !frame) return false;
+        const char *data = vc_bytes_data(frame);
+        if (binary) {
+            uint64_t begins = 0;
+            for (int i = 7; i >= 0; i--) begins = begins << 8 | static_cast<uint8_t>(data[i]);
+            size_t count = (vc_bytes_length(frame) - 8) / 2;
+            gapless = gapless && begins == position;
+            position = begins + count;
+            samples += count;
+            latest = "audio";
+        } else {
+            Json message = Json::parse(data);
+            latest = message["type"].text;
+            messages.emplace(latest, Json(Json::List)).first->second.add(message);
+        }
+        if (kinds.insert(latest).second) order.add(latest);
+        vc_bytes_free(frame);
+        return true;
+    }
+
+    Json value() const {
+        Json all(Json::Object), by_type(Json::Object);
+        for (const auto &entry : messages) by_type.set(entry.first, entry.second);
+        all.set("order", order);
+        all.set("messages", by_type);
+        all.set("samples", static_cast<double>(samples));
+        all.set("gapless", gapless);
+        return all;
+    }
+};
+
+// Numbers and times of frames as they are pushed; the README says what shuffled ones are.
+static std::vector<size_t> timed(size_t count, bool shuffled) {
+    std::vector<size_t> order;
+    for (size_t n = 0; n < count; n++) order.push_back(n);
+    for (size_t n = 1; shuffled && n + 1 < count; n += 2) std::swap(order[n], order[n + 1]);
+    return order;
+}
+
+// The field at a path, items.0.id; of an empty path the value itself.
+static const Json &inner(const Json &value, const string &path) {
+    if (path.empty()) return value;
+    const size_t dot = path.find('.');
+    const string name = path.substr(0, dot), rest = dot == string::npos ? "" : path.substr(dot + 1);
+    return inner(value.kind == Json::List ? value.members[std::stoul(name)].second : value[name], rest);
+}
 
 struct Run {
     vc_agent *agent = nullptr;
@@ -447,52 +513,94 @@ struct Run {
         return outcome;
     }
 
-    // One action of a live session's script; gives the error that it ended with.
-    static Json act(vc_live *live, const Json &action, Told &told) {
-        vc_error *error = nullptr;
-        if (action["until"]) {
-            while (told.next(live, &error) && told.latest != action["until"].text) {}
-        } else if (action["push"]) {
+    // A live session, and who takes what it tells.
+    struct Talk {
+        std::unique_ptr<vc_live, void (*)(vc_live *)> live{nullptr, vc_live_free};
+        std::unique_ptr<vc_wire, void (*)(vc_wire *)> wire{nullptr, vc_wire_free};
+        Told told;
+        Frames frames;
+
+        bool next(vc_error **error) { return wire ? frames.next(wire.get(), error) : told.next(live.get(), error); }
+        const string &latest() const { return wire ? frames.latest : told.latest; }
+
+        void receive(const string &message, bool binary, vc_error **error) const {
+            vc_wire_receive(wire.get(), reinterpret_cast<const uint8_t *>(message.data()), message.size(), binary, error);
+        }
+
+        void push(const Json &action, vc_error **error) const {
             Input input(action["push"]);
             const vc_input &sound = input.input;
-            size_t frame = sound.sample_rate / 50 * sound.channels;
-            for (size_t from = 0; from < sound.length && !error; from += frame) {
-                size_t length = std::min(frame, sound.length - from);
-                if (sound.samples) vc_live_push_audio(live, sound.samples + from, length, &error);
-                else vc_live_push_audio_f32(live, sound.samples_f32 + from, length, &error);
+            const size_t frame = sound.sample_rate / 50 * sound.channels;
+            const bool shuffled = action["shuffled"].truth;
+            for (size_t n : timed((sound.length + frame - 1) / frame, shuffled)) {
+                if (*error) return;
+                const size_t from = n * frame, length = std::min(frame, sound.length - from);
+                if (wire) receive(string(reinterpret_cast<const char *>(sound.samples + from), length * 2), true, error);
+                else if (sound.samples_f32) vc_live_push_audio_f32(live.get(), sound.samples_f32 + from, length, error);
+                else if (!action.has("at")) vc_live_push_audio(live.get(), sound.samples + from, length, error);
+                else for (int copy = 0; copy <= shuffled && !*error; copy++)
+                    vc_live_push_audio_at(live.get(), action["at"].number + static_cast<double>(n) / 50, sound.samples + from, length, error);
             }
-        } else if (action["text"]) vc_live_push_text(live, action["text"].text.c_str(), &error);
-        else if (action["dtmf"]) vc_live_push_dtmf(live, action["dtmf"].text.c_str(), &error);
-        else if (action.has("say")) vc_live_say(live, action["say"].text.c_str(), !action.has("interruptible") || action["interruptible"].truth, &error);
-        else if (action["language"]) vc_live_set_language(live, action["language"].text.c_str(), &error);
-        else if (action.has("played")) vc_live_set_playback_position(live, action["played"].number, &error);
-        else if (action["do"].text == "commit") vc_live_commit(live, &error);
-        else if (action["do"].text == "interrupt") vc_live_interrupt(live, &error);
-        else if (action["do"].text == "pause") vc_live_pause(live, &error);
-        else if (action["do"].text == "resume") vc_live_resume(live, &error);
-        else vc_live_end(live, nullptr, &error);
-        return error_value(error);
-    }
+        }
+
+        // One action of the script; gives the error that it ended with.
+        Json act(const Json &action) {
+            vc_error *error = nullptr;
+            vc_live *at = live.get();
+            if (action["until"]) while (next(&error) && latest() != action["until"].text) {}
+            else if (action["push"]) push(action, &error);
+            else if (action["send"]) receive(action["send"].kind == Json::Text ? action["send"].text : action["send"].dump(), false, &error);
+            else if (action["text"]) vc_live_push_text(at, action["text"].text.c_str(), &error);
+            else if (action["dtmf"]) vc_live_push_dtmf(at, action["dtmf"].text.c_str(), &error);
+            else if (action.has("say")) vc_live_say(at, action["say"].text.c_str(), !action.has("interruptible") || action["interruptible"].truth, &error);
+            else if (action["language"]) vc_live_set_language(at, action["language"].text.c_str(), &error);
+            else if (action.has("played")) vc_live_set_playback_position(at, action["played"].number, &error);
+            else if (action["do"].text == "commit") vc_live_commit(at, &error);
+            else if (action["do"].text == "interrupt") vc_live_interrupt(at, &error);
+            else if (action["do"].text == "pause") vc_live_pause(at, &error);
+            else if (action["do"].text == "resume") vc_live_resume(at, &error);
+            else vc_live_end(at, nullptr, &error);
+            return error_value(error);
+        }
+    };
 
     Outcome live(const Json &step) {
         Outcome outcome;
         vc_error *error = nullptr;
-        vc_live *started = nullptr;
-        vc_live_start(agent, step["options"] ? step["options"].dump().c_str() : nullptr, nullptr, nullptr, &started, &error);
-        std::unique_ptr<vc_live, void (*)(vc_live *)> live(started, vc_live_free);
-        Told told;
-        if (live) {
+        vc_live *live = nullptr;
+        vc_wire *wire = nullptr;
+        Talk talk;
+        vc_live_start(agent, step["options"] ? step["options"].dump().c_str() : nullptr, nullptr, nullptr, &live, &error);
+        talk.live.reset(live);
+        if (live && step["wire"].truth) vc_live_wire(live, &wire, &error);
+        talk.wire.reset(wire);
+        if (!error) {
             for (const auto &action : step["script"].members) {
-                Json failed = act(live.get(), action.second, told);
+                Json failed = talk.act(action.second);
                 if (failed && !action.second["error"]) throw std::runtime_error("an action failed: " + failed.dump());
                 match(action.second["error"], failed, action.second.dump());
             }
             vc_bytes *summary = nullptr;
-            if (vc_live_end(live.get(), &summary, &error) == VC_OK) outcome.value = Json::parse(vc_bytes_data(summary));
+            if (vc_live_end(live, &summary, &error) == VC_OK) outcome.value = Json::parse(vc_bytes_data(summary));
             vc_bytes_free(summary);
-            while (told.next(live.get(), nullptr)) {}
+            while (talk.next(nullptr)) {}
         }
-        outcome.events = told.value();
+        outcome.events = wire ? talk.frames.value() : talk.told.value();
+        outcome.error = error_value(error);
+        return outcome;
+    }
+
+    // A call of a room, by the host or for somebody.
+    Outcome room(const Json &step) {
+        Outcome outcome;
+        vc_error *error = nullptr;
+        vc_agent *acting = nullptr;
+        vc_bytes *result = nullptr;
+        if (step["as"]) vc_agent_with(agent, step["as"].dump().c_str(), &acting, &error);
+        if (!error && vc_agent_call(acting ? acting : agent, step["do"].text.c_str(), step["method"].text.c_str(), step["arguments"].dump().c_str(), &result, nullptr, &error) == VC_OK)
+            outcome.value = Json::parse(vc_bytes_data(result));
+        vc_bytes_free(result);
+        vc_agent_free(acting);
         outcome.error = error_value(error);
         return outcome;
     }
@@ -502,14 +610,10 @@ struct Run {
         if (what == "live") return live(step);
         if (what == "turn") return turn(step);
         if (what == "stream") return stream(step);
+        if (step["method"]) return room(step);
         Outcome outcome;
         vc_error *error = nullptr;
-        if (what == "sessions") {
-            vc_bytes *result = nullptr;
-            if (vc_agent_call(agent, "sessions", step["method"].text.c_str(), step["arguments"].dump().c_str(), &result, NULL, &error) == VC_OK)
-                outcome.value = Json::parse(vc_bytes_data(result));
-            vc_bytes_free(result);
-        } else if (what == "close") vc_agent_close(agent, &error);
+        if (what == "close") vc_agent_close(agent, &error);
         else if (what == "warm_up") vc_agent_warm_up(agent, &error);
         else if (what == "fail_with") vc_testing_fail_with(step["code"].text.c_str(), &error);
         else throw std::runtime_error("there is no step " + what);
@@ -532,7 +636,7 @@ struct Run {
             if (expect.has(part)) match(expect[part], found, part);
         }
         std::map<string, string> kept;
-        for (const auto &save : step["save"].members) kept[save.first] = outcome.value[save.second.text].text;
+        for (const auto &save : step["save"].members) kept[save.first] = inner(outcome.value, save.second.text).text;
         return kept;
     }
 

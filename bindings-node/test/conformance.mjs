@@ -146,12 +146,19 @@ const toolsOf = (of) => ({
   fillers: of('filler').map(({ text }) => text),
 })
 
+/** What keeps its keys: what the host or the model put there. */
+const OWN = ['metadata', 'arguments', 'assistant', 'fields']
+
 /** A value of the library, its keys as they are written in scenarios. */
 function valueOf(value) {
   if (Array.isArray(value)) return value.map(valueOf)
   if (typeof value !== 'object' || value === null) return value ?? null
   return Object.fromEntries(
-    Object.entries(value).map(([key, item]) => [snake(key), key === 'metadata' || key === 'arguments' ? item : valueOf(item)]),
+    Object.entries(value).flatMap(([key, item]) => {
+      // A stored assistant is one document in scenarios.
+      if (key === 'assistant' && 'version' in value) return Object.entries(item)
+      return [[snake(key), OWN.includes(key) ? item : valueOf(item)]]
+    }),
   )
 }
 
@@ -188,26 +195,75 @@ function told(events) {
     keys: of('dtmf').map(({ keys }) => keys),
     turns: of('turnDone').map(({ turn: { audioError, ...turn } }) => ({ ...valueOf(turn), audio_error: errorOf(audioError) })),
     errors: of('error').map(({ error }) => errorOf(error)),
+    recordings: of('recorded').map(({ recording }) => recording),
     ...toolsOf(of),
   }
 }
 
-/** Plays a script on a live session; the events go into `seen`. */
-async function talk(agent, { script = [], options: { session, ...rest } = {} }, seen) {
+/** What a live session told its client. */
+class Frames {
+  #order = []
+  #messages = {}
+  #samples = 0
+  #next = 0
+  #gapless = true
+
+  /** Takes note of a frame; gives its type. */
+  take(frame) {
+    let type = 'audio'
+    if (typeof frame === 'string') {
+      const message = JSON.parse(frame)
+      type = message.type
+      ;(this.#messages[type] ??= []).push(message)
+    } else {
+      const [position, samples] = [Number(frame.readBigUInt64LE(0)), (frame.length - 8) / 2]
+      this.#gapless &&= position === this.#next
+      this.#next = position + samples
+      this.#samples += samples
+    }
+    if (![...this.#order, 'user-state', 'agent-state'].includes(type)) this.#order.push(type)
+    return type
+  }
+
+  get summary() {
+    return { order: this.#order, messages: this.#messages, samples: this.#samples, gapless: this.#gapless }
+  }
+}
+
+/** Frames with their times, counted from `at`; see the README for what shuffled ones are. */
+function timed(frames, { at, shuffled }) {
+  const list = frames.map((frame, n) => [at + n / 50, frame])
+  if (!shuffled) return list
+  for (let n = 1; n + 1 < list.length; n += 2) [list[n], list[n + 1]] = [list[n + 1], list[n]]
+  return list.flatMap((one) => [one, one])
+}
+
+/** Plays a script on a live session; gives the summary, and what it told even when it fails. */
+async function talk(agent, { script = [], options: { session, ...rest } = {}, wire: over = false }, result) {
   const live = await agent.live({ sessionId: session, ...camelKeys(rest) })
-  const events = live[Symbol.asyncIterator]()
+  const wire = over ? live.wire() : undefined
+  const [seen, frames] = [[], new Frames()]
+  result.told = () => (wire ? frames.summary : told(seen))
+  const source = (wire ?? live)[Symbol.asyncIterator]()
+  /** Takes the next event or frame; gives its kind, nothing at the end. */
   const next = async () => {
-    const { done, value } = await events.next()
-    if (!done) seen.push(value)
-    return !done
+    const { done, value } = await source.next()
+    if (done) return undefined
+    if (wire) return frames.take(value)
+    seen.push(value)
+    return snake(value.type)
   }
   const act = async (action) => {
-    if (action.until) while ((await next()) && snake(seen.at(-1).type) !== action.until);
+    if (action.until) while (![action.until, undefined].includes(await next()));
     else if (action.push) {
       const { samples, sampleRate, channels } = inputOf(action.push)
-      const frame = (sampleRate / 50) * channels
-      for (let from = 0; from < samples.length; from += frame) live.pushAudio(samples.subarray(from, from + frame))
-    } else if (action.text !== undefined) live.pushText(action.text)
+      const length = (sampleRate / 50) * channels
+      const pieces = Array.from({ length: Math.ceil(samples.length / length) }, (_, n) => samples.subarray(n * length, (n + 1) * length))
+      if (wire) for (const piece of pieces) wire.receive(Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength))
+      else if (action.at === undefined) for (const piece of pieces) live.pushAudio(piece)
+      else for (const [at, piece] of timed(pieces, action)) live.pushAudioAt(at, piece)
+    } else if (action.send !== undefined) wire.receive(typeof action.send === 'string' ? action.send : JSON.stringify(action.send))
+    else if (action.text !== undefined) live.pushText(action.text)
     else if (action.dtmf) live.pushDtmf(action.dtmf)
     else if (action.say !== undefined) live.say(action.say, { interruptible: action.interruptible ?? true })
     else if (action.language) live.setLanguage(action.language)
@@ -224,8 +280,15 @@ async function talk(agent, { script = [], options: { session, ...rest } = {} }, 
   return { summary }
 }
 
-const camelKeys = (options) =>
-  Object.fromEntries(Object.entries(options).map(([key, value]) => [key.replace(/_([a-z])/g, (_, c) => c.toUpperCase()), value]))
+const camelWord = (word) => word.replace(/_([a-z])/g, (_, letter) => letter.toUpperCase())
+const camelKeys = (options) => Object.fromEntries(Object.entries(options).map(([key, value]) => [camelWord(key), value]))
+
+/** Keys as JavaScript writes them, also further in; documents keep theirs. */
+function camelDeep(value) {
+  if (Array.isArray(value)) return value.map(camelDeep)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [camelWord(key), OWN.includes(key) ? item : camelDeep(item)]))
+}
 
 /** Why `found` is not what is written; undefined: it is. */
 function mismatch(wanted, found, path = '') {
@@ -257,17 +320,41 @@ function filled(value, values) {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, filled(item, values)]))
 }
 
-const METHODS = {
-  create: (sessions, { metadata }) => sessions.create({ metadata }),
-  get: (sessions, { id }) => sessions.get(id),
-  list: (sessions, options) => sessions.list(options),
-  history: (sessions, { id, ...options }) => sessions.history(id, options),
-  set_metadata: (sessions, { id, metadata }) => sessions.setMetadata(id, metadata),
-  end: (sessions, { id }) => sessions.end(id),
-  delete: (sessions, { id }) => sessions.delete(id),
-  expire_idle: (sessions) => sessions.expireIdle(),
-  delete_over: (sessions, { age_seconds }) => sessions.deleteOver(age_seconds),
+/** What the methods of rooms take by place, before their options. */
+const BY_PLACE = {
+  sessions: { history: ['id'], search: ['text'], set_metadata: ['id', 'metadata'], delete_over: ['age_seconds'] },
+  accounts: {
+    create_organization: ['name'],
+    authenticate: ['key'],
+    log_in: ['key'],
+    admit: ['principal'],
+    issue_token: ['keys', 'principal', 'valid_seconds'],
+    authenticate_token: ['keys', 'token'],
+    register: ['email'],
+    user_by_email: ['email'],
+    set_credential: ['provider', 'secret'],
+  },
+  assistants: { create: ['assistant'], version: ['id', 'version'], update: ['id', 'assistant'], patch: ['id', 'fields'] },
+  audit: { delete_older_than: ['age_seconds'] },
 }
+
+/** Calls a method of a room: what the bridge takes as arguments is a view of the room here, a place, or an option. */
+function called(agent, room, method, { organization, user, ...rest }) {
+  let its = agent[room]
+  const named = { ...rest }
+  if (its.of && organization !== undefined) its = its.of(organization)
+  else Object.assign(named, { organization })
+  if (its.forUser && user !== undefined) its = its.forUser(user)
+  else Object.assign(named, { user })
+  const places = BY_PLACE[room][method] ?? ('id' in named ? ['id'] : [])
+  const given = places.map((name) => (OWN.includes(name) ? named[name] : camelDeep(named[name])))
+  for (const name of places) delete named[name]
+  const options = Object.fromEntries(Object.entries(named).filter(([, value]) => value !== undefined))
+  return its[camelWord(method)](...given, camelDeep(options))
+}
+
+/** The field at a path, `items.0.id`; of an empty path the value itself. */
+const inner = (value, path) => path.split('.').filter(Boolean).reduce((found, name) => found[name], value)
 
 /** Makes the call of a step; gives its outcome, or nothing when it was abandoned. */
 async function made(agent, step, hosts) {
@@ -277,7 +364,7 @@ async function made(agent, step, hosts) {
   const { session, deadline_ms: deadline, ...rest } = step.options ?? {}
   const options = { ...rest, sessionId: session, deadline, signal }
   const events = new Events()
-  const live = []
+  const live = { told: () => told([]) }
   const call = async () => {
     switch (step.do) {
       case 'turn':
@@ -291,10 +378,12 @@ async function made(agent, step, hosts) {
         }
         return { reply: replyOf(events.all.at(-1).reply) }
       }
-      case 'sessions': {
-        const { user, ...args } = step.arguments
-        const sessions = user === undefined ? agent.sessions : agent.sessions.forUser(user)
-        return { value: valueOf(await METHODS[step.method](sessions, args)) }
+      case 'sessions':
+      case 'accounts':
+      case 'assistants':
+      case 'audit': {
+        const acting = step.as ? agent.withPrincipal(step.as) : agent
+        return { value: valueOf(await called(acting, step.do, step.method, step.arguments ?? {})) }
       }
       case 'live':
         return talk(agent, step, live)
@@ -316,7 +405,7 @@ async function made(agent, step, hosts) {
   })
   if (step.cancel === 'start') controller.abort()
   const done = await outcome
-  return done && { ...done, events: step.do === 'live' ? told(live) : events.summary }
+  return done && { ...done, events: step.do === 'live' ? live.told() : events.summary }
 }
 
 async function take(agent, step, hosts, values) {
@@ -328,7 +417,9 @@ async function take(agent, step, hosts, values) {
     if (expect === undefined && outcome.error) throw new Error(`it failed: ${JSON.stringify(outcome.error)}`)
     const why = expect && mismatch(expect, outcome)
     if (why) throw new Error(why)
-    for (const [name, field] of Object.entries(own.save ?? {})) values[name] = (outcome.reply ?? outcome.summary ?? outcome.value)[field]
+    for (const [name, field] of Object.entries(own.save ?? {})) {
+      values[name] = inner(outcome.reply ?? outcome.summary ?? outcome.value, field)
+    }
   })
   await Promise.all(copies)
 }

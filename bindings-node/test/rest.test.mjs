@@ -14,11 +14,11 @@ import { agent, stt, wav } from './scripted.mjs'
 async function serving(voice) {
   const server = (await application(voice)).listen(0, '127.0.0.1')
   await new Promise((resolve) => server.once('listening', resolve))
-  const call = async (method, path, { who, json, form } = {}) => {
+  const call = async (method, path, { who, json, form, signal } = {}) => {
     const headers = { ...(who && { authorization: `Bearer ${who}` }), ...(json && { 'content-type': 'application/json' }) }
     const body = form ?? (json && JSON.stringify(json))
     const url = `http://127.0.0.1:${server.address().port}/api/v1${path}`
-    const response = await fetch(url, { method, headers, body })
+    const response = await fetch(url, { method, headers, body, signal })
     const isJson = response.headers.get('content-type')?.includes('json')
     return { status: response.status, headers: response.headers, body: isJson ? await response.json() : Buffer.from(await response.arrayBuffer()) }
   }
@@ -28,11 +28,11 @@ async function serving(voice) {
     assert.deepEqual(Object.keys(body).sort(), ['apiKey', 'message', 'userId'])
     return { id: body.userId, who: body.apiKey }
   }
-  const said = (who, sound = wav(), sessionId) => {
+  const said = (who, sound = wav(), sessionId, signal) => {
     const form = new FormData()
     form.set('audio', new Blob([sound], { type: 'audio/wav' }), 'question.wav')
     if (sessionId !== undefined) form.set('sessionId', sessionId)
-    return call('POST', '/voice/conversation', { who, form })
+    return call('POST', '/voice/conversation', { who, form, signal })
   }
   const stop = async () => {
     server.closeAllConnections()
@@ -136,6 +136,32 @@ test('a key that is used too often is told when to come again', async (t) => {
     const wait = Number(answer.headers.get('retry-after'))
     assert.ok(wait >= 1 && wait <= 10)
   }
+})
+
+test('a caller who hangs up cancels the turn', async (t) => {
+  let hanging
+  let cancelled
+  const asked = new Promise((resolve) => {
+    hanging = {
+      async *generate({ signal }) {
+        cancelled = new Promise((told) => signal.addEventListener('abort', told))
+        resolve()
+        await cancelled
+      },
+    }
+  })
+  const { call, registered, said, stop } = await serving(await agent({ llm: hanging }))
+  t.after(stop)
+  const { who } = await registered('ann@example.com')
+  const { sessionId } = (await call('POST', '/sessions', { who })).body
+  const caller = new AbortController()
+  const answer = said(who, wav(), sessionId, caller.signal)
+  await asked
+  caller.abort()
+  await assert.rejects(answer, { name: 'AbortError' })
+  await cancelled
+  // Nothing of it was stored, and the server goes on.
+  assert.deepEqual((await call('GET', `/sessions/${sessionId}/messages`, { who })).body.messages, [])
 })
 
 test('what was said is there after a restart, also in other scripts', async (t) => {

@@ -8,13 +8,14 @@ import dataclasses
 import json
 import pathlib
 import sys
-from typing import Any, AsyncIterator, Callable, Dict, Iterator, List, Optional, Sequence, Set
+from typing import Any, AsyncIterator, Callable, Dict, Iterator, List, Optional, Sequence, Set, Union
 
 import voice_core
 from voice_core import AsyncLiveSession, Audio, AsyncVoiceAgent, Done, Dtmf, LiveSummary, Reply, Transcript, VoiceError, _errors, _native
 
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "tests" / "conformance"
 ROLES = ("stt", "llm", "tts", "store")
+ROOMS = ("sessions", "accounts", "assistants", "audit")
 
 
 class Mismatch(Exception):
@@ -287,6 +288,7 @@ LIVE_EVENTS = {
     voice_core.Dtmf: "dtmf",
     voice_core.TurnDone: "turn_done",
     voice_core.LiveFailure: "error",
+    voice_core.Recorded: "recorded",
     voice_core.LiveEnded: "ended",
     **TOOL_EVENTS,
 }
@@ -306,45 +308,115 @@ def live_fields(events: List[voice_core.LiveEvent]) -> Dict[str, Any]:
         "turns": [listed(event) for event in events if isinstance(event, voice_core.TurnDone)],
         **tool_fields(events),
         "errors": [error_fields(event.error) for event in events if isinstance(event, voice_core.LiveFailure)],
+        "recordings": [event.recording for event in events if isinstance(event, voice_core.Recorded)],
     }
+
+
+class Frames:
+    """What a live session told its client."""
+
+    def __init__(self) -> None:
+        self._order: List[str] = []
+        self._messages: Dict[str, List[Any]] = {}
+        self._samples = self._next = 0
+        self._gapless = True
+
+    def take(self, frame: Union[str, bytes]) -> str:
+        """Takes note of a frame; gives its type."""
+        if isinstance(frame, str):
+            message = json.loads(frame)
+            kind: str = message["type"]
+            self._messages.setdefault(kind, []).append(message)
+        else:
+            position, samples = int.from_bytes(frame[:8], "little"), (len(frame) - 8) // 2
+            self._gapless &= position == self._next
+            self._next = position + samples
+            self._samples += samples
+            kind = "audio"
+        if kind not in (*self._order, "user-state", "agent-state"):
+            self._order.append(kind)
+        return kind
+
+    def fields(self) -> Dict[str, Any]:
+        """The frames as the scenarios write them."""
+        return {"order": self._order, "messages": self._messages, "samples": self._samples, "gapless": self._gapless}
+
+
+class Talk:
+    """A live session of a scenario, and what it told in events or in frames."""
+
+    def __init__(self, live: AsyncLiveSession, wire: bool) -> None:
+        self.live = live
+        self.events: List[voice_core.LiveEvent] = []
+        self._frames = Frames()
+        self._wire = live.wire() if wire else None
+
+    async def next(self) -> Optional[str]:
+        """Takes the next event or frame; gives its kind, None at the end."""
+        try:
+            if self._wire is not None:
+                return self._frames.take(await self._wire.__anext__())
+            event = await self.live.__anext__()
+        except StopAsyncIteration:
+            return None
+        self.events.append(event)
+        return LIVE_EVENTS.get(type(event), "")
+
+    def fields(self) -> Dict[str, Any]:
+        """What was told as the scenarios write it."""
+        return live_fields(self.events) if self._wire is None else self._frames.fields()
+
+    async def act(self, action: Dict[str, Any]) -> None:
+        """One action of the script."""
+        live = self.live
+        if "until" in action:
+            while await self.next() not in (action["until"], None):
+                pass
+        elif "push" in action:
+            self._push(action)
+        elif "send" in action and self._wire is not None:
+            message = action["send"]
+            self._wire.receive(message if isinstance(message, str) else json.dumps(message))
+        elif "text" in action:
+            live.push_text(action["text"])
+        elif "dtmf" in action:
+            live.push_dtmf(action["dtmf"])
+        elif "say" in action:
+            live.say(action["say"], interruptible=action.get("interruptible", True))
+        elif "language" in action:
+            live.set_language(action["language"])
+        elif "played" in action:
+            live.set_playback_position(action["played"])
+        elif action["do"] == "end":
+            await live.end()
+        else:
+            getattr(live, action["do"])()
+
+    def _push(self, action: Dict[str, Any]) -> None:
+        audio = tone(**action["push"]["tone"])
+        samples: Any = audio.pcm
+        length = audio.sample_rate // 50 * audio.channels * 2
+        if action["push"]["as"] == "f32":
+            samples = (audio.numpy().reshape(-1) / 32768).astype("float32")
+            length //= 2
+        frames = [samples[start : start + length] for start in range(0, len(samples), length)]
+        if "at" not in action:
+            for frame in frames:
+                self.live.push_audio(frame) if self._wire is None else self._wire.receive(frame)
+            return
+        timed = [(action["at"] + number / 50, frame) for number, frame in enumerate(frames)]
+        if action.get("shuffled"):
+            for place in range(1, len(timed) - 1, 2):
+                timed[place], timed[place + 1] = timed[place + 1], timed[place]
+            timed = [frame for frame in timed for _ in range(2)]
+        for seconds, frame in timed:
+            self.live.push_audio_at(seconds, frame)
 
 
 def listed(turn: voice_core.TurnDone) -> Dict[str, Any]:
     """An exchange, its calls of tools as a list."""
     fields = dataclasses.asdict(turn)
     return {**fields, "tool_calls": list(fields["tool_calls"])}
-
-
-async def act(live: AsyncLiveSession, action: Dict[str, Any], events: List[voice_core.LiveEvent]) -> None:
-    """One action of a live session's script."""
-    if "until" in action:
-        async for event in live:
-            events.append(event)
-            if LIVE_EVENTS.get(type(event)) == action["until"]:
-                return
-    elif "push" in action:
-        audio = tone(**action["push"]["tone"])
-        samples: Any = audio.pcm
-        frame = audio.sample_rate // 50 * audio.channels * 2
-        if action["push"]["as"] == "f32":
-            samples = (audio.numpy().reshape(-1) / 32768).astype("float32")
-            frame //= 2
-        for start in range(0, len(samples), frame):
-            live.push_audio(samples[start : start + frame])
-    elif "text" in action:
-        live.push_text(action["text"])
-    elif "dtmf" in action:
-        live.push_dtmf(action["dtmf"])
-    elif "say" in action:
-        live.say(action["say"], interruptible=action.get("interruptible", True))
-    elif "language" in action:
-        live.set_language(action["language"])
-    elif "played" in action:
-        live.set_playback_position(action["played"])
-    elif action["do"] == "end":
-        await live.end()
-    else:
-        getattr(live, action["do"])()
 
 
 EVENTS = {"text": voice_core.TextDelta, "audio": voice_core.AudioChunk, "transcript": Transcript, "started": voice_core.Started}
@@ -428,7 +500,7 @@ class Player:
 
     async def _step(self, agent: AsyncVoiceAgent, step: Dict[str, Any]) -> None:
         events: List[voice_core.TurnEvent] = []
-        told: List[voice_core.LiveEvent] = []
+        told: Dict[str, Any] = {}
         work = self._live(agent, step, told) if step["do"] == "live" else self._done(agent, step, events)
         found = await outcome(work)
         if "abandon" in step:
@@ -443,7 +515,7 @@ class Player:
         else:
             fields["value"] = value_fields(found)
         if step["do"] == "live":
-            fields["events"] = live_fields(told)
+            fields["events"] = told
         if step["do"] == "stream":
             fields["events"] = event_fields(events)
         if "expect" in step:
@@ -451,7 +523,7 @@ class Player:
         elif "error" in fields:
             raise Mismatch(f"it failed: {fields['error']}")
         for name, field in step.get("save", {}).items():
-            self._saved[name] = next(iter(fields.values()))[field]
+            self._saved[name] = inner(next(iter(fields.values())), field)
 
     async def _done(self, agent: AsyncVoiceAgent, step: Dict[str, Any], events: List[voice_core.TurnEvent]) -> Any:
         kind = step["do"]
@@ -461,10 +533,9 @@ class Player:
             return await agent.warm_up()
         if kind == "fail_with":
             return getattr(_native, "_fail_with")(step["code"])
-        if kind == "sessions":
-            arguments = dict(step.get("arguments", {}))
-            sessions = agent.sessions.for_user(arguments.pop("user")) if "user" in arguments else agent.sessions
-            return await getattr(sessions, step["method"])(**arguments)
+        if kind in ROOMS:
+            acting = agent.with_principal(voice_core.Principal(**step["as"])) if "as" in step else agent
+            return await called(getattr(acting, kind), step["method"], **step.get("arguments", {}))
         run = self._streamed(agent, step, events) if kind == "stream" else agent.converse(**parameters(step))
         work = asyncio.ensure_future(run)
         when = step.get("cancel", "")
@@ -475,17 +546,18 @@ class Player:
             host.asked.add(lambda: loop.call_soon_threadsafe(work.cancel))
         return await work
 
-    async def _live(self, agent: AsyncVoiceAgent, step: Dict[str, Any], told: List[voice_core.LiveEvent]) -> LiveSummary:
-        live = await agent.live(**step.get("options", {})).start()
+    async def _live(self, agent: AsyncVoiceAgent, step: Dict[str, Any], told: Dict[str, Any]) -> LiveSummary:
+        talk = Talk(await agent.live(**step.get("options", {})).start(), step.get("wire", False))
         for number, action in enumerate(step.get("script", ())):
-            found = await outcome(act(live, action, told))
+            found = await outcome(talk.act(action))
             if not isinstance(found, BaseException) and "error" not in action:
                 continue
             failed = error_fields(found) if isinstance(found, BaseException) else None
             match(f"action {number}", action.get("error"), failed)
-        summary = await live.end()
-        async for event in live:
-            told.append(event)
+        summary = await talk.live.end()
+        while await talk.next() is not None:
+            pass
+        told.update(talk.fields())
         return summary
 
     async def _streamed(self, agent: AsyncVoiceAgent, step: Dict[str, Any], events: List[voice_core.TurnEvent]) -> Any:
@@ -513,9 +585,40 @@ async def outcome(work: Any) -> Any:
         return error
 
 
+def called(room: Any, method: str, user: Optional[str] = None, organization: Optional[str] = None, **arguments: Any) -> Any:
+    """The call of a room's method: what the bridge takes as arguments is a view of the room here, or a record."""
+    if organization is not None and hasattr(room, "of"):
+        room = room.of(organization)
+    elif organization is not None:
+        arguments["organization"] = organization
+    if user is not None and hasattr(room, "for_user"):
+        room = room.for_user(user)
+    elif user is not None:
+        arguments["user"] = user
+    if "principal" in arguments:
+        arguments["principal"] = voice_core.Principal(**arguments["principal"])
+    if "rate_limit" in arguments:
+        arguments["rate_limit"] = voice_core.KeyLimit(**arguments["rate_limit"])
+    return getattr(room, method)(**arguments)
+
+
+def inner(value: Any, path: str) -> Any:
+    """The field at a path, `items.0.id`; of an empty path the value itself."""
+    for name in filter(None, path.split(".")):
+        value = value[int(name)] if isinstance(value, list) else value[name]
+    return value
+
+
 def value_fields(value: Any) -> Any:
-    """A session, a page or a number as the scenarios write it."""
-    return dataclasses.asdict(value) if dataclasses.is_dataclass(value) and not isinstance(value, type) else value
+    """A record, a page of them or a number as the scenarios write it."""
+    if isinstance(value, (list, tuple)):
+        return [value_fields(item) for item in value]
+    if not dataclasses.is_dataclass(value) or isinstance(value, type):
+        return value
+    fields = {field.name: value_fields(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, voice_core.StoredAssistant):
+        fields.update(fields.pop("assistant"))
+    return fields
 
 
 def main(wanted: List[str]) -> int:

@@ -1,6 +1,7 @@
 """The example of a REST interface, over real HTTP."""
 
 import contextlib
+import http.client
 import importlib.util
 import io
 import threading
@@ -10,7 +11,7 @@ from urllib.parse import unquote
 import httpx
 import pytest
 import uvicorn
-from conftest import ROOT, Ears, hum, parts
+from conftest import ROOT, Ears, Stuck, hum, parts
 
 from voice_core import AsyncVoiceAgent
 
@@ -144,6 +145,22 @@ def test_a_key_that_is_used_too_often_is_told_when_to_come_again(monkeypatch):
         limited = client.post("/sessions", headers=who)
         assert (limited.status_code, limited.json()["error"]) == (429, "RATE_LIMIT_EXCEEDED")
         assert 1 <= int(limited.headers["Retry-After"]) <= 10
+
+
+def test_a_caller_who_hangs_up_cancels_the_turn(monkeypatch):
+    model = Stuck()
+    with serving(monkeypatch, parts(llm=model)) as client:
+        _, who = registered(client, "ann@example.com")
+        session = client.post("/sessions", headers=who).json()["sessionId"]
+        form = {"files": {"audio": ("question.wav", hum().encode("wav"), "audio/wav")}, "data": {"sessionId": session}}
+        request = client.build_request("POST", "/voice/conversation", headers=who, **form)
+        caller = http.client.HTTPConnection(request.url.host, request.url.port)
+        caller.request("POST", request.url.path, request.read(), dict(request.headers))
+        assert model.asked.wait(60) and not model.freed.is_set()
+        caller.close()
+        assert model.freed.wait(60)
+        # Nothing of it was stored, and the server goes on.
+        assert client.get(f"/sessions/{session}/messages", headers=who).json()["messages"] == []
 
 
 def test_what_was_said_is_there_after_a_restart_also_in_other_scripts(monkeypatch, tmp_path):

@@ -4,10 +4,11 @@
 conversations are kept in an SQLite file in the user's data folder, and the server is at http://127.0.0.1:8000.
 """
 
+import asyncio
 import os
 from contextlib import asynccontextmanager
 from datetime import datetime, timezone
-from typing import Annotated, Any, AsyncIterator, Dict, Optional
+from typing import Annotated, Any, AsyncIterator, Coroutine, Dict, Optional, TypeVar
 from urllib.parse import quote
 
 from fastapi import Depends, FastAPI, File, Form, Header, Request, Response, UploadFile
@@ -20,6 +21,7 @@ from voice_core import AsyncVoiceAgent, Principal, UnauthorizedError, Validation
 
 ORGANIZATION = "voice-agent-api"
 LARGEST_UPLOAD = 25 * 1024 * 1024
+T = TypeVar("T")
 # A header holds ASCII: anything else, and the sign of escapes itself, is written as in an address.
 PLAIN = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")
 
@@ -92,6 +94,25 @@ async def caller(authorization: Annotated[Optional[str], Header()] = None) -> Pr
 Caller = Annotated[Principal, Depends(caller)]
 
 
+async def while_heard(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """What comes of some work; a caller who hangs up cancels it."""
+
+    async def hung_up() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+
+    working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(hung_up())
+    try:
+        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            # Nobody hears this; it ends the request.
+            raise HTTPException(499, "The caller hung up")
+        return working.result()
+    finally:
+        working.cancel()
+        leaving.cancel()
+
+
 class Registration(BaseModel):
     email: str
 
@@ -140,6 +161,7 @@ async def get_messages(session_id: str, caller: Caller, limit: int = 20) -> Dict
 
 @app.post("/api/v1/voice/conversation")
 async def converse(
+    request: Request,
     caller: Caller,
     audio: Annotated[Optional[UploadFile], File()] = None,
     sessionId: Annotated[Optional[str], Form()] = None,
@@ -147,7 +169,8 @@ async def converse(
     if audio is None:
         raise ValidationError("Audio file is required")
     mine = server.agent.with_principal(caller)
-    reply = await mine.converse(await audio.read(), session=sessionId or None)
+    # A caller who hangs up cancels the turn: nothing is stored then.
+    reply = await while_heard(request, mine.converse(await audio.read(), session=sessionId or None))
     if reply.audio_error is not None:
         raise reply.audio_error
     headers = {"X-Session-Id": reply.session_id, "X-Transcript": quote(reply.transcript, safe=PLAIN)}

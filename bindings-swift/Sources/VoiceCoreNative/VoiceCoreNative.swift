@@ -2648,6 +2648,11 @@ public protocol LiveSessionProtocol: AnyObject, Sendable {
     func pushPcm(data: Data) throws 
     
     /**
+     * Takes interleaved 16-bit samples, little-endian, with the time at which their sender took them, in seconds.
+     */
+    func pushPcmAt(seconds: Double, data: Data) throws 
+    
+    /**
      * Takes interleaved 32-bit float samples, little-endian, full scale ±1.
      */
     func pushPcmF32(data: Data) throws 
@@ -2681,6 +2686,11 @@ public protocol LiveSessionProtocol: AnyObject, Sendable {
      * Says how many seconds were played.
      */
     func setPlaybackPosition(seconds: Double) throws 
+    
+    /**
+     * The session as frames for a connection.
+     */
+    func wire() throws  -> LiveWire
     
 }
 /**
@@ -2846,6 +2856,19 @@ open func pushPcm(data: Data)throws   {try rustCallWithError(FfiConverterTypeFai
 }
     
     /**
+     * Takes interleaved 16-bit samples, little-endian, with the time at which their sender took them, in seconds.
+     */
+open func pushPcmAt(seconds: Double, data: Data)throws   {try rustCallWithError(FfiConverterTypeFailure_lift) {
+        uniffiCallStatus in
+    uniffi_voice_core_uniffi_fn_method_livesession_push_pcm_at(
+            self.uniffiCloneHandle(),
+        FfiConverterDouble.lower(seconds),
+        FfiConverterData.lower(data),uniffiCallStatus
+    )
+}
+}
+    
+    /**
      * Takes interleaved 32-bit float samples, little-endian, full scale ±1.
      */
 open func pushPcmF32(data: Data)throws   {try rustCallWithError(FfiConverterTypeFailure_lift) {
@@ -2929,6 +2952,18 @@ open func setPlaybackPosition(seconds: Double)throws   {try rustCallWithError(Ff
 }
 }
     
+    /**
+     * The session as frames for a connection.
+     */
+open func wire()throws  -> LiveWire  {
+    return try  FfiConverterTypeLiveWire_lift(try rustCallWithError(FfiConverterTypeFailure_lift) {
+        uniffiCallStatus in
+    uniffi_voice_core_uniffi_fn_method_livesession_wire(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+    
 
     
 }
@@ -2972,6 +3007,176 @@ public func FfiConverterTypeLiveSession_lift(_ handle: UInt64) throws -> LiveSes
 #endif
 public func FfiConverterTypeLiveSession_lower(_ value: LiveSession) -> UInt64 {
     return FfiConverterTypeLiveSession.lower(value)
+}
+
+
+
+
+
+
+/**
+ * A live session as frames for a connection.
+ */
+public protocol LiveWireProtocol: AnyObject, Sendable {
+    
+    /**
+     * Waits for the next frames, at least one and at most `max`. Empty: the session is over.
+     */
+    func nextBatch(max: UInt32) async throws  -> [WireFrame]
+    
+    /**
+     * Takes a binary frame of the client's.
+     */
+    func receiveBytes(bytes: Data) throws 
+    
+    /**
+     * Takes a text frame of the client's.
+     */
+    func receiveText(text: String) throws 
+    
+}
+/**
+ * A live session as frames for a connection.
+ */
+open class LiveWire: LiveWireProtocol, @unchecked Sendable {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_voice_core_uniffi_fn_clone_livewire(self.handle, $0) }
+    }
+    // No primary constructor declared for this class.
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_voice_core_uniffi_fn_free_livewire(handle, $0) }
+    }
+
+    
+
+    
+    /**
+     * Waits for the next frames, at least one and at most `max`. Empty: the session is over.
+     */
+open func nextBatch(max: UInt32)async throws  -> [WireFrame]  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_voice_core_uniffi_fn_method_livewire_next_batch(
+                        self.uniffiCloneHandle(),FfiConverterUInt32.lower(max)
+                )
+            },
+            pollFunc: ffi_voice_core_uniffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_voice_core_uniffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_voice_core_uniffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterSequenceTypeWireFrame.lift,
+            errorHandler: FfiConverterTypeFailure_lift
+        )
+}
+    
+    /**
+     * Takes a binary frame of the client's.
+     */
+open func receiveBytes(bytes: Data)throws   {try rustCallWithError(FfiConverterTypeFailure_lift) {
+        uniffiCallStatus in
+    uniffi_voice_core_uniffi_fn_method_livewire_receive_bytes(
+            self.uniffiCloneHandle(),
+        FfiConverterData.lower(bytes),uniffiCallStatus
+    )
+}
+}
+    
+    /**
+     * Takes a text frame of the client's.
+     */
+open func receiveText(text: String)throws   {try rustCallWithError(FfiConverterTypeFailure_lift) {
+        uniffiCallStatus in
+    uniffi_voice_core_uniffi_fn_method_livewire_receive_text(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(text),uniffiCallStatus
+    )
+}
+}
+    
+
+    
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeLiveWire: FfiConverter {
+    typealias FfiType = UInt64
+    typealias SwiftType = LiveWire
+
+    public static func lift(_ handle: UInt64) throws -> LiveWire {
+        return LiveWire(unsafeFromHandle: handle)
+    }
+
+    public static func lower(_ value: LiveWire) -> UInt64 {
+        return value.uniffiCloneHandle()
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> LiveWire {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: LiveWire, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeLiveWire_lift(_ handle: UInt64) throws -> LiveWire {
+    return try FfiConverterTypeLiveWire.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeLiveWire_lower(_ value: LiveWire) -> UInt64 {
+    return FfiConverterTypeLiveWire.lower(value)
 }
 
 
@@ -5664,6 +5869,14 @@ public enum Event {
          */error: ErrorDetails
     )
     /**
+     * Live: the recording of the whole session is kept.
+     */
+    case recorded(
+        /**
+         * Where it lies.
+         */recording: String
+    )
+    /**
      * Live: the session is over.
      */
     case ended(
@@ -5765,10 +5978,13 @@ public struct FfiConverterTypeEvent: FfiConverterRustBuffer {
         case 22: return .failed(error: try FfiConverterTypeErrorDetails.read(from: &buf)
         )
         
-        case 23: return .ended(summary: try FfiConverterTypeLiveSummaryFields.read(from: &buf)
+        case 23: return .recorded(recording: try FfiConverterString.read(from: &buf)
         )
         
-        case 24: return .other(json: try FfiConverterString.read(from: &buf)
+        case 24: return .ended(summary: try FfiConverterTypeLiveSummaryFields.read(from: &buf)
+        )
+        
+        case 25: return .other(json: try FfiConverterString.read(from: &buf)
         )
         
         default: throw UniffiInternalError.unexpectedEnumCase
@@ -5901,13 +6117,18 @@ public struct FfiConverterTypeEvent: FfiConverterRustBuffer {
             FfiConverterTypeErrorDetails.write(error, into: &buf)
             
         
-        case let .ended(summary):
+        case let .recorded(recording):
             writeInt(&buf, Int32(23))
+            FfiConverterString.write(recording, into: &buf)
+            
+        
+        case let .ended(summary):
+            writeInt(&buf, Int32(24))
             FfiConverterTypeLiveSummaryFields.write(summary, into: &buf)
             
         
         case let .other(json):
-            writeInt(&buf, Int32(24))
+            writeInt(&buf, Int32(25))
             FfiConverterString.write(json, into: &buf)
             
         }
@@ -6197,6 +6418,93 @@ public func FfiConverterTypeInput_lift(_ buf: RustBuffer) throws -> Input {
 #endif
 public func FfiConverterTypeInput_lower(_ value: Input) -> RustBuffer {
     return FfiConverterTypeInput.lower(value)
+}
+
+
+
+/**
+ * A frame for the client of a live session.
+ */
+
+public enum WireFrame: Equatable, Hashable {
+    
+    /**
+     * JSON.
+     */
+    case text(
+        /**
+         * The message.
+         */text: String
+    )
+    /**
+     * Sound.
+     */
+    case binary(
+        /**
+         * The message.
+         */bytes: Data
+    )
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension WireFrame: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeWireFrame: FfiConverterRustBuffer {
+    typealias SwiftType = WireFrame
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> WireFrame {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+        
+        case 1: return .text(text: try FfiConverterString.read(from: &buf)
+        )
+        
+        case 2: return .binary(bytes: try FfiConverterData.read(from: &buf)
+        )
+        
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: WireFrame, into buf: inout [UInt8]) {
+        switch value {
+        
+        
+        case let .text(text):
+            writeInt(&buf, Int32(1))
+            FfiConverterString.write(text, into: &buf)
+            
+        
+        case let .binary(bytes):
+            writeInt(&buf, Int32(2))
+            FfiConverterData.write(bytes, into: &buf)
+            
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeWireFrame_lift(_ buf: RustBuffer) throws -> WireFrame {
+    return try FfiConverterTypeWireFrame.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeWireFrame_lower(_ value: WireFrame) -> RustBuffer {
+    return FfiConverterTypeWireFrame.lower(value)
 }
 
 
@@ -6565,6 +6873,31 @@ fileprivate struct FfiConverterSequenceTypeEvent: FfiConverterRustBuffer {
         return seq
     }
 }
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeWireFrame: FfiConverterRustBuffer {
+    typealias SwiftType = [WireFrame]
+
+    public static func write(_ value: [WireFrame], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeWireFrame.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [WireFrame] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [WireFrame]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeWireFrame.read(from: &buf))
+        }
+        return seq
+    }
+}
 private let UNIFFI_RUST_FUTURE_POLL_READY: Int8 = 0
 private let UNIFFI_RUST_FUTURE_POLL_WAKE: Int8 = 1
 
@@ -6901,6 +7234,9 @@ private let initializationResult: InitializationResult = {
     if (uniffi_voice_core_uniffi_checksum_method_livesession_push_pcm() != 44398) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_voice_core_uniffi_checksum_method_livesession_push_pcm_at() != 38314) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_voice_core_uniffi_checksum_method_livesession_push_pcm_f32() != 55023) {
         return InitializationResult.apiChecksumMismatch
     }
@@ -6920,6 +7256,18 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_voice_core_uniffi_checksum_method_livesession_set_playback_position() != 37637) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_voice_core_uniffi_checksum_method_livesession_wire() != 55150) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_voice_core_uniffi_checksum_method_livewire_next_batch() != 811) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_voice_core_uniffi_checksum_method_livewire_receive_bytes() != 56650) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_voice_core_uniffi_checksum_method_livewire_receive_text() != 14043) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_voice_core_uniffi_checksum_method_logsink_log() != 25537) {

@@ -107,7 +107,11 @@ private final class Scenario: @unchecked Sendable {
         case "turn": outcome = await turn(step)
         case "stream": outcome = await stream(step)
         case "live": outcome = try await live(step)
-        case "sessions": outcome = await caught { try await self.sessions(step["method"].text ?? "", step["arguments"]) }
+        case "sessions", "accounts", "assistants", "audit":
+            outcome = await caught {
+                let acting = step["as"] == .null ? self.agent! : try self.agent.with(principal(step["as"]))
+                return try await Rooms(acting, step["arguments"]).call(step["do"].text ?? "", step["method"].text ?? "")
+            }
         case "close": outcome = await caught { try await self.agent.close(); return .null }
         case "warm_up": outcome = await caught { try await self.agent.warmUp(); return .null }
         default: throw Mismatch("there is no step \(step["do"])")
@@ -121,7 +125,7 @@ private final class Scenario: @unchecked Sendable {
         ] where expect.members[part] != nil {
             try match(expect[part], found, part)
         }
-        return step["save"].members.compactMapValues { outcome.value[$0.text ?? ""].text }
+        return step["save"].members.compactMapValues { inner(outcome.value, $0.text ?? "").text }
     }
 
     private func caught(_ work: () async throws -> JSONValue) async -> Outcome {
@@ -181,25 +185,9 @@ private final class Scenario: @unchecked Sendable {
         } catch {
             return Outcome(error: value(error))
         }
-        let scenario = LiveScenario(session)
+        let scenario = try LiveScenario(session, overWire: step["wire"] == .bool(true))
         let summary = try await scenario.play(step["script"].items)
         return Outcome(value: summary, events: scenario.value)
-    }
-
-    private func sessions(_ method: String, _ arguments: JSONValue) async throws -> JSONValue {
-        let (id, user) = (arguments["id"].text ?? "", arguments["user"].text)
-        let limit = arguments["limit"].number.map { Int($0) } ?? 20
-        switch method {
-        case "create": return try encoded(await agent.sessions.create(user: user, metadata: arguments["metadata"].members))
-        case "get": return try encoded(await agent.sessions.get(id, user: user))
-        case "list": return try encoded(await agent.sessions.list(user: user, status: arguments["status"].text, limit: limit))
-        case "history": return try encoded(await agent.sessions.history(id, user: user, limit: limit))
-        case "set_metadata": try await agent.sessions.setMetadata(id, to: arguments["metadata"].members, user: user)
-        case "end": try await agent.sessions.end(id, user: user)
-        case "delete": try await agent.sessions.delete(id, user: user)
-        default: throw Mismatch("there is no method \(method)")
-        }
-        return .null
     }
 
     private func after(_ expected: JSONValue) async throws {
@@ -348,8 +336,11 @@ private func value(_ reply: Reply) -> JSONValue {
     ]
 }
 
-private func encoded(_ value: some Encodable) throws -> JSONValue {
-    try JSONDecoder().decode(JSONValue.self, from: JSONEncoder().encode(value))
+/// The field at a path, `items.0.id`; of an empty path the value itself.
+private func inner(_ value: JSONValue, _ path: String) -> JSONValue {
+    path.split(separator: ".").reduce(value) { found, name in
+        Int(name).flatMap { found.items.indices.contains($0) ? found.items[$0] : nil } ?? found[String(name)]
+    }
 }
 
 func match(_ expected: JSONValue, _ found: JSONValue, _ what: String) throws {

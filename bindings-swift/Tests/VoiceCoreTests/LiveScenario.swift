@@ -2,15 +2,20 @@ import Foundation
 
 @testable import VoiceCore
 
-/// One live session of a scenario, and what it told.
+/// One live session of a scenario, and what it told: in events, or in frames for a client.
 final class LiveScenario {
     private let live: LiveSession
+    private let wire: LiveWire?
     private var events: LiveEvents.Iterator
+    private var frames: WireFrames.Iterator?
     private var told: [LiveEvent] = []
+    private var sent = Frames()
 
-    init(_ live: LiveSession) {
+    init(_ live: LiveSession, overWire: Bool) throws {
         self.live = live
+        wire = overWire ? try live.wire() : nil
         events = live.events.makeAsyncIterator()
+        frames = wire?.frames.makeAsyncIterator()
     }
 
     /// Plays a script; gives the summary.
@@ -23,7 +28,7 @@ final class LiveScenario {
             if expected != .null { try match(expected, failed, "action \(number)") }
         }
         let summary = try await live.end()
-        while try await next() {}
+        while try await next() != nil {}
         return [
             "session_id": .string(summary.sessionID), "reason": .string(summary.reason), "turns": .number(Double(summary.turns)),
             "interruptions": .number(Double(summary.interruptions)),
@@ -31,26 +36,21 @@ final class LiveScenario {
         ]
     }
 
-    private func next() async throws -> Bool {
-        guard let event = try await events.next() else { return false }
+    /// Takes the next event or frame; gives its kind.
+    private func next() async throws -> String? {
+        if frames != nil { return try await frames?.next().map { sent.take($0) } }
+        guard let event = try await events.next() else { return nil }
         told.append(event)
-        return true
+        return Self.kind(event)
     }
 
     private func act(_ action: JSONValue) async throws {
         if let kind = action["until"].text {
-            while try await next(), Self.kind(told[told.count - 1]) != kind {}
+            while let found = try await next(), found != kind {}
         } else if action["push"] != .null {
-            let (samples, rate, channels) = tone(action["push"])
-            let frame = rate / 50 * channels
-            for from in stride(from: 0, to: samples.count, by: frame) {
-                let piece = Array(samples[from..<min(from + frame, samples.count)])
-                if action["push"]["as"].text == "f32" {
-                    try live.push(piece.map { Float($0) / 32768 })
-                } else {
-                    try live.push(piece)
-                }
-            }
+            try push(action)
+        } else if let wire, action["send"] != .null {
+            try wire.receive(action["send"].text ?? action["send"].json)
         } else if let text = action["text"].text {
             try live.push(text: text)
         } else if let keys = action["dtmf"].text {
@@ -72,11 +72,37 @@ final class LiveScenario {
         }
     }
 
+    private func push(_ action: JSONValue) throws {
+        let (samples, rate, channels) = tone(action["push"])
+        let frame = rate / 50 * channels
+        let pieces = stride(from: 0, to: samples.count, by: frame).map { Array(samples[$0..<min($0 + frame, samples.count)]) }
+        if let wire {
+            for piece in pieces { try wire.receive(piece.littleEndian) }
+        } else if let at = action["at"].number {
+            for (seconds, piece) in timed(pieces, shuffled: action["shuffled"] == .bool(true)) {
+                try live.push(piece, at: at + seconds)
+            }
+        } else if action["push"]["as"].text == "f32" {
+            for piece in pieces { try live.push(piece.map { Float($0) / 32768 }) }
+        } else {
+            for piece in pieces { try live.push(piece) }
+        }
+    }
+
+    /// Frames with their times; the README says what shuffled ones are.
+    private func timed(_ pieces: [[Int16]], shuffled: Bool) -> [(Double, [Int16])] {
+        var frames = pieces.enumerated().map { (Double($0.offset) / 50, $0.element) }
+        guard shuffled else { return frames }
+        for place in stride(from: 1, to: frames.count - 1, by: 2) { frames.swapAt(place, place + 1) }
+        return frames.flatMap { [$0, $0] }
+    }
+
     var value: JSONValue {
+        if wire != nil { return sent.value }
         var (order, states, finals, keys): ([String], [String], [String], [String]) = ([], [], [], [])
         var (text, spoken, seconds) = ("", "", 0.0)
         var (turns, errors, results): ([JSONValue], [JSONValue], [JSONValue]) = ([], [], [])
-        var (calls, fillers): ([String], [String]) = ([], [])
+        var (calls, fillers, recordings): ([String], [String], [String]) = ([], [], [])
         for event in told {
             let name = Self.kind(event)
             if !["metrics", "user_state", "agent_state"].contains(name), !order.contains(name) { order.append(name) }
@@ -92,6 +118,7 @@ final class LiveScenario {
             case .toolCall(let call): calls.append(call.name)
             case .toolResult(let call): results.append(VoiceCoreTests.value(call))
             case .filler(let words): fillers.append(words)
+            case .recorded(let recording): recordings.append(recording)
             default: break
             }
         }
@@ -100,6 +127,7 @@ final class LiveScenario {
             "order": strings(order), "states": strings(states), "finals": strings(finals), "text": .string(text),
             "spoken": .string(spoken), "audio_seconds": .number(seconds), "keys": strings(keys), "turns": .array(turns),
             "errors": .array(errors), "calls": strings(calls), "results": .array(results), "fillers": strings(fillers),
+            "recordings": strings(recordings),
         ]
     }
 
@@ -133,7 +161,43 @@ final class LiveScenario {
         case .metrics: "metrics"
         case .turnDone: "turn_done"
         case .failed: "error"
+        case .recorded: "recorded"
         case .ended: "ended"
         }
+    }
+}
+
+/// What a live session told its client.
+private struct Frames {
+    private var order: [String] = []
+    private var messages: [String: [JSONValue]] = [:]
+    private var samples: UInt64 = 0
+    private var next: UInt64 = 0
+    private var gapless = true
+
+    /// Takes note of a frame; gives its type.
+    mutating func take(_ frame: WireFrame) -> String {
+        var kind = "audio"
+        switch frame {
+        case .text(let text):
+            let message = JSONValue(parsing: text)
+            kind = message["type"].text ?? ""
+            messages[kind, default: []].append(message)
+        case .binary(let bytes):
+            let position = bytes.prefix(8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+            let count = UInt64((bytes.count - 8) / 2)
+            gapless = gapless && position == next
+            next = position + count
+            samples += count
+        }
+        if !["user-state", "agent-state"].contains(kind), !order.contains(kind) { order.append(kind) }
+        return kind
+    }
+
+    var value: JSONValue {
+        [
+            "order": .array(order.map(JSONValue.string)), "messages": .object(messages.mapValues(JSONValue.array)),
+            "samples": .number(Double(samples)), "gapless": .bool(gapless),
+        ]
     }
 }

@@ -358,9 +358,9 @@ fn parsed(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| text.into())
 }
 
-/// The field at a path of names and places: `items.0.id`.
+/// The field at a path of names and places, `items.0.id`; of an empty path the value itself.
 fn at<'a>(value: &'a Value, path: &str) -> &'a Value {
-    path.split('.').fold(value, |value, name| match name.parse::<usize>() {
+    path.split('.').filter(|name| !name.is_empty()).fold(value, |value, name| match name.parse::<usize>() {
         Ok(place) if value.is_array() => &value[place],
         _ => &value[name],
     })

@@ -30,7 +30,6 @@ import kotlinx.serialization.json.contentOrNull
 import kotlinx.serialization.json.double
 import kotlinx.serialization.json.doubleOrNull
 import kotlinx.serialization.json.int
-import kotlinx.serialization.json.intOrNull
 import kotlinx.serialization.json.jsonArray
 import kotlinx.serialization.json.jsonObject
 import kotlinx.serialization.json.jsonPrimitive
@@ -122,7 +121,10 @@ private class Scenario(private val defaults: JsonObject, private val scenario: J
             "turn" -> turn(step)
             "stream" -> stream(step)
             "live" -> live(step)
-            "sessions" -> caught { sessions(step["method"].text()!!, step.getValue("arguments").jsonObject) }
+            "sessions", "accounts", "assistants", "audit" -> caught {
+                val acting = step["as"]?.let { agent.withPrincipal(principal(it.jsonObject)) } ?: agent
+                Rooms(acting, step.getValue("arguments").jsonObject).call(step["do"].text()!!, step["method"].text()!!)
+            }
             "close" -> caught { agent.shutDown().let { JsonNull } }
             "warm_up" -> caught { agent.warmUp().let { JsonNull } }
             "fail_with" -> caught { Testing.failWith(step["code"].text()!!).let { JsonNull } }
@@ -137,7 +139,7 @@ private class Scenario(private val defaults: JsonObject, private val scenario: J
         expect["summary"]?.let { match(it, outcome.value, "the summary") }
         expect["value"]?.let { match(it, outcome.value, "the value") }
         expect["events"]?.let { match(it, outcome.events, "the events") }
-        return step["save"]?.jsonObject.orEmpty().mapValues { (_, field) -> outcome.value.jsonObject[field.text()!!].text()!! }
+        return step["save"]?.jsonObject.orEmpty().mapValues { (_, path) -> inner(outcome.value, path.text()!!).text()!! }
     }
 
     private suspend fun caught(work: suspend () -> JsonElement): Outcome = try {
@@ -189,27 +191,11 @@ private class Scenario(private val defaults: JsonObject, private val scenario: J
         var events: JsonElement = JsonNull
         val outcome = caught {
             agent.live((step["options"] ?: JsonObject(emptyMap())).toString()).use {
-                val scenario = LiveScenario(it)
+                val scenario = LiveScenario(it, step["wire"]?.jsonPrimitive?.boolean == true)
                 scenario.play(step["script"]?.jsonArray ?: JsonArray(emptyList())).also { events = scenario.value() }
             }
         }
         return Outcome(outcome.value, outcome.error, events)
-    }
-
-    private suspend fun sessions(method: String, arguments: JsonObject): JsonElement {
-        val (id, user) = arguments["id"].text().orEmpty() to arguments["user"].text()
-        val metadata = arguments["metadata"]?.jsonObject ?: JsonObject(emptyMap())
-        val limit = arguments["limit"]?.jsonPrimitive?.intOrNull ?: 20
-        return when (method) {
-            "create" -> value(agent.sessions.create(user, metadata))
-            "get" -> value(agent.sessions.get(id, user))
-            "list" -> page(agent.sessions.list(user, arguments["status"].text(), limit), ::value)
-            "history" -> page(agent.sessions.history(id, user, limit), ::value)
-            "set_metadata" -> agent.sessions.setMetadata(id, metadata, user).let { JsonNull }
-            "end" -> agent.sessions.end(id, user).let { JsonNull }
-            "delete" -> agent.sessions.delete(id, user).let { JsonNull }
-            else -> error("there is no method $method")
-        }
     }
 
     private suspend fun after(expected: JsonElement) {
@@ -344,17 +330,9 @@ private fun value(reply: Reply): JsonObject = buildJsonObject {
     put("tool_calls", JsonArray(reply.toolCalls.map(::value)))
 }
 
-private fun value(session: Session) = buildJsonObject {
-    put("id", session.id); put("user", session.user); put("status", session.status); put("metadata", session.metadata)
-}
-
-private fun value(message: Message) = buildJsonObject {
-    put("id", message.id); put("session_id", message.sessionId); put("role", message.role); put("content", message.content)
-}
-
-private fun <T> page(page: Page<T>, item: (T) -> JsonElement) = buildJsonObject {
-    put("items", JsonArray(page.items.map(item))); put("has_more", page.hasMore)
-}
+/** The field at a path, `items.0.id`; of an empty path the value itself. */
+private fun inner(value: JsonElement, path: String): JsonElement = path.split(".").filter { it.isNotEmpty() }
+    .fold(value) { found, name -> if (found is JsonArray) found[name.toInt()] else found.jsonObject.getValue(name) }
 
 internal fun match(expected: JsonElement, found: JsonElement, what: String) {
     difference(expected, found)?.let { error("$what: $it; found $found") }

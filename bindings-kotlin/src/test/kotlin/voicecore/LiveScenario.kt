@@ -1,9 +1,15 @@
 package voicecore
 
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
+import kotlin.time.Duration
+import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 import kotlin.time.DurationUnit
+import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.first
-import kotlinx.coroutines.flow.onEach
+import kotlinx.coroutines.flow.map
+import kotlinx.serialization.json.Json
 import kotlinx.serialization.json.JsonArray
 import kotlinx.serialization.json.JsonElement
 import kotlinx.serialization.json.JsonObject
@@ -15,10 +21,15 @@ import kotlinx.serialization.json.jsonObject
 import kotlinx.serialization.json.jsonPrimitive
 import kotlinx.serialization.json.put
 
-/** One live session of a scenario, and what it told. */
-internal class LiveScenario(private val live: LiveSession) {
+/** One live session of a scenario, and what it told: in events, or in frames for a client. */
+internal class LiveScenario(private val live: LiveSession, overWire: Boolean) {
     private val told = mutableListOf<LiveEvent>()
-    private val events = live.events.onEach(told::add)
+    private val frames = Frames()
+    private val wire = if (overWire) live.wire() else null
+
+    /** What is told as it is taken, by kind. */
+    private val kinds: Flow<String> =
+        wire?.frames?.map(frames::take) ?: live.events.map { event -> kind(event).also { told += event } }
 
     /** Plays a script; gives the summary. */
     suspend fun play(script: JsonArray): JsonElement {
@@ -34,7 +45,7 @@ internal class LiveScenario(private val live: LiveSession) {
             if (expected != null) match(expected, failed!!, "action $n")
         }
         val summary = live.end()
-        events.collect {}
+        kinds.collect {}
         return buildJsonObject {
             put("session_id", summary.sessionId); put("reason", summary.reason); put("turns", summary.turns)
             put("interruptions", summary.interruptions); put("duration_seconds", summary.duration.toDouble(DurationUnit.SECONDS))
@@ -43,8 +54,9 @@ internal class LiveScenario(private val live: LiveSession) {
 
     private suspend fun act(action: JsonObject) {
         fun text(name: String) = action[name]?.jsonPrimitive?.content
-        text("until")?.let { kind -> return events.first { kind(it) == kind }.let {} }
-        action["push"]?.let { return push(it.jsonObject) }
+        text("until")?.let { wanted -> return kinds.first { it == wanted }.let {} }
+        action["push"]?.let { return push(it.jsonObject, action) }
+        action["send"]?.let { return wire!!.receive(it.text() ?: it.toString()) }
         text("text")?.let { return live.pushText(it) }
         text("dtmf")?.let { return live.pushDtmf(it) }
         text("say")?.let { return live.say(it, action["interruptible"]?.jsonPrimitive?.boolean ?: true) }
@@ -59,18 +71,32 @@ internal class LiveScenario(private val live: LiveSession) {
         }
     }
 
-    private fun push(sound: JsonObject) {
+    private fun push(sound: JsonObject, action: JsonObject) {
         val tone = sound.getValue("tone").jsonObject.mapValues { (_, number) -> number.jsonPrimitive.double.toInt() }
         val samples = tone(tone)
         val frame = tone.getValue("sample_rate") / 50 * tone.getValue("channels")
-        for (from in samples.indices step frame) {
-            val piece = samples.copyOfRange(from, minOf(from + frame, samples.size))
-            if (sound["as"]?.jsonPrimitive?.content == "f32") live.pushAudio(FloatArray(piece.size) { piece[it] / 32768f })
-            else live.pushAudio(piece)
+        val frames = samples.indices.step(frame).map { samples.copyOfRange(it, minOf(it + frame, samples.size)) }
+        val at = action["at"]?.jsonPrimitive?.double?.seconds
+        when {
+            wire != null -> frames.forEach { wire.receive(it.toBytes()) }
+            at != null -> timed(frames, action["shuffled"]?.jsonPrimitive?.boolean == true).forEach { (offset, piece) ->
+                live.pushAudioAt(at + offset, piece)
+            }
+            sound["as"].text() == "f32" ->
+                frames.forEach { piece -> live.pushAudio(FloatArray(piece.size) { piece[it] / 32768f }) }
+            else -> frames.forEach(live::pushAudio)
         }
     }
 
-    fun value(): JsonElement = buildJsonObject {
+    /** Frames with their times; the README says what shuffled ones are. */
+    private fun timed(frames: List<ShortArray>, shuffled: Boolean): List<Pair<Duration, ShortArray>> {
+        val inOrder = frames.mapIndexed { n, frame -> (n * 20).milliseconds to frame }
+        if (!shuffled) return inOrder
+        val swapped = inOrder.take(1) + inOrder.drop(1).chunked(2).flatMap { it.reversed() }
+        return swapped.flatMap { listOf(it, it) }
+    }
+
+    fun value(): JsonElement = if (wire != null) frames.value() else buildJsonObject {
         val apart = setOf("metrics", "user_state", "agent_state")
         put("order", strings(told.map(::kind).filter { it !in apart }.distinct()))
         put("states", strings(told.filterIsInstance<LiveEvent.AgentState>().map { it.state }))
@@ -83,6 +109,7 @@ internal class LiveScenario(private val live: LiveSession) {
         put("calls", strings(told.filterIsInstance<LiveEvent.ToolCall>().map { it.call.name }))
         put("results", JsonArray(told.filterIsInstance<LiveEvent.ToolResult>().map { value(it.call) }))
         put("fillers", strings(told.filterIsInstance<LiveEvent.Filler>().map { it.text }))
+        put("recordings", strings(told.filterIsInstance<LiveEvent.Recorded>().map { it.recording }))
         put("errors", JsonArray(told.filterIsInstance<LiveEvent.Failed>().map { value(it.error) }))
     }
 
@@ -115,6 +142,41 @@ internal class LiveScenario(private val live: LiveSession) {
         is LiveEvent.Metrics -> "metrics"
         is LiveEvent.TurnDone -> "turn_done"
         is LiveEvent.Failed -> "error"
+        is LiveEvent.Recorded -> "recorded"
         is LiveEvent.Ended -> "ended"
+    }
+}
+
+/** What a live session told its client. */
+private class Frames {
+    private val order = linkedSetOf<String>()
+    private val messages = linkedMapOf<String, List<JsonElement>>()
+    private var samples = 0L
+    private var next = 0L
+    private var gapless = true
+
+    /** Takes note of a frame; gives its type. */
+    fun take(frame: WireFrame): String {
+        val kind = when (frame) {
+            is WireFrame.Text -> {
+                val message = Json.parseToJsonElement(frame.text).jsonObject
+                message["type"].text()!!.also { messages[it] = messages[it].orEmpty() + message }
+            }
+            is WireFrame.Binary -> {
+                val position = ByteBuffer.wrap(frame.bytes).order(ByteOrder.LITTLE_ENDIAN).getLong()
+                val count = (frame.bytes.size - Long.SIZE_BYTES) / Short.SIZE_BYTES
+                gapless = gapless && position == next
+                next = position + count
+                samples += count
+                "audio"
+            }
+        }
+        if (kind != "user-state" && kind != "agent-state") order += kind
+        return kind
+    }
+
+    fun value(): JsonElement = buildJsonObject {
+        put("order", JsonArray(order.map(::JsonPrimitive))); put("samples", samples); put("gapless", gapless)
+        put("messages", JsonObject(messages.mapValues { JsonArray(it.value) }))
     }
 }

@@ -914,6 +914,8 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_voice_core_uniffi_checksum_method_livesession_push_pcm(
     ): Int
+    external fun uniffi_voice_core_uniffi_checksum_method_livesession_push_pcm_at(
+    ): Int
     external fun uniffi_voice_core_uniffi_checksum_method_livesession_push_pcm_f32(
     ): Int
     external fun uniffi_voice_core_uniffi_checksum_method_livesession_push_text(
@@ -927,6 +929,14 @@ internal object IntegrityCheckingUniffiLib {
     external fun uniffi_voice_core_uniffi_checksum_method_livesession_set_language(
     ): Int
     external fun uniffi_voice_core_uniffi_checksum_method_livesession_set_playback_position(
+    ): Int
+    external fun uniffi_voice_core_uniffi_checksum_method_livesession_wire(
+    ): Int
+    external fun uniffi_voice_core_uniffi_checksum_method_livewire_next_batch(
+    ): Int
+    external fun uniffi_voice_core_uniffi_checksum_method_livewire_receive_bytes(
+    ): Int
+    external fun uniffi_voice_core_uniffi_checksum_method_livewire_receive_text(
     ): Int
     external fun uniffi_voice_core_uniffi_checksum_method_logsink_log(
     ): Int
@@ -1095,6 +1105,8 @@ internal object UniffiLib {
     ): Unit
     external fun uniffi_voice_core_uniffi_fn_method_livesession_push_pcm(`ptr`: Long,`data`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
     ): Unit
+    external fun uniffi_voice_core_uniffi_fn_method_livesession_push_pcm_at(`ptr`: Long,`seconds`: Double,`data`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
+    ): Unit
     external fun uniffi_voice_core_uniffi_fn_method_livesession_push_pcm_f32(`ptr`: Long,`data`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
     ): Unit
     external fun uniffi_voice_core_uniffi_fn_method_livesession_push_text(`ptr`: Long,`text`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
@@ -1108,6 +1120,18 @@ internal object UniffiLib {
     external fun uniffi_voice_core_uniffi_fn_method_livesession_set_language(`ptr`: Long,`language`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
     ): Unit
     external fun uniffi_voice_core_uniffi_fn_method_livesession_set_playback_position(`ptr`: Long,`seconds`: Double,uniffi_out_err: UniffiRustCallStatus, 
+    ): Unit
+    external fun uniffi_voice_core_uniffi_fn_method_livesession_wire(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    ): Long
+    external fun uniffi_voice_core_uniffi_fn_clone_livewire(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    ): Long
+    external fun uniffi_voice_core_uniffi_fn_free_livewire(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    ): Unit
+    external fun uniffi_voice_core_uniffi_fn_method_livewire_next_batch(`ptr`: Long,`max`: Int,
+    ): Long
+    external fun uniffi_voice_core_uniffi_fn_method_livewire_receive_bytes(`ptr`: Long,`bytes`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
+    ): Unit
+    external fun uniffi_voice_core_uniffi_fn_method_livewire_receive_text(`ptr`: Long,`text`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
     ): Unit
     external fun uniffi_voice_core_uniffi_fn_clone_logsink(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
     ): Long
@@ -1381,6 +1405,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_voice_core_uniffi_checksum_method_livesession_push_pcm() and 0xFFFF) != 44398) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_livesession_push_pcm_at() and 0xFFFF) != 38314) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_voice_core_uniffi_checksum_method_livesession_push_pcm_f32() and 0xFFFF) != 55023) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
@@ -1400,6 +1427,18 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_voice_core_uniffi_checksum_method_livesession_set_playback_position() and 0xFFFF) != 37637) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_livesession_wire() and 0xFFFF) != 55150) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_livewire_next_batch() and 0xFFFF) != 811) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_livewire_receive_bytes() and 0xFFFF) != 56650) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_livewire_receive_text() and 0xFFFF) != 14043) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_voice_core_uniffi_checksum_method_logsink_log() and 0xFFFF) != 25537) {
@@ -5218,6 +5257,11 @@ public interface LiveSessionInterface {
     fun `pushPcm`(`data`: kotlin.ByteArray)
     
     /**
+     * Takes interleaved 16-bit samples, little-endian, with the time at which their sender took them, in seconds.
+     */
+    fun `pushPcmAt`(`seconds`: kotlin.Double, `data`: kotlin.ByteArray)
+    
+    /**
      * Takes interleaved 32-bit float samples, little-endian, full scale ±1.
      */
     fun `pushPcmF32`(`data`: kotlin.ByteArray)
@@ -5251,6 +5295,11 @@ public interface LiveSessionInterface {
      * Says how many seconds were played.
      */
     fun `setPlaybackPosition`(`seconds`: kotlin.Double)
+    
+    /**
+     * The session as frames for a connection.
+     */
+    fun `wire`(): LiveWire
     
     companion object
 }
@@ -5507,6 +5556,24 @@ open class LiveSession: Disposable, AutoCloseable, LiveSessionInterface
 
     
     /**
+     * Takes interleaved 16-bit samples, little-endian, with the time at which their sender took them, in seconds.
+     */
+    @Throws(Failure::class)override fun `pushPcmAt`(`seconds`: kotlin.Double, `data`: kotlin.ByteArray)
+        = 
+    callWithHandle {
+    uniffiRustCallWithError(Failure) { _status ->
+    UniffiLib.uniffi_voice_core_uniffi_fn_method_livesession_push_pcm_at(
+        it,
+        
+        FfiConverterDouble.lower(`seconds`),
+        FfiConverterByteArray.lower(`data`),_status)
+}
+    }
+    
+    
+
+    
+    /**
      * Takes interleaved 32-bit float samples, little-endian, full scale ±1.
      */
     @Throws(Failure::class)override fun `pushPcmF32`(`data`: kotlin.ByteArray)
@@ -5624,6 +5691,23 @@ open class LiveSession: Disposable, AutoCloseable, LiveSessionInterface
     
 
     
+    /**
+     * The session as frames for a connection.
+     */
+    @Throws(Failure::class)override fun `wire`(): LiveWire {
+            return FfiConverterTypeLiveWire.lift(
+    callWithHandle {
+    uniffiRustCallWithError(Failure) { _status ->
+    UniffiLib.uniffi_voice_core_uniffi_fn_method_livesession_wire(
+        it,
+        _status)
+}
+    }
+    )
+    }
+    
+
+    
 
     
 
@@ -5657,6 +5741,326 @@ public object FfiConverterTypeLiveSession: FfiConverter<LiveSession, Long> {
     override fun allocationSize(value: LiveSession) = 8UL
 
     override fun write(value: LiveSession, buf: ByteBuffer) {
+        buf.putLong(lower(value))
+    }
+}
+
+
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
+ * A live session as frames for a connection.
+ */
+public interface LiveWireInterface {
+    
+    /**
+     * Waits for the next frames, at least one and at most `max`. Empty: the session is over.
+     */
+    suspend fun `nextBatch`(`max`: kotlin.UInt): List<WireFrame>
+    
+    /**
+     * Takes a binary frame of the client's.
+     */
+    fun `receiveBytes`(`bytes`: kotlin.ByteArray)
+    
+    /**
+     * Takes a text frame of the client's.
+     */
+    fun `receiveText`(`text`: kotlin.String)
+    
+    companion object
+}
+
+/**
+ * A live session as frames for a connection.
+ */
+open class LiveWire: Disposable, AutoCloseable, LiveWireInterface
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        try {
+            return block(this.uniffiCloneHandle())
+        } finally {
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    private class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_voice_core_uniffi_fn_free_livewire(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_voice_core_uniffi_fn_clone_livewire(handle, status)
+        }
+    }
+
+    
+    /**
+     * Waits for the next frames, at least one and at most `max`. Empty: the session is over.
+     */
+    @Throws(Failure::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `nextBatch`(`max`: kotlin.UInt) : List<WireFrame> {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_voice_core_uniffi_fn_method_livewire_next_batch(
+                uniffiHandle,
+                
+        FfiConverterUInt.lower(`max`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_voice_core_uniffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterSequenceTypeWireFrame.lift(it) },
+        // Error FFI converter
+        Failure.ErrorHandler,
+    )
+    }
+
+    
+    /**
+     * Takes a binary frame of the client's.
+     */
+    @Throws(Failure::class)override fun `receiveBytes`(`bytes`: kotlin.ByteArray)
+        = 
+    callWithHandle {
+    uniffiRustCallWithError(Failure) { _status ->
+    UniffiLib.uniffi_voice_core_uniffi_fn_method_livewire_receive_bytes(
+        it,
+        
+        FfiConverterByteArray.lower(`bytes`),_status)
+}
+    }
+    
+    
+
+    
+    /**
+     * Takes a text frame of the client's.
+     */
+    @Throws(Failure::class)override fun `receiveText`(`text`: kotlin.String)
+        = 
+    callWithHandle {
+    uniffiRustCallWithError(Failure) { _status ->
+    UniffiLib.uniffi_voice_core_uniffi_fn_method_livewire_receive_text(
+        it,
+        
+        FfiConverterString.lower(`text`),_status)
+}
+    }
+    
+    
+
+    
+
+    
+
+
+    
+    
+    /**
+     * @suppress
+     */
+    companion object
+    
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeLiveWire: FfiConverter<LiveWire, Long> {
+    override fun lower(value: LiveWire): Long {
+        return value.uniffiCloneHandle()
+    }
+
+    override fun lift(value: Long): LiveWire {
+        return LiveWire(UniffiWithHandle, value)
+    }
+
+    override fun read(buf: ByteBuffer): LiveWire {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: LiveWire) = 8UL
+
+    override fun write(value: LiveWire, buf: ByteBuffer) {
         buf.putLong(lower(value))
     }
 }
@@ -9127,6 +9531,21 @@ sealed class Event: Disposable  {
     }
     
     /**
+     * Live: the recording of the whole session is kept.
+     */
+    data class Recorded(
+        /**
+         * Where it lies.
+         */
+        val `recording`: kotlin.String) : Event()
+        
+    {
+        
+
+        companion object
+    }
+    
+    /**
      * Live: the session is over.
      */
     data class Ended(
@@ -9323,6 +9742,13 @@ sealed class Event: Disposable  {
     )
                 
             }
+            is Event.Recorded -> {
+                
+    Disposable.destroy(
+        this.`recording`
+    )
+                
+            }
             is Event.Ended -> {
                 
     Disposable.destroy(
@@ -9431,10 +9857,13 @@ public object FfiConverterTypeEvent : FfiConverterRustBuffer<Event>{
             22 -> Event.Failed(
                 FfiConverterTypeErrorDetails.read(buf),
                 )
-            23 -> Event.Ended(
+            23 -> Event.Recorded(
+                FfiConverterString.read(buf),
+                )
+            24 -> Event.Ended(
                 FfiConverterTypeLiveSummaryFields.read(buf),
                 )
-            24 -> Event.Other(
+            25 -> Event.Other(
                 FfiConverterString.read(buf),
                 )
             else -> throw RuntimeException("invalid enum value, something is very wrong!!")
@@ -9608,6 +10037,13 @@ public object FfiConverterTypeEvent : FfiConverterRustBuffer<Event>{
                 + FfiConverterTypeErrorDetails.allocationSize(value.`error`)
             )
         }
+        is Event.Recorded -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterString.allocationSize(value.`recording`)
+            )
+        }
         is Event.Ended -> {
             // Add the size for the Int that specifies the variant plus the size needed for all fields
             (
@@ -9748,13 +10184,18 @@ public object FfiConverterTypeEvent : FfiConverterRustBuffer<Event>{
                 FfiConverterTypeErrorDetails.write(value.`error`, buf)
                 Unit
             }
-            is Event.Ended -> {
+            is Event.Recorded -> {
                 buf.putInt(23)
+                FfiConverterString.write(value.`recording`, buf)
+                Unit
+            }
+            is Event.Ended -> {
+                buf.putInt(24)
                 FfiConverterTypeLiveSummaryFields.write(value.`summary`, buf)
                 Unit
             }
             is Event.Other -> {
-                buf.putInt(24)
+                buf.putInt(25)
                 FfiConverterString.write(value.`json`, buf)
                 Unit
             }
@@ -10033,6 +10474,104 @@ public object FfiConverterTypeInput : FfiConverterRustBuffer<Input>{
             is Input.Text -> {
                 buf.putInt(2)
                 FfiConverterString.write(value.`text`, buf)
+                Unit
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
+    }
+}
+
+
+
+
+
+/**
+ * A frame for the client of a live session.
+ */
+sealed class WireFrame {
+    
+    /**
+     * JSON.
+     */
+    data class Text(
+        /**
+         * The message.
+         */
+        val `text`: kotlin.String) : WireFrame()
+        
+    {
+        
+
+        companion object
+    }
+    
+    /**
+     * Sound.
+     */
+    data class Binary(
+        /**
+         * The message.
+         */
+        val `bytes`: kotlin.ByteArray) : WireFrame()
+        
+    {
+        
+
+        companion object
+    }
+    
+
+    
+
+    
+    
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeWireFrame : FfiConverterRustBuffer<WireFrame>{
+    override fun read(buf: ByteBuffer): WireFrame {
+        return when(buf.getInt()) {
+            1 -> WireFrame.Text(
+                FfiConverterString.read(buf),
+                )
+            2 -> WireFrame.Binary(
+                FfiConverterByteArray.read(buf),
+                )
+            else -> throw RuntimeException("invalid enum value, something is very wrong!!")
+        }
+    }
+
+    override fun allocationSize(value: WireFrame): ULong = when(value) {
+        is WireFrame.Text -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterString.allocationSize(value.`text`)
+            )
+        }
+        is WireFrame.Binary -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterByteArray.allocationSize(value.`bytes`)
+            )
+        }
+    }
+
+    override fun write(value: WireFrame, buf: ByteBuffer) {
+        when(value) {
+            is WireFrame.Text -> {
+                buf.putInt(1)
+                FfiConverterString.write(value.`text`, buf)
+                Unit
+            }
+            is WireFrame.Binary -> {
+                buf.putInt(2)
+                FfiConverterByteArray.write(value.`bytes`, buf)
                 Unit
             }
         }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
@@ -10493,6 +11032,34 @@ public object FfiConverterSequenceTypeEvent: FfiConverterRustBuffer<List<Event>>
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypeEvent.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeWireFrame: FfiConverterRustBuffer<List<WireFrame>> {
+    override fun read(buf: ByteBuffer): List<WireFrame> {
+        val len = buf.getInt()
+        return List<WireFrame>(len) {
+            FfiConverterTypeWireFrame.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<WireFrame>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeWireFrame.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<WireFrame>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeWireFrame.write(it, buf)
         }
     }
 }

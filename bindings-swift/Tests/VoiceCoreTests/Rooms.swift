@@ -1,0 +1,117 @@
+import Foundation
+
+@testable import VoiceCore
+
+/// The calls of the rooms, as scenarios write them: the arguments of the bridge, its records as values.
+struct Rooms: Sendable {
+    private let agent: VoiceAgent
+    private let arguments: JSONValue
+
+    init(_ agent: VoiceAgent, _ arguments: JSONValue) { (self.agent, self.arguments) = (agent, arguments) }
+
+    private func text(_ name: String) -> String? { arguments[name].text }
+    private func seconds(_ name: String) -> Duration { .seconds(arguments[name].number ?? 0) }
+    private var id: String { text("id") ?? "" }
+    private var user: String? { text("user") }
+    private var limit: Int { arguments["limit"].number.map { Int($0) } ?? 20 }
+    private var before: String? { text("before") }
+
+    func call(_ room: String, _ method: String) async throws -> JSONValue {
+        switch room {
+        case "sessions": try await sessions(method)
+        case "accounts": try await accounts(method)
+        case "assistants": try await assistants(method)
+        default: try await audit(method)
+        }
+    }
+
+    private func sessions(_ method: String) async throws -> JSONValue {
+        let sessions = text("organization").map { agent.sessions.of($0) } ?? agent.sessions
+        switch method {
+        case "create":
+            return try encoded(
+                await sessions.create(user: user, metadata: arguments["metadata"].members, assistant: text("assistant")))
+        case "get": return try encoded(await sessions.get(id, user: user))
+        case "list": return try encoded(await sessions.list(user: user, status: text("status"), limit: limit))
+        case "history": return try encoded(await sessions.history(id, user: user, limit: limit))
+        case "set_metadata": try await sessions.setMetadata(id, to: arguments["metadata"].members, user: user)
+        case "end": try await sessions.end(id, user: user)
+        case "delete": try await sessions.delete(id, user: user)
+        case "expire_idle": return try encoded(await sessions.expireIdle())
+        default: throw Mismatch("there is no method \(method) of sessions here")
+        }
+        return .null
+    }
+
+    private func accounts(_ method: String) async throws -> JSONValue {
+        let accounts = text("organization").map { agent.accounts.of($0) } ?? agent.accounts
+        let key = text("key") ?? ""
+        switch method {
+        case "create_organization": return try encoded(await accounts.createOrganization(name: text("name") ?? ""))
+        case "organizations": return try encoded(await accounts.organizations(limit: limit, before: before))
+        case "authenticate": return try encoded(await accounts.authenticate(key: key))
+        case "log_in": return try encoded(await accounts.logIn(key: key))
+        case "issue_token":
+            let valid = seconds("valid_seconds")
+            return .string(
+                try await accounts.issueToken(keys: arguments["keys"], for: principal(arguments["principal"]), valid: valid))
+        case "authenticate_token":
+            return try encoded(await accounts.authenticate(token: text("token") ?? "", keys: arguments["keys"]))
+        case "register": return try encoded(await accounts.register(email: text("email") ?? ""))
+        case "user": return try encoded(await accounts.user(id))
+        case "user_by_email": return try encoded(await accounts.user(email: text("email") ?? ""))
+        case "users": return try encoded(await accounts.users(limit: limit, before: before))
+        case "delete_user": return try encoded(await accounts.deleteUser(id))
+        case "create_key":
+            let valid = arguments["valid_seconds"] == .null ? nil : seconds("valid_seconds")
+            return try encoded(
+                await accounts.createKey(user: user, name: text("name") ?? "", rateLimit: rateLimit, valid: valid))
+        case "keys": return try encoded(await accounts.keys(user: user, limit: limit, before: before))
+        case "rotate_key": return try encoded(await accounts.rotateKey(id))
+        case "revoke_key": try await accounts.revokeKey(id)
+        default: throw Mismatch("there is no method \(method) of accounts here")
+        }
+        return .null
+    }
+
+    private var rateLimit: KeyLimit? {
+        let limit = arguments["rate_limit"]
+        guard let perMinute = limit["per_minute"].number, let burst = limit["burst"].number else { return nil }
+        return KeyLimit(perMinute: Int(perMinute), burst: Int(burst))
+    }
+
+    private func assistants(_ method: String) async throws -> JSONValue {
+        let assistants = text("organization").map { agent.assistants.of($0) } ?? agent.assistants
+        switch method {
+        case "create": return try encoded(await assistants.create(arguments["assistant"].members))
+        case "get": return try encoded(await assistants.get(id))
+        case "version": return try encoded(await assistants.version(Int(arguments["version"].number ?? 0), of: id))
+        case "list": return try encoded(await assistants.list(limit: limit, before: before))
+        case "update": return try encoded(await assistants.update(id, to: arguments["assistant"].members))
+        case "patch": return try encoded(await assistants.patch(id, fields: arguments["fields"].members))
+        case "delete": try await assistants.delete(id)
+        default: throw Mismatch("there is no method \(method) of assistants here")
+        }
+        return .null
+    }
+
+    private func audit(_ method: String) async throws -> JSONValue {
+        switch method {
+        case "entries":
+            return try encoded(
+                await agent.audit.entries(
+                    organization: text("organization"), actor: text("actor"), action: text("action"), target: text("target"),
+                    limit: limit, before: before))
+        case "delete_older_than": return try encoded(await agent.audit.deleteOlderThan(seconds("age_seconds")))
+        default: throw Mismatch("there is no method \(method) of audit here")
+        }
+    }
+}
+
+func principal(_ json: JSONValue) -> Principal {
+    Principal(organization: json["organization"].text ?? "", user: json["user"].text, actor: json["actor"].text)
+}
+
+private func encoded(_ value: some Encodable) throws -> JSONValue {
+    try JSONDecoder().decode(JSONValue.self, from: JSONEncoder().encode(value))
+}
