@@ -6,10 +6,10 @@ use serde_json::json;
 use voice_bridge::{Agent, runtime};
 
 use crate::{
-    error::{run, run_blocking, value, vc_error, vc_status},
+    error::{free, give, give_blocking, run, run_blocking, vc_error, vc_status},
     handle::{self, handles},
     host::{adopted, vc_hosts},
-    memory::{bytes, cleared, optional_text, put, text, vc_bytes},
+    memory::{bytes, cleared, object, optional_text, put, text, vc_bytes},
 };
 
 /// An agent: any number of turns at a time, from any threads. The caller frees it with `vc_agent_free`.
@@ -30,14 +30,12 @@ pub extern "C" fn vc_agent_new_local(
     agent: *mut *mut vc_agent,
     error: *mut *mut vc_error,
 ) -> vc_status {
-    run_blocking(error, || {
-        let agent = cleared("agent", agent)?;
+    give_blocking(("agent", agent), error, || {
         let mut config = json!({ "stt": "local", "llm": "local", "tts": "local" });
         if let Some(storage) = optional_text("storage", storage)? {
             config["storage"] = storage.into();
         }
-        put(agent, handle::open(Agent::build(&config.to_string(), voice_bridge::Hosts::default()).wait()?));
-        Ok(())
+        Ok(handle::open(Agent::build(&config.to_string(), voice_bridge::Hosts::default()).wait()?))
     })
 }
 
@@ -59,8 +57,7 @@ pub extern "C" fn vc_agent_new(
         let hosts = adopted(hosts)?;
         let agent = agent?;
         runtime::may_block()?;
-        let config = optional_text("config_json", config_json)?.unwrap_or_else(|| "{}".to_owned());
-        put(agent, handle::open(Agent::build(&config, hosts).wait()?));
+        put(agent, handle::open(Agent::build(&object("config_json", config_json)?, hosts).wait()?));
         Ok(())
     })
 }
@@ -82,7 +79,7 @@ pub extern "C" fn vc_agent_close(agent: *const vc_agent, error: *mut *mut vc_err
 /// fine. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_agent_free(agent: *mut vc_agent) {
-    value((), || drop(handle::take(agent)));
+    free(agent);
 }
 
 /// Runs a method of a room: what is kept, and who may reach it. JSON in and out.
@@ -103,7 +100,7 @@ pub extern "C" fn vc_agent_call(
     run_blocking(error, || {
         put(sound, std::ptr::null_mut());
         let answer = cleared("answer", answer)?;
-        let arguments = optional_text("arguments_json", arguments_json)?.unwrap_or_else(|| "{}".to_owned());
+        let arguments = object("arguments_json", arguments_json)?;
         let given = handle::get(agent)?.call(&text("room", room)?, &text("method", method)?, &arguments).wait()?;
         put(answer, bytes(given.json.into_bytes()));
         if let Some(given) = given.sound.filter(|_| !sound.is_null()) {
@@ -125,9 +122,7 @@ pub extern "C" fn vc_agent_with(
     scoped: *mut *mut vc_agent,
     error: *mut *mut vc_error,
 ) -> vc_status {
-    run(error, || {
-        let scoped = cleared("scoped", scoped)?;
-        put(scoped, handle::open(handle::get(agent)?.with(&text("principal_json", principal_json)?)?));
-        Ok(())
+    give(("scoped", scoped), error, || {
+        Ok(handle::open(handle::get(agent)?.with(&text("principal_json", principal_json)?)?))
     })
 }

@@ -5,8 +5,8 @@ use std::ffi::{CString, c_char};
 use voice_bridge::{ErrorRecord, Outcome, guard, runtime};
 
 use crate::{
-    handle::{self, handles},
-    memory::{c_text, put},
+    handle::{self, Handle, handles},
+    memory::{c_text, cleared, pointer, put},
     reply::{Given, vc_reply},
 };
 
@@ -116,6 +116,46 @@ pub(crate) fn run_blocking(error: *mut *mut vc_error, body: impl FnOnce() -> Out
     })
 }
 
+/// As [`run`], for a body that makes something which the caller must take: its handle goes to `out`, NULL when there is none.
+pub(crate) fn give<H: Handle>(
+    (name, out): (&str, *mut *mut H),
+    error: *mut *mut vc_error,
+    body: impl FnOnce() -> Outcome<*mut H>,
+) -> vc_status {
+    run(error, || {
+        let out = cleared(name, out)?;
+        put(out, body()?);
+        Ok(())
+    })
+}
+
+/// As [`give`], for a body that waits.
+pub(crate) fn give_blocking<H: Handle>(
+    out: (&str, *mut *mut H),
+    error: *mut *mut vc_error,
+    body: impl FnOnce() -> Outcome<*mut H>,
+) -> vc_status {
+    give(out, error, || {
+        runtime::may_block()?;
+        body()
+    })
+}
+
+/// Something of an object; `otherwise` for a handle that is none.
+pub(crate) fn of<H: Handle, T: Copy>(handle: *const H, otherwise: T, read: impl FnOnce(&H::Object) -> T) -> T {
+    value(otherwise, || handle::get(handle).map_or(otherwise, |object| read(&object)))
+}
+
+/// A text of an object, which belongs to it; empty for a handle that is none.
+pub(crate) fn text_of<H: Handle>(handle: *const H, read: impl FnOnce(&H::Object) -> &CString) -> *const c_char {
+    of(handle, c"".as_ptr(), |object| read(object).as_ptr())
+}
+
+/// Frees a handle: NULL and a second time are fine.
+pub(crate) fn free<H: Handle>(handle: *const H) {
+    value((), || drop(handle::take(handle)));
+}
+
 /// Runs the body of a function that cannot say why it failed.
 pub(crate) fn value<T>(otherwise: T, body: impl FnOnce() -> T) -> T {
     guard(|| {
@@ -126,82 +166,69 @@ pub(crate) fn value<T>(otherwise: T, body: impl FnOnce() -> T) -> T {
     .unwrap_or(otherwise)
 }
 
-fn borrowed(error: *const vc_error, field: impl FnOnce(&Failure) -> &CString) -> *const c_char {
-    value(c"".as_ptr(), || handle::get(error).map_or(c"".as_ptr(), |e| field(&e).as_ptr()))
-}
-
-fn borrowed_optional(error: *const vc_error, field: impl FnOnce(&Failure) -> Option<&CString>) -> *const c_char {
-    let null = std::ptr::null();
-    value(null, || handle::get(error).map_or(null, |e| field(&e).map_or(null, |text| text.as_ptr())))
-}
-
 /// The stable code, for example `VALIDATION_ERROR`. Belongs to the error; empty for NULL. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_error_code(error: *const vc_error) -> *const c_char {
-    borrowed(error, |e| &e.code)
+    text_of(error, |e| &e.code)
 }
 
 /// The finer kind, for example `no_speech`. Belongs to the error; empty for NULL. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_error_kind(error: *const vc_error) -> *const c_char {
-    borrowed(error, |e| &e.kind)
+    text_of(error, |e| &e.kind)
 }
 
 /// What happened and what to do, for people. Belongs to the error; empty for NULL. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_error_message(error: *const vc_error) -> *const c_char {
-    borrowed(error, |e| &e.message)
+    text_of(error, |e| &e.message)
 }
 
 /// The stage of the turn (`admit`, `audio`, `stt`, `llm`, `tts`, `store`), or NULL. Belongs to the error. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_error_stage(error: *const vc_error) -> *const c_char {
-    borrowed_optional(error, |e| e.stage.as_ref())
+    of(error, std::ptr::null(), |e| pointer(&e.stage))
 }
 
 /// The provider that failed, or NULL. Belongs to the error. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_error_provider(error: *const vc_error) -> *const c_char {
-    borrowed_optional(error, |e| e.provider.as_ref())
+    of(error, std::ptr::null(), |e| pointer(&e.provider))
 }
 
 /// The code as a status; `VC_OK` for NULL. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_error_status(error: *const vc_error) -> vc_status {
-    value(VC_OK, || handle::get(error).map_or(VC_OK, |e| status_of(&e.record)))
+    of(error, VC_OK, |e| status_of(&e.record))
 }
 
 /// Whether the same call may succeed when made again. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_error_retryable(error: *const vc_error) -> bool {
-    value(false, || handle::get(error).is_ok_and(|e| e.record.retryable))
+    of(error, false, |e| e.record.retryable)
 }
 
 /// How long to wait before that, in milliseconds; -1: nobody said. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_error_retry_after_ms(error: *const vc_error) -> i64 {
-    value(-1, || {
-        let wait = handle::get(error).ok().and_then(|e| e.record.retry_after_ms);
-        wait.map_or(-1, |ms| i64::try_from(ms).unwrap_or(i64::MAX))
-    })
+    of(error, -1, |e| e.record.retry_after_ms.map_or(-1, |ms| i64::try_from(ms).unwrap_or(i64::MAX)))
 }
 
 /// What had been said before the failure, or NULL: there when saving the turn failed. The caller frees it with `vc_reply_free`. Any
 /// thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_error_reply(error: *const vc_error) -> *mut vc_reply {
-    let null = std::ptr::null_mut();
-    value(null, || handle::get(error).ok().and_then(|e| e.record.reply.clone()).map_or(null, Given::open))
+    of(error, std::ptr::null_mut(), |e| e.record.reply.clone().map_or(std::ptr::null_mut(), Given::open))
 }
 
 /// The HTTP status with which a web host should answer; 0 for NULL. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_error_http_status(error: *const vc_error) -> u16 {
-    value(0, || handle::get(error).map_or(0, |e| e.record.http_status))
+    of(error, 0, |e| e.record.http_status)
 }
 
 /// Frees an error. NULL and a second time are fine. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_error_free(error: *mut vc_error) {
-    value((), || drop(handle::take(error)));
+    free(error);
 }

@@ -5,10 +5,10 @@ use std::ffi::{CString, c_char};
 use voice_bridge::EventRecord;
 
 use crate::{
-    error::{Failure, value, vc_error},
+    error::{Failure, free, of, text_of, vc_error},
     handle::{self, handles},
-    memory::{c_text, put},
-    reply::{Given, vc_reply},
+    memory::c_text,
+    reply::{Given, sound, vc_reply},
 };
 
 /// What kind of event it is, and so which accessors have something to say.
@@ -80,103 +80,87 @@ handles!(vc_event => Happening);
 
 pub(crate) struct Happening {
     record: EventRecord,
+    kind: vc_event_kind,
     text: CString,
     json: CString,
 }
 
 impl Happening {
     pub(crate) fn open(record: EventRecord) -> *mut vc_event {
-        let text = match &record {
-            EventRecord::Transcript { text, .. }
-            | EventRecord::Text { delta: text }
-            | EventRecord::Speaking { text }
-            | EventRecord::Filler { text }
-            | EventRecord::Backchannel { text }
-            | EventRecord::Interrupted { heard: text, .. }
-            | EventRecord::Dtmf { keys: text }
-            | EventRecord::Recorded { recording: text } => c_text(text),
-            EventRecord::ToolCall { call } => c_text(&call.name),
-            EventRecord::ToolResult { call } => c_text(&call.result),
-            EventRecord::UserState { state } | EventRecord::AgentState { state } => c_text(state),
-            _ => CString::default(),
-        };
-        handle::open(Self { text, json: c_text(&record.to_json()), record })
+        let (kind, text) = described(&record);
+        handle::open(Self { kind, text: c_text(text), json: c_text(&record.to_json()), record })
+    }
+}
+
+/// The kind of an event, and its text if it has one.
+fn described(record: &EventRecord) -> (vc_event_kind, &str) {
+    match record {
+        EventRecord::Started { .. } | EventRecord::LiveStarted { .. } => (VC_EVENT_STARTED, ""),
+        EventRecord::Transcript { text, .. } => (VC_EVENT_TRANSCRIPT, text),
+        EventRecord::Text { delta } => (VC_EVENT_TEXT, delta),
+        EventRecord::Audio { .. } => (VC_EVENT_AUDIO, ""),
+        EventRecord::Metrics { .. } => (VC_EVENT_METRICS, ""),
+        EventRecord::AudioFailed { .. } => (VC_EVENT_AUDIO_FAILED, ""),
+        EventRecord::Done { .. } => (VC_EVENT_DONE, ""),
+        EventRecord::UserState { state } => (VC_EVENT_USER_STATE, state),
+        EventRecord::AgentState { state } => (VC_EVENT_AGENT_STATE, state),
+        EventRecord::TurnStarted { .. } => (VC_EVENT_TURN_STARTED, ""),
+        EventRecord::Speaking { text } => (VC_EVENT_SPEAKING, text),
+        EventRecord::Filler { text } => (VC_EVENT_FILLER, text),
+        EventRecord::ToolCall { call } => (VC_EVENT_TOOL_CALL, &call.name),
+        EventRecord::ToolResult { call } => (VC_EVENT_TOOL_RESULT, &call.result),
+        EventRecord::Clear { .. } => (VC_EVENT_CLEAR, ""),
+        EventRecord::Interrupted { heard, .. } => (VC_EVENT_INTERRUPTED, heard),
+        EventRecord::FalseInterruption => (VC_EVENT_FALSE_INTERRUPTION, ""),
+        EventRecord::Backchannel { text } => (VC_EVENT_BACKCHANNEL, text),
+        EventRecord::Dtmf { keys } => (VC_EVENT_DTMF, keys),
+        EventRecord::TurnDone { .. } => (VC_EVENT_TURN_DONE, ""),
+        EventRecord::Error { .. } => (VC_EVENT_ERROR, ""),
+        EventRecord::Recorded { recording } => (VC_EVENT_RECORDED, recording),
+        EventRecord::Ended { .. } => (VC_EVENT_ENDED, ""),
+        _ => (VC_EVENT_OTHER, ""),
     }
 }
 
 /// The kind of event. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_event_get_kind(event: *const vc_event) -> vc_event_kind {
-    value(VC_EVENT_OTHER, || {
-        handle::get(event).map_or(VC_EVENT_OTHER, |e| match &e.record {
-            EventRecord::Started { .. } | EventRecord::LiveStarted { .. } => VC_EVENT_STARTED,
-            EventRecord::Transcript { .. } => VC_EVENT_TRANSCRIPT,
-            EventRecord::Text { .. } => VC_EVENT_TEXT,
-            EventRecord::Audio { .. } => VC_EVENT_AUDIO,
-            EventRecord::Metrics { .. } => VC_EVENT_METRICS,
-            EventRecord::AudioFailed { .. } => VC_EVENT_AUDIO_FAILED,
-            EventRecord::Done { .. } => VC_EVENT_DONE,
-            EventRecord::UserState { .. } => VC_EVENT_USER_STATE,
-            EventRecord::AgentState { .. } => VC_EVENT_AGENT_STATE,
-            EventRecord::TurnStarted { .. } => VC_EVENT_TURN_STARTED,
-            EventRecord::Speaking { .. } => VC_EVENT_SPEAKING,
-            EventRecord::Filler { .. } => VC_EVENT_FILLER,
-            EventRecord::ToolCall { .. } => VC_EVENT_TOOL_CALL,
-            EventRecord::ToolResult { .. } => VC_EVENT_TOOL_RESULT,
-            EventRecord::Clear { .. } => VC_EVENT_CLEAR,
-            EventRecord::Interrupted { .. } => VC_EVENT_INTERRUPTED,
-            EventRecord::FalseInterruption => VC_EVENT_FALSE_INTERRUPTION,
-            EventRecord::Backchannel { .. } => VC_EVENT_BACKCHANNEL,
-            EventRecord::Dtmf { .. } => VC_EVENT_DTMF,
-            EventRecord::TurnDone { .. } => VC_EVENT_TURN_DONE,
-            EventRecord::Error { .. } => VC_EVENT_ERROR,
-            EventRecord::Recorded { .. } => VC_EVENT_RECORDED,
-            EventRecord::Ended { .. } => VC_EVENT_ENDED,
-            _ => VC_EVENT_OTHER,
-        })
-    })
+    of(event, VC_EVENT_OTHER, |e| e.kind)
 }
 
 /// The transcript so far, the next piece of the answer, or what the kind says; empty for other kinds. Belongs to the event. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_event_text(event: *const vc_event) -> *const c_char {
-    value(c"".as_ptr(), || handle::get(event).map_or(c"".as_ptr(), |e| e.text.as_ptr()))
+    text_of(event, |e| &e.text)
 }
 
 /// Whether a transcript is the last word on it. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_event_is_final(event: *const vc_event) -> bool {
-    value(false, || {
-        handle::get(event).is_ok_and(|e| matches!(e.record, EventRecord::Transcript { is_final: true, .. }))
-    })
+    of(event, false, |e| matches!(e.record, EventRecord::Transcript { is_final: true, .. }))
 }
 
 /// The event as JSON, sound left out (its length is there): `{"type": "transcript", …}`. Belongs to the event. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_event_json(event: *const vc_event) -> *const c_char {
-    value(c"".as_ptr(), || handle::get(event).map_or(c"".as_ptr(), |e| e.json.as_ptr()))
+    text_of(event, |e| &e.json)
 }
 
 /// A piece of sound: mono 16-bit samples; `*count` of them, `*sample_rate` a second. NULL and 0 for other kinds. Belongs to the
 /// event. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_event_samples(event: *const vc_event, count: *mut usize, sample_rate: *mut u32) -> *const i16 {
-    value(std::ptr::null(), || {
-        put(count, 0);
-        put(sample_rate, 0);
-        let Ok(event) = handle::get(event) else { return std::ptr::null() };
-        let EventRecord::Audio { pcm } = &event.record else { return std::ptr::null() };
-        put(count, pcm.samples().len());
-        put(sample_rate, pcm.sample_rate());
-        pcm.samples().as_ptr()
+    sound(event, count, sample_rate, |e| match &e.record {
+        EventRecord::Audio { pcm } => Some(pcm),
+        _ => None,
     })
 }
 
 /// The reply of a turn that is done, or NULL. The caller frees it with `vc_reply_free`. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_event_reply(event: *const vc_event) -> *mut vc_reply {
-    value(std::ptr::null_mut(), || match handle::get(event).as_deref() {
-        Ok(Happening { record: EventRecord::Done { reply }, .. }) => Given::open(reply.clone()),
+    of(event, std::ptr::null_mut(), |e| match &e.record {
+        EventRecord::Done { reply } => Given::open(reply.clone()),
         _ => std::ptr::null_mut(),
     })
 }
@@ -184,10 +168,8 @@ pub extern "C" fn vc_event_reply(event: *const vc_event) -> *mut vc_reply {
 /// Why speech, or something in a live session, failed; or NULL. The caller frees it with `vc_error_free`. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_event_error(event: *const vc_event) -> *mut vc_error {
-    value(std::ptr::null_mut(), || match handle::get(event).as_deref() {
-        Ok(Happening { record: EventRecord::AudioFailed { error } | EventRecord::Error { error }, .. }) => {
-            Failure::open(error.clone())
-        }
+    of(event, std::ptr::null_mut(), |e| match &e.record {
+        EventRecord::AudioFailed { error } | EventRecord::Error { error } => Failure::open(error.clone()),
         _ => std::ptr::null_mut(),
     })
 }
@@ -195,5 +177,5 @@ pub extern "C" fn vc_event_error(event: *const vc_event) -> *mut vc_error {
 /// Frees an event. NULL and a second time are fine. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_event_free(event: *mut vc_event) {
-    value((), || drop(handle::take(event)));
+    free(event);
 }

@@ -1,7 +1,7 @@
 //! Providers, stores and tools that the host writes in C.
 
 use std::{
-    ffi::{CString, c_char, c_void},
+    ffi::{c_char, c_void},
     sync::Arc,
 };
 
@@ -16,9 +16,9 @@ use voice_bridge::{
 };
 
 use crate::{
-    error::{value, vc_status},
+    error::{of, value, vc_status},
     handle::{self, handles},
-    memory::{UserData, c_text, copied, given, optional_text, text},
+    memory::{UserData, c_text, copied, given, optional_text, pointer, text},
 };
 
 /// A recogniser of the host. Its function is called on a thread of the library that it may keep busy, several calls at a time;
@@ -140,7 +140,7 @@ pub struct vc_tool_vtable {
 /// The config may name providers among others, by their numbers, to be tried in that order: `"llm": ["host/0", "openai/gpt-6-luna"]`;
 /// those of a role that it does not name stand in place of what it says.
 #[repr(C)]
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub struct vc_hosts {
     /// Speech to text.
     pub stt: *const vc_stt_vtable,
@@ -190,21 +190,9 @@ macro_rules! adopt {
     };
 }
 
-const NO_HOSTS: vc_hosts = vc_hosts {
-    stt: std::ptr::null(),
-    stt_count: 0,
-    llm: std::ptr::null(),
-    llm_count: 0,
-    tts: std::ptr::null(),
-    tts_count: 0,
-    tools: std::ptr::null(),
-    tool_count: 0,
-    store: std::ptr::null(),
-};
-
 /// The host's objects. All are taken over before any is looked at, so that each `drop` is called whatever is wrong.
 pub(crate) fn adopted(hosts: *const vc_hosts) -> Outcome<Hosts> {
-    let hosts = given(hosts, NO_HOSTS);
+    let hosts = given(hosts);
     let stt = adopt!("stt", hosts.stt, hosts.stt_count, transcribe);
     let llm = adopt!("llm", hosts.llm, hosts.llm_count, generate);
     let tts = adopt!("tts", hosts.tts, hosts.tts_count, synthesize);
@@ -263,10 +251,6 @@ fn apart(work: impl FnOnce() + Send + 'static) {
 type Transcribe = extern "C" fn(*mut c_void, *const i16, usize, *const c_char, *mut vc_responder);
 type Generate = extern "C" fn(*mut c_void, *const c_char, *mut vc_responder);
 type Ask = extern "C" fn(*mut c_void, *const c_char, *const c_char, *mut vc_responder);
-
-fn pointer(text: &Option<CString>) -> *const c_char {
-    text.as_ref().map_or(std::ptr::null(), |text| text.as_ptr())
-}
 
 impl HostStt for HostObject<Transcribe> {
     fn transcribe(&self, samples: Arc<[i16]>, language: Option<String>, answer: Responder<Transcript>) {
@@ -387,7 +371,7 @@ pub extern "C" fn vc_responder_send_audio(
 /// that has ended. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_responder_is_cancelled(answer: *const vc_responder) -> bool {
-    value(true, || handle::get(answer).map_or(true, |answer| answer.is_over()))
+    of(answer, true, Answer::is_over)
 }
 
 /// Has `callback(user_data)` called when nobody wants the answer any more, or it has ended: exactly once, on a thread of the library.
@@ -428,7 +412,7 @@ pub extern "C" fn vc_responder_finish(answer: *mut vc_responder) -> vc_status {
 
 /// What a host's object says went wrong. Start from zeros.
 #[repr(C)]
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub struct vc_failure {
     /// A code of the library, or NULL for `PROVIDER_ERROR`. The library acts on it: `TIMEOUT` and `RATE_LIMIT_EXCEEDED` are tried again.
     pub code: *const c_char,
@@ -440,15 +424,12 @@ pub struct vc_failure {
     pub retry_after_ms: u64,
 }
 
-const NO_FAILURE: vc_failure =
-    vc_failure { code: std::ptr::null(), message: std::ptr::null(), retryable: 0, retry_after_ms: 0 };
-
 /// The answer failed; the handle is freed. `failure` may be NULL; it is copied. `VC_VALIDATION_ERROR`: it had ended already, or a
 /// text is not UTF-8 (the answer fails without it). Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_responder_fail(answer: *mut vc_responder, failure: *const vc_failure) -> vc_status {
     value(vc_status::VC_INTERNAL_ERROR, || {
-        let failure = given(failure, NO_FAILURE);
+        let failure = given(failure);
         let (code, message) = (optional_text("code", failure.code), optional_text("message", failure.message));
         let good = code.is_ok() && message.is_ok();
         let failed = ended(answer, |answer| {

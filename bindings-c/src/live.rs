@@ -9,10 +9,10 @@ use voice_bridge::{ErrorRecord, EventRecord, LiveSession, Outcome, from_host, ru
 
 use crate::{
     agent::vc_agent,
-    error::{run, run_blocking, value, vc_error, vc_status},
+    error::{free, give_blocking, run, run_blocking, vc_error, vc_status},
     event::{Happening, vc_event},
     handle::{self, handles},
-    memory::{UserData, bytes, cleared, copied, optional_text, put, text, vc_bytes},
+    memory::{UserData, bytes, copied, object, optional_text, put, text, vc_bytes},
     turn::{BATCH, told, vc_event_fn},
 };
 
@@ -78,10 +78,8 @@ pub extern "C" fn vc_live_start(
     live: *mut *mut vc_live,
     error: *mut *mut vc_error,
 ) -> vc_status {
-    run_blocking(error, || {
-        let live = cleared("live", live)?;
-        let options = optional_text("options_json", options_json)?.unwrap_or_else(|| "{}".to_owned());
-        let session = handle::get(agent)?.live(&options).wait()?;
+    give_blocking(("live", live), error, || {
+        let session = handle::get(agent)?.live(&object("options_json", options_json)?).wait()?;
         if on_event.is_some() {
             let (session, told_to) = (session.clone(), UserData::new(user_data, None));
             runtime::handle()?.spawn_blocking(move || {
@@ -91,8 +89,7 @@ pub extern "C" fn vc_live_start(
                 }
             });
         }
-        put(live, handle::open(Conversation(session)));
-        Ok(())
+        Ok(handle::open(Conversation(session)))
     })
 }
 
@@ -106,17 +103,13 @@ pub extern "C" fn vc_live_next(
     event: *mut *mut vc_event,
     error: *mut *mut vc_error,
 ) -> vc_status {
-    run_blocking(error, || {
-        let event = cleared("event", event)?;
+    give_blocking(("event", event), error, || {
         let live = handle::get(live)?;
         let batch = match u64::try_from(timeout_ms) {
             Ok(ms) => live.0.next_within(1, Duration::from_millis(ms)).wait()?.ok_or_else(nothing)?,
             Err(_) => live.0.next_batch(1).wait()?,
         };
-        if let Some(record) = batch.into_events().pop() {
-            put(event, Happening::open(record));
-        }
-        Ok(())
+        Ok(batch.into_events().pop().map_or(std::ptr::null_mut(), Happening::open))
     })
 }
 
@@ -266,5 +259,5 @@ pub extern "C" fn vc_live_end(
 /// Frees a session, and ends it if it is not over. NULL and a second time are fine. Any thread, also in `on_event`.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_live_free(live: *mut vc_live) {
-    value((), || drop(handle::take(live)));
+    free(live);
 }

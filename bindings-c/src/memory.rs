@@ -5,7 +5,7 @@ use std::ffi::{CStr, CString, c_char, c_void};
 use voice_bridge::{ErrorRecord, Outcome};
 
 use crate::{
-    error::value,
+    error::{free, of},
     handle::{self, handles},
 };
 
@@ -26,24 +26,29 @@ pub(crate) fn bytes(mut data: Vec<u8>) -> *mut vc_bytes {
 /// handle that is none. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_bytes_data(bytes: *const vc_bytes) -> *const c_char {
-    value(std::ptr::null(), || handle::get(bytes).map_or(std::ptr::null(), |b| b.as_ptr().cast()))
+    of(bytes, std::ptr::null(), |b| b.as_ptr().cast())
 }
 
 /// How many bytes there are, without the NUL behind them. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_bytes_length(bytes: *const vc_bytes) -> usize {
-    value(0, || handle::get(bytes).map_or(0, |b| b.len().saturating_sub(1)))
+    of(bytes, 0, |b| b.len().saturating_sub(1))
 }
 
 /// Frees bytes. NULL and a second time are fine. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_bytes_free(bytes: *mut vc_bytes) {
-    value((), || drop(handle::take(bytes)));
+    free(bytes);
 }
 
 /// A text for C; a NUL inside, which C would take for the end, is left out.
 pub(crate) fn c_text(text: &str) -> CString {
     CString::new(text).unwrap_or_else(|_| CString::new(text.replace('\0', "")).unwrap_or_default())
+}
+
+/// A text that may be missing, as C takes it.
+pub(crate) fn pointer(text: &Option<CString>) -> *const c_char {
+    text.as_ref().map_or(std::ptr::null(), |text| text.as_ptr())
 }
 
 /// A text that must be there.
@@ -77,10 +82,15 @@ pub(crate) fn copied<T: Copy>(name: &str, pointer: *const T, length: usize) -> O
     Ok(unsafe { std::slice::from_raw_parts(pointer, length) }.to_vec())
 }
 
-/// What a struct argument holds; its default for NULL.
-pub(crate) fn given<T: Copy>(pointer: *const T, default: T) -> T {
+/// A text of JSON that may be NULL: then it is an empty object.
+pub(crate) fn object(name: &str, pointer: *const c_char) -> Outcome<String> {
+    Ok(optional_text(name, pointer)?.unwrap_or_else(|| "{}".to_owned()))
+}
+
+/// What a struct argument holds; zeros for NULL.
+pub(crate) fn given<T: Copy + Default>(pointer: *const T) -> T {
     if pointer.is_null() {
-        return default;
+        return T::default();
     }
     // SAFETY: not NULL; documented as a complete struct that stays as it is during the call.
     unsafe { pointer.read() }

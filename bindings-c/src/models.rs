@@ -8,8 +8,8 @@ use std::{
 use voice_bridge::{Call, Outcome, models};
 
 use crate::{
-    error::{run_blocking, vc_error, vc_status},
-    memory::{UserData, bytes, c_text, cleared, optional_text, put, vc_bytes},
+    error::{give_blocking, vc_error, vc_status},
+    memory::{UserData, bytes, c_text, object, optional_text, vc_bytes},
 };
 
 /// Takes the steps of a fetch, objects of JSON whose `type` is `planned` (`packages`, `bytes`, `files`), `downloading` (`package`,
@@ -24,11 +24,9 @@ fn answered(
     error: *mut *mut vc_error,
     begin: impl FnOnce(Option<PathBuf>) -> Outcome<Call<String>>,
 ) -> vc_status {
-    run_blocking(error, || {
-        let result = cleared("result", result)?;
+    give_blocking(("result", result), error, || {
         let call = begin(optional_text("folder", folder)?.map(Into::into))?;
-        put(result, bytes(call.wait()?.into_bytes()));
-        Ok(())
+        Ok(bytes(call.wait()?.into_bytes()))
     })
 }
 
@@ -49,7 +47,7 @@ pub extern "C" fn vc_models_fetch(
     error: *mut *mut vc_error,
 ) -> vc_status {
     answered(folder, result, error, |folder| {
-        let options = optional_text("options_json", options_json)?.unwrap_or_else(|| "{}".to_owned());
+        let options = object("options_json", options_json)?;
         let user_data = UserData::new(user_data, None);
         let step = move |step: String| {
             let user_data = &user_data;

@@ -12,10 +12,10 @@ use voice_bridge::{
 
 use crate::{
     agent::vc_agent,
-    error::{Failure, run, run_blocking, value, vc_error, vc_status},
+    error::{Failure, free, give, give_blocking, of, run_blocking, vc_error, vc_status},
     event::{Happening, vc_event},
     handle::{self, handles},
-    memory::{UserData, cleared, copied, given, optional_text, put, text},
+    memory::{UserData, copied, given, optional_text, put, text},
     reply::{Given, vc_reply},
 };
 
@@ -25,7 +25,7 @@ pub(crate) const BATCH: usize = 16;
 /// What a turn is about. Start from zeros and set exactly one of `text`, `path`, `bytes`, `samples` and `samples_f32`. Everything is
 /// copied during the call.
 #[repr(C)]
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub struct vc_input {
     /// Something typed.
     pub text: *const c_char,
@@ -47,7 +47,7 @@ pub struct vc_input {
 
 /// How a turn is to be run. All zeros is the default, and so is NULL. Everything is copied during the call.
 #[repr(C)]
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub struct vc_turn_options {
     /// The session to continue, or NULL. An unknown one starts a fresh session.
     pub session: *const c_char,
@@ -64,27 +64,6 @@ pub struct vc_turn_options {
     /// In which organization the turn is taken, by its id; or NULL.
     pub organization: *const c_char,
 }
-
-const NO_OPTIONS: vc_turn_options = vc_turn_options {
-    session: std::ptr::null(),
-    user: std::ptr::null(),
-    language: std::ptr::null(),
-    deadline_ms: 0,
-    silent: false,
-    assistant: std::ptr::null(),
-    organization: std::ptr::null(),
-};
-
-const NO_INPUT: vc_input = vc_input {
-    text: std::ptr::null(),
-    path: std::ptr::null(),
-    bytes: std::ptr::null(),
-    samples: std::ptr::null(),
-    samples_f32: std::ptr::null(),
-    length: 0,
-    sample_rate: 0,
-    channels: 0,
-};
 
 impl vc_input {
     fn read(self) -> Outcome<Input> {
@@ -131,15 +110,12 @@ impl vc_turn_options {
 fn converse(
     agent: *const vc_agent,
     input: Outcome<vc_input>,
-    options: vc_turn_options,
+    options: *const vc_turn_options,
     reply: *mut *mut vc_reply,
     error: *mut *mut vc_error,
 ) -> vc_status {
-    run_blocking(error, || {
-        let reply = cleared("reply", reply)?;
-        let record = handle::get(agent)?.turn(input?.read()?, options.read()?).wait()?;
-        put(reply, Given::open(record));
-        Ok(())
+    give_blocking(("reply", reply), error, || {
+        Ok(Given::open(handle::get(agent)?.turn(input?.read()?, given(options).read()?).wait()?))
     })
 }
 
@@ -156,7 +132,13 @@ pub extern "C" fn vc_converse_file(
     reply: *mut *mut vc_reply,
     error: *mut *mut vc_error,
 ) -> vc_status {
-    converse(agent, required("path", path).map(|()| vc_input { path, ..NO_INPUT }), NO_OPTIONS, reply, error)
+    converse(
+        agent,
+        required("path", path).map(|()| vc_input { path, ..vc_input::default() }),
+        std::ptr::null(),
+        reply,
+        error,
+    )
 }
 
 /// Answers what is said in the bytes of an audio file. Otherwise like `vc_converse_file`.
@@ -168,8 +150,8 @@ pub extern "C" fn vc_converse_bytes(
     reply: *mut *mut vc_reply,
     error: *mut *mut vc_error,
 ) -> vc_status {
-    let input = required("bytes", bytes).map(|()| vc_input { bytes, length, ..NO_INPUT });
-    converse(agent, input, NO_OPTIONS, reply, error)
+    let input = required("bytes", bytes).map(|()| vc_input { bytes, length, ..vc_input::default() });
+    converse(agent, input, std::ptr::null(), reply, error)
 }
 
 /// Answers what is said in `length` mono samples. Otherwise like `vc_converse_file`.
@@ -182,8 +164,8 @@ pub extern "C" fn vc_converse_pcm(
     reply: *mut *mut vc_reply,
     error: *mut *mut vc_error,
 ) -> vc_status {
-    let input = required("samples", samples).map(|()| vc_input { samples, length, sample_rate, ..NO_INPUT });
-    converse(agent, input, NO_OPTIONS, reply, error)
+    let input = required("samples", samples).map(|()| vc_input { samples, length, sample_rate, ..vc_input::default() });
+    converse(agent, input, std::ptr::null(), reply, error)
 }
 
 /// Answers something typed. Otherwise like `vc_converse_file`.
@@ -194,7 +176,13 @@ pub extern "C" fn vc_converse_text(
     reply: *mut *mut vc_reply,
     error: *mut *mut vc_error,
 ) -> vc_status {
-    converse(agent, required("text", text).map(|()| vc_input { text, ..NO_INPUT }), NO_OPTIONS, reply, error)
+    converse(
+        agent,
+        required("text", text).map(|()| vc_input { text, ..vc_input::default() }),
+        std::ptr::null(),
+        reply,
+        error,
+    )
 }
 
 /// Runs one turn. `options` may be NULL. `*reply` is the caller's to free. Blocks; not on a thread of the library. To be able to cancel
@@ -207,11 +195,11 @@ pub extern "C" fn vc_turn_run(
     reply: *mut *mut vc_reply,
     error: *mut *mut vc_error,
 ) -> vc_status {
-    converse(agent, Ok(given(input, NO_INPUT)), given(options, NO_OPTIONS), reply, error)
+    converse(agent, Ok(given(input)), options, reply, error)
 }
 
 fn begun(agent: *const vc_agent, input: *const vc_input, options: *const vc_turn_options) -> Outcome<EventStream> {
-    handle::get(agent)?.stream(given(input, NO_INPUT).read()?, given(options, NO_OPTIONS).read()?)
+    handle::get(agent)?.stream(given(input).read()?, given(options).read()?)
 }
 
 /// The events of a turn, to be pulled. The caller frees it with `vc_stream_free`.
@@ -247,10 +235,8 @@ pub extern "C" fn vc_turn_stream(
     stream: *mut *mut vc_stream,
     error: *mut *mut vc_error,
 ) -> vc_status {
-    run(error, || {
-        let stream = cleared("stream", stream)?;
-        put(stream, handle::open(Pulled { events: begun(agent, input, options)?, ready: Mutex::default() }));
-        Ok(())
+    give(("stream", stream), error, || {
+        Ok(handle::open(Pulled { events: begun(agent, input, options)?, ready: Mutex::default() }))
     })
 }
 
@@ -262,30 +248,26 @@ pub extern "C" fn vc_stream_next(
     event: *mut *mut vc_event,
     error: *mut *mut vc_error,
 ) -> vc_status {
-    run_blocking(error, || {
-        let event = cleared("event", event)?;
+    give_blocking(("event", event), error, || {
         let stream = handle::get(stream)?;
         let mut ready = stream.ready.lock().unwrap_or_else(PoisonError::into_inner);
         if ready.is_empty() {
             ready.extend(stream.events.next_batch(BATCH).wait()?);
         }
-        if let Some(record) = ready.pop_front() {
-            put(event, Happening::open(record));
-        }
-        Ok(())
+        Ok(ready.pop_front().map_or(std::ptr::null_mut(), Happening::open))
     })
 }
 
 /// Cancels the turn: nothing is stored, and `vc_stream_next` ends with `VC_CANCELLED`. Any thread, any number of times.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_stream_cancel(stream: *const vc_stream) {
-    value((), || drop(handle::get(stream).map(|s| s.events.cancel())));
+    of(stream, (), |s| s.events.cancel());
 }
 
 /// Frees a stream, and cancels its turn if it is not over. NULL and a second time are fine. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_stream_free(stream: *mut vc_stream) {
-    value((), || drop(handle::take(stream)));
+    free(stream);
 }
 
 /// Takes what happens in a turn or in a live session: `event` or `error`, the other is NULL. The last call brings an event of kind
@@ -364,8 +346,7 @@ pub extern "C" fn vc_turn_start(
     call: *mut *mut vc_call,
     error: *mut *mut vc_error,
 ) -> vc_status {
-    run(error, || {
-        let call = cleared("call", call)?;
+    give(("call", call), error, || {
         let events = begun(agent, input, options)?;
         let end = Arc::new(End::default());
         let (running, told_to, reached) = (events.clone(), UserData::new(user_data, None), Arc::clone(&end));
@@ -377,8 +358,7 @@ pub extern "C" fn vc_turn_start(
             *reached.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
             reached.reached.notify_all();
         });
-        put(call, handle::open(Running { events, end }));
-        Ok(())
+        Ok(handle::open(Running { events, end }))
     })
 }
 
@@ -408,12 +388,12 @@ pub extern "C" fn vc_call_wait(
 /// Cancels a turn: it ends with `VC_CANCELLED`, and nothing is stored. Any thread, also in `on_event`; any number of times.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_call_cancel(call: *const vc_call) {
-    value((), || drop(handle::get(call).map(|c| c.events.cancel())));
+    of(call, (), |c| c.events.cancel());
 }
 
 /// Frees a call, and cancels its turn if it is not over; `on_event` then still gets its last call. NULL and a second time are
 /// fine. Any thread, also in `on_event`.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_call_free(call: *mut vc_call) {
-    value((), || drop(handle::take(call)));
+    free(call);
 }

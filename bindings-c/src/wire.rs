@@ -5,10 +5,10 @@ use std::time::Duration;
 use voice_bridge::{ErrorRecord, Frame, LiveWire};
 
 use crate::{
-    error::{run, run_blocking, value, vc_error, vc_status},
+    error::{free, give, give_blocking, run, vc_error, vc_status},
     handle::{self, handles},
     live::{nothing, vc_live},
-    memory::{bytes, cleared, copied, put, vc_bytes},
+    memory::{bytes, copied, put, vc_bytes},
 };
 
 /// A live session as frames: text frames are JSON, binary frames are sound; `docs/schema/live-wire.schema.json` says what they hold.
@@ -23,11 +23,7 @@ handles!(vc_wire => LiveWire);
 /// the session go on working beside it. `*wire` is the caller's to free. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_live_wire(live: *const vc_live, wire: *mut *mut vc_wire, error: *mut *mut vc_error) -> vc_status {
-    run(error, || {
-        let wire = cleared("wire", wire)?;
-        put(wire, handle::open(handle::get(live)?.0.wire()?));
-        Ok(())
-    })
+    give(("wire", wire), error, || Ok(handle::open(handle::get(live)?.0.wire()?)))
 }
 
 /// Takes a message of the client's, `length` bytes; `binary` says which kind of frame it came in. What is wrong with it is told to the
@@ -65,29 +61,24 @@ pub extern "C" fn vc_wire_next(
     binary: *mut bool,
     error: *mut *mut vc_error,
 ) -> vc_status {
-    run_blocking(error, || {
-        let frame = cleared("frame", frame)?;
+    give_blocking(("frame", frame), error, || {
         let wire = handle::get(wire)?;
         let next = match u64::try_from(timeout_ms) {
             Ok(ms) => wire.next_within(1, Duration::from_millis(ms)).wait()?.ok_or_else(nothing)?,
             Err(_) => wire.next_batch(1).wait()?,
         };
-        for next in next {
+        Ok(next.into_iter().next().map_or(std::ptr::null_mut(), |next| {
             put(binary, matches!(next, Frame::Binary(_)));
-            put(
-                frame,
-                bytes(match next {
-                    Frame::Text(text) => text.into_bytes(),
-                    Frame::Binary(sound) => sound,
-                }),
-            );
-        }
-        Ok(())
+            bytes(match next {
+                Frame::Text(text) => text.into_bytes(),
+                Frame::Binary(sound) => sound,
+            })
+        }))
     })
 }
 
 /// Frees it; the session goes on. NULL and a second time are fine. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_wire_free(wire: *mut vc_wire) {
-    value((), || drop(handle::take(wire)));
+    free(wire);
 }

@@ -392,7 +392,7 @@ static void the_log_reaches_the_host_without_what_was_said(void) {
 static void a_panic_in_any_function_is_an_error(void) {
     vc_agent *a = plain_agent();
     vc_agent *made = NULL; vc_reply *reply = NULL; vc_stream *stream = NULL; vc_call *call = NULL; vc_bytes *bytes = NULL;
-    vc_event *event = NULL; vc_live *live = NULL;
+    vc_event *event = NULL; vc_live *live = NULL; vc_wire *wire = NULL;
     vc_input input = {.text = "x"};
     PANICS(vc_agent_new_local(NULL, &made, error));
     PANICS(vc_agent_new(NULL, NULL, &made, error));
@@ -415,6 +415,7 @@ static void a_panic_in_any_function_is_an_error(void) {
     PANICS(vc_live_start(a, NULL, NULL, NULL, &live, error));
     PANICS(vc_live_next(live, 0, &event, error));
     PANICS(vc_live_push_audio(live, second, 320, error));
+    PANICS(vc_live_push_audio_at(live, 0, second, 320, error));
     PANICS(vc_live_push_audio_f32(live, NULL, 0, error));
     PANICS(vc_live_push_text(live, "Hello", error));
     PANICS(vc_live_push_dtmf(live, "1", error));
@@ -425,8 +426,11 @@ static void a_panic_in_any_function_is_an_error(void) {
     PANICS(vc_live_resume(live, error));
     PANICS(vc_live_set_playback_position(live, 0, error));
     PANICS(vc_live_set_language(live, NULL, error));
+    PANICS(vc_live_wire(live, &wire, error));
+    PANICS(vc_wire_receive(wire, NULL, 0, true, error));
+    PANICS(vc_wire_next(wire, 0, &bytes, NULL, error));
     PANICS(vc_live_end(live, NULL, error));
-    SURVIVES((vc_live_free(live), 0));
+    SURVIVES((vc_live_free(live), 0)); SURVIVES((vc_wire_free(wire), 0));
     SURVIVES((vc_stream_cancel(stream), 0)); SURVIVES((vc_stream_free(stream), 0));
     SURVIVES((vc_call_cancel(call), 0)); SURVIVES((vc_call_free(call), 0));
     SURVIVES((vc_agent_free(NULL), 0)); SURVIVES((vc_reply_free(NULL), 0)); SURVIVES((vc_error_free(NULL), 0));
