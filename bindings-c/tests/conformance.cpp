@@ -1,11 +1,8 @@
 // Plays the scenarios of tests/conformance through the C interface. Arguments: the folder, then parts of names.
 #include <algorithm>
-#include <atomic>
-#include <chrono>
 #include <deque>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -15,166 +12,9 @@
 
 #include <voice_core.h>
 
-#include "json.hpp"
+#include "scripted.hpp"
 
 extern "C" vc_status vc_testing_fail_with(const char *code, vc_error **error);
-
-using std::string;
-
-static void rest(int ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); }
-
-static string replaced(string text, const string &what, const string &with) {
-    for (size_t at = 0; (at = text.find(what, at)) != string::npos; at += with.size()) text.replace(at, what.size(), with);
-    return text;
-}
-
-// --- hosts ---------------------------------------------------------------------------------------------------------------
-
-// A host's script, and what it was asked.
-struct Host {
-    Json script;
-    string name;
-    std::atomic<int> calls{0}, cancelled{0};
-};
-using HostRef = std::shared_ptr<Host>;
-using Send = std::function<vc_status(const Json &action, vc_responder *answer)>;
-
-static HostRef host_of(void *user_data) { return *static_cast<HostRef *>(user_data); }
-static void drop_host(void *user_data) { delete static_cast<HostRef *>(user_data); }
-
-static void play(const HostRef &host, const Json &script, vc_responder *answer, const Send &send) {
-    bool told = false;
-    for (const auto &entry : script.members) {
-        const Json &action = entry.second;
-        const Json &failed = action.has("throw") ? action["throw"] : action["fail"]["message"];
-        if (action["wait_ms"]) {
-            rest(static_cast<int>(action["wait_ms"].number));
-        } else if (failed) {
-            const Json &code = action["fail"]["code"], &retryable = action["fail"]["retryable"];
-            vc_failure failure = {};
-            failure.code = code ? code.text.c_str() : nullptr;
-            failure.message = failed.text.c_str();
-            failure.retryable = static_cast<int8_t>(!retryable ? 0 : retryable.truth ? 1 : -1);
-            failure.retry_after_ms = static_cast<uint64_t>(action["fail"]["retry_after_ms"].number);
-            vc_responder_fail(answer, &failure);
-            return;
-        } else if (action["no_answer"]) {
-            vc_responder_free(answer);
-            return;
-        } else if (action["hang"]) {
-            while (!vc_responder_is_cancelled(answer)) rest(1);
-            told = true;
-        } else {
-            told = send(action, answer) == VC_CANCELLED;
-        }
-        if (told) break;
-    }
-    if (told) host->cancelled++;
-    vc_responder_finish(answer);
-}
-
-// Plays the script of this call on a thread of its own: the library's is not kept.
-static void answer_later(void *user_data, const char *method, vc_responder *answer, Send send) {
-    HostRef host = host_of(user_data);
-    size_t call = static_cast<size_t>(host->calls++);
-    const auto &scripts = host->script["calls"].members;
-    Json script = method ? host->script["methods"][method] : scripts[std::min(call, scripts.size() - 1)].second;
-    std::thread(play, host, script, answer, send).detach();
-}
-
-static void transcribe(void *user_data, const int16_t *, size_t count, const char *language, vc_responder *answer) {
-    string asked = language ? language : "none";
-    answer_later(user_data, nullptr, answer, [=](const Json &action, vc_responder *to) {
-        string text = replaced(replaced(action["transcript"].text, "{samples}", std::to_string(count)), "{language}", asked);
-        const Json &heard = action["language"];
-        return vc_responder_send_transcript(to, text.c_str(), action["final"].truth, heard ? heard.text.c_str() : nullptr);
-    });
-}
-
-static void generate(void *user_data, const char *request_json, vc_responder *answer) {
-    Json request = Json::parse(request_json);
-    const auto &messages = request["messages"].members;
-    string first = messages.front().second["content"].text, last = messages.back().second["content"].text;
-    string count = std::to_string(messages.size()), tools;
-    for (const auto &tool : request["tools"].members) tools += (tools.empty() ? "" : ",") + tool.second["name"].text;
-    answer_later(user_data, nullptr, answer, [=](const Json &action, vc_responder *to) {
-        const Json &call = action["tool_call"];
-        if (call) {
-            string arguments = call["arguments"].kind == Json::Text ? call["arguments"].text : call["arguments"].dump();
-            return vc_responder_send_tool_call(to, call["id"].text.c_str(), call["name"].text.c_str(), arguments.c_str());
-        }
-        string text = replaced(replaced(replaced(action["text"].text, "{count}", count), "{system}", first), "{last}", last);
-        return vc_responder_send_text(to, replaced(text, "{tools}", tools).c_str());
-    });
-}
-
-static void synthesize(void *user_data, const char *, const char *, vc_responder *answer) {
-    answer_later(user_data, nullptr, answer, [](const Json &action, vc_responder *to) {
-        double rate = action["sample_rate"].number;
-        std::vector<int16_t> samples(static_cast<size_t>(action["audio_ms"].number * rate / 1000), 1000);
-        return vc_responder_send_audio(to, samples.data(), samples.size(), static_cast<uint32_t>(rate));
-    });
-}
-
-static void store_call(void *user_data, const char *method, const char *, vc_responder *answer) {
-    answer_later(user_data, method, answer, [](const Json &action, vc_responder *to) {
-        return vc_responder_send_text(to, action["json"].dump().c_str());
-    });
-}
-
-static void tool_call(void *user_data, const char *arguments_json, const char *context_json, vc_responder *answer) {
-    Json arguments = Json::parse(arguments_json), user = Json::parse(context_json)["user"];
-    answer_later(user_data, nullptr, answer, [=](const Json &action, vc_responder *to) {
-        if (!action["result"]) return vc_responder_send_text(to, action["json"].dump().c_str());
-        string result = replaced(action["result"].text, "{user}", user ? user.text : "none");
-        for (const auto &argument : arguments.members) {
-            const Json &value = argument.second;
-            result = replaced(result, "{" + argument.first + "}", value.kind == Json::Text ? value.text : value.dump());
-        }
-        return vc_responder_send_text(to, result.c_str());
-    });
-}
-
-// A tool as its script says it is, with the texts that it points to.
-struct Tool {
-    string name, description, parameters;
-    vc_tool_vtable table = {};
-
-    Tool(const string &of, const HostRef &host) : name(of) {
-        const Json &script = host->script;
-        description = script["description"].text;
-        parameters = script["parameters"].dump();
-        table.name = name.c_str();
-        table.description = description.c_str();
-        table.parameters_json = script["parameters"] ? parameters.c_str() : nullptr;
-        table.user_data = new HostRef(host);
-        table.call = tool_call;
-        table.drop = drop_host;
-        table.timeout_ms = static_cast<uint32_t>(script["timeout_ms"].number);
-        table.runs_on = script["on_interruption"].text == "run_on";
-        table.runs_alone = script["parallel"] && !script["parallel"].truth;
-    }
-};
-
-// What was told of tools.
-struct Tools {
-    Json calls{Json::List}, results{Json::List}, fillers{Json::List};
-
-    void take(const vc_event *event, const Json &told) {
-        switch (vc_event_get_kind(event)) {
-            case VC_EVENT_TOOL_CALL: calls.add(vc_event_text(event)); break;
-            case VC_EVENT_TOOL_RESULT: results.add(told); break;
-            case VC_EVENT_FILLER: fillers.add(vc_event_text(event)); break;
-            default: break;
-        }
-    }
-
-    void add_to(Json &events) const {
-        events.set("calls", calls);
-        events.set("results", results);
-        events.set("fillers", fillers);
-    }
-};
 
 // --- matching ------------------------------------------------------------------------------------------------------------
 

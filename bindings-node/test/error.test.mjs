@@ -110,6 +110,7 @@ test('a panic in any export is an error', async () => {
     'Agent.live': () => nativeAgent.live(port, id(), '{}'),
     'Live.sessionId': () => live.sessionId(),
     'Live.pushSamples': () => live.pushSamples(new Int16Array(320)),
+    'Live.pushSamplesAt': () => live.pushSamplesAt(0, new Int16Array(320)),
     'Live.pushFloats': () => live.pushFloats(new Float32Array(320)),
     'Live.pushText': () => live.pushText('hi'),
     'Live.pushDtmf': () => live.pushDtmf('1'),

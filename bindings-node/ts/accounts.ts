@@ -1,95 +1,7 @@
 import type { Page } from './host.js'
+import type { ApiKey, Credential, Erased, KeyLimit, Login, NewApiKey, Organization, Principal, Registered, User } from './people.js'
 import type { CallOptions } from './reply.js'
 import { type PageOptions, Room } from './room.js'
-import type { Erased } from './sessions.js'
-
-/**
- * Somebody whose credential was checked: an organization, or one user of it. See `agent.withPrincipal`.
- *
- * A host that knows its callers by means of its own makes one itself. It is no credential: whoever may make one reaches what it says.
- */
-export interface Principal {
-  /** The organization. */
-  organization: string
-  /** The user; missing or null: the whole organization. */
-  user?: string | null
-  /** How the audit log names them, for example `key:ID`. */
-  actor?: string | null
-}
-
-/** The owner of users, assistants and sessions. Nothing of one is reachable from another. */
-export interface Organization {
-  /** Its id. */
-  id: string
-  /** What people call it. */
-  name: string
-  /** When it was created, RFC 3339. */
-  createdAt: string
-}
-
-/** A user of an organization. */
-export interface User {
-  /** Their id. */
-  id: string
-  /** Their organization. */
-  organization: string
-  /** Their e-mail address. */
-  email: string
-  /** When they were registered. */
-  createdAt: string
-}
-
-/** How often a key may be used. */
-export interface KeyLimit {
-  /** How often a minute, in the long run. */
-  perMinute: number
-  /** How often at once. */
-  burst: number
-}
-
-/** An API key as it is kept: everything but the key. */
-export interface ApiKey {
-  /** Its id. Not a secret. */
-  id: string
-  /** The organization that it opens. */
-  organization: string
-  /** The user for whom it speaks; null: for the whole organization. */
-  user: string | null
-  /** What people call it. */
-  name: string
-  /** The end of the key, to tell it from others. */
-  hint: string
-  /** A limit of its own; null: the agent's. */
-  rateLimit: KeyLimit | null
-  /** When it was made. */
-  createdAt: string
-  /** When it ends; null: when it is revoked. */
-  expiresAt: string | null
-  /** When it was revoked; null: it was not. */
-  revokedAt: string | null
-}
-
-/** A key that was just made. */
-export interface NewApiKey {
-  /** What is kept of it. */
-  key: ApiKey
-  /** `sk_` and 64 hexadecimal digits. Give it to its owner and forget it: only its hash is kept. */
-  secret: string
-}
-
-/** A user who was just registered, with their first key. */
-export interface Registered extends NewApiKey {
-  /** The user. */
-  user: User
-}
-
-/** Who logged in. */
-export interface Login {
-  /** Who it is, for `agent.withPrincipal`. */
-  principal: Principal
-  /** The user; null for a key of a whole organization. */
-  user: User | null
-}
 
 /** What a new key is like. */
 export interface KeyOptions extends CallOptions {
@@ -101,14 +13,6 @@ export interface KeyOptions extends CallOptions {
   rateLimit?: KeyLimit
   /** How long it is valid; missing: until it is revoked. */
   validSeconds?: number
-}
-
-/** That there is a credential for a provider; never what it is. */
-export interface Credential {
-  /** Which provider's. */
-  provider: string
-  /** When it was set. */
-  updatedAt: string
 }
 
 /** A key of access tokens: a shared secret of 32 bytes or more, or one half of an Ed25519 pair as PEM. */

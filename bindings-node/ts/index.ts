@@ -4,24 +4,10 @@
  * @packageDocumentation
  */
 
-export type {
-  Accounts,
-  ApiKey,
-  Credential,
-  KeyLimit,
-  KeyOptions,
-  Login,
-  NewApiKey,
-  Organization,
-  Principal,
-  Registered,
-  TokenKey,
-  TokenKeys,
-  User,
-} from './accounts.js'
+export type { Accounts, KeyOptions, TokenKey, TokenKeys } from './accounts.js'
 export { type AgentConfig, VoiceAgent, version } from './agent.js'
-export type { Assistant, Assistants, StoredAssistant } from './assistants.js'
-export type { Audit, AuditEntry, AuditOptions } from './audit.js'
+export type { Assistants } from './assistants.js'
+export type { Audit, AuditOptions } from './audit.js'
 export type * from './config.js'
 export { type ErrorCode, type Stage, VoiceError, type VoiceErrorDetails } from './error.js'
 export type * from './event.js'
@@ -69,9 +55,25 @@ export type {
 export type { LiveWire } from './wire.js'
 export { type Logger, type LogLevel, type LogRecord, setLogger } from './logger.js'
 export { type Fetched, type FetchOptions, type FetchStep, type FileCheck, type FolderOptions, type ModelStatus, models } from './models.js'
+export type {
+  ApiKey,
+  Assistant,
+  AuditEntry,
+  CleanedUp,
+  Credential,
+  Erased,
+  KeyLimit,
+  Login,
+  NewApiKey,
+  Organization,
+  Principal,
+  Registered,
+  StoredAssistant,
+  User,
+} from './people.js'
 export type { CallOptions, Reply, ReplyAudio, SoundFormat, Timings, Usage } from './reply.js'
 export type { PageOptions } from './room.js'
-export type { CleanedUp, Erased, ExportFormat, Greeting, Sessions } from './sessions.js'
+export type { ExportFormat, Greeting, Sessions } from './sessions.js'
 export { type Tool, type ToolContext, type ToolParameters, tool } from './tool.js'
 export type { Turn, TurnOptions } from './turn.js'
 export type { JsonObject } from './words.js'

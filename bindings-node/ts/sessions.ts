@@ -1,28 +1,9 @@
 import { fromRecord, type VoiceError } from './error.js'
 import { type Page, samplesOf, type Session, type StoredMessage } from './host.js'
+import type { CleanedUp, Erased } from './people.js'
 import type { CallOptions } from './reply.js'
 import { type PageOptions, Room } from './room.js'
 import { camel, type JsonObject } from './words.js'
-
-/** How much was erased. */
-export interface Erased {
-  /** Sessions. */
-  sessions: number
-  /** Messages in them. */
-  messages: number
-}
-
-/** What cleaning up came to. */
-export interface CleanedUp {
-  /** Idle sessions that were marked as expired. */
-  expired: number
-  /** Sessions that were deleted, with everything said in them. */
-  sessions: number
-  /** Messages that were deleted from sessions that stay. */
-  messages: number
-  /** Entries of the audit log that were deleted. */
-  auditEntries: number
-}
 
 /** What opens a conversation. */
 export interface Greeting {

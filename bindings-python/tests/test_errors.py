@@ -47,6 +47,8 @@ def test_a_panic_at_every_entry_point_is_an_internal_error(agent):
     pending.wait()
     stream = native.stream(_native.Input.text("Hello")).wait()
     reply = native.turn(_native.Input.text("Hello")).wait()
+    live = native.live("{}").wait()
+    wire = live.wire()
     entries = [
         (_native.error_codes,),
         (_native.config_schema,),
@@ -67,6 +69,24 @@ def test_a_panic_at_every_entry_point_is_an_internal_error(agent):
         (native.warm_up,),
         (native.close,),
         (stream.next_batch, 1),
+        (native.live, "{}"),
+        (live.push_pcm16, b""),
+        (live.push_pcm16_at, 0.0, b""),
+        (live.push_text, "x"),
+        (live.push_dtmf, "1"),
+        (live.commit,),
+        (live.say, "x", True),
+        (live.interrupt,),
+        (live.pause,),
+        (live.resume,),
+        (live.set_playback_position, 0.0),
+        (live.set_language, None),
+        (live.next_batch, 1),
+        (live.wire,),
+        (wire.receive_text, "{}"),
+        (wire.receive_bytes, b""),
+        (wire.next_batch, 1),
+        (live.end,),
         (reply.json,),
         (reply.pcm,),
         (reply.encoded, "wav"),

@@ -47,6 +47,12 @@ pub fn config_schema() -> String {
     voice_core::Config::json_schema().to_string()
 }
 
+/// The JSON schema of the records of people, assistants and the audit log, by their names in `$defs`.
+#[must_use]
+pub fn people_schema() -> String {
+    rooms::records::schema().to_string()
+}
+
 /// The JSON schema of the text frames of a live session.
 #[must_use]
 pub fn wire_schema() -> String {

@@ -9,7 +9,7 @@
 `AsyncVoiceAgent` is the same for asyncio. Everything that fails raises a `VoiceError`.
 """
 
-from ._aio import AsyncTurn, AsyncVoiceAgent
+from ._aio import AsyncVoiceAgent
 from ._audio import Audio, AudioSource
 from ._errors import (
     InternalError,
@@ -47,14 +47,14 @@ from ._live_types import (
 )
 from ._logging import log_level
 from ._native import VERSION as __version__
-from ._people import (
+from ._people import Greeting
+from ._records import (
     ApiKey,
     Assistant,
     AuditEntry,
     CleanedUp,
     Credential,
     Erased,
-    Greeting,
     KeyLimit,
     Login,
     NewApiKey,
@@ -66,8 +66,9 @@ from ._people import (
 )
 from ._rooms import Accounts, Assistants, Audit, Sessions
 from ._rooms_aio import AsyncAccounts, AsyncAssistants, AsyncAudit, AsyncSessions
-from ._sync import Turn, VoiceAgent
+from ._sync import VoiceAgent
 from ._tools import Tool, ToolContext, tool
+from ._turns import AsyncTurn, Turn
 from ._types import (
     AssistantVersion,
     AudioChunk,

@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections import deque
+from dataclasses import asdict
 from types import TracebackType
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    AsyncIterator,
-    Callable,
-    Deque,
-    Dict,
-    Generator,
-    Optional,
-    Sequence,
-    Tuple,
-    Type,
-    Union,
-)
+from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Sequence, Tuple, Type, Union
 
-from . import _types
 from ._core import Core, Request
-from ._errors import TurnCancelledError
 from ._live import AsyncLiveSession
 from ._native import Agent as NativeAgent
-from ._native import EventStream, Input
-from ._people import Principal
+from ._records import Principal
 from ._rooms_aio import AsyncAccounts, AsyncAssistants, AsyncAudit, AsyncSessions
-from ._sync import BATCH
-from ._types import Reply, TurnEvent
-from ._waiting import awaited
+from ._turns import AsyncTurn
+from ._types import Reply
+from ._waiting import awaited, running_loop
 
 if TYPE_CHECKING:
     from ._audio import AudioSource
@@ -39,91 +24,38 @@ if TYPE_CHECKING:
     from ._tools import Tool
 
 
-class AsyncTurn:
-    """One turn: iterate over its events with ``async for``, or await its reply.
-
-    It begins with the first of these. Cancelling the task that waits for it cancels it, and so does leaving it before its end;
-    nothing is stored then.
-    """
-
-    def __init__(self, agent: AsyncVoiceAgent, request: Request) -> None:
-        self._agent = agent
-        self._request = request
-        self._stream: Optional[EventStream] = None
-        self._ready: Deque[TurnEvent] = deque()
-        self._cancelled = self._over = False
-        self._reply: Optional[Reply] = None
-
-    def __await__(self) -> Generator[Any, None, Reply]:
-        return self._to_end().__await__()
-
-    async def _to_end(self) -> Reply:
-        if self._stream is None and not self._over and not self._cancelled:
-            self._over = True
-            native = await self._agent._native()
-            pending = native.turn(await self._input(), *self._request.options)
-            self._reply = _types.reply(await awaited(pending))
-        async for _ in self:
-            pass
-        if self._reply is None:
-            raise TurnCancelledError("the turn had ended without a reply")
-        return self._reply
-
-    def __aiter__(self) -> AsyncIterator[TurnEvent]:
-        return self
-
-    async def __anext__(self) -> TurnEvent:
-        while not self._ready:
-            if self._over:
-                raise StopAsyncIteration
-            await self._pull()
-        return self._ready.popleft()
-
-    async def _input(self) -> Input:
-        if not self._request.reads:
-            return self._request.input()
-        import asyncio
-
-        return await asyncio.get_running_loop().run_in_executor(None, self._request.input)
-
-    async def _pull(self) -> None:
-        try:
-            if self._stream is None:
-                native = await self._agent._native()
-                self._stream = await awaited(native.stream(await self._input(), *self._request.options))
-                if self._cancelled:
-                    self._stream.cancel()
-            batch = await awaited(self._stream.next_batch(BATCH))
-        except BaseException:
-            self._over = True
-            self.cancel()
-            raise
-        self._over = not batch
-        for record in batch:
-            event = _types.event(*record)
-            if isinstance(event, _types.Done):
-                self._reply = event.reply
-            if event is not None:
-                self._ready.append(event)
-
-    def cancel(self) -> None:
-        """Cancels a turn that is iterated over. Any thread, any number of times."""
-        self._cancelled = True
-        if self._stream is not None:
-            self._stream.cancel()
-
-    async def aclose(self) -> None:
-        """The same as `cancel`, for `contextlib.aclosing`."""
-        self._over = True
-        self.cancel()
-
-
 class AsyncVoiceAgent:
-    """Speech in, speech out, for asyncio: hears, thinks, answers, remembers.
+    """Speech in, speech out, for asyncio: hears, thinks, answers, remembers. `VoiceAgent` is the same for threads.
 
-    It is made ready by ``async with``, or by its first use; parameters and errors are those of `VoiceAgent`. Any number of
-    tasks may use one agent, also on several event loops. Cancelling a task (`asyncio.timeout` does) stops its turn.
-    ``async`` methods of your own providers run on the loop that used the agent first.
+    It is made ready by ``async with``, or by its first use. Any number of tasks may use one agent, also on several event loops.
+    Cancelling a task (`asyncio.timeout` does) stops its turn. ``async`` methods of your own providers run on the loop that used
+    the agent first.
+
+    Parameters
+    ----------
+    config
+        The config document as a mapping, or the path of a ``.json`` or ``.toml`` file. The parameters below have the same names
+        as its keys, and win over it.
+    stt, llm, tts
+        Who hears, thinks and speaks: ``"provider/model"``; a mapping that says more; an object of your own (`SpeechToText`,
+        `LanguageModel`, `TextToSpeech`); or a list of these, tried in order. Default: local models.
+    storage
+        Where conversations are kept: ``"sqlite:PATH"``, ``"memory"``, or an object of your own (`ConversationStore`). Default: an
+        SQLite file in the user's data folder.
+    tools
+        What the language model may call: functions, plain or decorated with `tool`.
+    assistant
+        Who the agent is: ``{"system_prompt": …, "language": …}``.
+    limits, retry, timeouts, circuit_breaker, rate_limit, local, live, warm_up, log_level
+        As in the config document.
+
+    Raises
+    ------
+    InvalidRequestError
+        The config is wrong (the message names the path of the fault), or models are missing (it names the command that
+        fetches them).
+    StorageError
+        The store cannot be opened.
     """
 
     def __init__(
@@ -158,17 +90,13 @@ class AsyncVoiceAgent:
         return cls(stt="local", llm="local", tts="local", storage=storage)
 
     async def _native(self) -> NativeAgent:
-        import asyncio
-
         try:
-            native = await awaited(self._core.making(asyncio.get_running_loop()), shared=True)
-        except asyncio.CancelledError:
-            raise
-        except BaseException:
-            self._core.failed()
+            native = await awaited(self._core.making(running_loop()), shared=True)
+        except BaseException as error:
+            self._core.failed(error)
             raise
         for principal in self._acting:
-            native = native.acting(principal._json())
+            native = native.acting(json.dumps(asdict(principal)))
         return native
 
     def turn(
@@ -187,11 +115,10 @@ class AsyncVoiceAgent:
     ) -> AsyncTurn:
         """One turn about something said or typed: ``async for`` over its events, or await its reply.
 
-        Takes the same parameters as `VoiceAgent.converse`, and raises the same errors when it is iterated or awaited.
+        Takes the same parameters as `converse`, and raises the same errors when it is run.
         """
-        return AsyncTurn(
-            self, Request(audio, text, sample_rate, channels, session, user, language, deadline, speak, assistant)
-        )
+        request = Request(audio, text, sample_rate, channels, session, user, language, deadline, speak, assistant)
+        return AsyncTurn(self, request)
 
     async def converse(
         self,
@@ -209,11 +136,39 @@ class AsyncVoiceAgent:
     ) -> Reply:
         """One whole turn: hears the audio, answers, saves both messages.
 
-        Takes the same parameters as `VoiceAgent.converse`, and raises the same errors.
+        Parameters
+        ----------
+        audio
+            What was said: the path of a file of any common format, a file's bytes, an open binary file, `Audio`, or a numpy
+            array.
+        text
+            What was typed, in place of audio.
+        sample_rate, channels
+            Of an array, and of bytes that are raw 16-bit samples.
+        session
+            The session to continue. One that is unknown, or none at all, starts a fresh session.
+        user
+            Whose turn it is; another user's session is never reached.
+        language
+            The language that is spoken (BCP 47).
+        deadline
+            How long the turn may take, in seconds. Default: ``limits.turn_seconds`` (120).
+        speak
+            Whether the answer is spoken.
+        assistant
+            Who answers in a fresh session: an assistant that is kept, by its id.
+
+        Raises
+        ------
+        ValidationError
+            The audio is not acceptable, or nobody speaks in it.
+        VoiceTimeoutError
+            The deadline passed.
+        VoiceError
+            A provider or the store failed. Nothing is stored then.
         """
-        return await AsyncTurn(
-            self, Request(audio, text, sample_rate, channels, session, user, language, deadline, speak, assistant)
-        )
+        request = Request(audio, text, sample_rate, channels, session, user, language, deadline, speak, assistant)
+        return await AsyncTurn(self, request).reply()
 
     def live(
         self,
@@ -231,11 +186,39 @@ class AsyncVoiceAgent:
     ) -> AsyncLiveSession:
         """A live conversation: sound in both directions at once, in an ``async with`` block.
 
-        >>> async with agent.live(input_rate=16_000) as live:  # doctest: +SKIP
+        >>> async with agent.live(input_rate=16_000) as live:        # doctest: +SKIP
         ...     live.push_audio(frame)
         ...     async for event in live: ...
 
-        Takes the same parameters as `VoiceAgent.live`, and raises the same errors when it starts.
+        Parameters
+        ----------
+        session
+            The stored session to continue. One that is unknown, or none at all, starts a fresh session.
+        user
+            Whose conversation it is; another user's session is never reached.
+        language
+            The language that is spoken (BCP 47). Default: the assistant's, else detected with every utterance.
+        config
+            How turns are taken and the conversation behaves, in place of the config's ``live``.
+        first_message
+            What the agent says first. Default: the assistant's.
+        input_rate, input_channels
+            The sound that will be pushed.
+        output_rate
+            The rate of the sound that is given out, one channel.
+        speak
+            Whether the agent speaks.
+        assistant
+            Who talks in a fresh session: an assistant that is kept, by its id.
+
+        Raises
+        ------
+        ValidationError
+            A rate or a number of channels is not supported. Raised when the session starts, as the others.
+        InvalidRequestError
+            The config is wrong.
+        StorageError
+            The stored session cannot be read.
         """
         options: Dict[str, object] = dict(locals())
         del options["self"]
@@ -273,15 +256,18 @@ class AsyncVoiceAgent:
 
     async def warm_up(self) -> None:
         """Makes every provider ready (models loaded, connections opened), so that the first turn is as fast as the next."""
-        await awaited((await self._native()).warm_up())
+        native = await self._native()
+        await awaited(native.warm_up())
 
     async def close(self) -> None:
         """Cancels turns that are running, finishes what is being saved, and closes the store. Closing twice is fine."""
         if self._acting:
-            return await awaited((await self._native()).close())
+            native = await self._native()
+            return await awaited(native.close())
         made = self._core.close()
         if made is not None:
-            await awaited((await awaited(made, shared=True)).close())
+            native = await awaited(made, shared=True)
+            await awaited(native.close())
 
     async def __aenter__(self) -> AsyncVoiceAgent:
         await self._native()

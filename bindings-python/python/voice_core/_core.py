@@ -102,9 +102,12 @@ class Core:
             self._made = (process, making)
         return self._made[1]
 
-    def failed(self) -> None:
-        """Making the agent failed: the next use tries again."""
-        self._made = None
+    def failed(self, error: BaseException) -> None:
+        """Making the agent failed: the next use tries again. A task that only gave up waiting for it changes nothing."""
+        import asyncio
+
+        if not isinstance(error, asyncio.CancelledError):
+            self._made = None
 
     def close(self) -> Optional[Pending[Agent]]:
         """Takes the native agent out, to be closed; None: there is none (any more)."""

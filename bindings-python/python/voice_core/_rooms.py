@@ -1,3 +1,4 @@
+# Written by `cargo xtask gen` from `_rooms_aio.py`. Do not edit.
 """What is kept, and who may reach it: sessions, accounts, assistants, the audit log. Those of the blocking agent."""
 
 from __future__ import annotations
@@ -6,14 +7,14 @@ import json
 from typing import TYPE_CHECKING, Any, Callable, List, Mapping, Optional, Tuple, TypeVar
 
 from . import _people, _types
-from ._people import (
+from ._people import Greeting
+from ._records import (
     ApiKey,
     Assistant,
     AuditEntry,
     CleanedUp,
     Credential,
     Erased,
-    Greeting,
     KeyLimit,
     Login,
     NewApiKey,

@@ -6,14 +6,14 @@ import json
 from typing import TYPE_CHECKING, Any, Callable, List, Mapping, Optional, Tuple, TypeVar
 
 from . import _people, _types
-from ._people import (
+from ._people import Greeting
+from ._records import (
     ApiKey,
     Assistant,
     AuditEntry,
     CleanedUp,
     Credential,
     Erased,
-    Greeting,
     KeyLimit,
     Login,
     NewApiKey,

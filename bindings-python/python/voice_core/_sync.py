@@ -1,20 +1,21 @@
+# Written by `cargo xtask gen` from `_aio.py`. Do not edit.
 """The blocking agent."""
 
 from __future__ import annotations
 
+import json
 import os
-from collections import deque
+from dataclasses import asdict
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Callable, Deque, Dict, Iterator, Optional, Sequence, Tuple, Type, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Sequence, Tuple, Type, Union
 
-from . import _types
 from ._core import Core, Request
 from ._live import LiveSession
 from ._native import Agent as NativeAgent
-from ._native import EventStream
-from ._people import Principal
+from ._records import Principal
 from ._rooms import Accounts, Assistants, Audit, Sessions
-from ._types import Reply, TurnEvent
+from ._turns import Turn
+from ._types import Reply
 from ._waiting import wait
 
 if TYPE_CHECKING:
@@ -22,81 +23,6 @@ if TYPE_CHECKING:
     from .config import Assistant, CircuitBreaker, Config, Limits, Live, Local, Provider, RateLimit, Retry, Timeout
     from ._host import ConversationStore, LanguageModel, SpeechToText, TextToSpeech
     from ._tools import Tool
-
-BATCH = 64
-
-
-class Turn:
-    """One turn: iterate over its events, or ask for its reply.
-
-    It begins with the first of these. Leaving it before its end cancels it, as `cancel` does from any thread; nothing is
-    stored then.
-    """
-
-    def __init__(self, agent: VoiceAgent, request: Request) -> None:
-        self._agent = agent
-        self._request = request
-        self._stream: Optional[EventStream] = None
-        self._ready: Deque[TurnEvent] = deque()
-        self._cancelled = self._over = False
-        self._reply: Optional[Reply] = None
-
-    def __iter__(self) -> Iterator[TurnEvent]:
-        return self
-
-    def __next__(self) -> TurnEvent:
-        while not self._ready:
-            if self._over:
-                raise StopIteration
-            self._pull()
-        return self._ready.popleft()
-
-    def _pull(self) -> None:
-        try:
-            if self._stream is None:
-                self._stream = wait(self._agent._native().stream(self._request.input(), *self._request.options))
-                if self._cancelled:
-                    self._stream.cancel()
-            batch = wait(self._stream.next_batch(BATCH))
-        except BaseException:
-            self._over = True
-            self.cancel()
-            raise
-        self._over = not batch
-        for record in batch:
-            event = _types.event(*record)
-            if isinstance(event, _types.Done):
-                self._reply = event.reply
-            if event is not None:
-                self._ready.append(event)
-
-    def reply(self) -> Reply:
-        """Runs the turn to its end.
-
-        Raises
-        ------
-        VoiceError
-            As `VoiceAgent.converse`.
-        """
-        for _ in self:
-            pass
-        if self._reply is None:
-            from ._errors import TurnCancelledError
-
-            raise TurnCancelledError("the turn had ended without a reply")
-        return self._reply
-
-    def cancel(self) -> None:
-        """Cancels the turn. Any thread, any number of times."""
-        self._cancelled = True
-        if self._stream is not None:
-            self._stream.cancel()
-
-    def __enter__(self) -> Turn:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.cancel()
 
 
 class VoiceAgent:
@@ -166,11 +92,11 @@ class VoiceAgent:
     def _native(self) -> NativeAgent:
         try:
             native = wait(self._core.making(None))
-        except BaseException:
-            self._core.failed()
+        except BaseException as error:
+            self._core.failed(error)
             raise
         for principal in self._acting:
-            native = native.acting(principal._json())
+            native = native.acting(json.dumps(asdict(principal)))
         return native
 
     def turn(
@@ -187,13 +113,12 @@ class VoiceAgent:
         speak: bool = True,
         assistant: Optional[str] = None,
     ) -> Turn:
-        """One turn about something said or typed: iterate over its events.
+        """One turn about something said or typed: iterate over its events, or ask for its reply.
 
-        Takes the same parameters as `converse`, and raises the same errors while it is iterated.
+        Takes the same parameters as `converse`, and raises the same errors when it is run.
         """
-        return Turn(
-            self, Request(audio, text, sample_rate, channels, session, user, language, deadline, speak, assistant)
-        )
+        request = Request(audio, text, sample_rate, channels, session, user, language, deadline, speak, assistant)
+        return Turn(self, request)
 
     def converse(
         self,
@@ -243,7 +168,7 @@ class VoiceAgent:
             A provider or the store failed. Nothing is stored then.
         """
         request = Request(audio, text, sample_rate, channels, session, user, language, deadline, speak, assistant)
-        return _types.reply(wait(self._native().turn(request.input(), *request.options)))
+        return Turn(self, request).reply()
 
     def live(
         self,
@@ -331,15 +256,18 @@ class VoiceAgent:
 
     def warm_up(self) -> None:
         """Makes every provider ready (models loaded, connections opened), so that the first turn is as fast as the next."""
-        wait(self._native().warm_up())
+        native = self._native()
+        wait(native.warm_up())
 
     def close(self) -> None:
         """Cancels turns that are running, finishes what is being saved, and closes the store. Closing twice is fine."""
         if self._acting:
-            return wait(self._native().close())
+            native = self._native()
+            return wait(native.close())
         made = self._core.close()
         if made is not None:
-            wait(wait(made).close())
+            native = wait(made)
+            wait(native.close())
 
     def __enter__(self) -> VoiceAgent:
         return self

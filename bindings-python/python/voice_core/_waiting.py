@@ -8,6 +8,8 @@ from . import _courier, _host
 from ._errors import InvalidRequestError
 
 if TYPE_CHECKING:
+    import asyncio
+
     from ._native import Pending
 
 T = TypeVar("T")
@@ -23,11 +25,18 @@ def wait(pending: Pending[T]) -> T:
     return pending.wait()
 
 
+def running_loop() -> asyncio.AbstractEventLoop:
+    """The event loop on which the caller runs."""
+    import asyncio
+
+    return asyncio.get_running_loop()
+
+
 async def awaited(pending: Pending[T], *, shared: bool = False) -> T:
     """Waits on the running event loop; cancelling the task cancels the work, unless it is shared with others."""
     import asyncio
 
-    loop = asyncio.get_running_loop()
+    loop = running_loop()
     ended: asyncio.Future[None] = loop.create_future()
 
     def end() -> None:

@@ -59,7 +59,8 @@ public struct WireFrames: AsyncSequence, Sendable {
         let native: VoiceCoreNative.LiveWire
 
         public mutating func next() async throws -> WireFrame? {
-            let (session, native) = (session, native)
+            let session = session
+            let native = native
             // One at a time, so that an iterator that is let go takes none with it.
             let batch = try await awaited {
                 try await withTaskCancellationHandler {

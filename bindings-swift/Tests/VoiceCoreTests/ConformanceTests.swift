@@ -109,7 +109,7 @@ private final class Scenario: @unchecked Sendable {
         case "live": outcome = try await live(step)
         case "sessions", "accounts", "assistants", "audit":
             outcome = await caught {
-                let acting = step["as"] == .null ? self.agent! : try self.agent.with(principal(step["as"]))
+                let acting = try step["as"] == .null ? self.agent! : self.agent.with(principal(step["as"]))
                 return try await Rooms(acting, step["arguments"]).call(step["do"].text ?? "", step["method"].text ?? "")
             }
         case "close": outcome = await caught { try await self.agent.close(); return .null }

@@ -13,7 +13,7 @@ final class LiveScenario {
 
     init(_ live: LiveSession, overWire: Bool) throws {
         self.live = live
-        wire = overWire ? try live.wire() : nil
+        wire = try overWire ? live.wire() : nil
         events = live.events.makeAsyncIterator()
         frames = wire?.frames.makeAsyncIterator()
     }

@@ -8,7 +8,7 @@ use voice_core::{
     store::{KeyQuery, KeyRateLimit, OrganizationQuery, UserQuery},
 };
 
-use super::{check, page, principal, tokens, undone};
+use super::{check, page, principal, records, tokens, undone};
 use crate::{Agent, ErrorRecord, Outcome, arguments::Arguments};
 
 /// What the host does.
@@ -63,8 +63,7 @@ async fn of_all(accounts: &Accounts, method: &str, arguments: &Arguments) -> Out
         "delete_organization" => json!(accounts.delete_organization(arguments.id("id")?).await?),
         "authenticate" => json!(accounts.authenticate(arguments.required("key")?).await?),
         "log_in" => {
-            let login = accounts.log_in(arguments.required("key")?).await?;
-            json!({ "principal": login.principal, "user": login.user })
+            json!(records::Login::from(accounts.log_in(arguments.required("key")?).await?))
         }
         "admit" => json!(accounts.admit(&who()?)?),
         "issue_token" => {
@@ -82,8 +81,7 @@ async fn of_all(accounts: &Accounts, method: &str, arguments: &Arguments) -> Out
 async fn of_one(accounts: &OrganizationAccounts, method: &str, arguments: &Arguments) -> Outcome<Value> {
     Ok(match method {
         "register" => {
-            let new = accounts.register(arguments.required("email")?).await?;
-            json!({ "user": new.user, "key": new.key.key, "secret": new.key.secret.expose() })
+            json!(records::Registered::from(accounts.register(arguments.required("email")?).await?))
         }
         "user" => json!(accounts.user(arguments.id("id")?).await?),
         "user_by_email" => json!(accounts.user_by_email(arguments.required("email")?).await?),
@@ -93,7 +91,7 @@ async fn of_one(accounts: &OrganizationAccounts, method: &str, arguments: &Argum
             page(&accounts.users(query).await?)
         }
         "delete_user" => json!(accounts.delete_user(arguments.id("id")?).await?),
-        "create_key" => made(&accounts.create_key(&key_options(arguments)?).await?),
+        "create_key" => made(accounts.create_key(&key_options(arguments)?).await?),
         "keys" => {
             let mut query = KeyQuery::default();
             query.user = arguments.parsed("user")?;
@@ -101,7 +99,7 @@ async fn of_one(accounts: &OrganizationAccounts, method: &str, arguments: &Argum
             query.before = arguments.parsed("before")?;
             page(&accounts.keys(query).await?)
         }
-        "rotate_key" => made(&accounts.rotate_key(arguments.id("id")?).await?),
+        "rotate_key" => made(accounts.rotate_key(arguments.id("id")?).await?),
         "revoke_key" => json!(accounts.revoke_key(arguments.id("id")?).await?),
         "set_credential" => {
             let secret = Secret::new(arguments.required("secret")?);
@@ -128,6 +126,6 @@ fn key_options(arguments: &Arguments) -> Outcome<KeyOptions> {
     Ok(options)
 }
 
-fn made(new: &NewApiKey) -> Value {
-    json!({ "key": new.key, "secret": new.secret.expose() })
+fn made(new: NewApiKey) -> Value {
+    json!(records::NewApiKey::from(new))
 }

@@ -82,6 +82,7 @@
 mod accounts;
 mod assistants;
 mod audit;
+pub(crate) mod records;
 mod sessions;
 mod tokens;
 

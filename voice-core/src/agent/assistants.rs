@@ -1,5 +1,6 @@
 //! Assistants: made, changed, listed; each in all its versions.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -26,7 +27,7 @@ pub struct Assistants {
 }
 
 /// An assistant that is kept, in one version.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[non_exhaustive]
 pub struct StoredAssistant {
     /// Its id.
@@ -39,8 +40,10 @@ pub struct StoredAssistant {
     #[serde(flatten)]
     pub assistant: Assistant,
     /// When it was created.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub created_at: Timestamp,
     /// When this version was made.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub updated_at: Timestamp,
 }
 

@@ -1,5 +1,6 @@
 //! Who calls, and how far they reach.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -15,20 +16,28 @@ use crate::{
 ///
 /// As JSON it is `{organization, user, actor}`; read back, `user` may be missing for the whole organization, and `actor` for
 /// whoever that names. It is no credential: whoever may write one reaches what it says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "Written")]
 pub struct Principal {
     organization: OrganizationId,
     user: Option<UserId>,
+    #[schemars(with = "String")]
     actor: Actor,
 }
 
-/// A principal as it is written.
-#[derive(Deserialize)]
+/// Somebody whose credential was checked: an organization, or one user of it.
+///
+/// A host that knows its callers by means of its own makes one itself. It is no credential: whoever may make one reaches what it
+/// says.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Principal")]
 struct Written {
+    /// The organization.
     organization: OrganizationId,
+    /// The user; `None`: the whole organization.
     user: Option<UserId>,
+    /// How the audit log names them, for example `key:ID`.
     actor: Option<String>,
 }
 

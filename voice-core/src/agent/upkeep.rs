@@ -2,13 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{VoiceAgent, sessions::before};
 use crate::error::{Error, ErrorKind, Result};
 
 /// What cleaning up came to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[non_exhaustive]
 pub struct CleanedUp {
     /// Idle sessions that were marked as expired.

@@ -12,6 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// The document is validated when it is written: unknown fields are refused, and an error names the path of the fault.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["name"]))]
 #[non_exhaustive]
 pub struct Assistant {
     /// Its name, for people: 1–200 characters.

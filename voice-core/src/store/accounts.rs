@@ -3,6 +3,7 @@
 use std::{fmt, num::NonZeroU32};
 
 use async_trait::async_trait;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::page::{Page, PageQuery, listed};
@@ -19,7 +20,7 @@ listed! {
 }
 
 /// The owner of users, assistants and sessions. Nothing of one is reachable from another.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Organization {
     /// Its id.
@@ -27,6 +28,7 @@ pub struct Organization {
     /// Its name, for people; not unique.
     pub name: String,
     /// When it was created.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub created_at: Timestamp,
 }
 
@@ -39,7 +41,8 @@ impl Organization {
 }
 
 /// A user of an organization. `Debug` leaves the e-mail address out.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(description = "A user of an organization.")]
 #[non_exhaustive]
 pub struct User {
     /// Their id.
@@ -49,6 +52,7 @@ pub struct User {
     /// Their e-mail address in lower case: unique within the organization.
     pub email: String,
     /// When they registered.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub created_at: Timestamp,
 }
 
@@ -77,7 +81,7 @@ impl fmt::Debug for KeyHash {
 }
 
 /// How often a key may be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KeyRateLimit {
     /// Calls a minute, on average.
@@ -87,7 +91,8 @@ pub struct KeyRateLimit {
 }
 
 /// An API key as it is kept: everything but the key. Written in JSON it has no hash either.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(description = "An API key as it is kept: everything but the key.")]
 #[non_exhaustive]
 pub struct ApiKey {
     /// Its id.
@@ -106,10 +111,13 @@ pub struct ApiKey {
     /// A limit of its own; `None`: the agent's.
     pub rate_limit: Option<KeyRateLimit>,
     /// When it was made.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub created_at: Timestamp,
     /// When it stops to be valid by itself.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub expires_at: Option<Timestamp>,
     /// When it was revoked. It is kept, so that the audit log can be read.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub revoked_at: Option<Timestamp>,
 }
 

@@ -3,6 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use async_trait::async_trait;
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use super::page::{Page, listed};
@@ -62,16 +63,18 @@ impl Serialize for Actor {
 }
 
 /// One change. It is written before the change is made, and confirmed after it, so that no change is ever missing. Holds ids only, never a name, an address, a secret or anybody's words, so that it may outlive what it tells of.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[non_exhaustive]
 pub struct AuditEntry {
     /// Its id; later entries have later ids.
     pub id: AuditId,
     /// When.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub at: Timestamp,
     /// In which organization; `None`: outside of any.
     pub organization: Option<OrganizationId>,
-    /// Who.
+    /// Who: `host`, `key:ID`, `user:ID` or `organization:ID`.
+    #[schemars(with = "String")]
     pub actor: Actor,
     /// What was done, as `user.register` or `key.revoke`.
     pub action: String,

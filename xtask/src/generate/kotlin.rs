@@ -59,7 +59,7 @@ const SECRET: &[&str] = &["api_key", "credentials_key", "storage"];
 
 fn type_of(of: &Type) -> String {
     match of {
-        Type::Text | Type::Words(_) => "String".into(),
+        Type::Text | Type::Time | Type::Words(_) => "String".into(),
         Type::Whole => "Long".into(),
         Type::Number => "Double".into(),
         Type::Truth => "Boolean".into(),
@@ -78,6 +78,8 @@ fn json(of: &Type, value: &str) -> String {
         Type::List(item) => format!("JsonArray({value}.map {{ one -> {} }})", json(item, "one")),
         Type::Named(name) if name == "ProviderList" => format!("JsonArray({value}.map {{ one -> one.json() }})"),
         Type::Named(_) => format!("{value}.json()"),
-        Type::Text | Type::Words(_) | Type::Whole | Type::Number | Type::Truth => format!("JsonPrimitive({value})"),
+        Type::Text | Type::Time | Type::Words(_) | Type::Whole | Type::Number | Type::Truth => {
+            format!("JsonPrimitive({value})")
+        }
     }
 }

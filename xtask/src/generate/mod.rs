@@ -1,5 +1,6 @@
 //! `cargo xtask gen` writes what is made from the library itself; `cargo xtask verify` shows what is not current.
 
+mod blocking;
 mod kotlin;
 mod npm;
 mod parity;
@@ -115,14 +116,18 @@ fn all(project: &Project) -> Result<Vec<File>> {
     error_tables(project, &facts["codes"])?;
 
     let schema = Schema::read(&facts["schema"])?;
+    let people = schema::people(&facts["people"])?;
     let mut files = vec![
         File::new("bindings-kotlin/src/main/kotlin/voicecore/Config.kt".into(), kotlin::print(&schema)),
         File::new("bindings-node/ts/config.ts".into(), typescript::print(&schema)),
+        File::new("bindings-node/ts/people.ts".into(), typescript::people(&people)),
         File::new("bindings-python/python/voice_core/config.py".into(), python::print(&schema)),
+        File::new("bindings-python/python/voice_core/_records.py".into(), python::people(&people)),
         File::new("bindings-swift/Sources/VoiceCore/Config.swift".into(), swift::print(&schema)),
         File::new("docs/schema/live-wire.schema.json".into(), serde_json::to_string_pretty(&facts["wire"])? + "\n"),
         File::new("include/voice_core.h".into(), header(project)?),
     ];
+    files.extend(blocking::files(project)?);
     files.extend(npm::files(project)?);
     files.extend(native_layers(project)?);
     Ok(files)

@@ -27,6 +27,41 @@ pub fn print(schema: &Schema) -> String {
     format!("{HEAD}{}\n", lines.join("\n"))
 }
 
+const PEOPLE_HEAD: &str = r#""""The records of people, assistants and the audit log. Written by `cargo xtask gen` from the library's own: do not edit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Dict, List, Optional, TypedDict
+"#;
+
+/// The records of people: what is given as data classes, an assistant's document as a dictionary.
+pub fn people(records: &[Record]) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for record in records {
+        if record.name == "Assistant" { dictionary(record, &mut lines) } else { data_class(record, &mut lines) }
+    }
+    format!("{PEOPLE_HEAD}{}\n", lines.join("\n")).replace("``None``", "None")
+}
+
+/// Fields that are not shown when a record is printed: secrets, addresses, people's words.
+const UNSEEN: &[&str] = &["assistant", "email", "secret"];
+
+fn data_class(record: &Record, lines: &mut Vec<String>) {
+    lines.extend([String::new(), String::new(), "@dataclass(frozen=True)".into(), format!("class {}:", record.name)]);
+    lines.extend(docstring(&record.about));
+    lines.push(String::new());
+    for field in &record.fields {
+        let default = match (UNSEEN.contains(&field.name.as_str()), field.required) {
+            (true, _) => " = field(repr=False)",
+            (false, true) => "",
+            (false, false) => " = None",
+        };
+        key(field, default, lines);
+    }
+}
+
 /// The lines of one dictionary; one whose keys are partly required needs two.
 fn dictionary(record: &Record, lines: &mut Vec<String>) {
     let name = name_of(&record.name);
@@ -35,17 +70,18 @@ fn dictionary(record: &Record, lines: &mut Vec<String>) {
     if !required.is_empty() {
         base = format!("_{name}Required");
         lines.extend([String::new(), String::new(), format!("class {base}(TypedDict):")]);
-        required.iter().for_each(|field| keys(field, lines));
+        required.iter().for_each(|field| key(field, "", lines));
     }
     lines.extend([String::new(), String::new(), format!("class {name}({base}, total=False):")]);
     lines.extend(docstring(&record.about));
     lines.push(String::new());
-    optional.iter().for_each(|field| keys(field, lines));
+    optional.iter().for_each(|field| key(field, "", lines));
 }
 
-fn keys(field: &Field, lines: &mut Vec<String>) {
+fn key(field: &Field, default: &str, lines: &mut Vec<String>) {
     let of = type_of(&field.of);
-    lines.push(format!("    {}: {}", field.name, if field.nullable { format!("Optional[{of}]") } else { of }));
+    let of = if field.nullable { format!("Optional[{of}]") } else { of };
+    lines.push(format!("    {}: {of}{default}", field.name));
     if !field.about.is_empty() {
         lines.extend(docstring(&field.about));
     }
@@ -70,6 +106,7 @@ fn name_of(name: &str) -> &str {
 fn type_of(of: &Type) -> String {
     match of {
         Type::Text => "str".into(),
+        Type::Time => "datetime".into(),
         Type::Words(words) => format!("Literal[\"{}\"]", words.join("\", \"")),
         Type::Whole => "int".into(),
         Type::Number => "float".into(),

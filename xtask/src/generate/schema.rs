@@ -9,6 +9,8 @@ use serde_json::Value;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Type {
     Text,
+    /// A moment, as RFC 3339.
+    Time,
     Whole,
     Number,
     Truth,
@@ -90,6 +92,42 @@ impl Schema {
     }
 }
 
+/// The records of people, assistants and the audit log, in the order of their names.
+pub fn people(schema: &Value) -> Result<Vec<Record>> {
+    let parts = schema["$defs"].as_object().context("the schema of people names no parts")?;
+    let mut records: Vec<Record> = parts.iter().map(|(name, part)| record(name, part)).collect::<Result<_>>()?;
+    // A stored assistant holds the document of one: in JSON its fields, in a typed language a part of its own.
+    let document: Vec<String> = record("Assistant", &parts["Assistant"])?.fields.into_iter().map(|f| f.name).collect();
+    let stored = records.iter_mut().find(|record| record.name == "StoredAssistant").context("no StoredAssistant")?;
+    stored.fields.retain(|field| !document.contains(&field.name));
+    stored.fields.push(Field {
+        name: "assistant".into(),
+        about: "Who it is and how it answers: every field.".into(),
+        of: Type::Named("Assistant".into()),
+        nullable: false,
+        required: true,
+    });
+    for record in &mut records {
+        record.name = shorter(&record.name).into();
+        for field in &mut record.fields {
+            if let Type::Named(name) = &mut field.of {
+                *name = shorter(name).into();
+            }
+        }
+    }
+    records.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(records)
+}
+
+/// The name of a record where nothing else has one like it.
+fn shorter(name: &str) -> &str {
+    match name {
+        "CredentialInfo" => "Credential",
+        "KeyRateLimit" => "KeyLimit",
+        other => other,
+    }
+}
+
 /// The words of a part that is one of some.
 fn words_of(part: &Value) -> Option<Vec<String>> {
     let choices = part["oneOf"].as_array()?;
@@ -156,6 +194,7 @@ fn type_of(schema: &Value) -> Result<(Type, bool)> {
         kind => (kind.as_str(), false),
     };
     let of = match kind {
+        Some("string") if schema["format"] == "date-time" => Type::Time,
         Some("string") => Type::Text,
         Some("integer") => Type::Whole,
         Some("number") => Type::Number,
@@ -172,6 +211,22 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_stored_assistant_holds_the_document_of_one() {
+        let time = json!({ "type": "string", "format": "date-time" });
+        let records = people(&json!({ "$defs": {
+            "Assistant": { "properties": { "name": { "type": "string" } }, "required": ["name"] },
+            "StoredAssistant": { "properties": { "id": { "type": "string" }, "name": { "type": "string" } }, "required": ["id"] },
+            "CredentialInfo": { "properties": { "updated_at": time }, "required": [] },
+        } }))
+        .unwrap();
+        let [assistant, credential, stored] = &records[..] else { unreachable!() };
+        assert_eq!((assistant.name.as_str(), credential.name.as_str()), ("Assistant", "Credential"));
+        assert_eq!(credential.fields[0].of, Type::Time);
+        let fields: Vec<_> = stored.fields.iter().map(|field| (field.name.as_str(), field.of.clone())).collect();
+        assert_eq!(fields, [("id", Type::Text), ("assistant", Type::Named("Assistant".into()))]);
+    }
 
     #[test]
     fn a_record_is_read_with_its_choices_and_what_may_be_null() {

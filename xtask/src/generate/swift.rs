@@ -47,7 +47,7 @@ fn comment(text: &str, indent: &str) -> String {
 
 fn type_of(of: &Type) -> String {
     match of {
-        Type::Text | Type::Words(_) => "String".into(),
+        Type::Text | Type::Time | Type::Words(_) => "String".into(),
         Type::Whole => "Int".into(),
         Type::Number => "Double".into(),
         Type::Truth => "Bool".into(),

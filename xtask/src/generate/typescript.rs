@@ -2,25 +2,34 @@
 
 use super::{
     schema::{Part, Record, Schema, Type},
-    text::block_comment,
+    text::{block_comment, camel},
 };
 
+const HEAD: &str = "// Written by `cargo xtask gen` from the library's own schema. Do not edit.\n\n";
+
 pub fn print(schema: &Schema) -> String {
-    let mut parts = vec![record(&schema.config)];
+    let mut parts = vec![record(&schema.config, str::to_owned)];
     parts.extend(schema.parts.iter().map(|part| match part {
-        Part::Record(one) => record(one),
+        Part::Record(one) => record(one, str::to_owned),
         Part::Choice(name, of) => format!("export type {name} = {}\n", type_of(of)),
     }));
-    format!("// Written by `cargo xtask gen` from the library's own schema. Do not edit.\n\n{}", parts.join("\n"))
+    format!("{HEAD}{}", parts.join("\n"))
 }
 
-fn record(record: &Record) -> String {
+/// The records of people, their keys as JavaScript writes them; those of a document are its own.
+pub fn people(records: &[Record]) -> String {
+    let key = |one: &Record| if one.name == "Assistant" { str::to_owned } else { camel };
+    let parts: Vec<String> = records.iter().map(|one| record(one, key(one)).replace("`None`", "null")).collect();
+    format!("{HEAD}{}", parts.join("\n"))
+}
+
+fn record(record: &Record, key: fn(&str) -> String) -> String {
     let mut text = format!("{}export interface {} {{\n", block_comment(&record.about, ""), record.name);
     for field in &record.fields {
         let optional = if field.required { "" } else { "?" };
         let null = if field.nullable { " | null" } else { "" };
         text.push_str(&block_comment(&field.about, "  "));
-        text.push_str(&format!("  {}{optional}: {}{null}\n", field.name, type_of(&field.of)));
+        text.push_str(&format!("  {}{optional}: {}{null}\n", key(&field.name), type_of(&field.of)));
     }
     text + "}\n"
 }
@@ -28,6 +37,8 @@ fn record(record: &Record) -> String {
 fn type_of(of: &Type) -> String {
     match of {
         Type::Text => "string".into(),
+        // As the library writes it: RFC 3339, in UTC.
+        Type::Time => "string".into(),
         Type::Words(words) => words.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(" | "),
         Type::Whole | Type::Number => "number".into(),
         Type::Truth => "boolean".into(),

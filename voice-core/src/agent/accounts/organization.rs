@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{KeyOptions, NewApiKey, keys, not_found};
@@ -49,12 +50,13 @@ impl fmt::Debug for Registered {
 }
 
 /// A provider's credential that is kept: that there is one, never what it is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[non_exhaustive]
 pub struct CredentialInfo {
     /// Which provider's.
     pub provider: String,
     /// When it was set.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub updated_at: Timestamp,
 }
 

@@ -56,7 +56,7 @@ internal class LiveScenario(private val live: LiveSession, overWire: Boolean) {
         fun text(name: String) = action[name]?.jsonPrimitive?.content
         text("until")?.let { wanted -> return kinds.first { it == wanted }.let {} }
         action["push"]?.let { return push(it.jsonObject, action) }
-        action["send"]?.let { return wire!!.receive(it.text() ?: it.toString()) }
+        action["send"]?.let { return wire!!.receive((it as? JsonPrimitive)?.content ?: it.toString()) }
         text("text")?.let { return live.pushText(it) }
         text("dtmf")?.let { return live.pushDtmf(it) }
         text("say")?.let { return live.say(it, action["interruptible"]?.jsonPrimitive?.boolean ?: true) }

@@ -1,0 +1,212 @@
+// Written by `cargo xtask gen` from the library's own schema. Do not edit.
+
+/** An API key as it is kept: everything but the key. */
+export interface ApiKey {
+  /** Its id. */
+  id: string
+  /** The organization that it opens. */
+  organization: string
+  /** The user for whom it speaks; null: for the whole organization. */
+  user: string | null
+  /** What people call it; may be empty. */
+  name: string
+  /** Its last four characters, to tell keys apart. */
+  hint: string
+  /** A limit of its own; null: the agent's. */
+  rateLimit: KeyLimit | null
+  /** When it was made. */
+  createdAt: string
+  /** When it stops to be valid by itself. */
+  expiresAt: string | null
+  /** When it was revoked. It is kept, so that the audit log can be read. */
+  revokedAt: string | null
+}
+
+/**
+ * Who an assistant is and how it answers. What is left out has the agent's own setting. The document is validated
+ * when it is written: unknown fields are refused, and an error names the path of the fault.
+ */
+export interface Assistant {
+  /** Its name, for people: 1–200 characters. */
+  name: string
+  /** What it says when a session starts. */
+  first_message?: string | null
+  /** The instructions of the language model. */
+  system_prompt?: string
+  /** The language of the conversation (BCP 47), or `auto`. Default `auto`. */
+  language?: string
+  /** Whose speech to text: `openai`, `local`, … Default: the agent's. */
+  stt_provider?: string | null
+  /** Which of its models. */
+  stt_model?: string | null
+  /** Whose language model. Default: the agent's. */
+  model_provider?: string | null
+  /** Which of its models. */
+  model_name?: string | null
+  /** The sampling temperature, 0–2. Default 0.7. */
+  temperature?: number
+  /** The most tokens of one answer. Default 500. */
+  max_tokens?: number
+  /** How many messages of history the language model is shown (0–100). Default 10. */
+  context_messages?: number
+  /** Whose text to speech. Default: the agent's. */
+  voice_provider?: string | null
+  /** Which of its models. */
+  voice_model?: string | null
+  /** Which voice, by the provider's own name or id. */
+  voice_id?: string | null
+  /** What only this provider knows: `stability`, `similarity`, `style`, `speed`, … */
+  voice_settings?: Record<string, unknown>
+  /** Whether the user's speech stops the reply, in live sessions. Default true. */
+  interruptions_enabled?: boolean
+  /** Whether noise is taken out of what is heard, in turns and in live sessions. Default false. */
+  background_denoising?: boolean
+  /**
+   * When an answer has one of these phrases, a live session ends once it is spoken: at most 50. Default: the
+   * agent's.
+   */
+  end_call_phrases?: string[]
+  /** The tools that the language model may call, by the names under which the host offers them: at most 64. */
+  tools?: string[]
+  /** The documents that are searched for each answer, by the names under which the host keeps them: at most 100. */
+  knowledge?: string[]
+}
+
+/**
+ * One change. It is written before the change is made, and confirmed after it, so that no change is ever missing.
+ * Holds ids only, never a name, an address, a secret or anybody's words, so that it may outlive what it tells of.
+ */
+export interface AuditEntry {
+  /** Its id; later entries have later ids. */
+  id: string
+  /** When. */
+  at: string
+  /** In which organization; null: outside of any. */
+  organization: string | null
+  /** Who: `host`, `key:ID`, `user:ID` or `organization:ID`. */
+  actor: string
+  /** What was done, as `user.register` or `key.revoke`. */
+  action: string
+  /** To what: its id, or a provider's name. */
+  target: string
+  /**
+   * Whether the change is known to have been made. `false` while it is being made, and for ever when that was broken
+   * off: the process ended, the caller went away, the store failed. Then it may have been made or not.
+   */
+  confirmed: boolean
+}
+
+/** What cleaning up came to. */
+export interface CleanedUp {
+  /** Idle sessions that were marked as expired. */
+  expired: number
+  /** Sessions that were deleted, with everything said in them. */
+  sessions: number
+  /** Messages that were deleted from sessions that stay. */
+  messages: number
+  /** Entries of the audit log that were deleted. */
+  auditEntries: number
+}
+
+/** A provider's credential that is kept: that there is one, never what it is. */
+export interface Credential {
+  /** Which provider's. */
+  provider: string
+  /** When it was set. */
+  updatedAt: string
+}
+
+/** How much was erased. */
+export interface Erased {
+  /** Sessions. */
+  sessions: number
+  /** Messages in them. */
+  messages: number
+}
+
+/** How often a key may be used. */
+export interface KeyLimit {
+  /** Calls a minute, on average. */
+  perMinute: number
+  /** How many may come at once after a quiet time. */
+  burst: number
+}
+
+/** Who logged in. */
+export interface Login {
+  /** Who it is: the agent acts for them. */
+  principal: Principal
+  /** The user; null for a key of a whole organization. */
+  user: User | null
+}
+
+/** A key that was just made. */
+export interface NewApiKey {
+  /** What is kept of it. */
+  key: ApiKey
+  /** `sk_` and 64 hexadecimal digits. Give it to its owner and forget it: only its hash is kept. */
+  secret: string
+}
+
+/** The owner of users, assistants and sessions. Nothing of one is reachable from another. */
+export interface Organization {
+  /** Its id. */
+  id: string
+  /** Its name, for people; not unique. */
+  name: string
+  /** When it was created. */
+  createdAt: string
+}
+
+/**
+ * Somebody whose credential was checked: an organization, or one user of it. Given by `Accounts::authenticate` and
+ * by verified access tokens; a host that knows its callers by means of its own makes one itself. `VoiceAgent::with`
+ * opens what it reaches. As JSON it is `{organization, user, actor}`; read back, `user` may be missing for the whole
+ * organization, and `actor` for whoever that names. It is no credential: whoever may write one reaches what it says.
+ */
+export interface Principal {
+  /** The organization. */
+  organization: string
+  /** The user; null: the whole organization. */
+  user?: string | null
+  /** How the audit log names them, for example `key:ID`. */
+  actor?: string | null
+}
+
+/** A user who was just registered. */
+export interface Registered {
+  /** The user. */
+  user: User
+  /** What is kept of their first key. */
+  key: ApiKey
+  /** The key itself. Give it to them and forget it: only its hash is kept. */
+  secret: string
+}
+
+/** An assistant that is kept, in one version. */
+export interface StoredAssistant {
+  /** Its id. */
+  id: string
+  /** Its organization; null in a host without organizations. */
+  organization: string | null
+  /** Which version this is, from 1. */
+  version: number
+  /** When it was created. */
+  createdAt: string
+  /** When this version was made. */
+  updatedAt: string
+  /** Who it is and how it answers: every field. */
+  assistant: Assistant
+}
+
+/** A user of an organization. */
+export interface User {
+  /** Their id. */
+  id: string
+  /** Their organization. */
+  organization: string
+  /** Their e-mail address in lower case: unique within the organization. */
+  email: string
+  /** When they registered. */
+  createdAt: string
+}

@@ -1,0 +1,78 @@
+//! The records of people, from which typed languages make their types.
+
+use schemars::{JsonSchema, generate::SchemaSettings};
+use serde::Serialize;
+use serde_json::{Value, json};
+use voice_core::{
+    agent::{self, CleanedUp, CredentialInfo, Principal, StoredAssistant},
+    config::Assistant,
+    store::{ApiKey, AuditEntry, Erased, Organization, User},
+};
+
+/// A key that was just made.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct NewApiKey {
+    /// What is kept of it.
+    key: ApiKey,
+    /// `sk_` and 64 hexadecimal digits. Give it to its owner and forget it: only its hash is kept.
+    secret: String,
+}
+
+impl From<agent::NewApiKey> for NewApiKey {
+    fn from(new: agent::NewApiKey) -> Self {
+        Self { secret: new.secret.expose().to_owned(), key: new.key }
+    }
+}
+
+/// A user who was just registered.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Registered {
+    /// The user.
+    user: User,
+    /// What is kept of their first key.
+    key: ApiKey,
+    /// The key itself. Give it to them and forget it: only its hash is kept.
+    secret: String,
+}
+
+impl From<agent::Registered> for Registered {
+    fn from(new: agent::Registered) -> Self {
+        let NewApiKey { key, secret } = new.key.into();
+        Self { user: new.user, key, secret }
+    }
+}
+
+/// Who logged in.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Login {
+    /// Who it is: the agent acts for them.
+    principal: Principal,
+    /// The user; `None` for a key of a whole organization.
+    user: Option<User>,
+}
+
+impl From<agent::Login> for Login {
+    fn from(login: agent::Login) -> Self {
+        Self { principal: login.principal, user: login.user }
+    }
+}
+
+/// The JSON schema of the records: what is only given has all its fields, what a host writes those that it must.
+pub(crate) fn schema() -> Value {
+    let mut given = SchemaSettings::draft2020_12().for_serialize().into_generator();
+    given.subschema_for::<Organization>();
+    given.subschema_for::<NewApiKey>();
+    given.subschema_for::<Registered>();
+    given.subschema_for::<Login>();
+    given.subschema_for::<Erased>();
+    given.subschema_for::<CleanedUp>();
+    given.subschema_for::<CredentialInfo>();
+    given.subschema_for::<StoredAssistant>();
+    given.subschema_for::<AuditEntry>();
+    let mut written = SchemaSettings::draft2020_12().for_deserialize().into_generator();
+    written.subschema_for::<Principal>();
+    written.subschema_for::<Assistant>();
+    let mut parts = given.take_definitions(true);
+    parts.extend(written.take_definitions(true));
+    json!({ "$defs": parts })
+}
