@@ -8,6 +8,7 @@ mod dist;
 mod generate;
 mod metadata;
 mod overhead;
+mod pack;
 mod project;
 mod run;
 mod servers;
