@@ -85,3 +85,30 @@ pub fn verdict(kept: Result<bool, String>) -> ExitCode {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Percentiles;
+
+    fn figures(late: f64, cpu_ms: f64, rss_mb: f64, kb_each: f64) -> Figures {
+        let first = Percentiles { p50: late, p95: late, p99: late };
+        Figures { first, last: first, cpu_ms, rss_mb, kb_each, import_seconds: 0.0, installed_mb: 0.0 }
+    }
+
+    #[test]
+    fn a_row_that_misses_a_bar_says_which() {
+        let floor = figures(0.5, 1.0, 3.0, 1.0);
+        assert_eq!(held(1, &figures(1.0, 1.5, 4.5, 400.0), &floor), (true, "ok".to_owned()));
+        let (kept, words) = held(1, &figures(2.5, 1.9, 5.5, 400.0), &floor);
+        assert!(!kept);
+        assert_eq!(words, "MISSED: first p50 2.50, bar 2; CPU over the floor's 0.90, bar 0.8; RSS 5.50, bar 5");
+    }
+
+    #[test]
+    fn many_conversations_may_be_later_and_are_held_to_their_memory() {
+        let floor = figures(0.5, 1.0, 3.0, 1.0);
+        assert!(held(1_000, &figures(19.0, 1.0, 90.0, 99.0), &floor).0);
+        assert_eq!(held(100, &figures(1.0, 1.0, 14.0, 101.0), &floor).1, "MISSED: KB a conversation 101.00, bar 100");
+    }
+}

@@ -144,3 +144,38 @@ pub fn row(name: &str, count: usize, figures: &Figures, last: &str) {
         first.p50, first.p95, first.p99, end.p50, end.p95, end.p99
     );
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    #[test]
+    fn the_last_line_of_a_program_tells_its_figures() {
+        let percentiles = r#"{"p50": 1.0, "p95": 2.0, "p99": 3.0}"#;
+        let line = format!(
+            r#"{{"first": {percentiles}, "last": {percentiles}, "cpu_ms": 4.0, "rss_mb": 5.0, "kb_each": 6.0, "import_seconds": 7, "installed_mb": 8.0}}"#
+        );
+        let script = format!("echo a word before; echo '{line}'");
+        let told = Figures::told_by(&mut shell(&script), Duration::from_secs(60)).unwrap().unwrap();
+        assert_eq!((told.first.p99, told.cpu_ms, told.import_seconds), (3.0, 4.0, 7.0));
+    }
+
+    #[test]
+    fn a_program_that_takes_too_long_is_ended_and_tells_nothing() {
+        assert!(Figures::told_by(&mut shell("exec sleep 600"), Duration::ZERO).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_program_that_fails_is_named() {
+        let why = Figures::told_by(&mut shell("exit 3"), Duration::from_secs(60)).unwrap_err();
+        assert!(why.contains("sh -c exit 3") && why.contains("exit status: 3"), "{why}");
+        let why = Figures::told_by(&mut shell("echo no figures"), Duration::from_secs(60)).unwrap_err();
+        assert!(why.contains("no figures in \"no figures\""), "{why}");
+    }
+}

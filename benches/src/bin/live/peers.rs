@@ -9,6 +9,8 @@ use crate::COUNTS;
 /// How long one number of conversations may take; a script without load takes eight seconds.
 const LIMIT: Duration = Duration::from_secs(120);
 
+const OURS: &str = "ours, from Python";
+
 /// Who is measured, by which program, and where it is installed.
 struct Contender<'a> {
     name: &'static str,
@@ -21,43 +23,40 @@ struct Contender<'a> {
 /// # Errors
 ///
 /// A program fails.
-pub(crate) fn table(ours: &str, openai_agents: &str, pipecat: &str) -> Result<bool, String> {
-    let floor = Contender { name: "asyncio floor", program: "live_floor.py", python: ours };
-    let package = Contender { name: "ours, from Python", program: "live_voice_core.py", python: ours };
-    let peers = [
+pub(crate) fn table(python: &str, openai_agents: &str, pipecat: &str) -> Result<bool, String> {
+    let contenders = [
+        Contender { name: "asyncio floor", program: "live_floor.py", python },
+        Contender { name: OURS, program: "live_voice_core.py", python },
         Contender { name: "openai-agents", program: "live_openai_agents.py", python: openai_agents },
         Contender { name: "pipecat-ai", program: "live_pipecat.py", python: pipecat },
     ];
     println!();
     head("the same in Python, providers in Python, one event loop", "beside ours: first p50, CPU, RSS");
-    let of_all = |contender: &Contender| COUNTS.map(|count| contender.measure(count));
-    for (count, figures) in COUNTS.into_iter().zip(of_all(&floor)) {
-        show(&floor, count, figures?.as_ref(), "");
-    }
-    let mut told = Vec::new();
-    for (count, figures) in COUNTS.into_iter().zip(of_all(&package)) {
-        let figures = figures?;
-        show(&package, count, figures.as_ref(), "");
-        told.push(figures);
-    }
-    let mut installed = vec![size(&package, &told)];
-    let mut kept = told.iter().all(Option::is_some);
-    for peer in &peers {
-        let mut theirs = Vec::new();
-        for (count, ours) in COUNTS.into_iter().zip(&told) {
-            let figures = peer.measure(count)?;
-            let (ahead, words) = match (ours, &figures) {
-                (Some(ours), Some(figures)) => beside(ours, figures),
+    // Who comes after ours is held against it.
+    let (mut kept, mut ours, mut sizes) = (true, Vec::new(), Vec::new());
+    for contender in &contenders {
+        let mut told = Vec::new();
+        for (n, count) in COUNTS.into_iter().enumerate() {
+            let figures = contender.measure(count)?;
+            let (ahead, words) = match (ours.get(n), &figures) {
+                (Some(Some(ours)), Some(theirs)) => beside(ours, theirs),
+                (Some(None), Some(_)) => (false, "ours was not over: MISSED".to_owned()),
                 _ => (true, String::new()),
             };
             kept &= ahead;
-            show(peer, count, figures.as_ref(), &words);
-            theirs.push(figures);
+            match &figures {
+                Some(figures) => row(contender.name, count, figures, &words),
+                None => println!("{:<22} {count:>6} | not over after {} s", contender.name, LIMIT.as_secs()),
+            }
+            told.push(figures);
         }
-        installed.push(size(peer, &theirs));
+        sizes.extend(size(contender, &told));
+        if contender.name == OURS {
+            ours = told;
+        }
     }
-    println!("{}", installed.join("\n"));
-    println!("bar: ours is over, and ahead in all three, wherever a peer is");
+    println!("{}", sizes.join("\n"));
+    println!("bar: ours is ahead in all three wherever a peer gets to its end");
     Ok(kept)
 }
 
@@ -65,13 +64,6 @@ impl Contender<'_> {
     fn measure(&self, count: usize) -> Result<Option<Figures>, String> {
         let program = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("peers").join(self.program);
         Figures::told_by(Command::new(self.python).arg(program).arg(count.to_string()), LIMIT)
-    }
-}
-
-fn show(contender: &Contender, count: usize, figures: Option<&Figures>, last: &str) {
-    match figures {
-        Some(figures) => row(contender.name, count, figures, last),
-        None => println!("{:<22} {count:>6} | not over after {} s", contender.name, LIMIT.as_secs()),
     }
 }
 
@@ -83,10 +75,9 @@ fn beside(ours: &Figures, theirs: &Figures) -> (bool, String) {
     (ahead, if ahead { words } else { format!("{words}  MISSED") })
 }
 
-/// What it takes to have it: the fastest of the imports, and what is installed.
-fn size(contender: &Contender, figures: &[Option<Figures>]) -> String {
-    let figures = || figures.iter().flatten();
-    let import = figures().map(|figures| figures.import_seconds).fold(f64::INFINITY, f64::min);
-    let installed = figures().map(|figures| figures.installed_mb).fold(0.0, f64::max);
-    format!("{:<22} imported in {import:.2} s, {installed:.0} MB installed", contender.name)
+/// What it takes to have it, where something is imported: the fastest of the imports, and what is installed.
+fn size(contender: &Contender, figures: &[Option<Figures>]) -> Option<String> {
+    let import = figures.iter().flatten().map(|figures| figures.import_seconds).reduce(f64::min)?;
+    let installed = figures.iter().flatten().map(|figures| figures.installed_mb).fold(0.0, f64::max);
+    (import > 0.0).then(|| format!("{:<22} imported in {import:.2} s, {installed:.0} MB installed", contender.name))
 }
