@@ -67,7 +67,8 @@ impl Figures {
     ///
     /// It cannot be started, fails, or tells no figures. Its own words are on standard error.
     pub fn told_by(command: &mut Command, limit: Duration) -> Result<Option<Self>, String> {
-        let wrong = |why: String| format!("{}: {why}", command_line(command));
+        let name = command_line(command);
+        let wrong = |why: String| format!("{name}: {why}");
         let begun = Instant::now();
         let mut child = match command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn() {
             Ok(child) => child,
