@@ -12,6 +12,10 @@ import time
 begun = time.perf_counter()
 
 from loguru import logger
+
+# It greets when it is imported.
+logger.remove()
+
 from pipecat.adapters.llm.services.open_ai_adapter import OpenAILLMAdapter
 from pipecat.frames.frames import (
     BotStoppedSpeakingFrame,
@@ -171,5 +175,4 @@ async def conversation():
     await running
 
 
-logger.remove()
 script.measure(conversation, IMPORTED)
