@@ -4,6 +4,7 @@
 #   build.sh             the addon in the dev profile, into the workspace's target directory
 #   build.sh --built     takes the addon that `cargo build --workspace` or `cargo test --workspace` left there
 #   build.sh --release   a small and fast addon without the functions that fail on purpose, as it is published
+#   build.sh --servers   the same with PostgreSQL, MongoDB and S3 in it, as voice-core-servers brings it
 set -eu
 cd "$(dirname "$0")"
 
@@ -12,7 +13,8 @@ case "${1:-}" in
     '') cargo build --quiet --package voice-core-node --features testing ;;
     --built) ;;
     --release) profile=dist; cargo build --quiet --package voice-core-node --profile dist ;;
-    *) echo "build.sh: expected nothing, --built or --release, got $1" >&2; exit 2 ;;
+    --servers) profile=dist; cargo build --quiet --package voice-core-node --profile dist --features servers ;;
+    *) echo "build.sh: expected nothing, --built, --release or --servers, got $1" >&2; exit 2 ;;
 esac
 
 [ -d node_modules ] || npm ci --no-audit --no-fund --loglevel=error

@@ -3,12 +3,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 pub mod bars;
+pub mod figures;
 pub mod process;
 pub mod script;
 pub mod timer;
 
+use serde::{Deserialize, Serialize};
+
 /// The middle and the tail of a set of figures.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Percentiles {
     /// Half are at or under it.
     pub p50: f64,

@@ -13,6 +13,17 @@ const run = promisify(execFile)
 const root = fileURLToPath(new URL('..', import.meta.url))
 const require = createRequire(import.meta.url)
 
+test('a process that makes no reports, as in some Electrons, is taken to be built for glibc', () => {
+  const { platform } = require('../dist/platform.js')
+  const own = Object.getOwnPropertyDescriptor(process, 'report')
+  Object.defineProperty(process, 'report', { value: undefined, configurable: true })
+  try {
+    assert.match(platform(), process.platform === 'linux' ? /^linux-\w+-gnu$/ : /^(win32|darwin)-/)
+  } finally {
+    Object.defineProperty(process, 'report', own)
+  }
+})
+
 test('ESM and CommonJS offer the same', () => {
   const { default: _, ...named } = esm
   assert.deepEqual({ ...named }, { ...require('voice-core') })

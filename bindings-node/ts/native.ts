@@ -164,13 +164,23 @@ export interface Native {
 /** @internal What a host object can stand in for. */
 export type Role = 'stt' | 'llm' | 'tts' | 'store' | 'tool'
 
+/** The addon with the stores of servers, where the package that brings it is installed. */
+function withServers(name: string): Native | undefined {
+  let servers: string
+  try {
+    servers = require.resolve('voice-core-servers')
+  } catch {
+    return undefined
+  }
+  return (require(servers) as (platform: string) => Native)(name)
+}
+
 function load(): Native {
   const name = platform()
   // A build of one's own lies beside the package; a published addon comes in a package per platform.
   const own = join(__dirname, '..', `voice-core.${name}.node`)
-  const wanted = existsSync(own) ? own : `voice-core-${name}`
   try {
-    return require(wanted) as Native
+    return (existsSync(own) ? require(own) : (withServers(name) ?? require(`voice-core-${name}`))) as Native
   } catch (cause) {
     throw new VoiceError(
       `cannot load the native addon for ${name}; reinstall voice-core without --omit=optional, or build it from the ` +

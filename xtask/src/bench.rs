@@ -4,13 +4,17 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::{overhead, project::Project, setup};
+use crate::{dist, overhead, project::Project, setup};
 
 /// What the usual Python ways of reading audio need, to be measured beside ours.
 const INGEST_PEERS: &[&str] = &["av", "soundfile", "soxr", "numpy"];
 
 /// What Pipecat's default detectors of voices and of the ends of turns need.
-const TALK_PEERS: &[&str] = &["pipecat-ai[silero]"];
+const TALK_PEERS: &[&str] = &["pipecat-ai[silero]==1.14.0"];
+
+/// The frameworks that live sessions are held against, each in an environment of its own.
+const OPENAI_AGENTS: &[&str] = &["openai-agents[voice]==0.24.0"];
+const PIPECAT: &[&str] = &["pipecat-ai==1.14.0"];
 
 pub fn run(arguments: &[String]) -> Result<bool> {
     let project = Project::here();
@@ -22,6 +26,8 @@ pub fn run(arguments: &[String]) -> Result<bool> {
     if name == "overhead" {
         return overhead::run(&project);
     }
+    let (peers, rest): (Vec<&String>, Vec<&String>) =
+        rest.iter().partition(|argument| name == "live" && *argument == "--peers");
     let mut build = project.cargo(&["build", "--profile", "dist", "-p", "voice-bench", "--bin", name]);
     match name.as_str() {
         "local_turn" => {}
@@ -37,6 +43,13 @@ pub fn run(arguments: &[String]) -> Result<bool> {
     if name == "ingest" {
         setup::system_packages(&project)?;
         command.arg(setup::python(&project, "ingest", INGEST_PEERS)?);
+    }
+    if !peers.is_empty() {
+        let wheel = dist::wheel(&project)?;
+        command.arg(dist::environment(&project, &wheel)?);
+        command.arg(setup::python(&project, "openai-agents", OPENAI_AGENTS)?);
+        command.arg(setup::python(&project, "pipecat", PIPECAT)?);
+        println!("beside {} and {}", OPENAI_AGENTS.join(" "), PIPECAT.join(" "));
     }
     if name == "talk" {
         // What fetches the recordings and the models.

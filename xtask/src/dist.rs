@@ -12,6 +12,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use crate::{
+    pack,
     project::Project,
     run::{output, without_network},
     setup,
@@ -23,6 +24,8 @@ const SIZE_MB: f64 = 12.0;
 const IMPORT_MS: f64 = 50.0;
 /// How often each is started.
 const STARTS: usize = 15;
+/// A database that is not there.
+const NO_SERVER: &str = "postgres://nobody@127.0.0.1:1/nothing";
 
 pub fn run(arguments: &[String]) -> Result<bool> {
     let project = Project::here();
@@ -36,7 +39,11 @@ pub fn run(arguments: &[String]) -> Result<bool> {
 }
 
 fn python(project: &Project) -> Result<bool> {
+    let servers = wheel_of(project, "bindings-python/servers")?;
     let wheel = wheel(project)?;
+    for wheel in [&wheel, &servers] {
+        pack::wheel(wheel)?;
+    }
     let small = sized(&wheel)?;
     let python = environment(project, &wheel)?;
     let mut command = Command::new(&python);
@@ -48,30 +55,46 @@ fn python(project: &Project) -> Result<bool> {
         command
     };
     let quick = import_time(start("pass"), start("import voice_core"))?;
-    Ok(small & talks & quick)
+    let program = format!(
+        "import voice_core\ntry: voice_core.VoiceAgent(stt='local', llm='local', tts='local', storage='{NO_SERVER}')\n\
+         except voice_core.VoiceError as error: print(error.code)"
+    );
+    let without = refusal(start(&program))?;
+    output(pip(&python).arg(&servers))?;
+    let reaches = servers_are_reached(&servers, &without, &refusal(start(&program))?)?;
+    Ok(small & talks & quick & reaches)
+}
+
+/// The package with the stores of servers: what the small one says of such a store, and what both together say of one that nobody
+/// runs.
+fn servers_are_reached(package: &Path, without: &str, with: &str) -> Result<bool> {
+    let megabytes = fs::metadata(package)?.len() as f64 / 1e6;
+    let figure = format!("{without}, then {with}; {megabytes:.1} MB");
+    let kept = (without, with) == ("INVALID_REQUEST", "STORAGE_ERROR");
+    Ok(bar("PostgreSQL without and with servers", &figure, "INVALID_REQUEST, then STORAGE_ERROR", kept))
+}
+
+fn refusal(mut program: Command) -> Result<String> {
+    Ok(output(&mut program)?.trim().to_owned())
 }
 
 fn node(project: &Project) -> Result<bool> {
     println!("building the npm packages");
-    let (build, folder) = (project.target.join("dist/npm"), project.target.join("dist/node-app"));
-    for path in [&build, &folder] {
-        if path.exists() {
-            fs::remove_dir_all(path)?;
-        }
-        fs::create_dir_all(path)?;
-    }
-    output(project.script("bindings-node/build.sh").arg("--release"))?;
-    output(project.command("node").arg("bindings-node/scripts/pack.mjs").arg(&build))?;
-    let mut packages: Vec<PathBuf> = fs::read_dir(&build)?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
-    packages.sort();
+    let folder = project.target.join("dist/node-app");
+    empty(&folder)?;
+    let servers = npm_packages(project, "--servers", "npm-servers")?;
+    let packages = npm_packages(project, "--release", "npm")?;
     let mut small = true;
     for package in &packages {
         small &= sized(package)?;
     }
     fs::write(folder.join("package.json"), r#"{"private": true}"#)?;
-    let mut install = project.command("npm");
-    install.args(["install", "--offline", "--no-audit", "--no-fund", "--loglevel=error"]).args(&packages);
-    output(install.current_dir(&folder))?;
+    let install = |packages: &[PathBuf]| {
+        let mut npm = project.command("npm");
+        npm.args(["install", "--offline", "--no-audit", "--no-fund", "--loglevel=error"]).args(packages);
+        output(npm.current_dir(&folder))
+    };
+    install(&packages)?;
     let mut command = project.command("node");
     command.arg(folder.join("node_modules/voice-core/dist/cli.js"));
     let talks = conversation(project, command)?;
@@ -81,20 +104,55 @@ fn node(project: &Project) -> Result<bool> {
         command
     };
     let quick = import_time(start(""), start("require('voice-core')"))?;
-    Ok(small & talks & quick)
+    let program = format!(
+        "const {{ VoiceAgent }} = require('voice-core'); \
+         VoiceAgent.create({{ stt: 'local', llm: 'local', tts: 'local', storage: '{NO_SERVER}' }}).catch((error) => console.log(error.code))"
+    );
+    let without = refusal(start(&program))?;
+    install(&servers)?;
+    let largest = servers.iter().max_by_key(|path| fs::metadata(path).map_or(0, |data| data.len()));
+    let largest = largest.context("no package was made")?;
+    let reaches = servers_are_reached(largest, &without, &refusal(start(&program))?)?;
+    Ok(small & talks & quick & reaches)
+}
+
+/// Builds the package and the addon of this platform, and gives their archives.
+fn npm_packages(project: &Project, kind: &str, name: &str) -> Result<Vec<PathBuf>> {
+    let folder = project.target.join("dist").join(name);
+    empty(&folder)?;
+    output(project.script("bindings-node/build.sh").arg(kind))?;
+    let mut packing = project.command("node");
+    packing.arg("bindings-node/scripts/pack.mjs").arg(&folder);
+    output(if kind == "--servers" { packing.arg(kind) } else { &mut packing })?;
+    let mut packages: Vec<PathBuf> = fs::read_dir(&folder)?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
+    packages.sort();
+    for package in &packages {
+        pack::npm(package)?;
+    }
+    Ok(packages)
+}
+
+fn empty(folder: &Path) -> Result<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder)?;
+    }
+    fs::create_dir_all(folder)?;
+    Ok(())
 }
 
 /// Builds the wheel as it is published, and gives its path.
 pub fn wheel(project: &Project) -> Result<PathBuf> {
-    println!("building the wheel");
-    let out = project.target.join("dist/wheel");
-    if out.exists() {
-        fs::remove_dir_all(&out)?;
-    }
+    wheel_of(project, "bindings-python")
+}
+
+fn wheel_of(project: &Project, package: &str) -> Result<PathBuf> {
+    println!("building the wheel of {package}");
+    let out = project.target.join("dist/wheels").join(package);
+    empty(&out)?;
     let maturin = setup::python(project, "dist", &["maturin>=1.9,<2"])?;
     let mut build = Command::new(maturin);
     build.args(["-m", "maturin", "build", "--quiet", "--profile", "dist", "--out"]).arg(&out);
-    output(build.current_dir(project.root.join("bindings-python")))?;
+    output(build.current_dir(project.root.join(package)))?;
     let wheel = fs::read_dir(&out)?.next().context("maturin built no wheel")??.path();
     Ok(wheel)
 }
@@ -104,10 +162,14 @@ pub fn environment(project: &Project, wheel: &Path) -> Result<PathBuf> {
     let folder = project.target.join("dist/python");
     output(project.command("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
     let python = folder.join("bin/python");
-    let mut pip = Command::new(&python);
-    pip.args(["-m", "pip", "install", "--quiet", "--no-index", "--disable-pip-version-check"]);
-    output(pip.arg(wheel))?;
+    output(pip(&python).arg(wheel))?;
     Ok(python)
+}
+
+fn pip(python: &Path) -> Command {
+    let mut pip = Command::new(python);
+    pip.args(["-m", "pip", "install", "--quiet", "--no-index", "--disable-pip-version-check"]);
+    pip
 }
 
 fn sized(package: &Path) -> Result<bool> {

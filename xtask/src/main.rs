@@ -8,6 +8,7 @@ mod dist;
 mod generate;
 mod metadata;
 mod overhead;
+mod pack;
 mod project;
 mod run;
 mod servers;
@@ -20,8 +21,8 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 cargo xtask test [STEP…]        set up what is missing, then check and test everything (or only the steps named)
 cargo xtask demo                answer a recording of a human voice, offline, and hold the figures against their bars
-cargo xtask bench ingest|turn|store|overhead [ARGUMENT…]
-                                measure, in release mode; overhead: what the bindings add to a turn
+cargo xtask bench turn|live [--peers]|store|ingest|talk|overhead|local_turn [ARGUMENT…]
+                                measure what is published, and hold it against its bars: see benches/README.md
 cargo xtask dist [python|node]  build the packages as they are published, and hold them against their bars
 cargo xtask gen [parity]        write what is made from the library: native layers, config types, C header, npm packages of platforms;
                                 parity: the table of scenarios, from the last test run

@@ -10,12 +10,13 @@
 
 use std::{
     path::Path,
+    process::ExitCode,
     sync::{Arc, Mutex},
     time::Instant,
 };
 
 use rusqlite::{Connection, TransactionBehavior, params};
-use voice_bench::{Percentiles, process, script::Script};
+use voice_bench::{Percentiles, bars::Bars, process, script::Script};
 use voice_core::{
     ConversationStore, Message, Role, Session, SessionId, TurnId, VoiceAgent,
     agent::ExportFormat,
@@ -167,7 +168,7 @@ async fn bare(path: &Path) -> Connection {
     floor(path)
 }
 
-async fn commits(folder: &Path, missed: &mut Vec<String>) {
+async fn commits(folder: &Path, bars: &mut Bars) {
     let store = Arc::new(SqliteStore::open(folder.join("ours.db")).unwrap());
     let indexed = bare(&folder.join("floor.db")).await;
     let unindexed = bare(&folder.join("unindexed.db")).await;
@@ -200,11 +201,11 @@ async fn commits(folder: &Path, missed: &mut Vec<String>) {
             rates.push(rate);
         }
         let ratio = rates[2] / rates[1];
-        println!("{:<22} {writers:>8} | ours over the same writes, turns/s: {ratio:.2}", "");
-        println!("{:<22} {writers:>8} | ours over writes without the index: {:.2}", "", rates[2] / rates[0]);
-        if ratio < 0.8 {
-            missed.push(format!("{writers} writers: {ratio:.2} of the floor, bar 0.8"));
-        }
+        println!("{:<22} {writers:>8} | ours over writes without the index, turns/s: {:.2}", "", rates[2] / rates[0]);
+        bars.hold(
+            ratio >= 0.8,
+            &format!("{writers} writers: ours over the same writes, turns/s: {ratio:.2}; bar 0.8 at least"),
+        );
     }
     store.close().await.unwrap();
 }
@@ -259,7 +260,7 @@ async fn read(store: &SqliteStore, session: SessionId, before: Option<MessageId>
 const EXPORT_ROOM_KB: u64 = 16 * 1024;
 
 /// Writes a long session out, page by page.
-async fn export(agent: &VoiceAgent, session: SessionId, missed: &mut Vec<String>) {
+async fn export(agent: &VoiceAgent, session: SessionId, bars: &mut Bars) {
     println!("\na session of 1000000 messages written out");
     // What was read before fills the caches of the database.
     agent.sessions().export(session, ExportFormat::Json).await.unwrap().next().await.unwrap().unwrap();
@@ -272,13 +273,12 @@ async fn export(agent: &VoiceAgent, session: SessionId, missed: &mut Vec<String>
     }
     let seconds = start.elapsed().as_secs_f64();
     println!("{} MB in {seconds:.1} s; resident {before} kB before, {largest} kB at most", bytes / 1_000_000);
-    if largest - before > EXPORT_ROOM_KB {
-        missed.push(format!("an export grew by {} kB, bar {EXPORT_ROOM_KB}", largest - before));
-    }
+    let grown = largest - before;
+    bars.hold(grown <= EXPORT_ROOM_KB, &format!("an export grows by {grown} kB; bar {EXPORT_ROOM_KB} kB"));
 }
 
 /// Asks in a user's name for a session of somebody else and for one that never was, turn by turn.
-async fn refusals(agent: &VoiceAgent, foreign: SessionId, missed: &mut Vec<String>) {
+async fn refusals(agent: &VoiceAgent, foreign: SessionId, bars: &mut Bars) {
     let sessions = agent.sessions().for_user("eve");
     let mut times = [Vec::new(), Vec::new()];
     for _ in 0..READS {
@@ -290,21 +290,19 @@ async fn refusals(agent: &VoiceAgent, foreign: SessionId, missed: &mut Vec<Strin
     }
     let [foreign, unknown] = times.map(Percentiles::of);
     let ratio = foreign.p50 / unknown.p50;
-    println!(
-        "\na session refused, p50: foreign {:.1} us, unknown {:.1} us, ratio {ratio:.2}",
-        foreign.p50, unknown.p50
+    println!("\na session refused, p50: foreign {:.1} µs, unknown {:.1} µs", foreign.p50, unknown.p50);
+    bars.hold(
+        (0.8..1.25).contains(&ratio),
+        &format!("a foreign session takes {ratio:.2} of the time of an unknown one; bar 0.8 to 1.25"),
     );
-    if !(0.8..1.25).contains(&ratio) {
-        missed.push(format!("a foreign session takes {ratio:.2} of the time of an unknown one, bar 0.8 to 1.25"));
-    }
 }
 
-async fn histories(folder: &Path, missed: &mut Vec<String>) {
+async fn histories(folder: &Path, bars: &mut Bars) {
     let path = folder.join("history.db");
     SqliteStore::open(&path).unwrap().close().await.unwrap();
     let mut sessions: Vec<(u32, SessionId)> = Vec::new();
     println!("\nhistory, the latest 10 messages, {READS} reads");
-    println!("{:>12} {:>12} | {:>8} {:>8}", "sessions", "messages", "p50 us", "p99 us");
+    println!("{:>12} {:>12} | {:>8} {:>8}", "sessions", "messages", "p50 µs", "p99 µs");
     let mut middles = Vec::new();
     for others in [0, 1_000_000] {
         let connection = floor(&path);
@@ -326,26 +324,19 @@ async fn histories(folder: &Path, missed: &mut Vec<String>) {
         println!("{:>12} {:>12} | {:>8.1} {:>8.1}", "", "from middle", p.p50, p.p99);
         store.close().await.unwrap();
     }
+    let spread = middles.iter().copied().fold(0.0, f64::max) / middles.iter().copied().fold(f64::INFINITY, f64::min);
+    bars.hold(spread <= 2.0, &format!("history, slowest over fastest p50 of the latest messages: {spread:.2}; bar 2"));
     let store = Arc::new(SqliteStore::open(&path).unwrap());
     let agent = VoiceAgent::builder().stt("none").llm(Script).tts("none").store(store).build().await.unwrap();
-    export(&agent, sessions[2].1, missed).await;
-    refusals(&agent, sessions[1].1, missed).await;
-    let spread = middles.iter().copied().fold(0.0, f64::max) / middles.iter().copied().fold(f64::INFINITY, f64::min);
-    println!("slowest over fastest, p50: {spread:.2}");
-    if spread > 2.0 {
-        missed.push(format!("history is not flat: {spread:.2}, bar 2"));
-    }
+    export(&agent, sessions[2].1, bars).await;
+    refusals(&agent, sessions[1].1, bars).await;
 }
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
-async fn main() {
+async fn main() -> ExitCode {
     let folder = tempfile::tempdir().unwrap();
-    let mut missed = Vec::new();
-    commits(folder.path(), &mut missed).await;
-    histories(folder.path(), &mut missed).await;
-    if missed.is_empty() {
-        println!("every bar met");
-    } else {
-        println!("bars missed: {}", missed.join("; "));
-    }
+    let mut bars = Bars::default();
+    commits(folder.path(), &mut bars).await;
+    histories(folder.path(), &mut bars).await;
+    bars.verdict()
 }

@@ -7,13 +7,16 @@
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::expect_used)]
 
-use std::time::{Duration, Instant};
+use std::{
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 
 use voice_bench::{
-    Percentiles,
-    bars::{Bars, Figures, child as child_figures},
+    bars,
+    figures::{Figures, asked, head, row},
     process,
-    script::{Heard, IDEAL_FIRST, IDEAL_LAST, Script, floor_turn},
+    script::{Heard, Script, floor_turn},
     timer::sleep_until,
 };
 use voice_core::{Audio, TurnEvent, VoiceAgent};
@@ -87,55 +90,39 @@ async fn child(kind: &str, count: usize) {
     for task in tasks {
         heard.extend(task.await.expect("no conversation panics"));
     }
-    let cpu = (process::cpu_ms() - before) / (count * TURNS) as f64;
-    let first = Percentiles::of(heard.iter().map(|h| h.0 - IDEAL_FIRST));
-    let last = Percentiles::of(heard.iter().map(|h| h.1 - IDEAL_LAST));
-    let per_conversation = (process::peak_rss_kb() - empty) as f64 / count as f64;
-    println!(
-        "{:.2} {:.2} {:.2} {:.2} {:.3} {:.1} {:.1}",
-        first.p50,
-        first.p95,
-        last.p50,
-        last.p95,
-        cpu,
-        process::peak_rss_kb() as f64 / 1024.0,
-        per_conversation
-    );
+    Figures::of(&heard, count, TURNS, process::cpu_ms() - before, empty).tell();
     if let Some(agent) = agent {
         agent.close().await.expect("the agent closes");
     }
 }
 
-fn main() {
-    let arguments: Vec<String> = std::env::args().collect();
-    if let [_, mode, kind, count] = arguments.as_slice()
-        && mode == "child"
-    {
+fn main() -> ExitCode {
+    if let Some((kind, count)) = asked() {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        runtime.block_on(child(kind, count.parse().expect("a number")));
-        return;
+        runtime.block_on(child(&kind, count));
+        return ExitCode::SUCCESS;
     }
-    println!("scripted turn, ms over ideal (first audio {IDEAL_FIRST} ms, last {IDEAL_LAST} ms), 2 worker threads");
-    println!(
-        "{:<14} {:>5} | {:>9} {:>9} | {:>9} {:>9} | {:>10} | {:>8} | {:>12}",
-        "", "conv.", "first p50", "first p95", "last p50", "last p95", "CPU ms/turn", "RSS MB", "KB per conv."
-    );
-    let (mut bars, mut floor_cpu) = (Bars::default(), Vec::new());
-    for kind in ["floor", "memory", "sqlite"] {
+    bars::verdict(table())
+}
+
+fn table() -> Result<bool, String> {
+    head("a turn about a recording, 2 worker threads", "bars");
+    let (mut kept, mut floors) = (true, Vec::new());
+    for (kind, name) in [("floor", "tokio floor"), ("memory", "ours, memory"), ("sqlite", "ours, SQLite")] {
         for (n, count) in COUNTS.into_iter().enumerate() {
-            let [first50, first95, last50, last95, cpu, rss, each] = child_figures(kind, count);
-            let name = if kind == "floor" { "tokio floor" } else { &format!("ours, {kind}") };
-            println!(
-                "{name:<14} {count:>5} | {first50:>9.2} {first95:>9.2} | {last50:>9.2} {last95:>9.2} | {cpu:>11.3} | {rss:>8.1} | {each:>12.1}"
-            );
+            let figures = Figures::of_kind(kind, count)?;
+            // What SQLite adds is measured by `store`.
+            let (held, words) = match kind {
+                "memory" => bars::held(count, &figures, &floors[n]),
+                _ => (true, String::new()),
+            };
+            kept &= held;
+            row(name, count, &figures, &words);
             if kind == "floor" {
-                floor_cpu.push(cpu);
-            }
-            if kind == "memory" {
-                let cpu_added = cpu - floor_cpu[n];
-                bars.check(Figures { count, first_p50: first50, first_p95: first95, cpu_added, rss, each });
+                floors.push(figures);
             }
         }
     }
-    bars.report();
+    println!("{}", bars::in_words());
+    Ok(kept)
 }

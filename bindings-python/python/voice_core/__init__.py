@@ -9,6 +9,7 @@
 `AsyncVoiceAgent` is the same for asyncio. Everything that fails raises a `VoiceError`.
 """
 
+from . import _library as _library  # first: it chooses the native half  # isort: skip
 from ._aio import AsyncVoiceAgent
 from ._audio import Audio, AudioSource
 from ._errors import (

@@ -37,5 +37,5 @@ fn s3(address: &str) -> Result<Arc<dyn BlobStore>> {
 
 #[cfg(not(feature = "object-store"))]
 fn s3(_: &str) -> Result<Arc<dyn BlobStore>> {
-    Err(invalid("recordings.store: S3 is not compiled in; build voice-core with the feature `object-store`".into()))
+    Err(invalid(super::not_compiled_in("recordings.store: S3", "object-store")))
 }

@@ -100,6 +100,12 @@ impl Registry {
     }
 }
 
+/// What to say of a store that this build lacks. The packages of Python and Node leave out only those of servers.
+fn not_compiled_in(what: &str, feature: &str) -> String {
+    let packages = if feature == "sqlite" { "" } else { "; in Python and Node, install voice-core-servers" };
+    format!("{what} is not compiled in: build voice-core with the feature `{feature}`{packages}")
+}
+
 /// The names that a config may use, and the feature that each needs.
 fn names() -> Vec<(&'static str, &'static str, bool)> {
     let mut names = vec![("local", "local", cfg!(feature = "local"))];

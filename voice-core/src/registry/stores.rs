@@ -69,9 +69,7 @@ fn default_path() -> Result<std::path::PathBuf> {
 /// Only the scheme is ever shown: addresses of databases can hold passwords.
 fn unknown(scheme: &str) -> Error {
     if let Some((_, feature, _)) = SCHEMES.iter().find(|(name, _, there)| *name == scheme && !there) {
-        return invalid(format!(
-            "storage: {scheme:?} is not compiled in; build voice-core with the feature `{feature}`, or use another store"
-        ));
+        return invalid(super::not_compiled_in(&format!("storage: {scheme:?}"), feature));
     }
     // A short word can be a misspelt scheme; anything else could be part of a secret.
     let shown = if scheme.len() <= 16 && scheme.chars().all(char::is_alphanumeric) { scheme } else { "…" };

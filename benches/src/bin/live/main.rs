@@ -1,16 +1,24 @@
 //! What a live session adds to a turn: the scripted turn after one second of the user's sound in 50 frames, at 1, 10, 100 and 1,000
 //! sessions at once, beside the bare tokio floor that only waits for the same timings. The end of the user's turn is told by the
 //! host, so that no silence is waited for. Every number of sessions runs in a process of its own, so that memory is told apart.
+//!
+//! `live [PYTHON PYTHON PYTHON]`: with Pythons that have `voice-core`, `openai-agents[voice]` and `pipecat-ai`, a second table holds
+//! them against each other on the same script (`peers/live_*.py`). Exits with 1 when a bar is missed.
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::expect_used)]
 
-use std::time::{Duration, Instant};
+mod peers;
+
+use std::{
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 
 use voice_bench::{
-    Percentiles,
-    bars::{Bars, Figures, child as child_figures},
+    bars,
+    figures::{Figures, asked, head, row},
     process,
-    script::{Heard, IDEAL_FIRST, IDEAL_LAST, Script, floor_turn},
+    script::{Heard, Script, floor_turn},
     timer::sleep_until,
 };
 use voice_core::{Config, LiveEvent, LiveSession, VoiceAgent};
@@ -90,60 +98,41 @@ async fn child(kind: &str, count: usize) {
     for task in tasks {
         heard.extend(task.await.expect("no session panics"));
     }
-    let cpu = (process::cpu_ms() - before) / (count * TURNS) as f64;
-    let first = Percentiles::of(heard.iter().map(|h| h.0 - IDEAL_FIRST));
-    let last = Percentiles::of(heard.iter().map(|h| h.1 - IDEAL_LAST));
-    let each = (process::peak_rss_kb() - empty) as f64 / count as f64;
-    println!(
-        "{:.2} {:.2} {:.2} {:.2} {:.2} {:.3} {:.1} {:.1}",
-        first.p50,
-        first.p95,
-        first.p99,
-        last.p50,
-        last.p95,
-        cpu,
-        process::peak_rss_kb() as f64 / 1024.0,
-        each
-    );
+    Figures::of(&heard, count, TURNS, process::cpu_ms() - before, empty).tell();
 }
 
-fn main() {
-    let arguments: Vec<String> = std::env::args().collect();
-    if let [_, mode, kind, count] = arguments.as_slice()
-        && mode == "child"
-    {
+fn main() -> ExitCode {
+    if let Some((kind, count)) = asked() {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        runtime.block_on(child(kind, count.parse().expect("a number")));
-        return;
+        runtime.block_on(child(&kind, count));
+        return ExitCode::SUCCESS;
     }
-    println!("live sessions, ms over ideal (first audio {IDEAL_FIRST} ms, last {IDEAL_LAST} ms), 2 worker threads");
-    println!(
-        "{:<12} {:>5} | {:>9} {:>9} {:>9} | {:>9} {:>9} | {:>11} | {:>8} | {:>14}",
-        "",
-        "sess.",
-        "first p50",
-        "first p95",
-        "first p99",
-        "last p50",
-        "last p95",
-        "CPU ms/turn",
-        "RSS MB",
-        "KB per session"
-    );
-    let (mut bars, mut floor_cpu) = (Bars::default(), Vec::new());
-    for kind in ["floor", "ours"] {
+    let pythons: Vec<String> = std::env::args().skip(1).collect();
+    bars::verdict(match &pythons[..] {
+        [] => table(),
+        [ours, openai_agents, pipecat] => {
+            table().and_then(|kept| Ok(kept & peers::table(ours, openai_agents, pipecat)?))
+        }
+        _ => Err("expected nothing, or the Pythons that have voice-core, openai-agents and pipecat-ai".to_owned()),
+    })
+}
+
+fn table() -> Result<bool, String> {
+    head("a turn in a live session, 2 worker threads", "bars");
+    let (mut kept, mut floors) = (true, Vec::new());
+    for (kind, name) in [("floor", "tokio floor"), ("ours", "ours")] {
         for (n, count) in COUNTS.into_iter().enumerate() {
-            let [first50, first95, first99, last50, last95, cpu, rss, each] = child_figures(kind, count);
-            println!(
-                "{kind:<12} {count:>5} | {first50:>9.2} {first95:>9.2} {first99:>9.2} | {last50:>9.2} {last95:>9.2} | {cpu:>11.3} | {rss:>8.1} | {each:>14.1}"
-            );
+            let figures = Figures::of_kind(kind, count)?;
             if kind == "floor" {
-                floor_cpu.push(cpu);
-                continue;
+                row(name, count, &figures, "");
+                floors.push(figures);
+            } else {
+                let (held, words) = bars::held(count, &figures, &floors[n]);
+                kept &= held;
+                row(name, count, &figures, &words);
             }
-            let cpu_added = cpu - floor_cpu[n];
-            bars.check(Figures { count, first_p50: first50, first_p95: first95, cpu_added, rss, each });
         }
     }
-    bars.report();
+    println!("{}", bars::in_words());
+    Ok(kept)
 }
