@@ -5,7 +5,8 @@
 //!
 //! - The user's turn is over when there are words, every utterance has its transcript, and it has been silent for a delay that
 //!   is the shorter the more complete the words sound. A transcript that comes later than that ends the turn when it comes.
-//! - An answer may be prepared before that. It is thrown away if the words change.
+//! - An answer may be prepared before that, also from words that are not final but have stood for a moment. It is thrown away
+//!   if the words change.
 //! - Words that come before the first sound of the answer join the turn: the answer is taken back and made anew.
 //! - Over the agent's speech the user's voice first only pauses it. Words stop it; no words, or a listener's murmur, let it go
 //!   on. Words over speech that may not be interrupted are answered when it is over.
@@ -17,6 +18,10 @@ use crate::config::{EndpointingOptions, InterruptionOptions};
 
 /// A murmur this shortly before the end of the agent's speech is an answer to it.
 const ANSWER_WINDOW: Duration = Duration::from_secs(1);
+/// Words that may still change are taken for what they are when they have not changed for so long.
+const STANDING: Duration = Duration::from_millis(150);
+/// Words that sound so complete are worth an answer that nobody knows of yet.
+const LIKELY: f32 = 0.5;
 /// How long after one look at what is being said the next is worth while.
 const PROBE_AGAIN: Duration = Duration::from_millis(700);
 
@@ -29,8 +34,10 @@ pub(crate) enum Input {
     SpeechEnded { segment: u64, ago: Duration, judged: bool },
     /// Somebody speaks on; what was said so far is being recognised.
     SpeechGoing { segment: u64 },
-    /// What an utterance says; empty: nothing.
-    Transcribed { segment: u64, text: String },
+    /// Words that may still change were noted: see [`TurnTaking::note`].
+    Interim,
+    /// What an utterance says; empty: nothing. The recogniser may know how likely the user was done.
+    Transcribed { segment: u64, text: String, completeness: Option<f32> },
     /// How likely the user was done after this utterance, by its sound; `None`: nobody knows.
     Judged { segment: u64, completeness: Option<f32> },
     /// What the user is saying, as far as it has come.
@@ -52,8 +59,8 @@ pub(crate) enum Input {
 pub(crate) enum Action {
     /// Begin an answer to these words, but let nothing of it be noticed.
     Prepare(String),
-    /// The prepared answer is wanted.
-    Promote,
+    /// The prepared answer is wanted; these are the words that it answers, as they are written in the end.
+    Promote(String),
     /// The prepared answer is not wanted.
     Discard,
     /// The user's turn is over: answer these words.
@@ -83,7 +90,7 @@ impl Action {
     pub(crate) const fn name(&self) -> &'static str {
         match self {
             Self::Prepare(_) => "prepare",
-            Self::Promote => "promote",
+            Self::Promote(_) => "promote",
             Self::Discard => "discard",
             Self::Answer(_) => "answer",
             Self::Retract => "retract",
@@ -128,6 +135,15 @@ struct Segment {
     id: u64,
     /// Unknown until it is recognised.
     text: Option<String>,
+    /// What it seems to say until then.
+    interim: Option<Interim>,
+}
+
+/// Words that may still change.
+struct Interim {
+    text: String,
+    /// Since when they have not.
+    since: Duration,
 }
 
 /// The machine.
@@ -141,6 +157,8 @@ pub(crate) struct TurnTaking {
     /// When the user's voice was last heard.
     spoke_until: Duration,
     segments: Vec<Segment>,
+    /// What the utterance that is being spoken says so far.
+    being_said: Option<(u64, Interim)>,
     /// What the answer answers, until its first sound.
     answered: Vec<Segment>,
     prepared: Option<String>,
@@ -150,6 +168,8 @@ pub(crate) struct TurnTaking {
     forced: bool,
     /// When to look at what is being said next, while the user speaks over the agent.
     probe_at: Option<Duration>,
+    /// From when on what is being said over the agent may stop it.
+    counts_from: Option<Duration>,
 }
 
 impl TurnTaking {
@@ -162,11 +182,29 @@ impl TurnTaking {
             speaking_since: None,
             spoke_until: Duration::ZERO,
             segments: Vec::new(),
+            being_said: None,
             answered: Vec::new(),
             prepared: None,
             sounds: Sounds::Unknown,
             forced: false,
             probe_at: None,
+            counts_from: None,
+        }
+    }
+
+    /// Keeps what an utterance says so far, as it may still change: one that is over, or the one that is being spoken. What
+    /// comes of it is said when it is told of.
+    pub(crate) fn note(&mut self, segment: u64, text: String, now: Duration) {
+        let noted = |before: Option<Interim>| {
+            let since = before.filter(|before| words::same(&before.text, &text)).map_or(now, |before| before.since);
+            Interim { text, since }
+        };
+        match self.segments.iter_mut().find(|s| s.id == segment) {
+            Some(over) => over.interim = Some(noted(over.interim.take())),
+            None => {
+                let before = self.being_said.take().filter(|(id, _)| *id == segment).map(|(_, interim)| interim);
+                self.being_said = Some((segment, noted(before)));
+            }
         }
     }
 
@@ -180,10 +218,14 @@ impl TurnTaking {
                 self.speaking_since = None;
                 self.probe_at = None;
                 self.spoke_until = now.saturating_sub(ago);
-                self.segments.push(Segment { id: segment, text: None });
+                self.spoken(segment);
             }
-            Input::SpeechGoing { segment } => self.segments.push(Segment { id: segment, text: None }),
-            Input::Transcribed { segment, text } => {
+            Input::SpeechGoing { segment } => self.spoken(segment),
+            Input::Interim => self.on_interim(now, &mut actions),
+            Input::Transcribed { segment, text, completeness } => {
+                if self.sounds == Sounds::Unknown && self.segments.last().is_some_and(|last| last.id == segment) {
+                    self.sounds = completeness.map_or(Sounds::Unknown, Sounds::Complete);
+                }
                 let both = self.segments.iter_mut().chain(&mut self.answered);
                 if let Some(found) = both.into_iter().find(|s| s.id == segment) {
                     found.text = Some(text);
@@ -196,7 +238,7 @@ impl TurnTaking {
             }
             Input::Typed { segment, text } => {
                 self.forced = true;
-                self.segments.push(Segment { id: segment, text: Some(text) });
+                self.segments.push(Segment { id: segment, text: Some(text), interim: None });
             }
             Input::Probed { text } => self.on_probe(&text, now, &mut actions),
             Input::Committed => self.forced = true,
@@ -205,6 +247,7 @@ impl TurnTaking {
                 self.interruptible = interruptible && self.interruption.enabled;
                 self.answered.clear();
                 self.probe_at = self.speaking_since.map(|_| now + self.min_duration());
+                self.counts_from = self.probe_at;
             }
             Input::AgentDone => {
                 self.agent = Agent::Idle;
@@ -230,7 +273,8 @@ impl TurnTaking {
                 .filter(|_| self.speaking_since.is_none() && !self.is_being_judged())
         });
         let resume = (self.agent == Agent::Paused && self.speaking_since.is_none()).then(|| self.resume_at());
-        [cut, endpoint, resume, self.probe_at].into_iter().flatten().min()
+        let prepare = self.likely_words().map(|(_, since)| since + STANDING);
+        [cut, endpoint, resume, prepare, self.probe_at].into_iter().flatten().min()
     }
 
     /// Whether the user is speaking.
@@ -247,6 +291,21 @@ impl TurnTaking {
     pub(crate) fn said(&self) -> String {
         let said = self.segments.iter().filter_map(|s| s.text.as_deref()).map(str::trim);
         said.filter(|text| words::count(text) > 0).collect::<Vec<_>>().join(" ")
+    }
+
+    /// The same with what is only likely so far, and what is being said.
+    pub(crate) fn said_so_far(&self) -> String {
+        let over = self.segments.iter().filter_map(|s| {
+            let interim = || s.interim.as_ref().map(|interim| interim.text.as_str());
+            s.text.as_deref().or_else(interim)
+        });
+        let said = over.chain([self.being_said()]).map(str::trim).filter(|text| words::count(text) > 0);
+        said.collect::<Vec<_>>().join(" ")
+    }
+
+    /// What the utterance that is being spoken says so far.
+    pub(crate) fn being_said(&self) -> &str {
+        self.being_said.as_ref().map_or("", |(_, interim)| &interim.text)
     }
 
     /// When the user's voice was last heard.
@@ -286,6 +345,36 @@ impl TurnTaking {
         Some(self.said()).filter(|said| !said.is_empty() && !self.is_pending())
     }
 
+    /// An utterance is over, or cut off.
+    fn spoken(&mut self, segment: u64) {
+        let interim = self.being_said.take().filter(|(id, _)| *id == segment).map(|(_, interim)| interim);
+        self.segments.push(Segment { id: segment, text: None, interim });
+    }
+
+    /// While final words are awaited and nobody speaks: what they are going to be, if that is known and sounds complete, and
+    /// since when it is. Only where an answer to it would be begun.
+    fn likely_words(&self) -> Option<(String, Duration)> {
+        let wanted = self.endpointing.preemptive_generation
+            && self.agent == Agent::Idle
+            && self.speaking_since.is_none()
+            && self.is_pending();
+        if !wanted {
+            return None;
+        }
+        let mut since = Duration::ZERO;
+        for segment in self.segments.iter().filter(|s| s.text.is_none()) {
+            since = since.max(segment.interim.as_ref()?.since);
+        }
+        let text = self.said_so_far();
+        (words::count(&text) > 0 && words::completeness(&text) >= LIKELY).then_some((text, since))
+    }
+
+    fn prepare(&mut self, text: String, actions: &mut Vec<Action>) {
+        self.agent = Agent::Preparing;
+        self.prepared = Some(text.clone());
+        actions.push(Action::Prepare(text));
+    }
+
     /// Whether the end has to wait for what the sound says.
     fn is_being_judged(&self) -> bool {
         matches!(self.sounds, Sounds::Asked(_)) && !self.forced
@@ -301,6 +390,7 @@ impl TurnTaking {
 
     fn on_speech(&mut self, now: Duration, actions: &mut Vec<Action>) {
         self.speaking_since = Some(now);
+        self.being_said = None;
         // What was cut off or typed is answered all the same.
         self.forced &= !self.segments.is_empty();
         match self.agent {
@@ -308,14 +398,29 @@ impl TurnTaking {
                 self.agent = Agent::Thinking { held: true };
                 actions.push(Action::Hold);
             }
-            Agent::Speaking | Agent::Paused => self.probe_at = Some(now + self.min_duration()),
+            Agent::Speaking | Agent::Paused => {
+                self.probe_at = Some(now + self.min_duration());
+                self.counts_from = self.probe_at;
+            }
             _ => {}
         }
     }
 
+    /// Words come while they are spoken: over the agent's speech they count as soon as they are enough.
+    fn on_interim(&mut self, now: Duration, actions: &mut Vec<Action>) {
+        if self.is_over_speech() && self.counts_from.is_some_and(|at| now >= at) && self.stops(self.being_said()) {
+            self.interrupt(actions);
+        }
+    }
+
+    /// Whether the user speaks over the agent.
+    fn is_over_speech(&self) -> bool {
+        self.speaking_since.is_some() && matches!(self.agent, Agent::Speaking | Agent::Paused)
+    }
+
     /// Words that are still being said count as soon as they are enough.
     fn on_probe(&mut self, text: &str, now: Duration, actions: &mut Vec<Action>) {
-        if self.speaking_since.is_none() || !matches!(self.agent, Agent::Speaking | Agent::Paused) {
+        if !self.is_over_speech() {
             return;
         }
         if self.stops(text) {
@@ -346,6 +451,9 @@ impl TurnTaking {
             // The words are still to come; meanwhile the agent may have waited long enough for them.
             if self.agent == Agent::Paused && self.speaking_since.is_none() && now >= self.resume_at() {
                 self.resume(actions);
+            }
+            if let Some((text, _)) = self.likely_words().filter(|(_, since)| now >= *since + STANDING) {
+                self.prepare(text, actions);
             }
             return;
         }
@@ -400,6 +508,10 @@ impl TurnTaking {
             self.agent = Agent::Thinking { held: false };
             actions.push(Action::Release);
         }
+        if self.agent == Agent::Preparing {
+            // It answers words that came to nothing.
+            self.discard(actions);
+        }
         if !self.segments.is_empty() {
             self.segments.clear();
             self.forced = false;
@@ -449,26 +561,29 @@ impl TurnTaking {
     }
 
     fn consider_the_end(&mut self, text: String, now: Duration, actions: &mut Vec<Action>) {
-        let is_prepared = self.agent == Agent::Preparing && self.prepared.as_deref() == Some(&text);
+        let is_prepared = self.agent == Agent::Preparing
+            && self.prepared.as_deref().is_some_and(|prepared| words::same(prepared, &text));
         let over = !self.is_being_judged() && now >= self.spoke_until + self.delay(&text);
         if !over && (is_prepared || !self.endpointing.preemptive_generation) {
             return;
         }
         if self.agent == Agent::Preparing && !is_prepared {
-            self.agent = Agent::Idle;
-            self.prepared = None;
-            actions.push(Action::Discard);
+            self.discard(actions);
         }
         if over {
             self.answered = std::mem::take(&mut self.segments);
             self.agent = Agent::Thinking { held: false };
             self.prepared = None;
             self.forced = false;
-            actions.push(if is_prepared { Action::Promote } else { Action::Answer(text) });
-        } else if words::completeness(&text) >= 0.5 {
-            self.agent = Agent::Preparing;
-            self.prepared = Some(text.clone());
-            actions.push(Action::Prepare(text));
+            actions.push(if is_prepared { Action::Promote(text) } else { Action::Answer(text) });
+        } else if words::completeness(&text) >= LIKELY {
+            self.prepare(text, actions);
         }
+    }
+
+    fn discard(&mut self, actions: &mut Vec<Action>) {
+        self.agent = Agent::Idle;
+        self.prepared = None;
+        actions.push(Action::Discard);
     }
 }
