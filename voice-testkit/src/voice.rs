@@ -225,9 +225,7 @@ impl SpeechToText for Recogniser {
     }
 
     fn capabilities(&self) -> SttCapabilities {
-        let mut capabilities = SttCapabilities::default();
-        (capabilities.streaming, capabilities.interim) = (self.0.streams.is_some(), self.0.streams.is_some());
-        capabilities
+        SttCapabilities::default().with_streaming(self.0.streams.is_some())
     }
 
     async fn listen(&self, _: ListenRequest, sound: SpokenSound, _: &CallContext) -> Result<ResultStream<Transcript>> {

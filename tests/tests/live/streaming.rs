@@ -129,9 +129,7 @@ impl SpeechToText for Fickle {
     }
 
     fn capabilities(&self) -> SttCapabilities {
-        let mut capabilities = SttCapabilities::default();
-        capabilities.streaming = true;
-        capabilities
+        SttCapabilities::default().with_streaming(true)
     }
 
     async fn transcribe(&self, _: TranscribeRequest, _: &CallContext) -> Result<ResultStream<Transcript>> {
@@ -323,9 +321,7 @@ impl SpeechToText for Deaf {
     }
 
     fn capabilities(&self) -> SttCapabilities {
-        let mut capabilities = SttCapabilities::default();
-        capabilities.streaming = true;
-        capabilities
+        SttCapabilities::default().with_streaming(true)
     }
 
     async fn transcribe(&self, request: TranscribeRequest, _: &CallContext) -> Result<ResultStream<Transcript>> {

@@ -71,11 +71,10 @@ impl Stack<SttService> {
             if let Some(limiter) = &slot.limiter {
                 limiter.acquire(ctx).await?;
             }
-            let opening = slot.service.0.listen(request.clone(), taken.boxed(), ctx);
-            let within = Duration::from_millis(timeouts.first_byte_ms);
-            timeout(within, opening).await.unwrap_or_else(|_| Err(first_byte_error(timeouts)))
+            slot.service.0.listen(request.clone(), taken.boxed(), ctx).await
         };
-        let stream = opening.await.map_err(|error| named(error, slot))?;
+        let opened = timeout(Duration::from_millis(timeouts.first_byte_ms), opening).await;
+        let stream = opened.unwrap_or_else(|_| Err(first_byte_error(timeouts))).map_err(|error| named(error, slot))?;
         Ok(Listening {
             stream,
             sound: Some(sound),

@@ -30,8 +30,8 @@ pub(super) enum Heard {
 
 /// What comes of recognising.
 pub(super) enum News {
-    /// Something is told of an utterance meanwhile.
-    Told(u64, TurnEvent),
+    /// Something is told of it meanwhile.
+    Told(Heard, TurnEvent),
     /// It is recognised, or cannot be.
     Done(Heard, Result<Outcome>),
 }
@@ -39,8 +39,8 @@ pub(super) enum News {
 /// Everything that is being recognised.
 pub(super) struct Hearing {
     tasks: JoinSet<(Heard, Result<Outcome>)>,
-    tell: mpsc::Sender<(u64, TurnEvent)>,
-    told: mpsc::Receiver<(u64, TurnEvent)>,
+    tell: mpsc::Sender<(Heard, TurnEvent)>,
+    told: mpsc::Receiver<(Heard, TurnEvent)>,
     /// The utterance that is recognised while it is spoken.
     open: Option<Open>,
 }
@@ -82,7 +82,7 @@ impl Hearing {
         tokio::select! {
             biased;
             // Before the end of what it is told of.
-            Some((segment, event)) = self.told.recv() => Some(News::Told(segment, event)),
+            Some((what, event)) = self.told.recv() => Some(News::Told(what, event)),
             done = self.tasks.join_next() => match done? {
                 Ok((what, outcome)) => Some(News::Done(what, outcome)),
                 Err(stopped) => {
@@ -104,21 +104,9 @@ impl Driver {
         let (sound, taken) = mpsc::unbounded_channel();
         let (whole, rest) = oneshot::channel();
         self.hearing.open = Some(Open { segment, sound, whole, given: 0 });
-        let (engine, language) = (self.engine.clone(), self.language.clone());
-        let (ctx, tell) = (self.recognising(), self.hearing.tell.clone());
-        self.hearing.tasks.spawn(async move {
-            let (sink, mut events) = mpsc::channel(TOLD);
-            let listening = async move {
-                let sink = Sink::Stream(sink);
-                engine.listen(Spoken { sound: taken, whole: rest }, language, ctx, &sink).await
-            };
-            let telling = async {
-                while let Some(Ok(event)) = events.recv().await {
-                    let _over = tell.send((segment, event)).await;
-                }
-            };
-            let (heard, ()) = tokio::join!(listening, telling);
-            (Heard::Segment(segment), heard)
+        let (engine, language, ctx) = (self.engine.clone(), self.language.clone(), self.recognising());
+        self.attend(Heard::Segment(segment), move |sink| async move {
+            engine.listen(Spoken { sound: taken, whole: rest }, language, ctx, &Sink::Stream(sink)).await
         });
     }
 
@@ -162,8 +150,25 @@ impl Driver {
     fn recognise(&mut self, what: Heard, samples: Vec<i16>) {
         let (engine, language, mut ctx) = (self.engine.clone(), self.language.clone(), self.recognising());
         ctx.deadline = Some(Instant::now() + engine.settings.deadline);
+        self.attend(what, move |sink| async move {
+            engine.hear(Utterance::from_samples(samples), language, ctx, &Sink::Figures(sink)).await
+        });
+    }
+
+    /// Has something recognised by a task of its own, which passes on what it is told meanwhile.
+    fn attend<F>(&mut self, what: Heard, hear: impl FnOnce(mpsc::Sender<Result<TurnEvent>>) -> F)
+    where
+        F: Future<Output = Result<Outcome>> + Send + 'static,
+    {
+        let (sink, mut events) = mpsc::channel(TOLD);
+        let (hearing, tell) = (hear(sink), self.hearing.tell.clone());
         self.hearing.tasks.spawn(async move {
-            let heard = engine.hear(Utterance::from_samples(samples), language, ctx, &Sink::Reply).await;
+            let telling = async {
+                while let Some(Ok(event)) = events.recv().await {
+                    let _over = tell.send((what, event)).await;
+                }
+            };
+            let (heard, ()) = tokio::join!(hearing, telling);
             (what, heard)
         });
     }
@@ -178,7 +183,7 @@ impl Driver {
 
     pub(super) fn on_news(&mut self, news: News) {
         match news {
-            News::Told(segment, TurnEvent::Transcript(words)) if !words.is_final => {
+            News::Told(Heard::Segment(segment), TurnEvent::Transcript(words)) if !words.is_final => {
                 self.note(segment, words.text);
                 self.tell(Input::Interim);
             }

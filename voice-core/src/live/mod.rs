@@ -10,7 +10,7 @@
 //!                          └─ what was heard ─► store
 //! ```
 //!
-//! `turn_taking`, `playout`, `front`, `jitter`, `reference`, `track` and `words` know no clock and do no I/O; `session` is the task that runs them, with
+//! `turn_taking`, `playout`, `front`, `jitter`, `reference`, `said`, `track` and `words` know no clock and do no I/O; `session` is the task that runs them, with
 //! its sides: `hearing`, what the user says, `speaking`, what the agent says, and `manners`, how the conversation is kept going
 //! and ended.
 
@@ -24,6 +24,7 @@ mod playout;
 mod production;
 mod recorder;
 mod reference;
+mod said;
 mod session;
 mod speaking;
 mod track;

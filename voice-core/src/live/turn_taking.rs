@@ -13,7 +13,7 @@
 
 use std::time::Duration;
 
-use super::words;
+use super::{said::Said, words};
 use crate::config::{EndpointingOptions, InterruptionOptions};
 
 /// A murmur this shortly before the end of the agent's speech is an answer to it.
@@ -131,21 +131,6 @@ enum Sounds {
     Complete(f32),
 }
 
-struct Segment {
-    id: u64,
-    /// Unknown until it is recognised.
-    text: Option<String>,
-    /// What it seems to say until then.
-    interim: Option<Interim>,
-}
-
-/// Words that may still change.
-struct Interim {
-    text: String,
-    /// Since when they have not.
-    since: Duration,
-}
-
 /// The machine.
 pub(crate) struct TurnTaking {
     endpointing: EndpointingOptions,
@@ -156,11 +141,10 @@ pub(crate) struct TurnTaking {
     speaking_since: Option<Duration>,
     /// When the user's voice was last heard.
     spoke_until: Duration,
-    segments: Vec<Segment>,
-    /// What the utterance that is being spoken says so far.
-    being_said: Option<(u64, Interim)>,
+    /// What the user said that is not answered yet.
+    said: Said,
     /// What the answer answers, until its first sound.
-    answered: Vec<Segment>,
+    answered: Said,
     prepared: Option<String>,
     /// What the sound of the latest utterance says about the end.
     sounds: Sounds,
@@ -181,9 +165,8 @@ impl TurnTaking {
             interruptible: true,
             speaking_since: None,
             spoke_until: Duration::ZERO,
-            segments: Vec::new(),
-            being_said: None,
-            answered: Vec::new(),
+            said: Said::default(),
+            answered: Said::default(),
             prepared: None,
             sounds: Sounds::Unknown,
             forced: false,
@@ -195,17 +178,7 @@ impl TurnTaking {
     /// Keeps what an utterance says so far, as it may still change: one that is over, or the one that is being spoken. What
     /// comes of it is said when it is told of.
     pub(crate) fn note(&mut self, segment: u64, text: String, now: Duration) {
-        let noted = |before: Option<Interim>| {
-            let since = before.filter(|before| words::same(&before.text, &text)).map_or(now, |before| before.since);
-            Interim { text, since }
-        };
-        match self.segments.iter_mut().find(|s| s.id == segment) {
-            Some(over) => over.interim = Some(noted(over.interim.take())),
-            None => {
-                let before = self.being_said.take().filter(|(id, _)| *id == segment).map(|(_, interim)| interim);
-                self.being_said = Some((segment, noted(before)));
-            }
-        }
+        self.said.note(segment, text, now);
     }
 
     /// Takes what happened and says what is to be done.
@@ -218,18 +191,15 @@ impl TurnTaking {
                 self.speaking_since = None;
                 self.probe_at = None;
                 self.spoke_until = now.saturating_sub(ago);
-                self.spoken(segment);
+                self.said.end(segment);
             }
-            Input::SpeechGoing { segment } => self.spoken(segment),
+            Input::SpeechGoing { segment } => self.said.end(segment),
             Input::Interim => self.on_interim(now, &mut actions),
             Input::Transcribed { segment, text, completeness } => {
-                if self.sounds == Sounds::Unknown && self.segments.last().is_some_and(|last| last.id == segment) {
+                if self.sounds == Sounds::Unknown && self.said.ends_with(segment) {
                     self.sounds = completeness.map_or(Sounds::Unknown, Sounds::Complete);
                 }
-                let both = self.segments.iter_mut().chain(&mut self.answered);
-                if let Some(found) = both.into_iter().find(|s| s.id == segment) {
-                    found.text = Some(text);
-                }
+                self.said.recognised(segment, text);
             }
             Input::Judged { segment, completeness } => {
                 if self.sounds == Sounds::Asked(segment) {
@@ -238,7 +208,7 @@ impl TurnTaking {
             }
             Input::Typed { segment, text } => {
                 self.forced = true;
-                self.segments.push(Segment { id: segment, text: Some(text), interim: None });
+                self.said.typed(segment, text);
             }
             Input::Probed { text } => self.on_probe(&text, now, &mut actions),
             Input::Committed => self.forced = true,
@@ -255,7 +225,7 @@ impl TurnTaking {
                 self.prepared = None;
                 self.probe_at = None;
                 if self.is_murmur() && self.spoke_until + ANSWER_WINDOW < now {
-                    self.segments.clear();
+                    self.said.clear();
                 }
             }
             Input::Tick => {}
@@ -284,28 +254,22 @@ impl TurnTaking {
 
     /// Whether the user has said something, or seems to have, that is not answered yet.
     pub(crate) fn is_unanswered(&self) -> bool {
-        !self.segments.is_empty()
+        !self.said.is_empty()
     }
 
     /// What the user has said that is not answered yet, as far as it is recognised.
     pub(crate) fn said(&self) -> String {
-        let said = self.segments.iter().filter_map(|s| s.text.as_deref()).map(str::trim);
-        said.filter(|text| words::count(text) > 0).collect::<Vec<_>>().join(" ")
+        self.said.words()
     }
 
     /// The same with what is only likely so far, and what is being said.
     pub(crate) fn said_so_far(&self) -> String {
-        let over = self.segments.iter().filter_map(|s| {
-            let interim = || s.interim.as_ref().map(|interim| interim.text.as_str());
-            s.text.as_deref().or_else(interim)
-        });
-        let said = over.chain([self.being_said()]).map(str::trim).filter(|text| words::count(text) > 0);
-        said.collect::<Vec<_>>().join(" ")
+        self.said.so_far()
     }
 
     /// What the utterance that is being spoken says so far.
     pub(crate) fn being_said(&self) -> &str {
-        self.being_said.as_ref().map_or("", |(_, interim)| &interim.text)
+        self.said.being_said()
     }
 
     /// When the user's voice was last heard.
@@ -342,13 +306,7 @@ impl TurnTaking {
 
     /// Everything that was said, once all of it is recognised.
     fn words(&self) -> Option<String> {
-        Some(self.said()).filter(|said| !said.is_empty() && !self.is_pending())
-    }
-
-    /// An utterance is over, or cut off.
-    fn spoken(&mut self, segment: u64) {
-        let interim = self.being_said.take().filter(|(id, _)| *id == segment).map(|(_, interim)| interim);
-        self.segments.push(Segment { id: segment, text: None, interim });
+        Some(self.said()).filter(|said| !said.is_empty() && !self.said.is_pending())
     }
 
     /// While final words are awaited and nobody speaks: what they are going to be, if that is known and sounds complete, and
@@ -357,14 +315,11 @@ impl TurnTaking {
         let wanted = self.endpointing.preemptive_generation
             && self.agent == Agent::Idle
             && self.speaking_since.is_none()
-            && self.is_pending();
+            && self.said.is_pending();
         if !wanted {
             return None;
         }
-        let mut since = Duration::ZERO;
-        for segment in self.segments.iter().filter(|s| s.text.is_none()) {
-            since = since.max(segment.interim.as_ref()?.since);
-        }
+        let since = self.said.stands_since()?;
         let text = self.said_so_far();
         (words::count(&text) > 0 && words::completeness(&text) >= LIKELY).then_some((text, since))
     }
@@ -380,19 +335,15 @@ impl TurnTaking {
         matches!(self.sounds, Sounds::Asked(_)) && !self.forced
     }
 
-    fn is_pending(&self) -> bool {
-        self.segments.iter().any(|s| s.text.is_none())
-    }
-
     fn is_murmur(&self) -> bool {
         self.words().is_some_and(|text| words::is_backchannel(&text, &self.interruption.backchannels))
     }
 
     fn on_speech(&mut self, now: Duration, actions: &mut Vec<Action>) {
         self.speaking_since = Some(now);
-        self.being_said = None;
+        self.said.begin();
         // What was cut off or typed is answered all the same.
-        self.forced &= !self.segments.is_empty();
+        self.forced &= !self.said.is_empty();
         match self.agent {
             Agent::Thinking { held: false } => {
                 self.agent = Agent::Thinking { held: true };
@@ -447,7 +398,7 @@ impl TurnTaking {
 
     fn evaluate(&mut self, now: Duration, actions: &mut Vec<Action>) {
         self.watch_the_voice(now, actions);
-        if self.is_pending() {
+        if self.said.is_pending() {
             // The words are still to come; meanwhile the agent may have waited long enough for them.
             if self.agent == Agent::Paused && self.speaking_since.is_none() && now >= self.resume_at() {
                 self.resume(actions);
@@ -512,8 +463,8 @@ impl TurnTaking {
             // It answers words that came to nothing.
             self.discard(actions);
         }
-        if !self.segments.is_empty() {
-            self.segments.clear();
+        if !self.said.is_empty() {
+            self.said.clear();
             self.forced = false;
             actions.push(Action::Nothing { murmur: None });
         }
@@ -531,9 +482,7 @@ impl TurnTaking {
         }
         actions.push(Action::Retract);
         self.agent = Agent::Idle;
-        let later = std::mem::take(&mut self.segments);
-        self.segments = std::mem::take(&mut self.answered);
-        self.segments.extend(later);
+        self.said.put_before(std::mem::take(&mut self.answered));
         self.spoke_until = self.spoke_until.min(now);
     }
 
@@ -556,7 +505,7 @@ impl TurnTaking {
     }
 
     fn drop_murmur(&mut self, text: &str, actions: &mut Vec<Action>) {
-        self.segments.clear();
+        self.said.clear();
         actions.push(Action::Nothing { murmur: Some(text.to_owned()) });
     }
 
@@ -571,7 +520,7 @@ impl TurnTaking {
             self.discard(actions);
         }
         if over {
-            self.answered = std::mem::take(&mut self.segments);
+            self.answered = self.said.take();
             self.agent = Agent::Thinking { held: false };
             self.prepared = None;
             self.forced = false;

@@ -97,6 +97,15 @@ pub struct SttCapabilities {
     pub languages: Vec<String>,
 }
 
+impl SttCapabilities {
+    /// Says whether speech is recognised while it is spoken.
+    #[must_use]
+    pub fn with_streaming(mut self, streaming: bool) -> Self {
+        self.streaming = streaming;
+        self
+    }
+}
+
 /// A request to transcribe one utterance.
 #[derive(Clone, Debug)]
 #[non_exhaustive]

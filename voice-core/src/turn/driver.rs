@@ -64,13 +64,24 @@ pub(crate) enum Sink {
     Reply,
     /// A stream; when its reader is gone the turn is cancelled.
     Stream(mpsc::Sender<Result<TurnEvent>>),
+    /// The same, but only what calls took is of interest.
+    Figures(mpsc::Sender<Result<TurnEvent>>),
 }
 
 impl Sink {
     pub(super) async fn emit(&self, event: TurnEvent) -> Result<()> {
         match self {
+            Self::Figures(_) if !matches!(event, TurnEvent::Metrics(_)) => Ok(()),
             Self::Reply => Ok(()),
-            Self::Stream(sender) => sender.send(Ok(event)).await.map_err(|_| cancelled()),
+            Self::Stream(sender) | Self::Figures(sender) => sender.send(Ok(event)).await.map_err(|_| cancelled()),
+        }
+    }
+
+    /// The way for figures alone.
+    pub(super) fn figures(&self) -> Self {
+        match self {
+            Self::Reply => Self::Reply,
+            Self::Stream(sender) | Self::Figures(sender) => Self::Figures(sender.clone()),
         }
     }
 

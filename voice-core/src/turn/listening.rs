@@ -72,8 +72,9 @@ impl Engine {
             }
         };
         ctx.deadline = Some(Instant::now() + self.settings.deadline);
+        let figures = sink.figures();
         let whole = async {
-            let mut run = self.part(ctx, None, sink);
+            let mut run = self.part(ctx, None, &figures);
             run.recognise(self.recogniser()?, utterance, language, broken.slot).await?;
             Ok(run.machine.into_outcome())
         };
