@@ -5,7 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use voice_core::{
     Audio, Config, ConversationStore, ErrorKind, LiveEvent, Role, Stage, VoiceAgent,
     providers::openai::{OpenAiConfig, OpenAiLlm, OpenAiStt, OpenAiTts},
@@ -188,11 +188,10 @@ fn faults_of_listening() -> Vec<(&'static str, Route, Reply)> {
 }
 
 /// Says something in a live session and waits until it is answered: what was understood, how often, and what was told.
-async fn spoken(stt: Vec<OpenAiStt>) -> (Vec<String>, Vec<LiveEvent>) {
+async fn spoken(stt: Vec<OpenAiStt>, timeouts: Value) -> (Vec<String>, Vec<LiveEvent>) {
     let (voice, store) = (Voice::new(), Arc::new(MemoryStore::new()));
-    let config = r#"{"retry": {"attempts": 1}, "timeouts": {"first_byte_ms": 500, "idle_ms": 150},
-        "live": {"endpointing": {"min_delay_ms": 10}}}"#;
-    let mut agent = VoiceAgent::builder().config(Config::from_json(config).unwrap());
+    let config = json!({"timeouts": timeouts, "live": {"endpointing": {"min_delay_ms": 10}}});
+    let mut agent = VoiceAgent::builder().config(Config::from_json(&config.to_string()).unwrap());
     for stt in stt {
         agent = agent.stt(stt);
     }
@@ -227,7 +226,7 @@ async fn no_fault_of_listening_costs_a_word() {
         let double = OpenAiDouble::start().await.unwrap();
         double.always(route, reply).always(Route::Transcription, Reply::transcription("what time is it"));
         let config = OpenAiConfig::new("sk-test").base_url(double.base_url());
-        let (kept, told) = spoken(vec![listener(config)]).await;
+        let (kept, told) = spoken(vec![listener(config)], json!({"first_byte_ms": 2_000, "idle_ms": 500})).await;
         assert_eq!(kept, ["what time is it"], "{name}");
         assert_eq!(double.count(Route::Transcription), 1, "{name}");
         assert!(!told.iter().any(|e| matches!(e, LiveEvent::Error(_))), "{name}: {told:?}");
@@ -247,7 +246,7 @@ async fn no_fault_of_listening_costs_a_word() {
     ] {
         let bad = OpenAiConfig::new("sk-test").base_url(url).connect_timeout(Duration::from_millis(100));
         let next = OpenAiConfig::new("sk-test").base_url(good.base_url());
-        let (kept, _) = spoken(vec![listener(bad), listener(next)]).await;
+        let (kept, _) = spoken(vec![listener(bad), listener(next)], json!({})).await;
         assert_eq!(kept, ["what time is it"], "{name}");
     }
     assert_eq!((good.count(Route::LiveTranscription), good.count(Route::Transcription)), (4, 0), "it listens");
