@@ -221,10 +221,10 @@ impl Engine {
             }
         };
         let (heard, history) = tokio::try_join!(listen, engine.history(session.id, is_new, with_tools))?;
+        // What nobody keeps is not held while the answer is written and spoken.
+        let heard = heard.filter(|_| self.recordings.is_some());
         run.answer(&history, tts).await?;
-        let heard = heard
-            .filter(|_| self.recordings.is_some())
-            .map(|utterance| Pcm::new(utterance.samples.as_slice(), audio::SPEECH_RATE));
+        let heard = heard.map(|utterance| Pcm::new(utterance.samples.as_slice(), audio::SPEECH_RATE));
         Ok(Produced { machine: run.machine, session, leave, heard })
     }
 }

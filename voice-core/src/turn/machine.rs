@@ -75,7 +75,8 @@ pub(crate) struct TurnMachine {
     filler_said: bool,
     splitter: Splitter,
     pieces: VecDeque<Piece>,
-    samples: Vec<i16>,
+    /// What was spoken, shared with who listens: it is put together once, for the reply.
+    sound: Vec<Pcm>,
     keeps_sound: bool,
     sample_rate: Option<u32>,
     audio_error: Option<Error>,
@@ -103,7 +104,7 @@ impl TurnMachine {
             filler_said: false,
             splitter: Splitter::new(capabilities.max_characters, capabilities.prefers_short_first_piece),
             pieces: VecDeque::new(),
-            samples: Vec::new(),
+            sound: Vec::new(),
             keeps_sound: true,
             sample_rate: None,
             audio_error: None,
@@ -315,7 +316,7 @@ impl TurnMachine {
         self.timings.first_audio.get_or_insert(at);
         self.timings.audio_done = Some(at);
         if self.keeps_sound {
-            self.samples.extend_from_slice(pcm.samples());
+            self.sound.push(pcm.clone());
         }
         Some(TurnEvent::Audio(pcm))
     }
@@ -360,7 +361,9 @@ impl TurnMachine {
         let user = Message::new(session.id, turn_id, Role::User, transcript.as_str(), started_at);
         let calls = self.tool_calls.iter().map(|record| Message::tool(session.id, turn_id, record, now));
         let assistant = Message::new(session.id, turn_id, Role::Assistant, text.as_str(), now);
-        let audio = Pcm::new(self.samples, self.sample_rate.unwrap_or(crate::audio::SPEECH_RATE));
+        let mut samples = Vec::with_capacity(self.sound.iter().map(|pcm| pcm.samples().len()).sum());
+        self.sound.into_iter().for_each(|pcm| samples.extend_from_slice(pcm.samples()));
+        let audio = Pcm::new(samples, self.sample_rate.unwrap_or(crate::audio::SPEECH_RATE));
         self.usage.tts_seconds = audio.duration().as_secs_f64();
         let messages = std::iter::once(user.clone()).chain(calls).chain([assistant.clone()]).collect();
         let reply = Reply {
