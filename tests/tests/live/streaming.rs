@@ -230,6 +230,8 @@ async fn a_failed_stream_goes_to_the_next_provider_and_a_failing_one_is_left_alo
         first = first.stream(n, Step::fail(lost()).after(1));
     }
     let second = Voice::new();
+    // Both know the words.
+    let _sound = second.say(QUESTION);
     let store = Arc::new(MemoryStore::new());
     let agent = VoiceAgent::builder()
         .config(Config::from_json(config).unwrap())
@@ -243,8 +245,6 @@ async fn a_failed_stream_goes_to_the_next_provider_and_a_failing_one_is_left_alo
         .unwrap();
     let call = Call::on(agent, &first, store, |live| live).await;
     for turn in 1..=4 {
-        // Both know the words.
-        second.say("will it rain tomorrow?");
         call.speak(QUESTION).await;
         call.until_turns(turn).await;
     }
