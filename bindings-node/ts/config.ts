@@ -58,7 +58,7 @@ export interface ProviderConfig {
   api_key?: string | null
   /** Where the server is, for servers that speak OpenAI's wire format. */
   base_url?: string | null
-  /** What only this provider knows, such as `speed` or `instructions`. */
+  /** What only this provider knows, such as `speed`, `instructions` or `live_model`. */
   settings?: Record<string, unknown>
 }
 
@@ -122,6 +122,8 @@ export interface RetentionConfig {
 
 /** How a live session takes turns and behaves. */
 export interface LiveConfig {
+  /** When the user's words are recognised. One of `streaming`, `utterances`. */
+  recognition?: 'streaming' | 'utterances'
   /** Who says that the user's turn is over. One of `automatic`, `model`, `manual`. */
   turn_detection?: 'automatic' | 'model' | 'manual'
   /** When the user's turn is over. */

@@ -5,13 +5,16 @@
 
 use std::{sync::Arc, time::Duration};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use voice_core::{
-    Audio, Config, ConversationStore, ErrorKind, Stage, VoiceAgent,
+    Audio, Config, ConversationStore, ErrorKind, LiveEvent, Role, Stage, VoiceAgent,
     providers::openai::{OpenAiConfig, OpenAiLlm, OpenAiStt, OpenAiTts},
     store::{MemoryStore, MessageQuery, SessionQuery},
 };
-use voice_testkit::openai::{HangingAddress, OpenAiDouble, Reply, Route, refused_address};
+use voice_testkit::{
+    ScriptedLlm, ScriptedTts, Voice,
+    openai::{HangingAddress, OpenAiDouble, Reply, Route, refused_address},
+};
 
 const STAGES: [(Stage, Route); 3] =
     [(Stage::Stt, Route::Transcription), (Stage::Llm, Route::Chat), (Stage::Tts, Route::Speech)];
@@ -156,6 +159,97 @@ async fn every_fault_of_every_stage_has_its_documented_outcome() {
             println!("{what}: {}, {} calls, {} ms, {stored} stored", error.code(), fault.calls, took.as_millis());
         }
     }
+}
+
+/// What goes wrong while a recogniser listens, and where.
+fn faults_of_listening() -> Vec<(&'static str, Route, Reply)> {
+    use Route::{LiveTranscription as Spoken, RealtimeConnect as Open};
+    let said = || Reply::live_transcription("what time is it");
+    let refused = |status, code| Reply::error(status, code, "no");
+    vec![
+        ("401", Open, refused(401, "invalid_api_key")),
+        ("403", Open, refused(403, "unsupported_country")),
+        ("404", Open, refused(404, "not_found")),
+        ("429", Open, refused(429, "rate_limit_exceeded")),
+        ("500", Open, refused(500, "server_error")),
+        ("503", Open, refused(503, "server_is_overloaded")),
+        ("no WebSocket", Open, Reply::json(200, json!({"object": "list"}))),
+        ("no answer to the handshake", Open, Reply::never()),
+        ("reset while it is spoken", Spoken, said().reset_after(1)),
+        ("closed while it is spoken", Spoken, said().cut_after(1)),
+        ("silence while it is spoken", Spoken, said().hang_after(1)),
+        ("reset after its end", Spoken, said().reset_after(4)),
+        ("silence after its end", Spoken, said().hang_after(5)),
+        ("no words at all", Spoken, Reply::never()),
+        ("malformed JSON", Spoken, Reply::raw(200, "application/json", ["{nonsense"])),
+        ("error", Spoken, Reply::realtime_error("server_error", "server_error", "sorry")),
+        ("out of credit", Spoken, Reply::realtime_error("requests", "insufficient_quota", "no credit")),
+    ]
+}
+
+/// Says something in a live session and waits until it is answered: what was understood, how often, and what was told.
+async fn spoken(stt: Vec<OpenAiStt>, timeouts: Value) -> (Vec<String>, Vec<LiveEvent>) {
+    let (voice, store) = (Voice::new(), Arc::new(MemoryStore::new()));
+    let config = json!({"timeouts": timeouts, "live": {"endpointing": {"min_delay_ms": 10}}});
+    let mut agent = VoiceAgent::builder().config(Config::from_json(&config.to_string()).unwrap());
+    for stt in stt {
+        agent = agent.stt(stt);
+    }
+    let agent =
+        agent.llm(ScriptedLlm::saying("Noon.")).tts(ScriptedTts::new()).store(store.clone()).build().await.unwrap();
+    let live = agent.live().voice_activity(voice.activity()).speak(false).start().await.unwrap();
+    let mut said = voice.say("what time is it");
+    said.extend([0; 8_000]);
+    for frame in said.chunks(320) {
+        live.push_audio(frame).unwrap();
+    }
+    let mut told = Vec::new();
+    let answered = async {
+        while let Some(event) = live.next().await {
+            let is_over = matches!(event, LiveEvent::TurnDone(_));
+            told.push(event);
+            if is_over {
+                break;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), answered).await.expect("it is answered");
+    live.end().await.unwrap();
+    let kept = store.messages(live.session_id(), MessageQuery::latest(10)).await.unwrap().items;
+    (kept.into_iter().filter(|m| m.role == Role::User).map(|m| m.content).collect(), told)
+}
+
+#[tokio::test]
+async fn no_fault_of_listening_costs_a_word() {
+    let listener = |config: OpenAiConfig| OpenAiStt::with_config(config).model("whisper-1").live_model("whisper-1");
+    for (name, route, reply) in faults_of_listening() {
+        let double = OpenAiDouble::start().await.unwrap();
+        double.always(route, reply).always(Route::Transcription, Reply::transcription("what time is it"));
+        let config = OpenAiConfig::new("sk-test").base_url(double.base_url());
+        let (kept, told) = spoken(vec![listener(config)], json!({"first_byte_ms": 2_000, "idle_ms": 500})).await;
+        assert_eq!(kept, ["what time is it"], "{name}");
+        assert_eq!(double.count(Route::Transcription), 1, "{name}");
+        assert!(!told.iter().any(|e| matches!(e, LiveEvent::Error(_))), "{name}: {told:?}");
+        println!("listening × {name}: recognised as a whole, once");
+    }
+
+    // A server that cannot be reached at all: the next one in the list is asked.
+    let hanging = HangingAddress::open().await.unwrap();
+    let good = OpenAiDouble::start().await.unwrap();
+    good.always(Route::Transcription, Reply::transcription("what time is it"))
+        .always(Route::LiveTranscription, Reply::live_transcription("what time is it"));
+    for (name, url) in [
+        ("refused", refused_address().await.unwrap()),
+        ("DNS", "http://voice-core.invalid/v1".into()),
+        ("TLS", good.tls_base_url()),
+        ("connect time-out", hanging.base_url().unwrap()),
+    ] {
+        let bad = OpenAiConfig::new("sk-test").base_url(url).connect_timeout(Duration::from_millis(100));
+        let next = OpenAiConfig::new("sk-test").base_url(good.base_url());
+        let (kept, _) = spoken(vec![listener(bad), listener(next)], json!({})).await;
+        assert_eq!(kept, ["what time is it"], "{name}");
+    }
+    assert_eq!((good.count(Route::LiveTranscription), good.count(Route::Transcription)), (4, 0), "it listens");
 }
 
 #[tokio::test]

@@ -19,25 +19,34 @@ pub struct Transcript {
     pub is_final: bool,
     /// The language, when the recogniser told: a BCP 47 tag such as `en`.
     pub language: Option<String>,
+    /// How likely the speaker is done, 0–1, when the recogniser told.
+    pub completeness: Option<f32>,
 }
 
 impl Transcript {
     /// A final transcript.
     #[must_use]
     pub fn last(text: impl Into<String>) -> Self {
-        Self { text: text.into(), is_final: true, language: None }
+        Self { text: text.into(), is_final: true, ..Self::default() }
     }
 
     /// A transcript that may still change.
     #[must_use]
     pub fn interim(text: impl Into<String>) -> Self {
-        Self { text: text.into(), is_final: false, language: None }
+        Self { text: text.into(), ..Self::default() }
     }
 
     /// Names the language.
     #[must_use]
     pub fn with_language(mut self, language: impl Into<String>) -> Self {
         self.language = Some(language.into());
+        self
+    }
+
+    /// Says how likely the speaker is done, 0–1.
+    #[must_use]
+    pub fn with_completeness(mut self, completeness: f32) -> Self {
+        self.completeness = Some(completeness);
         self
     }
 }

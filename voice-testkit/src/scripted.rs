@@ -42,12 +42,12 @@ use voice_core::{
 /// What goes wrong in one call.
 #[derive(Clone, Debug)]
 pub struct Step {
-    after: usize,
-    fault: Fault,
+    pub(crate) after: usize,
+    pub(crate) fault: Fault,
 }
 
 #[derive(Clone, Debug)]
-enum Fault {
+pub(crate) enum Fault {
     Fail(Error),
     Hang,
     Panic,

@@ -12,8 +12,12 @@ use futures_util::{StreamExt, stream};
 use voice_core::{
     Pcm, Result, SpeechToText, TextToSpeech, Transcript,
     audio::{VoiceActivity, VoiceActivityDetector},
-    provider::{CallContext, ResultStream, SynthesisRequest, TranscribeRequest},
+    provider::{
+        CallContext, ListenRequest, ResultStream, SpokenSound, SttCapabilities, SynthesisRequest, TranscribeRequest,
+    },
 };
+
+use crate::scripted::{Fault, Step};
 
 /// Samples of a millisecond.
 const MS: usize = 16;
@@ -37,6 +41,8 @@ const NOISE: i16 = 1_500;
 pub struct Voice {
     words: Arc<Mutex<Words>>,
     delay: Duration,
+    /// How long a word takes to be told while it is spoken, where that is done at all.
+    streams: Option<Duration>,
 }
 
 #[derive(Default)]
@@ -44,6 +50,12 @@ struct Words {
     known: HashMap<String, i16>,
     heard: Vec<String>,
     delays: HashMap<usize, Duration>,
+    listened: Vec<String>,
+    /// How many streams were opened, and how many of them are open.
+    streams: usize,
+    listening: usize,
+    sound: Duration,
+    faults: HashMap<usize, Step>,
 }
 
 impl Voice {
@@ -64,6 +76,21 @@ impl Voice {
     #[must_use]
     pub fn late(self, n: usize, delay: Duration) -> Self {
         self.locked().delays.insert(n, delay);
+        self
+    }
+
+    /// Its recogniser listens while it is spoken, and tells every word so long after it was said. What was set for utterances
+    /// holds for their final transcripts, which are numbered by themselves.
+    #[must_use]
+    pub fn streaming(mut self, delay: Duration) -> Self {
+        self.streams = Some(delay);
+        self
+    }
+
+    /// What goes wrong in the stream of utterance number `n`, from 0, after so many interim transcripts.
+    #[must_use]
+    pub fn stream(self, n: usize, step: Step) -> Self {
+        self.locked().faults.insert(n, step);
         self
     }
 
@@ -93,27 +120,28 @@ impl Voice {
     /// What the recogniser understands: every word that is there but for its last 20 ms.
     #[must_use]
     pub fn understood(&self, samples: &[i16]) -> String {
-        let words = self.locked();
-        let named =
-            |loudness: i16| words.known.iter().find(|(_, known)| **known == loudness).map(|(word, _)| word.as_str());
-        let (mut said, mut rest) = (Vec::new(), samples);
-        while let Some(loudness) = rest.first().map(|sample| sample.saturating_abs()) {
-            let same = rest.iter().take_while(|sample| sample.saturating_abs() == loudness).count();
-            let (run, after) = rest.split_at(same);
-            if let Some(word) = named(loudness) {
-                // A word that is said twice in a row is as long as two.
-                let times = (run.len() + 20 * MS) / length(word);
-                said.extend(std::iter::repeat_n(word, times));
-            }
-            rest = after;
-        }
-        said.join(" ")
+        let mut ear = Ear::default();
+        ear.hear(&self.locked(), samples);
+        ear.understood(&self.locked())
     }
 
-    /// What its recogniser has heard so far, call by call.
+    /// What its recogniser has heard so far, call by call, of whole utterances.
     #[must_use]
     pub fn heard(&self) -> Vec<String> {
         self.locked().heard.clone()
+    }
+
+    /// What its recogniser has heard so far to its end while it was spoken.
+    #[must_use]
+    pub fn listened(&self) -> Vec<String> {
+        self.locked().listened.clone()
+    }
+
+    /// To how many utterances its recogniser is listening, and how much sound it was given to listen to so far.
+    #[must_use]
+    pub fn listening(&self) -> (usize, Duration) {
+        let words = self.locked();
+        (words.listening, words.sound)
     }
 
     /// The recogniser.
@@ -132,6 +160,43 @@ impl Voice {
     #[must_use]
     pub fn activity(&self) -> VoiceActivity {
         VoiceActivity::new(|| Loud)
+    }
+}
+
+/// Understands sound as it comes.
+#[derive(Default)]
+struct Ear {
+    said: Vec<String>,
+    /// The latest sound of one loudness, and how long it is.
+    run: (i16, usize),
+}
+
+impl Ear {
+    fn hear(&mut self, words: &Words, samples: &[i16]) {
+        let mut rest = samples;
+        while let Some(loudness) = rest.first().map(|sample| sample.saturating_abs()) {
+            let same = rest.iter().take_while(|sample| sample.saturating_abs() == loudness).count();
+            if self.run.0 != loudness {
+                let run: Vec<String> = self.latest(words).map(str::to_owned).collect();
+                self.said.extend(run);
+                self.run = (loudness, 0);
+            }
+            self.run.1 += same;
+            rest = &rest[same..];
+        }
+    }
+
+    fn understood(&self, words: &Words) -> String {
+        let said = self.said.iter().map(String::as_str).chain(self.latest(words));
+        said.collect::<Vec<_>>().join(" ")
+    }
+
+    /// The word that the latest sound is; one that is said twice in a row is as long as two.
+    fn latest<'a>(&self, words: &'a Words) -> impl Iterator<Item = &'a str> {
+        let (loudness, samples) = self.run;
+        let word = words.known.iter().find(|(_, known)| **known == loudness).map(|(word, _)| word.as_str());
+        let times = word.map_or(0, |word| (samples + 20 * MS) / length(word));
+        std::iter::repeat_n(word.unwrap_or_default(), times)
     }
 }
 
@@ -157,6 +222,95 @@ impl SpeechToText for Recogniser {
         };
         tokio::time::sleep(delay).await;
         Ok(stream::once(async { Ok(Transcript::last(text)) }).boxed())
+    }
+
+    fn capabilities(&self) -> SttCapabilities {
+        SttCapabilities::default().with_streaming(self.0.streams.is_some())
+    }
+
+    async fn listen(&self, _: ListenRequest, sound: SpokenSound, _: &CallContext) -> Result<ResultStream<Transcript>> {
+        let fault = {
+            let mut words = self.0.locked();
+            let number = words.streams;
+            words.streams += 1;
+            words.listening += 1;
+            words.faults.get(&number).cloned()
+        };
+        if let Some(Step { after: 0, fault: Fault::Fail(error) }) = fault {
+            self.0.locked().listening -= 1;
+            return Err(error);
+        }
+        let listener = Listener {
+            voice: self.0.clone(),
+            sound,
+            ear: Ear::default(),
+            told: String::new(),
+            count: 0,
+            fault,
+            over: false,
+        };
+        Ok(stream::unfold(listener, |mut l| async move { l.next().await.map(|item| (item, l)) }).boxed())
+    }
+}
+
+/// One utterance that is recognised while it is spoken.
+struct Listener {
+    voice: Voice,
+    sound: SpokenSound,
+    ear: Ear,
+    told: String,
+    count: usize,
+    fault: Option<Step>,
+    over: bool,
+}
+
+impl Listener {
+    async fn next(&mut self) -> Option<Result<Transcript>> {
+        if self.over {
+            return None;
+        }
+        if let Some(Step { after, fault }) = &self.fault
+            && *after == self.count
+        {
+            self.over = true;
+            match fault {
+                Fault::Fail(error) => return Some(Err(error.clone())),
+                Fault::Hang => std::future::pending().await,
+                #[allow(clippy::panic)]
+                Fault::Panic => panic!("scripted panic"),
+                Fault::End => return None,
+            }
+        }
+        while let Some(pcm) = self.sound.next().await {
+            let understood = {
+                let mut words = self.voice.locked();
+                words.sound += pcm.duration();
+                self.ear.hear(&words, pcm.samples());
+                self.ear.understood(&words)
+            };
+            if understood != self.told {
+                self.told.clone_from(&understood);
+                self.count += 1;
+                tokio::time::sleep(self.voice.streams.unwrap_or_default()).await;
+                return Some(Ok(Transcript::interim(understood)));
+            }
+        }
+        self.over = true;
+        let (text, delay) = {
+            let mut words = self.voice.locked();
+            let text = self.ear.understood(&words);
+            let delay = words.delays.get(&words.listened.len()).copied().unwrap_or(self.voice.delay);
+            words.listened.push(text.clone());
+            (text, delay)
+        };
+        tokio::time::sleep(delay).await;
+        Some(Ok(Transcript::last(text)))
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.voice.locked().listening -= 1;
     }
 }
 

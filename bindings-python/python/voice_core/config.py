@@ -22,7 +22,7 @@ class Provider(_ProviderRequired, total=False):
     base_url: Optional[str]
     """Where the server is, for servers that speak OpenAI's wire format."""
     settings: Dict[str, Any]
-    """What only this provider knows, such as ``speed`` or ``instructions``."""
+    """What only this provider knows, such as ``speed``, ``instructions`` or ``live_model``."""
 
 
 class Assistant(TypedDict, total=False):
@@ -90,6 +90,8 @@ class Retention(TypedDict, total=False):
 class Live(TypedDict, total=False):
     """How a live session takes turns and behaves."""
 
+    recognition: Literal["streaming", "utterances"]
+    """When the user's words are recognised. One of ``streaming``, ``utterances``."""
     turn_detection: Literal["automatic", "model", "manual"]
     """Who says that the user's turn is over. One of ``automatic``, ``model``, ``manual``."""
     endpointing: Endpointing

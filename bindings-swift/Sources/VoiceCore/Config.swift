@@ -12,7 +12,7 @@ public struct ProviderConfig: Encodable, Sendable {
     public var apiKey: String?
     /// Where the server is, for servers that speak OpenAI's wire format.
     public var baseUrl: String?
-    /// What only this provider knows, such as `speed` or `instructions`.
+    /// What only this provider knows, such as `speed`, `instructions` or `live_model`.
     public var settings: [String: JSONValue]?
 
     public init(
@@ -179,6 +179,8 @@ public struct RetentionConfig: Encodable, Sendable {
 
 /// How a live session takes turns and behaves.
 public struct LiveConfig: Encodable, Sendable {
+    /// When the user's words are recognised. One of `streaming`, `utterances`.
+    public var recognition: String?
     /// Who says that the user's turn is over. One of `automatic`, `model`, `manual`.
     public var turnDetection: String?
     /// When the user's turn is over.
@@ -195,6 +197,7 @@ public struct LiveConfig: Encodable, Sendable {
     public var conversation: ConversationOptions?
 
     public init(
+        recognition: String? = nil,
         turnDetection: String? = nil,
         endpointing: EndpointingOptions? = nil,
         interruption: InterruptionOptions? = nil,
@@ -203,6 +206,7 @@ public struct LiveConfig: Encodable, Sendable {
         output: OutputOptions? = nil,
         conversation: ConversationOptions? = nil
     ) {
+        self.recognition = recognition
         self.turnDetection = turnDetection
         self.endpointing = endpointing
         self.interruption = interruption
@@ -213,6 +217,7 @@ public struct LiveConfig: Encodable, Sendable {
     }
 
     enum CodingKeys: String, CodingKey {
+        case recognition
         case turnDetection = "turn_detection"
         case endpointing
         case interruption

@@ -6,6 +6,7 @@ mod call;
 mod frames;
 mod line;
 mod schedules;
+mod streaming;
 mod tools;
 mod wire;
 

@@ -19,7 +19,7 @@ use voice_core::{
     live::{AgentState, LiveEvent, SpeechKind},
     provider::{CallContext, FinishReason, GenerateRequest, LlmEvent, ResultStream},
 };
-use voice_testkit::Voice;
+use voice_testkit::{Step, Voice};
 
 use crate::call::{Call, ms};
 
@@ -70,7 +70,19 @@ async fn conversation(seed: u64) {
     for n in 0..40 {
         voice = voice.late(n, ms(dice.random_range(0..2_000)));
     }
-    let config = serde_json::json!({ "live": {
+    if dice.random_bool(0.5) {
+        voice = voice.streaming(ms(dice.random_range(0..200)));
+        for n in 0..40 {
+            let step = match dice.random_range(0..8) {
+                0 => Step::fail(Error::new(ErrorKind::ConnectionLost, "by chance")),
+                1 => Step::end(),
+                2 => Step::hang(),
+                _ => continue,
+            };
+            voice = voice.stream(n, step.after(dice.random_range(0..6)));
+        }
+    }
+    let config = serde_json::json!({ "timeouts": { "idle_ms": 2_000 }, "live": {
         "endpointing": { "preemptive_generation": dice.random_bool(0.7), "max_utterance_seconds": 5 },
         "interruption": {
             "enabled": dice.random_bool(0.9),

@@ -71,7 +71,8 @@ async fn every_refusal_becomes_its_typed_error() {
             (Stage::Stt, transcribe(&OpenAiStt::with_config(c.clone())).await.unwrap_err()),
             (Stage::Llm, generate(&OpenAiLlm::with_config(c.clone())).await.unwrap_err()),
             (Stage::Tts, speak(&OpenAiTts::with_config(c.clone())).await.unwrap_err()),
-            (Stage::Tts, speak(&OpenAiRealtimeTts::with_config(c)).await.unwrap_err()),
+            (Stage::Tts, speak(&OpenAiRealtimeTts::with_config(c.clone())).await.unwrap_err()),
+            (Stage::Stt, listening::listen(&listening::listener(c)).await.unwrap_err()),
         ];
         for (stage, error) in errors {
             let got = (error.kind(), error.retryable(), error.retry_after(), error.stage());
@@ -113,7 +114,8 @@ async fn connections_that_do_not_come_about_say_why() {
             transcribe(&OpenAiStt::with_config(c.clone())).await.unwrap_err(),
             generate(&OpenAiLlm::with_config(c.clone())).await.unwrap_err(),
             speak(&OpenAiTts::with_config(c.clone())).await.unwrap_err(),
-            speak(&OpenAiRealtimeTts::with_config(c)).await.unwrap_err(),
+            speak(&OpenAiRealtimeTts::with_config(c.clone())).await.unwrap_err(),
+            listening::listen(&listening::listener(c)).await.unwrap_err(),
         ];
         for error in errors {
             assert_eq!(error.kind(), kind, "{url}: {error:?}");

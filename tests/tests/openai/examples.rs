@@ -45,6 +45,18 @@ async fn vendors_own_examples_are_read() {
         let heard = transcribe(&OpenAiStt::with_config(c.clone())).await.unwrap();
         assert!(heard.len() == 1 && !heard[0].text.is_empty(), "{name}");
     }
+    let event = |name: &str| {
+        let event = read(&format!("openai/realtime/server/conversation.item.input_audio_transcription.{name}.json"));
+        serde_json::from_str::<Value>(&event).unwrap()
+    };
+    double.always(Route::LiveTranscription, Reply::frames([event("delta"), event("completed")]));
+    let heard = listening::listen(&listening::listener(c.clone())).await.unwrap();
+    let said = event("completed")["transcript"].as_str().unwrap().to_owned();
+    assert_eq!((heard.len(), heard[1].text.as_str(), heard[1].is_final), (2, said.as_str(), true));
+    double.always(Route::LiveTranscription, Reply::frames([event("failed")]));
+    let error = listening::listen(&listening::listener(c.clone())).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ProviderFailed);
+
     double.always(Route::Speech, Reply::raw(200, "text/event-stream", [read("openai/speech_stream.sse.txt")]));
     assert_eq!(samples(&speak(&OpenAiTts::with_config(c.clone())).await.unwrap()), ramp(8));
 

@@ -6,6 +6,7 @@
 mod answers;
 mod errors;
 mod examples;
+mod listening;
 mod requests;
 mod secrecy;
 mod tolerance;

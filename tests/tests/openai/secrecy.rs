@@ -45,7 +45,9 @@ async fn neither_keys_nor_words_reach_errors_debug_or_logs() {
         let (stt, llm) = (OpenAiStt::with_config(c.clone()), OpenAiLlm::with_config(c.clone()));
         let (tts, realtime) = (OpenAiTts::with_config(c.clone()), OpenAiRealtimeTts::with_config(c.clone()));
         let errors = [generate(&llm).await.unwrap_err(), speak(&tts).await.unwrap_err()];
-        let more = [speak(&realtime).await.err(), transcribe(&stt).await.err()];
+        let listener = listening::listener(c.clone()).prompt(SECRET_WORDS);
+        let more =
+            [speak(&realtime).await.err(), transcribe(&stt).await.err(), listening::listen(&listener).await.err()];
         for error in errors.iter().chain(more.iter().flatten()) {
             shown.push_str(&format!("{error}\n{error:?}\n{error:#?}\n"));
         }

@@ -11,6 +11,8 @@ use crate::{audio::Cleaning, error::Result};
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct LiveConfig {
+    /// When the user's words are recognised.
+    pub recognition: Recognition,
     /// Who says that the user's turn is over.
     pub turn_detection: TurnDetection,
     /// When the user's turn is over.
@@ -25,6 +27,19 @@ pub struct LiveConfig {
     pub output: OutputOptions,
     /// How the conversation is kept going and ended.
     pub conversation: ConversationOptions,
+}
+
+/// When the user's words are recognised.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Recognition {
+    /// While they are spoken, with a recogniser that can; otherwise as `utterances`. Only utterances are sent, not the silence
+    /// between them.
+    #[default]
+    Streaming,
+    /// After each utterance: cheaper where a provider charges more for streaming, and slower.
+    Utterances,
 }
 
 /// Who says that the user's turn is over.

@@ -15,7 +15,7 @@ pub use accounts::{AccountsConfig, RetentionConfig};
 pub use assistant::Assistant;
 pub use live::{
     ConversationOptions, EndpointingOptions, InputOptions, InterruptionOptions, LiveConfig, OutputOptions, Pacing,
-    TurnDetection, VadOptions,
+    Recognition, TurnDetection, VadOptions,
 };
 pub use provider::{ProviderConfig, ProviderList};
 pub use recordings::{RecordingFormat, RecordingsConfig};

@@ -30,7 +30,7 @@ pub struct ProviderConfig {
     /// Where the server is, for servers that speak OpenAI's wire format.
     #[serde(default)]
     pub base_url: Option<String>,
-    /// What only this provider knows, such as `speed` or `instructions`.
+    /// What only this provider knows, such as `speed`, `instructions` or `live_model`.
     #[serde(default)]
     pub settings: serde_json::Map<String, serde_json::Value>,
 }

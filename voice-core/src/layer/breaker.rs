@@ -62,6 +62,11 @@ impl Breaker {
         }
     }
 
+    /// Whether the provider is left alone at this moment.
+    pub(super) fn rests(&self) -> bool {
+        self.state().rests_until.is_some_and(|until| Instant::now() < until)
+    }
+
     pub(super) fn succeeded(&self) {
         *self.state() = State::default();
     }

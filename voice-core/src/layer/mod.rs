@@ -6,8 +6,15 @@
 //!
 //! The three provider traits are seen through one shape, so that each layer is written once. A layer may try
 //! again only while nothing has reached the caller; what to do after that is the turn's to decide.
+//!
+//! Speech that is recognised while it is spoken goes through the same slots, with what they can mean there. Opening the stream
+//! is one call for the rate limit and the circuit breaker, and the next provider that can listen is asked when it fails.
+//! Nothing is retried while the user speaks. The first-byte time-out limits the opening, any wait for the rate limit included;
+//! the idle time-out runs only while the provider is waited for, which is when it takes no more sound or when the sound has
+//! ended. After any failure the whole utterance is an ordinary call, with all of the above.
 
 mod breaker;
+mod listen;
 mod rate_limit;
 mod retry;
 mod service;
@@ -15,6 +22,7 @@ mod stack;
 mod timeout;
 
 pub use breaker::CircuitBreakerOptions;
+pub(crate) use listen::Listened;
 pub use rate_limit::RateLimitOptions;
 pub(crate) use rate_limit::RateLimiter;
 pub use retry::RetryOptions;

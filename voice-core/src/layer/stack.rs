@@ -18,14 +18,14 @@ use crate::{
 
 /// The providers of one stage in the order in which they are tried.
 pub(crate) struct Stack<S: Service> {
-    slots: Vec<Arc<Slot<S>>>,
-    options: LayerOptions,
+    pub(super) slots: Vec<Arc<Slot<S>>>,
+    pub(super) options: LayerOptions,
 }
 
-struct Slot<S> {
-    service: S,
-    limiter: Option<RateLimiter>,
-    breaker: Breaker,
+pub(super) struct Slot<S> {
+    pub(super) service: S,
+    pub(super) limiter: Option<RateLimiter>,
+    pub(super) breaker: Breaker,
 }
 
 impl<S: Service> Stack<S> {
@@ -80,11 +80,7 @@ impl<S: Service> Stack<S> {
                     });
                 }
                 Err(error) => {
-                    slot.breaker.failed(&error);
-                    tracing::warn!(
-                        stage = S::STAGE.as_str(), provider = slot.service.name(), code = error.code().as_str(),
-                        kind = ?error.kind(), provider_status = error.provider_status(), attempts, "provider failed"
-                    );
+                    slot.failed(&error, attempts);
                     if !falls_back(&error) {
                         return Err(error);
                     }
@@ -99,6 +95,17 @@ impl<S: Service> Stack<S> {
             )
             .with_stage(S::STAGE)
         }))
+    }
+}
+
+impl<S: Service> Slot<S> {
+    /// Counts a failure and says so in the log.
+    pub(super) fn failed(&self, error: &Error, attempts: u32) {
+        self.breaker.failed(error);
+        tracing::warn!(
+            stage = S::STAGE.as_str(), provider = self.service.name(), code = error.code().as_str(),
+            kind = ?error.kind(), provider_status = error.provider_status(), attempts, "provider failed"
+        );
     }
 }
 

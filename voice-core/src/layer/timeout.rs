@@ -61,10 +61,10 @@ async fn within<T>(by: Instant, error: Error, future: impl Future<Output = T>) -
     timeout_at(by, future).await.map_err(|_| error)
 }
 
-fn first_byte_error(options: TimeoutOptions) -> Error {
+pub(super) fn first_byte_error(options: TimeoutOptions) -> Error {
     Error::new(ErrorKind::FirstByteTimeout, format!("no answer came within {} ms", options.first_byte_ms))
 }
 
-fn idle_error(options: TimeoutOptions) -> Error {
+pub(super) fn idle_error(options: TimeoutOptions) -> Error {
     Error::new(ErrorKind::IdleTimeout, format!("the answer stopped coming for {} ms", options.idle_ms))
 }

@@ -1,7 +1,7 @@
 //! Live conversation: sound goes in while sound comes out, and the two take turns.
 //!
 //! ```text
-//! frames ─► front (16 kHz, voice or not) ─► utterances ─► stt ─┐
+//! frames ─► front (16 kHz, voice or not) ─► utterances ─► stt ─┐   while they are spoken, if it can
 //!                      │ voice                                 │ words
 //!                      └───────────────► turn taking ◄─────────┘
 //!                                            │ prepare, answer, pause, interrupt, …
@@ -10,18 +10,21 @@
 //!                          └─ what was heard ─► store
 //! ```
 //!
-//! `turn_taking`, `playout`, `front`, `jitter`, `reference`, `track` and `words` know no clock and do no I/O; `session` is the task that runs them, with
-//! its two sides: `speaking`, what the agent says, and `manners`, how the conversation is kept going and ended.
+//! `turn_taking`, `playout`, `front`, `jitter`, `reference`, `said`, `track` and `words` know no clock and do no I/O; `session` is the task that runs them, with
+//! its sides: `hearing`, what the user says, `speaking`, what the agent says, and `manners`, how the conversation is kept going
+//! and ended.
 
 mod event;
 mod front;
 mod handle;
+mod hearing;
 mod jitter;
 mod manners;
 mod playout;
 mod production;
 mod recorder;
 mod reference;
+mod said;
 mod session;
 mod speaking;
 mod track;

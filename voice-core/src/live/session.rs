@@ -13,6 +13,7 @@ use super::{
     event::{AgentState, EndReason, LiveEvent, LiveSummary, LiveTurn, SpeechKind, UserState},
     front::{Edge, Front},
     handle::{Command, LiveSetup},
+    hearing::{Heard, Hearing, News},
     jitter::JitterBuffer,
     playout::Playout,
     production::{Production, Progress},
@@ -21,16 +22,15 @@ use super::{
     turn_taking::{Action, Input, TurnTaking},
 };
 use crate::{
-    audio::{LiveResampler, Pcm, Utterance},
+    audio::{LiveResampler, Pcm},
     config::{LiveConfig, TurnDetection},
     error::{Error, Result},
-    event::{TextDelta, Transcript},
+    event::TextDelta,
     id::MessageId,
     message::{ToolCallRecord, Usage},
-    provider::CallContext,
     store::Session,
     tool::Toolbox,
-    turn::{Engine, Outcome, Sink},
+    turn::Engine,
 };
 
 /// How long the end of a session waits for words that are being recognised and turns that are being stored.
@@ -39,12 +39,6 @@ const LAST_SAVES: Duration = Duration::from_secs(5);
 
 /// How long no sound may come while somebody speaks before it counts as silence.
 const DEAD_LINE: Duration = Duration::from_millis(1_000);
-
-/// What is being recognised.
-enum Heard {
-    Segment(u64),
-    Probe,
-}
 
 /// Something to be said once the agent is free.
 pub(super) struct ToSay {
@@ -81,7 +75,8 @@ pub(super) struct Driver {
     pub(super) output: Option<(u32, LiveResampler)>,
     pub(super) production: Option<Production>,
     pub(super) to_say: VecDeque<ToSay>,
-    hearing: JoinSet<(Heard, Result<Outcome>)>,
+    /// What is being recognised.
+    pub(super) hearing: Hearing,
     /// What hears that the user is done, the sound of the user's turn so far, and what is being asked.
     pub(super) turn_end: Option<TurnEnd>,
     pub(super) saving: JoinSet<Result<LiveTurn>>,
@@ -160,7 +155,7 @@ impl Driver {
             output: None,
             production: None,
             to_say: VecDeque::new(),
-            hearing: JoinSet::new(),
+            hearing: Hearing::new(),
             turn_end: setup.turn_detector.map(TurnEnd::new),
             saving: JoinSet::new(),
             events,
@@ -237,7 +232,7 @@ impl Driver {
                     Some(Command::End(asked)) => return (EndReason::Host, Some(asked)),
                     Some(command) => self.on_command(command),
                 },
-                Some(heard) = self.hearing.join_next(), if !self.hearing.is_empty() => self.on_heard(heard),
+                Some(news) = self.hearing.next(), if !self.hearing.is_idle() => self.on_news(news),
                 (segment, completeness) = judged(&mut self.turn_end) => {
                     self.tell(Input::Judged { segment, completeness });
                 }
@@ -265,8 +260,9 @@ impl Driver {
                 self.answer(text, false);
                 self.on_wanted();
             }
-            Action::Promote => {
+            Action::Promote(text) => {
                 if let Some(production) = &mut self.production {
+                    production.user_text = Some(text);
                     production.want();
                 }
                 self.on_wanted();
@@ -293,11 +289,7 @@ impl Driver {
                 self.emit(LiveEvent::FalseInterruption);
             }
             Action::Interrupt => self.stop_speaking(),
-            Action::Probe => {
-                if let Some(samples) = self.front.so_far().map(<[i16]>::to_vec) {
-                    self.recognise(Heard::Probe, samples);
-                }
-            }
+            Action::Probe => self.look_at_what_is_said(),
             Action::Cut => self.end_utterance(),
             Action::Nothing { murmur } => {
                 if let Some(text) = murmur {
@@ -393,6 +385,7 @@ impl Driver {
         for edge in edges {
             self.on_edge(edge);
         }
+        self.go_on_listening();
     }
 
     fn end_utterance(&mut self) {
@@ -407,96 +400,36 @@ impl Driver {
         self.user_is_here();
         match edge {
             Edge::Started { .. } => {
+                self.begin_to_listen();
                 self.set_user_state(UserState::Speaking);
                 if self.config.turn_detection != TurnDetection::Manual {
                     self.tell(Input::SpeechStarted);
                 }
             }
             Edge::Ended { ago, samples } => {
-                let segment = self.segment();
                 let judged = self.turn_end.is_some();
-                if let Some(end) = &mut self.turn_end {
-                    end.ask(segment, &samples);
+                let latest = judged.then(|| samples.clone());
+                let segment = self.utterance_is_over(samples);
+                if let (Some(end), Some(latest)) = (&mut self.turn_end, latest) {
+                    end.ask(segment, &latest);
                 }
-                self.recognise(Heard::Segment(segment), samples);
                 self.tell(Input::SpeechEnded { segment, ago, judged });
                 self.set_user_state(UserState::Listening);
             }
             Edge::Going { samples } => {
-                let segment = self.segment();
                 if let Some(end) = &mut self.turn_end {
                     end.keep(&samples);
                 }
-                self.recognise(Heard::Segment(segment), samples);
+                let segment = self.utterance_is_over(samples);
                 self.tell(Input::SpeechGoing { segment });
+                self.begin_to_listen();
             }
         }
     }
 
-    fn segment(&mut self) -> u64 {
+    pub(super) fn segment(&mut self) -> u64 {
         self.next_segment += 1;
         self.next_segment
-    }
-
-    fn recognise(&mut self, what: Heard, samples: Vec<i16>) {
-        if matches!(what, Heard::Segment(_)) && self.engine.recordings.as_ref().is_some_and(|kept| kept.user) {
-            self.said.extend_from_slice(&samples);
-        }
-        let engine = Arc::clone(&self.engine);
-        let language = self.language.clone();
-        let mut ctx = CallContext::new();
-        ctx.session_id = self.session.id;
-        ctx.user = self.session.user.as_deref().map(Into::into);
-        ctx.deadline = Some(Instant::now() + engine.settings.deadline);
-        ctx.cancel = self.cancel.child_token();
-        self.hearing.spawn(async move {
-            let heard = engine.hear(Utterance::from_samples(samples), language, ctx, &Sink::Reply).await;
-            (what, heard)
-        });
-    }
-
-    fn on_heard(&mut self, heard: std::result::Result<(Heard, Result<Outcome>), JoinError>) {
-        let Ok((what, outcome)) = heard else { return };
-        let text = match outcome {
-            Ok(outcome) => {
-                self.heard_usage.stt_seconds += outcome.usage.stt_seconds;
-                if outcome.language.is_some() {
-                    self.heard_language = outcome.language;
-                }
-                outcome.transcript
-            }
-            Err(error) => {
-                self.emit(LiveEvent::Error(error));
-                String::new()
-            }
-        };
-        match what {
-            Heard::Probe => {
-                self.show_interim(&text);
-                self.tell(Input::Probed { text });
-            }
-            Heard::Segment(segment) => {
-                // The words are shown first: they may end the turn.
-                self.show_interim(&text);
-                self.tell(Input::Transcribed { segment, text });
-            }
-        }
-    }
-
-    fn show_interim(&mut self, latest: &str) {
-        let mut text = self.taking.said();
-        if !text.is_empty() && !latest.is_empty() {
-            text.push(' ');
-        }
-        text.push_str(latest.trim());
-        if !text.is_empty() {
-            self.show(Transcript::interim(text));
-        }
-    }
-
-    pub(super) fn show(&mut self, mut transcript: Transcript) {
-        transcript.language = self.spoken_language();
-        self.emit(LiveEvent::Transcript(transcript));
     }
 
     /// The language of the conversation at this moment.
@@ -558,9 +491,9 @@ impl Driver {
         self.hear(&held);
         self.end_utterance();
         let last_words = async {
-            while let Some(heard) = self.hearing.join_next().await {
-                if let Ok((Heard::Segment(segment), Ok(outcome))) = heard {
-                    let input = Input::Transcribed { segment, text: outcome.transcript };
+            while !self.hearing.is_idle() {
+                if let Some(News::Done(Heard::Segment(segment), Ok(outcome))) = self.hearing.next().await {
+                    let input = Input::Transcribed { segment, text: outcome.transcript, completeness: None };
                     // Nothing is begun any more, whatever turn taking says.
                     let _actions = self.taking.handle(input, self.started.elapsed());
                 }

@@ -5,18 +5,23 @@
 //!
 //! - The user's turn is over when there are words, every utterance has its transcript, and it has been silent for a delay that
 //!   is the shorter the more complete the words sound. A transcript that comes later than that ends the turn when it comes.
-//! - An answer may be prepared before that. It is thrown away if the words change.
+//! - An answer may be prepared before that, also from words that are not final but have stood for a moment. It is thrown away
+//!   if the words change.
 //! - Words that come before the first sound of the answer join the turn: the answer is taken back and made anew.
 //! - Over the agent's speech the user's voice first only pauses it. Words stop it; no words, or a listener's murmur, let it go
 //!   on. Words over speech that may not be interrupted are answered when it is over.
 
 use std::time::Duration;
 
-use super::words;
+use super::{said::Said, words};
 use crate::config::{EndpointingOptions, InterruptionOptions};
 
 /// A murmur this shortly before the end of the agent's speech is an answer to it.
 const ANSWER_WINDOW: Duration = Duration::from_secs(1);
+/// Words that may still change are taken for what they are when they have not changed for so long.
+const STANDING: Duration = Duration::from_millis(150);
+/// Words that sound so complete are worth an answer that nobody knows of yet.
+const LIKELY: f32 = 0.5;
 /// How long after one look at what is being said the next is worth while.
 const PROBE_AGAIN: Duration = Duration::from_millis(700);
 
@@ -29,8 +34,10 @@ pub(crate) enum Input {
     SpeechEnded { segment: u64, ago: Duration, judged: bool },
     /// Somebody speaks on; what was said so far is being recognised.
     SpeechGoing { segment: u64 },
-    /// What an utterance says; empty: nothing.
-    Transcribed { segment: u64, text: String },
+    /// Words that may still change were noted: see [`TurnTaking::note`].
+    Interim,
+    /// What an utterance says; empty: nothing. The recogniser may know how likely the user was done.
+    Transcribed { segment: u64, text: String, completeness: Option<f32> },
     /// How likely the user was done after this utterance, by its sound; `None`: nobody knows.
     Judged { segment: u64, completeness: Option<f32> },
     /// What the user is saying, as far as it has come.
@@ -52,8 +59,8 @@ pub(crate) enum Input {
 pub(crate) enum Action {
     /// Begin an answer to these words, but let nothing of it be noticed.
     Prepare(String),
-    /// The prepared answer is wanted.
-    Promote,
+    /// The prepared answer is wanted; these are the words that it answers, as they are written in the end.
+    Promote(String),
     /// The prepared answer is not wanted.
     Discard,
     /// The user's turn is over: answer these words.
@@ -83,7 +90,7 @@ impl Action {
     pub(crate) const fn name(&self) -> &'static str {
         match self {
             Self::Prepare(_) => "prepare",
-            Self::Promote => "promote",
+            Self::Promote(_) => "promote",
             Self::Discard => "discard",
             Self::Answer(_) => "answer",
             Self::Retract => "retract",
@@ -124,12 +131,6 @@ enum Sounds {
     Complete(f32),
 }
 
-struct Segment {
-    id: u64,
-    /// Unknown until it is recognised.
-    text: Option<String>,
-}
-
 /// The machine.
 pub(crate) struct TurnTaking {
     endpointing: EndpointingOptions,
@@ -140,9 +141,10 @@ pub(crate) struct TurnTaking {
     speaking_since: Option<Duration>,
     /// When the user's voice was last heard.
     spoke_until: Duration,
-    segments: Vec<Segment>,
+    /// What the user said that is not answered yet.
+    said: Said,
     /// What the answer answers, until its first sound.
-    answered: Vec<Segment>,
+    answered: Said,
     prepared: Option<String>,
     /// What the sound of the latest utterance says about the end.
     sounds: Sounds,
@@ -150,6 +152,8 @@ pub(crate) struct TurnTaking {
     forced: bool,
     /// When to look at what is being said next, while the user speaks over the agent.
     probe_at: Option<Duration>,
+    /// From when on what is being said over the agent may stop it.
+    counts_from: Option<Duration>,
 }
 
 impl TurnTaking {
@@ -161,13 +165,20 @@ impl TurnTaking {
             interruptible: true,
             speaking_since: None,
             spoke_until: Duration::ZERO,
-            segments: Vec::new(),
-            answered: Vec::new(),
+            said: Said::default(),
+            answered: Said::default(),
             prepared: None,
             sounds: Sounds::Unknown,
             forced: false,
             probe_at: None,
+            counts_from: None,
         }
+    }
+
+    /// Keeps what an utterance says so far, as it may still change: one that is over, or the one that is being spoken. What
+    /// comes of it is said when it is told of.
+    pub(crate) fn note(&mut self, segment: u64, text: String, now: Duration) {
+        self.said.note(segment, text, now);
     }
 
     /// Takes what happened and says what is to be done.
@@ -180,14 +191,15 @@ impl TurnTaking {
                 self.speaking_since = None;
                 self.probe_at = None;
                 self.spoke_until = now.saturating_sub(ago);
-                self.segments.push(Segment { id: segment, text: None });
+                self.said.end(segment);
             }
-            Input::SpeechGoing { segment } => self.segments.push(Segment { id: segment, text: None }),
-            Input::Transcribed { segment, text } => {
-                let both = self.segments.iter_mut().chain(&mut self.answered);
-                if let Some(found) = both.into_iter().find(|s| s.id == segment) {
-                    found.text = Some(text);
+            Input::SpeechGoing { segment } => self.said.end(segment),
+            Input::Interim => self.on_interim(now, &mut actions),
+            Input::Transcribed { segment, text, completeness } => {
+                if self.sounds == Sounds::Unknown && self.said.ends_with(segment) {
+                    self.sounds = completeness.map_or(Sounds::Unknown, Sounds::Complete);
                 }
+                self.said.recognised(segment, text);
             }
             Input::Judged { segment, completeness } => {
                 if self.sounds == Sounds::Asked(segment) {
@@ -196,7 +208,7 @@ impl TurnTaking {
             }
             Input::Typed { segment, text } => {
                 self.forced = true;
-                self.segments.push(Segment { id: segment, text: Some(text) });
+                self.said.typed(segment, text);
             }
             Input::Probed { text } => self.on_probe(&text, now, &mut actions),
             Input::Committed => self.forced = true,
@@ -205,6 +217,7 @@ impl TurnTaking {
                 self.interruptible = interruptible && self.interruption.enabled;
                 self.answered.clear();
                 self.probe_at = self.speaking_since.map(|_| now + self.min_duration());
+                self.counts_from = self.probe_at;
             }
             Input::AgentDone => {
                 self.agent = Agent::Idle;
@@ -212,7 +225,7 @@ impl TurnTaking {
                 self.prepared = None;
                 self.probe_at = None;
                 if self.is_murmur() && self.spoke_until + ANSWER_WINDOW < now {
-                    self.segments.clear();
+                    self.said.clear();
                 }
             }
             Input::Tick => {}
@@ -230,7 +243,8 @@ impl TurnTaking {
                 .filter(|_| self.speaking_since.is_none() && !self.is_being_judged())
         });
         let resume = (self.agent == Agent::Paused && self.speaking_since.is_none()).then(|| self.resume_at());
-        [cut, endpoint, resume, self.probe_at].into_iter().flatten().min()
+        let prepare = self.likely_words().map(|(_, since)| since + STANDING);
+        [cut, endpoint, resume, prepare, self.probe_at].into_iter().flatten().min()
     }
 
     /// Whether the user is speaking.
@@ -240,13 +254,22 @@ impl TurnTaking {
 
     /// Whether the user has said something, or seems to have, that is not answered yet.
     pub(crate) fn is_unanswered(&self) -> bool {
-        !self.segments.is_empty()
+        !self.said.is_empty()
     }
 
     /// What the user has said that is not answered yet, as far as it is recognised.
     pub(crate) fn said(&self) -> String {
-        let said = self.segments.iter().filter_map(|s| s.text.as_deref()).map(str::trim);
-        said.filter(|text| words::count(text) > 0).collect::<Vec<_>>().join(" ")
+        self.said.words()
+    }
+
+    /// The same with what is only likely so far, and what is being said.
+    pub(crate) fn said_so_far(&self) -> String {
+        self.said.so_far()
+    }
+
+    /// What the utterance that is being spoken says so far.
+    pub(crate) fn being_said(&self) -> &str {
+        self.said.being_said()
     }
 
     /// When the user's voice was last heard.
@@ -283,16 +306,33 @@ impl TurnTaking {
 
     /// Everything that was said, once all of it is recognised.
     fn words(&self) -> Option<String> {
-        Some(self.said()).filter(|said| !said.is_empty() && !self.is_pending())
+        Some(self.said()).filter(|said| !said.is_empty() && !self.said.is_pending())
+    }
+
+    /// While final words are awaited and nobody speaks: what they are going to be, if that is known and sounds complete, and
+    /// since when it is. Only where an answer to it would be begun.
+    fn likely_words(&self) -> Option<(String, Duration)> {
+        let wanted = self.endpointing.preemptive_generation
+            && self.agent == Agent::Idle
+            && self.speaking_since.is_none()
+            && self.said.is_pending();
+        if !wanted {
+            return None;
+        }
+        let since = self.said.stands_since()?;
+        let text = self.said_so_far();
+        (words::count(&text) > 0 && words::completeness(&text) >= LIKELY).then_some((text, since))
+    }
+
+    fn prepare(&mut self, text: String, actions: &mut Vec<Action>) {
+        self.agent = Agent::Preparing;
+        self.prepared = Some(text.clone());
+        actions.push(Action::Prepare(text));
     }
 
     /// Whether the end has to wait for what the sound says.
     fn is_being_judged(&self) -> bool {
         matches!(self.sounds, Sounds::Asked(_)) && !self.forced
-    }
-
-    fn is_pending(&self) -> bool {
-        self.segments.iter().any(|s| s.text.is_none())
     }
 
     fn is_murmur(&self) -> bool {
@@ -301,21 +341,37 @@ impl TurnTaking {
 
     fn on_speech(&mut self, now: Duration, actions: &mut Vec<Action>) {
         self.speaking_since = Some(now);
+        self.said.begin();
         // What was cut off or typed is answered all the same.
-        self.forced &= !self.segments.is_empty();
+        self.forced &= !self.said.is_empty();
         match self.agent {
             Agent::Thinking { held: false } => {
                 self.agent = Agent::Thinking { held: true };
                 actions.push(Action::Hold);
             }
-            Agent::Speaking | Agent::Paused => self.probe_at = Some(now + self.min_duration()),
+            Agent::Speaking | Agent::Paused => {
+                self.probe_at = Some(now + self.min_duration());
+                self.counts_from = self.probe_at;
+            }
             _ => {}
         }
     }
 
+    /// Words come while they are spoken: over the agent's speech they count as soon as they are enough.
+    fn on_interim(&mut self, now: Duration, actions: &mut Vec<Action>) {
+        if self.is_over_speech() && self.counts_from.is_some_and(|at| now >= at) && self.stops(self.being_said()) {
+            self.interrupt(actions);
+        }
+    }
+
+    /// Whether the user speaks over the agent.
+    fn is_over_speech(&self) -> bool {
+        self.speaking_since.is_some() && matches!(self.agent, Agent::Speaking | Agent::Paused)
+    }
+
     /// Words that are still being said count as soon as they are enough.
     fn on_probe(&mut self, text: &str, now: Duration, actions: &mut Vec<Action>) {
-        if self.speaking_since.is_none() || !matches!(self.agent, Agent::Speaking | Agent::Paused) {
+        if !self.is_over_speech() {
             return;
         }
         if self.stops(text) {
@@ -342,10 +398,13 @@ impl TurnTaking {
 
     fn evaluate(&mut self, now: Duration, actions: &mut Vec<Action>) {
         self.watch_the_voice(now, actions);
-        if self.is_pending() {
+        if self.said.is_pending() {
             // The words are still to come; meanwhile the agent may have waited long enough for them.
             if self.agent == Agent::Paused && self.speaking_since.is_none() && now >= self.resume_at() {
                 self.resume(actions);
+            }
+            if let Some((text, _)) = self.likely_words().filter(|(_, since)| now >= *since + STANDING) {
+                self.prepare(text, actions);
             }
             return;
         }
@@ -400,8 +459,12 @@ impl TurnTaking {
             self.agent = Agent::Thinking { held: false };
             actions.push(Action::Release);
         }
-        if !self.segments.is_empty() {
-            self.segments.clear();
+        if self.agent == Agent::Preparing {
+            // It answers words that came to nothing.
+            self.discard(actions);
+        }
+        if !self.said.is_empty() {
+            self.said.clear();
             self.forced = false;
             actions.push(Action::Nothing { murmur: None });
         }
@@ -419,9 +482,7 @@ impl TurnTaking {
         }
         actions.push(Action::Retract);
         self.agent = Agent::Idle;
-        let later = std::mem::take(&mut self.segments);
-        self.segments = std::mem::take(&mut self.answered);
-        self.segments.extend(later);
+        self.said.put_before(std::mem::take(&mut self.answered));
         self.spoke_until = self.spoke_until.min(now);
     }
 
@@ -444,31 +505,34 @@ impl TurnTaking {
     }
 
     fn drop_murmur(&mut self, text: &str, actions: &mut Vec<Action>) {
-        self.segments.clear();
+        self.said.clear();
         actions.push(Action::Nothing { murmur: Some(text.to_owned()) });
     }
 
     fn consider_the_end(&mut self, text: String, now: Duration, actions: &mut Vec<Action>) {
-        let is_prepared = self.agent == Agent::Preparing && self.prepared.as_deref() == Some(&text);
+        let is_prepared = self.agent == Agent::Preparing
+            && self.prepared.as_deref().is_some_and(|prepared| words::same(prepared, &text));
         let over = !self.is_being_judged() && now >= self.spoke_until + self.delay(&text);
         if !over && (is_prepared || !self.endpointing.preemptive_generation) {
             return;
         }
         if self.agent == Agent::Preparing && !is_prepared {
-            self.agent = Agent::Idle;
-            self.prepared = None;
-            actions.push(Action::Discard);
+            self.discard(actions);
         }
         if over {
-            self.answered = std::mem::take(&mut self.segments);
+            self.answered = self.said.take();
             self.agent = Agent::Thinking { held: false };
             self.prepared = None;
             self.forced = false;
-            actions.push(if is_prepared { Action::Promote } else { Action::Answer(text) });
-        } else if words::completeness(&text) >= 0.5 {
-            self.agent = Agent::Preparing;
-            self.prepared = Some(text.clone());
-            actions.push(Action::Prepare(text));
+            actions.push(if is_prepared { Action::Promote(text) } else { Action::Answer(text) });
+        } else if words::completeness(&text) >= LIKELY {
+            self.prepare(text, actions);
         }
+    }
+
+    fn discard(&mut self, actions: &mut Vec<Action>) {
+        self.agent = Agent::Idle;
+        self.prepared = None;
+        actions.push(Action::Discard);
     }
 }

@@ -88,6 +88,11 @@ fn normalised(text: &str) -> String {
     words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
+/// Whether two texts hold the same words, however they are written.
+pub(crate) fn same(one: &str, other: &str) -> bool {
+    one == other || normalised(one) == normalised(other)
+}
+
 /// Vowel signs of Indic scripts are no letters, but belong to words.
 fn is_mark(c: char) -> bool {
     matches!(c, '\u{0900}'..='\u{0903}' | '\u{093a}'..='\u{094f}' | '\u{0981}'..='\u{0983}' | '\u{09bc}'..='\u{09cd}')
@@ -174,6 +179,12 @@ mod tests {
         let open = completeness("What is the weather");
         assert!((0.3..0.9).contains(&open));
         assert!(completeness("मौसम कैसा है।") > 0.9);
+    }
+
+    #[test]
+    fn the_same_words_may_be_written_differently() {
+        assert!(same("will it rain", "Will it rain?") && same("मौसम कैसा है", "मौसम कैसा है।"));
+        assert!(!same("will it rain", "will it rain today"));
     }
 
     #[test]

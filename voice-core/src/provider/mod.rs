@@ -3,6 +3,7 @@
 //! Every call returns a stream of results. Dropping the stream (or the future) cancels the call: a provider stops its
 //! work then and leaves nothing behind. Work on other threads watches [`CallContext::cancel`].
 
+mod listening;
 mod turn_end;
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -20,6 +21,7 @@ use crate::{
     message::{Role, ToolCall, Usage},
 };
 
+pub use listening::{ListenRequest, SpokenSound};
 pub use turn_end::TurnDetector;
 
 /// What comes back from a provider: items, or the error that ended them.
@@ -87,10 +89,21 @@ impl Default for CallContext {
 pub struct SttCapabilities {
     /// It yields interim transcripts.
     pub interim: bool,
+    /// It recognises speech while it is spoken: [`SpeechToText::listen`].
+    pub streaming: bool,
     /// It detects the language by itself.
     pub detects_language: bool,
     /// The languages it knows (BCP 47); empty: many, or not said.
     pub languages: Vec<String>,
+}
+
+impl SttCapabilities {
+    /// Says whether speech is recognised while it is spoken.
+    #[must_use]
+    pub fn with_streaming(mut self, streaming: bool) -> Self {
+        self.streaming = streaming;
+        self
+    }
 }
 
 /// A request to transcribe one utterance.
@@ -135,6 +148,31 @@ pub trait SpeechToText: Send + Sync {
     /// # Errors
     /// Whatever the provider says, as a typed error; also inside the stream.
     async fn transcribe(&self, request: TranscribeRequest, ctx: &CallContext) -> Result<ResultStream<Transcript>>;
+
+    /// Recognises one utterance while it is spoken: interim transcripts as they come, each with everything said so far, then,
+    /// once the sound has ended, exactly one final one, which may be empty. Dropping the stream cancels. Only called when
+    /// [`SttCapabilities::streaming`] says so; live sessions do, one-shot turns never.
+    ///
+    /// The sound comes at the pace at which it is spoken. It waits while it is not taken: a recogniser that takes none for the
+    /// idle time-out counts as failed. Whatever fails here costs no words: the utterance is then given to
+    /// [`transcribe`](Self::transcribe), this provider's or the next one's in the list.
+    ///
+    /// # Errors
+    /// Whatever the provider says, as a typed error; also inside the stream. `INVALID_REQUEST` (kind `Unsupported`) by default.
+    async fn listen(
+        &self,
+        request: ListenRequest,
+        sound: SpokenSound,
+        ctx: &CallContext,
+    ) -> Result<ResultStream<Transcript>> {
+        let (_, _, _) = (request, sound, ctx);
+        Err(Error::new(ErrorKind::Unsupported, format!("{} recognises whole utterances only", self.name())))
+    }
+
+    /// `provider/model` of what listens, where that is another model than the one that transcribes.
+    fn listening_name(&self) -> &str {
+        self.name()
+    }
 
     /// Gets ready (opens a connection, loads a model), so that the first call is fast. Does nothing by default.
     ///

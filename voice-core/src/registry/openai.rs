@@ -56,6 +56,9 @@ pub(super) fn stt(config: OpenAiConfig, provider: &ProviderConfig, place: Place)
     if let Some(prompt) = settings.text("prompt")? {
         stt = stt.prompt(prompt);
     }
+    if let Some(model) = settings.text("live_model")? {
+        stt = stt.live_model(model);
+    }
     settings.finish()?;
     Ok(Arc::new(stt))
 }

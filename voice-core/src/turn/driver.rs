@@ -64,13 +64,24 @@ pub(crate) enum Sink {
     Reply,
     /// A stream; when its reader is gone the turn is cancelled.
     Stream(mpsc::Sender<Result<TurnEvent>>),
+    /// The same, but only what calls took is of interest.
+    Figures(mpsc::Sender<Result<TurnEvent>>),
 }
 
 impl Sink {
     pub(super) async fn emit(&self, event: TurnEvent) -> Result<()> {
         match self {
+            Self::Figures(_) if !matches!(event, TurnEvent::Metrics(_)) => Ok(()),
             Self::Reply => Ok(()),
-            Self::Stream(sender) => sender.send(Ok(event)).await.map_err(|_| cancelled()),
+            Self::Stream(sender) | Self::Figures(sender) => sender.send(Ok(event)).await.map_err(|_| cancelled()),
+        }
+    }
+
+    /// The way for figures alone.
+    pub(super) fn figures(&self) -> Self {
+        match self {
+            Self::Reply => Self::Reply,
+            Self::Stream(sender) | Self::Figures(sender) => Self::Figures(sender.clone()),
         }
     }
 
@@ -244,7 +255,7 @@ impl Run<'_> {
         self.started.elapsed()
     }
 
-    async fn measured(&self, metrics: CallMetrics) -> Result<()> {
+    pub(super) async fn measured(&self, metrics: CallMetrics) -> Result<()> {
         tracing::debug!(
             stage = metrics.stage.as_str(),
             provider = metrics.provider,
@@ -260,20 +271,20 @@ impl Run<'_> {
     async fn listen(&mut self, audio: Audio, language: Option<String>) -> Result<Utterance> {
         let stt = self.engine.recogniser()?;
         let utterance = prepare(audio, self.engine.settings.limits, self.engine.settings.denoising).await?;
-        self.recognise(stt, utterance.clone(), language).await?;
+        self.recognise(stt, utterance.clone(), language, None).await?;
         self.machine.user_text().map(|_| utterance)
     }
 
+    /// From an utterance to words. `failed` names the provider that is tried last.
     pub(super) async fn recognise(
         &mut self,
         stt: &Stack<SttService>,
         utterance: Utterance,
         language: Option<String>,
+        mut failed: Option<usize>,
     ) -> Result<()> {
         self.machine.on_audio_ready(utterance.duration().as_secs_f64(), self.at());
         let request = TranscribeRequest::new(utterance).with_language(language);
-
-        let mut failed = None;
         for resumption in 0.. {
             let mut call = stt.open(request.clone(), &self.ctx, failed).await?;
             match self.transcripts(&mut call).await {

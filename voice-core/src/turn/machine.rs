@@ -51,6 +51,8 @@ pub(crate) struct Piece {
 pub(crate) struct Outcome {
     pub(crate) transcript: String,
     pub(crate) language: Option<String>,
+    /// How likely the user was done, by the recogniser.
+    pub(crate) completeness: Option<f32>,
     pub(crate) text: String,
     pub(crate) audio_error: Option<Error>,
     pub(crate) timings: Timings,
@@ -61,6 +63,7 @@ pub(crate) struct Outcome {
 pub(crate) struct TurnMachine {
     user_text: Option<String>,
     language: Option<String>,
+    completeness: Option<f32>,
     text: String,
     /// Where in `text` the present round of the model begins; every round but the last ends with calls of tools.
     round: usize,
@@ -91,6 +94,7 @@ impl TurnMachine {
         Self {
             user_text: None,
             language: None,
+            completeness: None,
             text: String::new(),
             round: 0,
             finish: None,
@@ -137,6 +141,7 @@ impl TurnMachine {
             transcript.text.drain(..leading);
             self.timings.transcript = Some(at);
             self.language.clone_from(&transcript.language);
+            self.completeness = transcript.completeness;
             self.user_text = Some(transcript.text.clone());
         }
         TurnEvent::Transcript(transcript)
@@ -334,6 +339,7 @@ impl TurnMachine {
         Outcome {
             transcript: self.user_text.unwrap_or_default(),
             language: self.language,
+            completeness: self.completeness,
             text: self.text.trim().to_owned(),
             audio_error: self.audio_error,
             timings: self.timings,

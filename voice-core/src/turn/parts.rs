@@ -39,7 +39,7 @@ impl Engine {
     ) -> Result<Outcome> {
         let hearing = async {
             let mut run = self.part(ctx, None, sink);
-            run.recognise(self.recogniser()?, utterance, language).await?;
+            run.recognise(self.recogniser()?, utterance, language, None).await?;
             Ok(run.machine.into_outcome())
         };
         caught(hearing).await
@@ -78,7 +78,7 @@ impl Engine {
         caught(saying).await
     }
 
-    fn part<'a>(&'a self, ctx: CallContext, tts: Option<TtsCapabilities>, sink: &'a Sink) -> Run<'a> {
+    pub(super) fn part<'a>(&'a self, ctx: CallContext, tts: Option<TtsCapabilities>, sink: &'a Sink) -> Run<'a> {
         self.run_of(TurnMachine::new(tts.as_ref()).without_sound(), ctx, sink)
     }
 
@@ -89,6 +89,7 @@ impl Engine {
     }
 }
 
-async fn caught<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+/// A panic as the error that it is told as.
+pub(super) async fn caught<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| Err(panic_error(panic.as_ref())))
 }

@@ -62,8 +62,12 @@ pub enum Route {
     Models,
     /// Opening the Realtime WebSocket. Only the status of a reply counts: a bad one refuses the connection.
     RealtimeConnect,
+    /// What a Realtime session says of itself when it is opened: see [`Reply::session_until`].
+    RealtimeSession,
     /// One `response.create` on a Realtime WebSocket.
     Realtime,
+    /// One utterance on a Realtime WebSocket, from its first sound to its commit.
+    LiveTranscription,
     /// Any other path; answered with 404.
     Unknown,
 }
@@ -80,6 +84,7 @@ pub(crate) struct State {
     script: Mutex<Script>,
     requests: Mutex<Vec<Arc<record::Entry>>>,
     connections: AtomicUsize,
+    sockets: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -157,7 +162,7 @@ impl OpenAiDouble {
         lock(&self.state.requests).iter().map(|e| e.snapshot()).collect()
     }
 
-    /// What was asked of one route so far. For [`Route::Realtime`] look into [`RecordedBody::Frames`] of
+    /// What was asked of one route so far. For [`Route::Realtime`] and [`Route::LiveTranscription`] look into [`RecordedBody::Frames`] of
     /// [`Route::RealtimeConnect`].
     #[must_use]
     pub fn requests_to(&self, route: Route) -> Vec<Recorded> {
@@ -168,6 +173,12 @@ impl OpenAiDouble {
     #[must_use]
     pub fn count(&self, route: Route) -> usize {
         lock(&self.state.script).served.get(&route).copied().unwrap_or(0)
+    }
+
+    /// How many Realtime WebSockets are open.
+    #[must_use]
+    pub fn open_sockets(&self) -> usize {
+        self.state.sockets.load(Ordering::Relaxed)
     }
 
     /// How many TCP connections were made so far.

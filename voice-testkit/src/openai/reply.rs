@@ -17,7 +17,7 @@ const SPEECH_PIECE: usize = 4801;
 /// The characters of one piece of a tool's arguments.
 const ARGUMENTS_PIECE: usize = 5;
 
-/// Stands in a Realtime frame for the id of the response, and for the id of the event that asked for it.
+/// Stands in a Realtime frame for the id of the response or of the item of sound, and for the id of the event that asked for it.
 pub(super) const RESPONSE_ID: &str = "{response}";
 pub(super) const EVENT_ID: &str = "{event}";
 
@@ -42,6 +42,10 @@ enum Content {
     Chat(Vec<String>, Vec<(String, Value)>),
     /// Samples at 24 kHz, in the format that the request asks for.
     Speech(Vec<i16>),
+    /// What an utterance on a Realtime WebSocket says.
+    Utterance(String),
+    /// When a Realtime session ends, in seconds since 1970.
+    Session(Option<i64>),
 }
 
 /// How an answer ends. Counts are pieces that still go out.
@@ -80,7 +84,9 @@ impl Reply {
                 json!({"object": "list", "data": [{"id": "gpt-6-luna", "object": "model", "created": 1, "owned_by": "openai", "shutdown_date": null}]}),
             ),
             Route::RealtimeConnect => Self::raw(101, "text/plain", [""; 0]),
+            Route::RealtimeSession => Self::new(200, "application/json", Content::Session(None)),
             Route::Realtime => Self::realtime(&vec![0; 6000]),
+            Route::LiveTranscription => Self::live_transcription("What time is it?"),
             Route::Unknown => Self::error(404, "not_found", "no such path"),
         }
     }
@@ -139,14 +145,39 @@ impl Reply {
         Self::frames([created, item].into_iter().chain(deltas).chain([limits, done]))
     }
 
-    /// Realtime events as they stand. `{response}` in them becomes the id of the response, `{event}` that of the client's
-    /// `response.create`.
+    /// What an utterance says, in English: a word for each piece of sound, the last one and the whole when it is committed.
+    #[must_use]
+    pub fn live_transcription(text: impl Into<String>) -> Self {
+        Self::new(200, "application/json", Content::Utterance(text.into()))
+    }
+
+    /// A Realtime session that says it ends at this time, in seconds since 1970.
+    #[must_use]
+    pub fn session_until(expires_at: i64) -> Self {
+        Self::new(200, "application/json", Content::Session(Some(expires_at)))
+    }
+
+    /// When the session ends.
+    pub(super) fn session_end(&self) -> Option<i64> {
+        if let Content::Session(end) = self.content { end } else { None }
+    }
+
+    /// How many frames may go out before the end of an utterance.
+    pub(super) fn early(&self) -> usize {
+        match &self.content {
+            Content::Utterance(text) => text.split_whitespace().count().saturating_sub(1),
+            _ => 0,
+        }
+    }
+
+    /// Realtime events as they stand. `{response}` in them becomes the id of the response or of the item of sound, `{event}` that
+    /// of the client's `response.create` or `input_audio_buffer.commit`.
     #[must_use]
     pub fn frames(events: impl IntoIterator<Item = Value>) -> Self {
         Self::raw(200, "application/json", events.into_iter().map(|e| e.to_string()))
     }
 
-    /// A Realtime `error` event about the client's `response.create`.
+    /// A Realtime `error` event about the client's `response.create` or `input_audio_buffer.commit`.
     #[must_use]
     pub fn realtime_error(class: &str, code: &str, message: &str) -> Self {
         Self::frames([
@@ -253,6 +284,8 @@ impl Reply {
             Content::Pieces(pieces) => (pieces.clone(), None),
             Content::Transcript { text, language } => transcript(text, language, request),
             Content::Chat(pieces, calls) => chat(pieces, calls, request),
+            Content::Utterance(text) => (utterance(text), None),
+            Content::Session(_) => (Vec::new(), None),
             Content::Speech(samples) => {
                 let as_wav = request.json().and_then(|j| j.get("response_format")).is_some_and(|f| f == "wav");
                 let (bytes, kind) =
@@ -281,6 +314,23 @@ fn transcript(text: &str, language: &str, request: &Recorded) -> (Vec<Bytes>, Op
         json!({"text": text, "languages": languages, "usage": {"type": "duration", "seconds": 1}})
     };
     (vec![body.to_string().into()], Some("application/json"))
+}
+
+fn utterance(text: &str) -> Vec<Bytes> {
+    let event = |kind: &str| json!({"type": format!("conversation.item.input_audio_transcription.{kind}"), "event_id": "e1", "item_id": RESPONSE_ID, "content_index": 0});
+    let words = text.split_inclusive(' ').map(|word| {
+        let mut delta = event("delta");
+        (delta["delta"], delta["obfuscation"]) = (word.into(), "aLxx0".into());
+        delta
+    });
+    let committed = json!({"type": "input_audio_buffer.committed", "event_id": "e2", "previous_item_id": null, "item_id": RESPONSE_ID});
+    let item = json!({"id": RESPONSE_ID, "type": "message", "role": "user", "status": "completed", "content": [{"type": "input_audio", "transcript": null}]});
+    let added = json!({"type": "conversation.item.added", "event_id": "e3", "previous_item_id": null, "item": item});
+    let mut completed = event("completed");
+    completed["transcript"] = text.into();
+    completed["languages"] = json!([{"code": "en"}]);
+    completed["usage"] = json!({"type": "duration", "seconds": 1});
+    words.chain([committed, added, completed]).map(|event| event.to_string().into()).collect()
 }
 
 fn chat(pieces: &[String], calls: &[(String, Value)], request: &Recorded) -> (Vec<Bytes>, Option<&'static str>) {

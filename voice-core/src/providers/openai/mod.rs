@@ -2,7 +2,7 @@
 //!
 //! | type | what it calls |
 //! |---|---|
-//! | [`OpenAiStt`] | `POST /audio/transcriptions` |
+//! | [`OpenAiStt`] | `POST /audio/transcriptions`; in live sessions the Realtime API over WebSocket |
 //! | [`OpenAiLlm`] | `POST /chat/completions`, streamed |
 //! | [`OpenAiTts`] | `POST /audio/speech`, streamed |
 //! | [`OpenAiRealtimeTts`] | the Realtime API over WebSocket, which replaces `/audio/speech` |

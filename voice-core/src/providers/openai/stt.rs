@@ -1,4 +1,4 @@
-//! Transcription of whole recordings.
+//! Transcription: of whole recordings, and of what is being spoken.
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -8,22 +8,32 @@ use reqwest::{
     header::CONTENT_TYPE,
     multipart::{Form, Part},
 };
+use serde_json::{Value, json};
 
 use super::{
     OpenAiConfig,
     call::{Adaptation, Adaptations, Endpoint, endpoint_builder},
+    realtime::LiveTranscription,
     transcription,
 };
 use crate::{
     audio::Utterance,
-    error::{Result, Stage},
+    error::{ErrorKind, Result, Stage},
     event::Transcript,
-    provider::{CallContext, ResultStream, SpeechToText, SttCapabilities, TranscribeRequest},
+    provider::{
+        CallContext, ListenRequest, ResultStream, SpeechToText, SpokenSound, SttCapabilities, TranscribeRequest,
+    },
     providers::http::{Private, SseReader},
 };
 
 /// The default model, which OpenAI names as the successor of whisper-1.
 const MODEL: &str = "gpt-transcribe";
+
+/// Its sibling for what is being spoken.
+const LIVE_MODEL: &str = "gpt-live-transcribe";
+
+/// The models that transcribe only what is being spoken; recordings go to the default one.
+const LIVE_ONLY: &[&str] = &[LIVE_MODEL, "gpt-realtime-whisper"];
 
 /// The most bytes of a transcript that comes whole; verbose JSON of five minutes stays far below.
 const MOST_ANSWER_BYTES: usize = 8 * 1024 * 1024;
@@ -41,16 +51,24 @@ struct Family {
     format: &'static str,
     /// It must be told to cut long recordings.
     needs_chunking: bool,
+    /// It takes words that guide it.
+    prompt: bool,
 }
+
+/// A model about which nothing is known.
+const PLAIN: Family =
+    Family { name: "", streams: false, language_list: false, format: "json", needs_chunking: false, prompt: true };
 
 /// The families, the first match counts; the last matches every name.
 const FAMILIES: &[Family] = &[
-    Family { name: "diarize", streams: true, language_list: false, format: "json", needs_chunking: true },
-    Family { name: "gpt-transcribe", streams: true, language_list: true, format: "json", needs_chunking: false },
-    Family { name: "gpt-4o", streams: true, language_list: false, format: "json", needs_chunking: false },
+    Family { name: "diarize", streams: true, needs_chunking: true, prompt: false, ..PLAIN },
+    Family { name: "gpt-transcribe", streams: true, language_list: true, ..PLAIN },
+    Family { name: "gpt-live-transcribe", streams: true, language_list: true, ..PLAIN },
+    Family { name: "gpt-4o", streams: true, ..PLAIN },
+    Family { name: "gpt-realtime-whisper", prompt: false, ..PLAIN },
     // Only the verbose form names the language and says how sure Whisper is that anybody speaks.
-    Family { name: "whisper", streams: false, language_list: false, format: "verbose_json", needs_chunking: false },
-    Family { name: "", streams: false, language_list: false, format: "json", needs_chunking: false },
+    Family { name: "whisper", format: "verbose_json", ..PLAIN },
+    PLAIN,
 ];
 
 /// A speech recogniser behind `POST /audio/transcriptions`: OpenAI's, or that of any compatible server.
@@ -58,19 +76,72 @@ const FAMILIES: &[Family] = &[
 /// Default model `gpt-transcribe`; `whisper-1` and every other name is accepted as it is. The recording goes out as it
 /// came when the server accepts its container and it is the smaller upload, otherwise as 16 kHz mono WAV. Models that
 /// stream yield interim transcripts; an answer that comes whole all the same is read as well.
+///
+/// What is being spoken in a live session goes over the Realtime API instead (`/realtime?intent=transcription`), where there is
+/// a model for it: OpenAI's `gpt-live-transcribe` beside `gpt-transcribe`, or the one that [`live_model`](Self::live_model)
+/// names. The end of an utterance is told to the server. Connections stay open between utterances (the server allows 60
+/// minutes; they are renewed before).
 #[derive(Clone, Debug)]
 pub struct OpenAiStt {
     endpoint: Endpoint,
     prompt: Option<String>,
+    /// What listens while it is spoken, when somebody named it.
+    live_model: Option<String>,
+    /// The same server with the model that listens, if one does.
+    live: Option<Endpoint>,
+    live_transcription: LiveTranscription,
 }
 
 impl OpenAiStt {
-    endpoint_builder!();
+    endpoint_builder!(Self::renewed);
 
     /// A recogniser of the server that `config` describes.
     #[must_use]
     pub fn with_config(config: OpenAiConfig) -> Self {
-        Self { endpoint: Endpoint::new(config, MODEL, Stage::Stt), prompt: None }
+        let endpoint = Endpoint::new(config, MODEL, Stage::Stt);
+        let live_transcription = LiveTranscription::new();
+        Self { endpoint, prompt: None, live_model: None, live: None, live_transcription }.renewed()
+    }
+
+    /// Sets the model that recognises what is being spoken, over the Realtime API of the same server. Default
+    /// `gpt-live-transcribe` at OpenAI beside `gpt-transcribe`, none otherwise; empty: none.
+    #[must_use]
+    pub fn live_model(mut self, model: impl Into<String>) -> Self {
+        self.live_model = Some(model.into());
+        self.renewed()
+    }
+
+    /// Finds the models anew. Open connections carry the old settings, so a changed recogniser begins without any.
+    fn renewed(mut self) -> Self {
+        if LIVE_ONLY.contains(&self.endpoint.model.as_str()) {
+            let model = std::mem::replace(&mut self.endpoint.model, MODEL.into());
+            self.endpoint = self.endpoint.change(|_, _| ());
+            self.live_model.get_or_insert(model);
+        }
+        let by_default = (self.endpoint.config.is_official() && self.endpoint.model == MODEL).then_some(LIVE_MODEL);
+        let live = self.live_model.as_deref().or(by_default).filter(|model| !model.is_empty());
+        self.live = live.map(|live| self.endpoint.clone().change(|_, model| *model = live.to_owned()));
+        self.live_transcription = LiveTranscription::new();
+        self
+    }
+
+    /// What a session says of its transcription.
+    fn transcription(&self, model: &str, language: Option<&str>) -> Value {
+        let family = family(model);
+        let mut transcription = json!({"model": model});
+        match language {
+            Some(language) if family.language_list => transcription["languages"] = json!([language]),
+            Some(language) => transcription["language"] = language.into(),
+            None => {}
+        }
+        if let Some(prompt) = self.prompt.as_ref().filter(|_| family.prompt) {
+            transcription["prompt"] = prompt.as_str().into();
+        }
+        transcription
+    }
+
+    fn private(&self) -> Private {
+        self.prompt.iter().map(|p| p.as_str().into()).collect()
     }
 
     /// Sets words that guide the recogniser: names, jargon, the style of writing.
@@ -80,13 +151,8 @@ impl OpenAiStt {
         self
     }
 
-    fn family(&self) -> Family {
-        let matching = |f: &&Family| self.endpoint.model.contains(f.name);
-        FAMILIES.iter().find(matching).copied().unwrap_or(FAMILIES[FAMILIES.len() - 1])
-    }
-
     fn form(&self, upload: &Upload, language: Option<&str>, adaptations: &Adaptations) -> Form {
-        let family = self.family();
+        let family = family(&self.endpoint.model);
         let dropped = |field: &str| adaptations.get(field) == Some(&Adaptation::Drop);
         let mut file = Part::stream_with_length(Body::from(upload.bytes.clone()), upload.bytes.len() as u64)
             .file_name(format!("speech.{}", upload.extension));
@@ -107,7 +173,7 @@ impl OpenAiStt {
                 form = form.text("language", language.to_owned());
             }
         }
-        if let Some(prompt) = self.prompt.as_ref().filter(|_| !family.needs_chunking) {
+        if let Some(prompt) = self.prompt.as_ref().filter(|_| family.prompt) {
             form = form.text("prompt", prompt.clone());
         }
         if family.needs_chunking {
@@ -116,6 +182,10 @@ impl OpenAiStt {
         // Last, so that a server which reads in order knows everything when the sound arrives.
         form.part("file", file)
     }
+}
+
+fn family(model: &str) -> Family {
+    FAMILIES.iter().find(|family| model.contains(family.name)).copied().unwrap_or(PLAIN)
 }
 
 /// What is sent of an utterance.
@@ -169,7 +239,12 @@ impl SpeechToText for OpenAiStt {
     }
 
     fn capabilities(&self) -> SttCapabilities {
-        SttCapabilities { interim: self.family().streams, detects_language: true, ..SttCapabilities::default() }
+        SttCapabilities {
+            interim: family(&self.endpoint.model).streams,
+            streaming: self.live.is_some(),
+            detects_language: true,
+            ..SttCapabilities::default()
+        }
     }
 
     async fn transcribe(&self, request: TranscribeRequest, ctx: &CallContext) -> Result<ResultStream<Transcript>> {
@@ -177,7 +252,7 @@ impl SpeechToText for OpenAiStt {
         self.endpoint.warn_of_shutdown();
         let upload = Upload::of(&request.audio, self.endpoint.dialect().upload);
         let language = request.language.as_deref().map(language_only).filter(|l| !l.is_empty());
-        let private: Private = self.prompt.iter().map(|p| p.as_str().into()).collect();
+        let private = self.private();
         let response = self
             .endpoint
             .send(&private, |adaptations| {
@@ -196,8 +271,37 @@ impl SpeechToText for OpenAiStt {
         Ok(stream::iter([Ok(transcript)]).boxed())
     }
 
+    async fn listen(
+        &self,
+        request: ListenRequest,
+        sound: SpokenSound,
+        ctx: &CallContext,
+    ) -> Result<ResultStream<Transcript>> {
+        ctx.check()?;
+        let endpoint = self.live.as_ref().ok_or_else(|| {
+            let peer = &self.endpoint.peer;
+            peer.error(
+                ErrorKind::Unsupported,
+                format!("{} recognises recordings only; name a live model", peer.provider),
+            )
+        })?;
+        endpoint.warn_of_shutdown();
+        let language = request.language.as_deref().map(language_only).filter(|l| !l.is_empty());
+        let transcription = self.transcription(&endpoint.model, language);
+        self.live_transcription.listen(endpoint, transcription, sound, self.private()).await
+    }
+
+    fn listening_name(&self) -> &str {
+        &self.live.as_ref().unwrap_or(&self.endpoint).peer.provider
+    }
+
     async fn warm_up(&self) -> Result<()> {
-        self.endpoint.warm_up().await;
+        let listening = async {
+            if let Some(live) = &self.live {
+                self.live_transcription.warm_up(live, self.transcription(&live.model, None)).await;
+            }
+        };
+        tokio::join!(self.endpoint.warm_up(), listening);
         Ok(())
     }
 }
@@ -220,6 +324,19 @@ mod tests {
         assert_eq!(upload("audio/mpeg", 5000, |_| ()), "wav");
         assert_eq!(upload("audio/webm", 500, |_| ()), "wav");
         assert_eq!(upload("audio/aiff", 500, |_| ()), "wav");
+    }
+
+    #[test]
+    fn what_listens_follows_the_server_and_the_model_unless_it_is_named() {
+        let listens = |stt: OpenAiStt| stt.capabilities().streaming.then(|| stt.listening_name().to_owned());
+        assert_eq!(listens(OpenAiStt::new("k")).as_deref(), Some("openai/gpt-live-transcribe"));
+        assert_eq!(listens(OpenAiStt::new("k").model("whisper-1")), None);
+        assert_eq!(listens(OpenAiStt::new("k").live_model("")), None);
+        assert_eq!(listens(OpenAiStt::new("k").base_url("http://localhost:1/v1")), None);
+        let named = OpenAiStt::new("k").live_model("whisper-1").base_url("http://localhost:1/v1");
+        assert_eq!(listens(named).as_deref(), Some("openai/whisper-1"));
+        let live = OpenAiStt::new("k").model("gpt-realtime-whisper");
+        assert_eq!((live.name(), live.listening_name()), ("openai/gpt-transcribe", "openai/gpt-realtime-whisper"));
     }
 
     #[test]

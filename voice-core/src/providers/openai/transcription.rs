@@ -138,7 +138,7 @@ fn nobody_speaks(value: &Value) -> bool {
 }
 
 /// A BCP 47 tag from a code or from an English name, which is how Whisper names languages.
-fn language_code(name: &str) -> Option<String> {
+pub(super) fn language_code(name: &str) -> Option<String> {
     let name = name.trim();
     if let Some((_, code)) = LANGUAGES.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)) {
         return Some((*code).to_owned());

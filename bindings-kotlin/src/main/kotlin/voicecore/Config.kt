@@ -19,7 +19,7 @@ public data class ProviderConfig(
     public val apiKey: String? = null,
     /** Where the server is, for servers that speak OpenAI's wire format. */
     public val baseUrl: String? = null,
-    /** What only this provider knows, such as `speed` or `instructions`. */
+    /** What only this provider knows, such as `speed`, `instructions` or `live_model`. */
     public val settings: JsonObject? = null,
 ) {
     internal fun json(): JsonObject {
@@ -138,6 +138,8 @@ public data class RetentionConfig(
 
 /** How a live session takes turns and behaves. */
 public data class LiveConfig(
+    /** When the user's words are recognised. One of `streaming`, `utterances`. */
+    public val recognition: String? = null,
     /** Who says that the user's turn is over. One of `automatic`, `model`, `manual`. */
     public val turnDetection: String? = null,
     /** When the user's turn is over. */
@@ -155,6 +157,7 @@ public data class LiveConfig(
 ) {
     internal fun json(): JsonObject {
         val keys = mutableMapOf<String, JsonElement>()
+        recognition?.let { keys["recognition"] = JsonPrimitive(it) }
         turnDetection?.let { keys["turn_detection"] = JsonPrimitive(it) }
         endpointing?.let { keys["endpointing"] = it.json() }
         interruption?.let { keys["interruption"] = it.json() }

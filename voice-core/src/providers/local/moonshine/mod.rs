@@ -105,7 +105,7 @@ impl SpeechToText for MoonshineStt {
     }
 
     fn capabilities(&self) -> SttCapabilities {
-        SttCapabilities { interim: true, detects_language: false, languages: vec!["en".into()] }
+        SttCapabilities { interim: true, languages: vec!["en".into()], ..SttCapabilities::default() }
     }
 
     async fn transcribe(&self, request: TranscribeRequest, ctx: &CallContext) -> Result<ResultStream<Transcript>> {

@@ -100,6 +100,7 @@ impl SpeechToText for WhisperStt {
             interim: true,
             detects_language: self.network.is_multilingual(),
             languages: self.network.languages().map(str::to_owned).collect(),
+            ..SttCapabilities::default()
         }
     }
 

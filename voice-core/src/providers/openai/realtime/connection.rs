@@ -36,11 +36,21 @@ pub(super) struct Connection {
     pub(super) peer: Peer,
     /// Until when a new response may be begun.
     pub(super) good_until: Instant,
-    /// The id of the event that set the session up.
+    /// How the session is set up, and the id of the event that did so.
+    pub(super) session: Value,
     pub(super) session_event: String,
 }
 
-/// What the server sends, as far as it matters for speech.
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Speaking, with the model that the address names.
+    Speech,
+    /// Recognising, with the model that the session names.
+    Transcription,
+}
+
+/// What the server sends, as far as it matters for speaking and for recognising.
 pub(super) enum Incoming {
     /// A response was taken on.
     Created { response: String },
@@ -48,6 +58,14 @@ pub(super) enum Incoming {
     Sound { response: Option<String>, base64: String },
     /// A response is over.
     Done { response: Option<String>, outcome: Value },
+    /// More words of an item of sound.
+    Words { item: Option<String>, delta: String },
+    /// All words of an item of sound, and their language where it was recognised.
+    Transcript { item: Option<String>, text: String, language: Option<String> },
+    /// An item of sound cannot be recognised.
+    Unheard { item: Option<String>, body: Value },
+    /// The sound so far became an item.
+    Committed { item: Option<String> },
     /// Something failed; `answers` names the event of ours that it is about.
     Error { answers: Option<String>, body: Value },
     /// Anything else.
@@ -55,7 +73,12 @@ pub(super) enum Incoming {
 }
 
 impl Connection {
-    pub(super) async fn open(endpoint: &Endpoint, private: &Private) -> Result<Self> {
+    /// Opens a connection and sets its session up. The answer is not waited for: events are worked off in order, and a refusal
+    /// names the event.
+    ///
+    /// # Errors
+    /// When no connection comes about, or the server refuses it.
+    pub(super) async fn open(endpoint: &Endpoint, purpose: Purpose, session: Value, private: &Private) -> Result<Self> {
         let peer = endpoint.peer.clone();
         let unusable =
             || peer.error(ErrorKind::InvalidConfig, "the base URL must begin with http:// or https:// and name a host");
@@ -66,7 +89,10 @@ impl Connection {
             _ => return Err(unusable()),
         };
         url.set_scheme(scheme).map_err(|()| unusable())?;
-        url.query_pairs_mut().append_pair("model", &endpoint.model);
+        match purpose {
+            Purpose::Speech => url.query_pairs_mut().append_pair("model", &endpoint.model),
+            Purpose::Transcription => url.query_pairs_mut().append_pair("intent", "transcription"),
+        };
         let host = url.host_str().ok_or_else(unusable)?.trim_matches(['[', ']']).to_owned();
         let port = url.port_or_known_default().ok_or_else(unusable)?;
 
@@ -88,13 +114,11 @@ impl Connection {
                 )
             })?
             .map_err(|e| websocket_error(&peer, e, true, private).error)?;
-        Ok(Self { socket, peer, good_until: Instant::now() + LIFE, session_event: Uuid::now_v7().to_string() })
-    }
-
-    /// Sets the session up. The answer is not waited for: events are worked off in order, and a refusal names the event.
-    pub(super) async fn update_session(&mut self, session: Value) -> Result<()> {
-        let event = json!({"type": "session.update", "event_id": self.session_event, "session": session});
-        self.send(&event).await
+        let session_event = Uuid::now_v7().to_string();
+        let event = json!({"type": "session.update", "event_id": session_event, "session": session});
+        let mut connection = Self { socket, peer, good_until: Instant::now() + LIFE, session, session_event };
+        connection.send(&event).await?;
+        Ok(connection)
     }
 
     pub(super) async fn send(&mut self, event: &Value) -> Result<()> {
@@ -148,6 +172,19 @@ impl Connection {
                 response: text("/response/id"),
                 outcome: event.get("response").cloned().unwrap_or_default(),
             },
+            "conversation.item.input_audio_transcription.delta" => match text("/delta") {
+                Some(delta) => Incoming::Words { item: text("/item_id"), delta },
+                None => Incoming::Other,
+            },
+            "conversation.item.input_audio_transcription.completed" => Incoming::Transcript {
+                item: text("/item_id"),
+                text: text("/transcript").unwrap_or_default(),
+                language: text("/languages/0/code"),
+            },
+            "conversation.item.input_audio_transcription.failed" => {
+                Incoming::Unheard { item: text("/item_id"), body: event }
+            }
+            "input_audio_buffer.committed" => Incoming::Committed { item: text("/item_id") },
             "error" => Incoming::Error { answers: text("/error/event_id"), body: event },
             _ => Incoming::Other,
         }

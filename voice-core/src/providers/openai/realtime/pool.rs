@@ -1,11 +1,12 @@
-//! Connections that wait for their next sentence.
+//! Connections that wait for their next use.
 
 use std::{
     fmt,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use futures_util::StreamExt;
+use serde_json::Value;
 use tokio::{
     sync::oneshot,
     time::{Instant, sleep_until},
@@ -13,15 +14,17 @@ use tokio::{
 
 use super::connection::Connection;
 
-/// How many connections wait at most: one that speaks and one that gets ahead of it are what a session uses.
-const MOST_WAITING: usize = 2;
-
-/// Connections on which nothing is being spoken. Each is kept alive by a small task that answers the server's pings and
-/// ends with the pool.
-#[derive(Default)]
-pub(super) struct Pool(Mutex<Vec<Waiting>>);
+/// Connections on which nothing is going on. Each is kept alive by a small task that answers the server's pings and ends with
+/// the pool.
+pub(super) struct Pool {
+    /// How many wait at most.
+    most: usize,
+    waiting: Mutex<Vec<Waiting>>,
+}
 
 struct Waiting {
+    /// How its session is set up.
+    session: Value,
     wanted: oneshot::Sender<()>,
     given: oneshot::Receiver<Connection>,
     good_until: Instant,
@@ -30,10 +33,23 @@ struct Waiting {
 }
 
 impl Pool {
-    /// A connection that was alive a moment ago, if any waits.
-    pub(super) async fn take(&self) -> Option<Connection> {
+    /// A pool in which so many connections wait at most.
+    pub(super) fn of(most: usize) -> Self {
+        Self { most, waiting: Mutex::default() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Waiting>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A connection with a session of this kind that was alive a moment ago, if any waits.
+    pub(super) async fn take(&self, session: &Value) -> Option<Connection> {
         loop {
-            let waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
+            let waiting = {
+                let mut all = self.lock();
+                let at = all.iter().rposition(|waiting| waiting.session == *session)?;
+                all.remove(at)
+            };
             if waiting.process != std::process::id() || Instant::now() >= waiting.good_until {
                 continue;
             }
@@ -45,24 +61,28 @@ impl Pool {
         }
     }
 
-    /// Keeps a connection for the next sentence, unless enough wait already or it is too old. Must be called on a runtime.
+    /// Keeps a connection for its next use, unless it is too old. If enough wait already, the one that waits longest is closed.
+    /// Must be called on a runtime.
     pub(super) fn put(&self, connection: Connection) {
-        let mut pool = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pool = self.lock();
         pool.retain(|w| !w.wanted.is_closed());
-        if pool.len() >= MOST_WAITING || Instant::now() >= connection.good_until {
+        if Instant::now() >= connection.good_until {
             return;
+        }
+        if pool.len() >= self.most {
+            pool.remove(0);
         }
         let (wanted, want) = oneshot::channel();
         let (give, given) = oneshot::channel();
-        pool.push(Waiting { wanted, given, good_until: connection.good_until, process: std::process::id() });
+        let (session, good_until) = (connection.session.clone(), connection.good_until);
+        pool.push(Waiting { session, wanted, given, good_until, process: std::process::id() });
         tokio::spawn(keep(connection, want, give));
     }
 }
 
 impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner).len();
-        write!(f, "Pool({waiting} waiting)")
+        write!(f, "Pool({} waiting)", self.lock().len())
     }
 }
 

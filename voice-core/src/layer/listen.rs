@@ -1,0 +1,204 @@
+//! Recognising speech while it is spoken, through the layers.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::{StreamExt, stream};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep_until, timeout},
+};
+
+use super::{
+    Service, Stack, SttService, TimeoutOptions,
+    stack::Slot,
+    timeout::{first_byte_error, idle_error},
+};
+use crate::{
+    audio::Pcm,
+    error::{Error, ErrorKind, Result, Stage},
+    event::{CallMetrics, Transcript},
+    provider::{CallContext, ListenRequest, ResultStream},
+};
+
+/// How many pieces of sound a provider may leave waiting before the rest waits with us.
+const WAITING: usize = 32;
+
+impl Stack<SttService> {
+    /// Whether some provider recognises speech while it is spoken.
+    pub(crate) fn can_listen(&self) -> bool {
+        self.services().any(|service| service.0.capabilities().streaming)
+    }
+
+    /// Begins to listen with the provider whose turn it is.
+    ///
+    /// # Errors
+    /// When nobody listens: that provider recognises whole utterances only, or all that could failed to begin. The latest of
+    /// those is named, so that it is tried last with the whole utterance.
+    pub(crate) async fn listen(&self, request: &ListenRequest, ctx: &CallContext) -> Result<Listening, Option<usize>> {
+        let mut failed = None;
+        for (index, slot) in self.slots.iter().enumerate() {
+            if !slot.service.0.capabilities().streaming {
+                if slot.breaker.rests() {
+                    continue;
+                }
+                return Err(failed);
+            }
+            if !slot.breaker.admits() {
+                continue;
+            }
+            match self.open_at(slot, index, request, ctx).await {
+                Ok(listening) => return Ok(listening),
+                Err(error) => {
+                    slot.failed(&error, 1);
+                    failed = Some(index);
+                }
+            }
+        }
+        Err(failed)
+    }
+
+    async fn open_at(
+        &self,
+        slot: &Arc<Slot<SttService>>,
+        index: usize,
+        request: &ListenRequest,
+        ctx: &CallContext,
+    ) -> Result<Listening> {
+        let timeouts = self.options.timeouts;
+        let (sound, taken) = mpsc::channel(WAITING);
+        let taken = stream::unfold(taken, |mut taken| async move { taken.recv().await.map(|pcm| (pcm, taken)) });
+        let opening = async {
+            if let Some(limiter) = &slot.limiter {
+                limiter.acquire(ctx).await?;
+            }
+            slot.service.0.listen(request.clone(), taken.boxed(), ctx).await
+        };
+        let opened = timeout(Duration::from_millis(timeouts.first_byte_ms), opening).await;
+        let stream = opened.unwrap_or_else(|_| Err(first_byte_error(timeouts))).map_err(|error| named(error, slot))?;
+        Ok(Listening {
+            stream,
+            sound: Some(sound),
+            waiting: None,
+            slot: Arc::clone(slot),
+            index,
+            timeouts,
+            waited_since: Instant::now(),
+            ended: None,
+        })
+    }
+}
+
+fn named(error: Error, slot: &Slot<SttService>) -> Error {
+    error.with_stage(Stage::Stt).with_provider(slot.service.0.listening_name())
+}
+
+/// One utterance that a provider listens to. Dropping it cancels.
+pub(crate) struct Listening {
+    stream: ResultStream<Transcript>,
+    /// Gone once the sound has ended, or the provider takes no more.
+    sound: Option<mpsc::Sender<Pcm>>,
+    /// Sound that the provider has not taken yet.
+    waiting: Option<Pcm>,
+    slot: Arc<Slot<SttService>>,
+    index: usize,
+    timeouts: TimeoutOptions,
+    /// Since when nothing came and nothing was taken.
+    waited_since: Instant,
+    /// When the sound ended.
+    ended: Option<Instant>,
+}
+
+/// What comes of listening.
+pub(crate) enum Listened {
+    /// Room for more sound.
+    Ready,
+    /// Words: a final transcript is the last thing that comes.
+    Words(Transcript),
+}
+
+impl Listening {
+    /// Which provider of the stack listens.
+    pub(crate) fn slot(&self) -> usize {
+        self.index
+    }
+
+    /// Whether it wants sound.
+    pub(crate) fn wants_sound(&self) -> bool {
+        self.waiting.is_none() && self.ended.is_none()
+    }
+
+    /// Gives it sound; only when it [wants](Self::wants_sound) some.
+    pub(crate) fn hear(&mut self, pcm: Pcm) {
+        self.waited_since = Instant::now();
+        self.waiting = Some(pcm).filter(|_| self.sound.is_some());
+    }
+
+    /// The utterance is over.
+    pub(crate) fn end(&mut self) {
+        let now = Instant::now();
+        (self.sound, self.ended, self.waited_since) = (None, Some(now), now);
+    }
+
+    /// The next thing that comes of it. Dropping the future loses nothing.
+    ///
+    /// # Errors
+    /// What the provider says; `TIMEOUT` when it is waited for in vain; `PROVIDER_ERROR` (kind `MalformedResponse`) when it
+    /// ends without a final transcript, or gives one before the end of the sound.
+    pub(crate) async fn next(&mut self) -> Result<Listened> {
+        let came = self.step().await.map_err(|error| named(error, &self.slot));
+        match &came {
+            Ok(Listened::Words(words)) if words.is_final => self.slot.breaker.succeeded(),
+            Ok(_) => {}
+            Err(error) => self.slot.failed(error, 1),
+        }
+        self.waited_since = Instant::now();
+        came
+    }
+
+    async fn step(&mut self) -> Result<Listened> {
+        let is_waited_for = self.waiting.is_some() || self.ended.is_some();
+        let late = self.waited_since + Duration::from_millis(self.timeouts.idle_ms);
+        tokio::select! {
+            biased;
+            item = self.stream.next() => match item.transpose()? {
+                Some(words) if words.is_final && self.ended.is_none() => Err(malformed("before the speaker was done")),
+                Some(words) => Ok(Listened::Words(words)),
+                None => Err(malformed("without a final transcript")),
+            },
+            taken = hand_over(self.sound.as_ref(), &mut self.waiting), if self.waiting.is_some() => {
+                if !taken {
+                    // It takes no more; what it has to say about that comes by itself.
+                    (self.sound, self.waiting) = (None, None);
+                }
+                Ok(Listened::Ready)
+            }
+            () = sleep_until(late), if is_waited_for => Err(idle_error(self.timeouts)),
+        }
+    }
+
+    /// Its figures when the final transcript has come. They count from the end of the sound: before that nobody waited.
+    pub(crate) fn metrics(&self) -> CallMetrics {
+        let waited = self.ended.map(|ended| ended.elapsed()).unwrap_or_default();
+        CallMetrics {
+            stage: SttService::STAGE,
+            provider: self.slot.service.0.listening_name().to_owned(),
+            first_result: Some(waited),
+            total: waited,
+            attempts: 1,
+        }
+    }
+}
+
+/// Waits for room and gives the sound away; `false` when there never will be any. Dropping the future loses nothing.
+async fn hand_over(sound: Option<&mpsc::Sender<Pcm>>, waiting: &mut Option<Pcm>) -> bool {
+    let Some(sound) = sound else { return false };
+    let Ok(room) = sound.reserve().await else { return false };
+    if let Some(pcm) = waiting.take() {
+        room.send(pcm);
+    }
+    true
+}
+
+fn malformed(when: &str) -> Error {
+    Error::new(ErrorKind::MalformedResponse, format!("the recogniser's stream ended {when}"))
+}
