@@ -68,7 +68,7 @@ export type {
 export type { LiveWire } from './wire.js'
 export { type Logger, type LogLevel, type LogRecord, setLogger } from './logger.js'
 export { type Fetched, type FetchOptions, type FetchStep, type FileCheck, type FolderOptions, type ModelStatus, models } from './models.js'
-export type { CallOptions, Reply, ReplyAudio, SoundFormat, Timings, Usage } from './reply.js'
+export type { CallOptions, Cost, Reply, ReplyAudio, SoundFormat, Timings, Usage } from './reply.js'
 export type { PageOptions } from './room.js'
 export type { CleanedUp, Erased, ExportFormat, Greeting, Sessions } from './sessions.js'
 export { type Tool, type ToolContext, type ToolParameters, tool } from './tool.js'

@@ -31,6 +31,16 @@ export interface Usage {
   ttsSeconds: number
 }
 
+/** An amount of money. */
+export interface Cost {
+  /** The currency: three capital letters (ISO 4217). */
+  currency: string
+  /** The amount as a decimal number, exactly. */
+  amount: string
+  /** The amount in millionths of the currency's unit, rounded to the nearest. */
+  micros: number
+}
+
 interface ReplyRecord {
   transcript: string
   text: string
@@ -44,6 +54,7 @@ interface ReplyRecord {
   toolCalls: ToolCallRecord[]
   timingsMs: Timings
   usage: Usage
+  cost: Cost | null
 }
 
 /** What `signal` does for a call. */
@@ -123,6 +134,8 @@ export class Reply {
   readonly timings: Timings
   /** What was used. */
   readonly usage: Usage
+  /** What it cost, where every model that was called has a price in the config. */
+  readonly cost: Cost | null
 
   /** @internal */
   constructor(native: NativeReply) {
@@ -140,5 +153,6 @@ export class Reply {
     this.assistantMessageId = record.assistantMessageId
     this.timings = record.timingsMs
     this.usage = record.usage
+    this.cost = record.cost
   }
 }

@@ -15,11 +15,7 @@ pub(crate) fn to_read(window: usize, with_tools: bool) -> usize {
     if with_tools { (window * MESSAGES_BETWEEN).min(100) } else { window }
 }
 
-/// The prompt of a turn: the system prompt, at most `window` messages of `history` (the latest, in order), the user's words.
-///
-/// A window that would begin with an answer begins one message later, so that the model never sees a reply to nothing. What opened a
-/// conversation that the window shows whole, a greeting, is told in the system prompt: many models take no conversation that they
-/// begin themselves. With `with_tools`, calls of tools are shown where they happened, and do not count.
+/// The prompt of a turn: what was [`so_far`], and the user's words.
 pub(crate) fn prompt(
     system: &Arc<str>,
     history: &[Message],
@@ -27,6 +23,17 @@ pub(crate) fn prompt(
     user_text: &str,
     with_tools: bool,
 ) -> Vec<PromptMessage> {
+    let mut messages = so_far(system, history, window, with_tools);
+    messages.push(PromptMessage::new(Role::User, user_text));
+    messages
+}
+
+/// The system prompt and at most `window` messages of `history` (the latest, in order).
+///
+/// A window that would begin with an answer begins one message later, so that the model never sees a reply to nothing. What opened a
+/// conversation that the window shows whole, a greeting, is told in the system prompt: many models take no conversation that they
+/// begin themselves. With `with_tools`, calls of tools are shown where they happened, and do not count.
+pub(crate) fn so_far(system: &Arc<str>, history: &[Message], window: usize, with_tools: bool) -> Vec<PromptMessage> {
     // A turn of nothing but calls has an empty answer, which no provider takes as a message.
     let said = |m: &Message| m.role == Role::User || (m.role == Role::Assistant && !m.content.trim().is_empty());
     let begin = history.iter().enumerate().rev().filter(|(_, m)| said(m)).take(window).last().map(|(n, _)| n);
@@ -49,7 +56,6 @@ pub(crate) fn prompt(
             push_calls(&mut messages, "", std::slice::from_ref(&record));
         }
     }
-    messages.push(PromptMessage::new(Role::User, user_text));
     messages
 }
 
@@ -58,10 +64,13 @@ fn with_opening(system: &str, opening: &str) -> String {
     if system.is_empty() { told } else { format!("{system}\n\n{told}") }
 }
 
-/// Adds to a prompt what the model said before it called tools, its calls, and their results.
+/// Adds to a prompt what the model said before it called tools, its calls, and their results; nothing without calls.
 ///
 /// Calls are numbered anew: ids of earlier turns or of another provider may collide or be of a form that this one refuses.
 pub(crate) fn push_calls(prompt: &mut Vec<PromptMessage>, said: &str, records: &[ToolCallRecord]) {
+    if records.is_empty() {
+        return;
+    }
     let earlier = prompt.iter().filter(|m| m.answers.is_some()).count();
     let calls: Vec<ToolCall> = (earlier + 1..)
         .zip(records)

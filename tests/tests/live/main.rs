@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod call;
+mod costs;
 mod frames;
+mod late;
 mod line;
 mod schedules;
 mod tools;

@@ -17,6 +17,7 @@ mod event;
 mod front;
 mod handle;
 mod jitter;
+mod lasting;
 mod manners;
 mod playout;
 mod production;

@@ -14,10 +14,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     audio::{Pcm, Utterance},
+    cost::{Ledger, Usage},
     error::{Error, ErrorKind, Result},
     event::Transcript,
     id::{SessionId, TurnId},
-    message::{Role, ToolCall, Usage},
+    message::{Role, ToolCall},
 };
 
 pub use turn_end::TurnDetector;
@@ -39,6 +40,8 @@ pub struct CallContext {
     pub deadline: Option<Instant>,
     /// Cancelled when nobody wants the result any more.
     pub cancel: CancellationToken,
+    /// Where what calls cost is entered.
+    pub(crate) ledger: Ledger,
 }
 
 impl CallContext {
@@ -51,6 +54,7 @@ impl CallContext {
             user: None,
             deadline: None,
             cancel: CancellationToken::new(),
+            ledger: Ledger::default(),
         }
     }
 
