@@ -6,7 +6,7 @@ import type { NativeReply } from './native.js'
 import { camel, type JsonObject } from './words.js'
 
 /** The formats in which a reply's sound can be had. */
-export type SoundFormat = 'wav' | 'ogg_opus' | 'mu_law' | 'a_law' | 'pcm'
+export type SoundFormat = 'wav' | 'ogg_opus' | 'mp3' | 'mu_law' | 'a_law' | 'pcm'
 
 /** When the stages of a turn came through, in milliseconds from its start; null: did not happen. */
 export interface Timings {
@@ -98,7 +98,7 @@ export class ReplyAudio {
     )
   }
 
-  /** Writes the sound to a file, in the format that its name says: `.wav`, `.ogg`, `.ulaw`, `.alaw` or `.pcm`. */
+  /** Writes the sound to a file, in the format that its name says: `.wav`, `.ogg`, `.mp3`, `.ulaw`, `.alaw` or `.pcm`. */
   save(path: string, options: CallOptions = {}): Promise<void> {
     return line.call(
       (id, port) => this.#native.save(port, id, path),

@@ -108,7 +108,7 @@ impl Reply {
         to_bytes(self.record.get().audio.samples())
     }
 
-    /// The sound as a file of `format` (`wav`, `ogg_opus`, `mu_law`, `a_law`, `pcm`).
+    /// The sound as a file of `format` (`wav`, `ogg_opus`, `mp3`, `mu_law`, `a_law`, `pcm`).
     pub fn encoded(&self, format: &str) -> Result<Vec<u8>, Failure> {
         guarded(|| self.record.encoded(format))
     }

@@ -34,7 +34,7 @@ impl ReplyRecord {
         self.inner.audio_error.as_ref().map(Into::into)
     }
 
-    /// The sound as a file of `format` (`wav`, `ogg_opus`, `mu_law`, `a_law`, `pcm`).
+    /// The sound as a file of `format` (`wav`, `ogg_opus`, `mp3`, `mu_law`, `a_law`, `pcm`).
     ///
     /// # Errors
     /// `VALIDATION_ERROR` for an unknown format.

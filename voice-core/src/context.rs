@@ -59,6 +59,26 @@ pub(crate) fn so_far(system: &Arc<str>, history: &[Message], window: usize, with
     messages
 }
 
+/// What the model is told of an answer that was cut off: with the words that did it. Behind the answer itself, small models take the
+/// note for something that they say, and say it again.
+const INTERRUPTING: &str = "(interrupting you) ";
+
+/// Marks the words with which the user interrupted the assistant, in `history` and in what is `said` now.
+pub(crate) fn with_interruptions(history: &mut [Message], said: &str, was_cut: impl Fn(&Message) -> bool) -> String {
+    let mut cut = false;
+    for message in history {
+        match message.role {
+            Role::Assistant => cut = was_cut(message),
+            Role::User if cut => {
+                message.content.insert_str(0, INTERRUPTING);
+                cut = false;
+            }
+            _ => {}
+        }
+    }
+    if cut { format!("{INTERRUPTING}{said}") } else { said.to_owned() }
+}
+
 fn with_opening(system: &str, opening: &str) -> String {
     let told = format!("You have opened this conversation by saying: {opening}");
     if system.is_empty() { told } else { format!("{system}\n\n{told}") }
@@ -160,6 +180,16 @@ mod tests {
         assert_eq!(contents(&prompt(&"".into(), &all[..1], 6, "now", false)), [told, "now"]);
         let later = prompt(&"S".into(), &all, 5, "now", false);
         assert_eq!(contents(&later), ["S", "2", "3", "4", "5", "now"], "what comes before is not known");
+    }
+
+    #[test]
+    fn an_interruption_is_told_with_the_words_that_made_it() {
+        let mut all = history(6);
+        let cut = [all[1].id, all[5].id];
+        let said = with_interruptions(&mut all, "now", |message| cut.contains(&message.id));
+        let shown: Vec<&str> = all.iter().map(|m| m.content.as_str()).collect();
+        assert_eq!(shown, ["0", "1", "(interrupting you) 2", "3", "4", "5"]);
+        assert_eq!(said, "(interrupting you) now");
     }
 
     #[test]

@@ -52,7 +52,7 @@ public struct Reply: Sendable {
     /// The answer's sound, mono; copied from the library at each call.
     public func samples() -> [Int16] { [Int16](littleEndian: native.pcm()) }
 
-    /// The answer's sound as a file's bytes: `wav`, `ogg_opus`, `mu_law`, `a_law` or `pcm`.
+    /// The answer's sound as a file's bytes: `wav`, `ogg_opus`, `mp3`, `mu_law`, `a_law` or `pcm`.
     public func encoded(_ format: String = "wav") throws -> Data {
         try translated { try native.encoded(format: format) }
     }

@@ -16,7 +16,7 @@ use crate::{
     error::{Error, Result},
     event::TurnEvent,
     id::{MessageId, TurnId},
-    message::{Role, ToolCallRecord},
+    message::{Message, Role, ToolCallRecord},
     provider::{CallContext, PromptMessage},
     store::Session,
     tool::{Lasting, Toolbox},
@@ -27,9 +27,6 @@ use crate::{
 const EVENTS: usize = 64;
 /// How many events are kept while nothing may be passed on.
 const STASH: usize = 512;
-/// What the model is shown after an answer that was cut off.
-const INTERRUPTED: &str = " … [interrupted by the user]";
-
 /// What is to be made.
 pub(super) struct Order {
     pub(super) kind: SpeechKind,
@@ -122,17 +119,15 @@ impl Production {
                         let (tools, go_ahead) = (order.tools, to_act);
                         let with_tools = !tools.is_empty();
                         let mut history = engine.history(session, false, with_tools).await?;
-                        for message in &mut history {
-                            if message.role == Role::Assistant && order.interrupted.contains(&message.id) {
-                                message.content.push_str(INTERRUPTED);
-                            }
-                        }
+                        let said = order.user_text.as_deref().unwrap_or_default();
+                        let was_cut = |message: &Message| order.interrupted.contains(&message.id);
+                        let said = context::with_interruptions(&mut history, said, was_cut);
                         let (prompt, window) = (&engine.settings.system_prompt, engine.settings.context_messages);
                         let mut prompt = context::so_far(prompt, &history, window, with_tools);
                         context::push_calls(&mut prompt, "", &order.lasting.running());
                         context::push_calls(&mut prompt, "", &order.late);
-                        if let Some(text) = order.user_text.as_deref() {
-                            prompt.push(PromptMessage::new(Role::User, text));
+                        if order.user_text.is_some() {
+                            prompt.push(PromptMessage::new(Role::User, said));
                         }
                         context::push_calls(&mut prompt, "", &order.done);
                         Words::Answer { prompt, tools, lasting: order.lasting, go_ahead }

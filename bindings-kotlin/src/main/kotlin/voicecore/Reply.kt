@@ -104,7 +104,7 @@ public class ReplyAudio internal constructor(
     /** Mono samples; copied from the library at each call. */
     public fun samples(): ShortArray = native.pcm().toSamples()
 
-    /** The bytes of a file: `wav`, `ogg_opus`, `mu_law`, `a_law` or `pcm`. */
+    /** The bytes of a file: `wav`, `ogg_opus`, `mp3`, `mu_law`, `a_law` or `pcm`. */
     public fun encoded(format: String = "wav"): ByteArray = translated { native.encoded(format) }
 
     /** Writes a file in the format that its name says. */

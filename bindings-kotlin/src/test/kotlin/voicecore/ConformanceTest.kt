@@ -342,6 +342,11 @@ private fun value(reply: Reply): JsonObject = buildJsonObject {
     put("sample_rate", reply.audio.sampleRate); put("audio_seconds", reply.audio.duration.toDouble(DurationUnit.SECONDS))
     put("audio_error", reply.audioError?.let(::value) ?: JsonNull)
     put("tool_calls", JsonArray(reply.toolCalls.map(::value)))
+    put("cost", reply.cost?.let(::value) ?: JsonNull)
+}
+
+private fun value(cost: Cost) = buildJsonObject {
+    put("currency", cost.currency); put("amount", cost.amount.toPlainString()); put("micros", cost.micros)
 }
 
 private fun value(session: Session) = buildJsonObject {
