@@ -275,6 +275,35 @@ class CircuitBreaker(TypedDict, total=False):
     provider is back, otherwise it rests again. Default 30,000."""
 
 
+class Prices(TypedDict, total=False):
+    """What providers charge. The library knows no prices by itself: they change, and depend on contracts. `````` let
+    config = voice_core::Config::from_toml(r#" [prices] currency = "USD" [prices.models."openai/gpt-6-luna"] # an
+    example, not today's price input_per_million = 0.25 cached_input_per_million = 0.025 output_per_million = 2
+    [prices.models."openai/gpt-transcribe"] heard_per_minute = 0.0045 [prices.models."local/*"] # nothing is charged
+    "#)?; # assert_eq!(config.prices.models.len(), 3); # Ok::<_, voice_core::Error>(()) ``````"""
+
+    currency: str
+    """The currency of every price: three capital letters (ISO 4217). Default ``USD``."""
+    models: Dict[str, ModelPrice]
+    """Prices by ``provider/model``, or by its beginning and ``*``; of several that fit, the longest counts. Without
+    a price there is no cost."""
+
+
+class ModelPrice(TypedDict, total=False):
+    """What one model costs. What it is not asked for may be left out; with nothing at all, it is free of charge."""
+
+    input_per_million: Optional[float]
+    """The price of a million tokens of a prompt."""
+    cached_input_per_million: Optional[float]
+    """The price of a million tokens of a prompt that came from the provider's cache. Default: that of others."""
+    output_per_million: Optional[float]
+    """The price of a million tokens that were written."""
+    heard_per_minute: Optional[float]
+    """The price of a minute of sound that was recognised."""
+    spoken_per_million_characters: Optional[float]
+    """The price of a million characters that were spoken."""
+
+
 class Local(TypedDict, total=False):
     """Local models."""
 
@@ -321,6 +350,8 @@ class Config(TypedDict, total=False):
     """When a failing provider is left alone."""
     rate_limit: Optional[RateLimit]
     """How many calls each provider is sent at most."""
+    prices: Prices
+    """What providers charge, so that turns know what they cost. Default: no prices, and no costs."""
     local: Local
     """Local models."""
     warm_up: bool

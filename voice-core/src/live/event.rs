@@ -117,7 +117,7 @@ pub enum SpeechKind {
     Reminder,
     /// It says its last words.
     Farewell,
-    /// It tells the result of a tool whose turn was over: see [`ToolOptions::background`](crate::tool::ToolOptions::background).
+    /// It tells the result of a tool that outlasted its turn.
     ToolResult,
 }
 
