@@ -276,11 +276,7 @@ class CircuitBreaker(TypedDict, total=False):
 
 
 class Prices(TypedDict, total=False):
-    """What providers charge. The library knows no prices by itself: they change, and depend on contracts. `````` let
-    config = voice_core::Config::from_toml(r#" [prices] currency = "USD" [prices.models."openai/gpt-6-luna"] # an
-    example, not today's price input_per_million = 0.25 cached_input_per_million = 0.025 output_per_million = 2
-    [prices.models."openai/gpt-transcribe"] heard_per_minute = 0.0045 [prices.models."local/*"] # nothing is charged
-    "#)?; # assert_eq!(config.prices.models.len(), 3); # Ok::<_, voice_core::Error>(()) ``````"""
+    """What providers charge. The library knows no prices by itself: they change, and depend on contracts."""
 
     currency: str
     """The currency of every price: three capital letters (ISO 4217). Default ``USD``."""

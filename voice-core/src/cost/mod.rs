@@ -1,6 +1,22 @@
 //! What was used, and what that costs.
 //!
 //! Sums of money are whole numbers of a very small unit, so that no sum drifts, however many calls it is made of.
+//!
+//! ```
+//! let config = voice_core::Config::from_toml(r#"
+//!     [prices]
+//!     currency = "USD"
+//!     [prices.models."openai/gpt-6-luna"]       # an example, not today's price
+//!     input_per_million = 0.25
+//!     cached_input_per_million = 0.025
+//!     output_per_million = 2
+//!     [prices.models."openai/gpt-transcribe"]
+//!     heard_per_minute = 0.0045
+//!     [prices.models."local/*"]                 # nothing is charged
+//! "#)?;
+//! # assert_eq!(config.prices.models.len(), 3);
+//! # Ok::<_, voice_core::Error>(())
+//! ```
 
 mod prices;
 

@@ -15,22 +15,6 @@ use crate::{
 };
 
 /// What providers charge. The library knows no prices by itself: they change, and depend on contracts.
-///
-/// ```
-/// let config = voice_core::Config::from_toml(r#"
-///     [prices]
-///     currency = "USD"
-///     [prices.models."openai/gpt-6-luna"]       # an example, not today's price
-///     input_per_million = 0.25
-///     cached_input_per_million = 0.025
-///     output_per_million = 2
-///     [prices.models."openai/gpt-transcribe"]
-///     heard_per_minute = 0.0045
-///     [prices.models."local/*"]                 # nothing is charged
-/// "#)?;
-/// # assert_eq!(config.prices.models.len(), 3);
-/// # Ok::<_, voice_core::Error>(())
-/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
