@@ -74,7 +74,7 @@ async fn a_dropped_generation_stops() {
     let mut events = llm.generate(request("Tell me a very long story.", 2000), &CallContext::new()).await.unwrap();
     events.next().await.unwrap().unwrap();
     drop(events);
-    let other = tokio::time::timeout(std::time::Duration::from_secs(60), async {
+    let other = tokio::time::timeout(Duration::from_secs(60), async {
         let events = llm.generate(request("Say yes.", 2), &CallContext::new()).await.unwrap();
         events.count().await
     });
