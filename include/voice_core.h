@@ -73,7 +73,7 @@ typedef enum {
   VC_EVENT_USER_STATE = 8,
   // Live: what the agent is doing changed: `vc_event_text` is `listening`, `thinking` or `speaking`.
   VC_EVENT_AGENT_STATE = 9,
-  // Live: a turn of the agent's begins: `vc_event_json` has `turn_id` and `kind` (`answer`, `greeting`, `said`, `reminder`, `farewell`).
+  // Live: a turn of the agent's begins: `vc_event_json` has `turn_id` and `kind` (`answer`, `greeting`, `said`, `reminder`, `farewell`, `tool_result`).
   VC_EVENT_TURN_STARTED = 10,
   // What the sound that follows says: `vc_event_text`.
   VC_EVENT_SPEAKING = 11,
@@ -207,6 +207,9 @@ typedef struct {
   bool runs_on;
   // Whether no other call may run beside it.
   bool runs_alone;
+  // Whether its work outlasts the turn of a live session: the agent goes on without it and tells the result later, when nobody speaks or
+  // with its next answer. Turns outside live sessions wait for it.
+  bool in_background;
 } vc_tool_vtable;
 
 // A conversation store of the host: one function, JSON in and out. Threads as for `vc_stt_vtable`.
@@ -678,7 +681,7 @@ vc_error *vc_reply_audio_error(const vc_reply *reply);
 // Writes the sound to a file, in the format that its name says (`.wav`, `.ogg`, …). Blocks; any thread.
 vc_status vc_reply_save_audio(const vc_reply *reply, const char *path, vc_error **error);
 
-// The sound as a file's bytes; `format`: `wav`, `ogg_opus`, `mu_law`, `a_law`, `pcm`. `*result` is the caller's to free. Any thread.
+// The sound as a file's bytes; `format`: `wav`, `ogg_opus`, `mp3`, `mu_law`, `a_law`, `pcm`. `*result` is the caller's to free. Any thread.
 vc_status vc_reply_encode_audio(const vc_reply *reply,
                                 const char *format,
                                 vc_bytes **result,

@@ -36,7 +36,7 @@ pub enum vc_event_kind {
     VC_EVENT_USER_STATE = 8,
     /// Live: what the agent is doing changed: `vc_event_text` is `listening`, `thinking` or `speaking`.
     VC_EVENT_AGENT_STATE = 9,
-    /// Live: a turn of the agent's begins: `vc_event_json` has `turn_id` and `kind` (`answer`, `greeting`, `said`, `reminder`, `farewell`).
+    /// Live: a turn of the agent's begins: `vc_event_json` has `turn_id` and `kind` (`answer`, `greeting`, `said`, `reminder`, `farewell`, `tool_result`).
     VC_EVENT_TURN_STARTED = 10,
     /// What the sound that follows says: `vc_event_text`.
     VC_EVENT_SPEAKING = 11,

@@ -133,6 +133,9 @@ pub struct vc_tool_vtable {
     pub runs_on: bool,
     /// Whether no other call may run beside it.
     pub runs_alone: bool,
+    /// Whether its work outlasts the turn of a live session: the agent goes on without it and tells the result later, when nobody speaks or
+    /// with its next answer. Turns outside live sessions wait for it.
+    pub in_background: bool,
 }
 
 /// The host's own objects. Start from zeros, and set the address of the first of each kind and how many there are; none: as the config says.
@@ -236,6 +239,7 @@ fn definition(table: &vc_tool_vtable) -> Outcome<String> {
         "timeout_ms": (table.timeout_ms > 0).then_some(table.timeout_ms),
         "on_interruption": table.runs_on.then_some("run_on"),
         "parallel": !table.runs_alone,
+        "background": table.in_background,
     });
     Ok(definition.to_string())
 }

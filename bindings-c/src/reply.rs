@@ -121,7 +121,7 @@ pub extern "C" fn vc_reply_save_audio(
     run(error, || handle::get(reply)?.record.save(&text("path", path)?))
 }
 
-/// The sound as a file's bytes; `format`: `wav`, `ogg_opus`, `mu_law`, `a_law`, `pcm`. `*result` is the caller's to free. Any thread.
+/// The sound as a file's bytes; `format`: `wav`, `ogg_opus`, `mp3`, `mu_law`, `a_law`, `pcm`. `*result` is the caller's to free. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_reply_encode_audio(
     reply: *const vc_reply,

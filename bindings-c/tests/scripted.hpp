@@ -145,6 +145,7 @@ struct Tool {
         table.timeout_ms = static_cast<uint32_t>(script["timeout_ms"].number);
         table.runs_on = script["on_interruption"].text == "run_on";
         table.runs_alone = script["parallel"] && !script["parallel"].truth;
+        table.in_background = script["background"].truth;
     }
 };
 

@@ -137,6 +137,7 @@ const replyOf = (reply) => ({
   audio_seconds: reply.audio.samples.length / reply.audio.sampleRate || 0,
   audio_error: errorOf(reply.audioError) ?? null,
   tool_calls: valueOf(reply.toolCalls),
+  cost: reply.cost,
 })
 
 /** What was told of tools. */

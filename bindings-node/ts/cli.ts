@@ -13,7 +13,7 @@ const USAGE = `voice-core ${version}: speech in, speech out, offline by default
   voice-core models list          show which models there are, and their licences
 
 Options of converse
-  -o, --out FILE          where the answer's sound goes: .wav, .ogg, .ulaw, .alaw or .pcm (answer.wav)
+  -o, --out FILE          where the answer's sound goes: .wav, .ogg, .mp3, .ulaw, .alaw or .pcm (answer.wav)
   --config FILE           a config document (JSON)
   --stt, --llm, --tts P   a provider, as provider/model; again for a fallback
   --storage ADDRESS       where the conversation is kept: sqlite:PATH or memory

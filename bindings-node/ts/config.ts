@@ -33,6 +33,8 @@ export interface Config {
   circuit_breaker?: CircuitBreakerOptions
   /** How many calls each provider is sent at most. */
   rate_limit?: RateLimitOptions | null
+  /** What providers charge, so that turns know what they cost. Default: no prices, and no costs. */
+  prices?: PricesConfig
   /** Local models. */
   local?: LocalConfig
   /** Whether every provider is made ready (models loaded, connections opened) before the agent is. Default false. */
@@ -316,6 +318,31 @@ export interface CircuitBreakerOptions {
    * provider is back, otherwise it rests again. Default 30,000.
    */
   rest_ms?: number
+}
+
+/** What providers charge. The library knows no prices by itself: they change, and depend on contracts. */
+export interface PricesConfig {
+  /** The currency of every price: three capital letters (ISO 4217). Default `USD`. */
+  currency?: string
+  /**
+   * Prices by `provider/model`, or by its beginning and `*`; of several that fit, the longest counts. Without a
+   * price there is no cost.
+   */
+  models?: Record<string, ModelPrice>
+}
+
+/** What one model costs. What it is not asked for may be left out; with nothing at all, it is free of charge. */
+export interface ModelPrice {
+  /** The price of a million tokens of a prompt. */
+  input_per_million?: number | null
+  /** The price of a million tokens of a prompt that came from the provider's cache. Default: that of others. */
+  cached_input_per_million?: number | null
+  /** The price of a million tokens that were written. */
+  output_per_million?: number | null
+  /** The price of a minute of sound that was recognised. */
+  heard_per_minute?: number | null
+  /** The price of a million characters that were spoken. */
+  spoken_per_million_characters?: number | null
 }
 
 /** Local models. */

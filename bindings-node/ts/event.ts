@@ -1,7 +1,7 @@
 import { fromRecord, type VoiceError } from './error.js'
 import { samplesOf } from './host.js'
 import type { NativeEvent } from './native.js'
-import { Reply } from './reply.js'
+import { type Cost, Reply, type Usage } from './reply.js'
 import { camel, camelWord } from './words.js'
 
 /** The turn was admitted. */
@@ -97,6 +97,10 @@ export interface MetricsEvent {
   totalMs: number
   /** How many attempts were made. */
   attempts: number
+  /** What it used. */
+  usage: Usage
+  /** What that cost, where it has a price in the config. */
+  cost: Cost | null
 }
 
 /** Speech failed after text existed; the turn goes on without its sound. */

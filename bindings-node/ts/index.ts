@@ -71,7 +71,7 @@ export type {
   StoredAssistant,
   User,
 } from './people.js'
-export type { CallOptions, Reply, ReplyAudio, SoundFormat, Timings, Usage } from './reply.js'
+export type { CallOptions, Cost, Reply, ReplyAudio, SoundFormat, Timings, Usage } from './reply.js'
 export type { PageOptions } from './room.js'
 export type { ExportFormat, Greeting, Sessions } from './sessions.js'
 export { type Tool, type ToolContext, type ToolParameters, tool } from './tool.js'

@@ -15,7 +15,7 @@ import { owned } from './input.js'
 import { line } from './line.js'
 import type { LiveConfig } from './config.js'
 import type { NativeAgent, NativeEvent, NativeLive } from './native.js'
-import type { CallOptions, Timings, Usage } from './reply.js'
+import type { CallOptions, Cost, Timings, Usage } from './reply.js'
 import { LiveWire } from './wire.js'
 import { camel, camelWord, type JsonObject } from './words.js'
 
@@ -44,7 +44,7 @@ export interface LiveOptions extends CallOptions {
 }
 
 /** Why the agent speaks. */
-export type SpeechKind = 'answer' | 'greeting' | 'said' | 'reminder' | 'farewell'
+export type SpeechKind = 'answer' | 'greeting' | 'said' | 'reminder' | 'farewell' | 'tool_result'
 
 /** The session is ready for sound. */
 export interface LiveStartedEvent {
@@ -135,8 +135,10 @@ export interface LiveTurn {
   responseDelayMs: number | null
   /** When the stages of the answer came through, in milliseconds from when it was begun. */
   timings: Timings
-  /** What it cost. */
+  /** What was used since the exchange before. */
   usage: Usage
+  /** What that cost, where every model that was called has a price in the config. */
+  cost: Cost | null
 }
 
 /** An exchange is over and stored. */
@@ -170,8 +172,10 @@ export interface LiveSummary {
   turns: number
   /** How many of them were interrupted. */
   interruptions: number
-  /** What all of it cost. */
+  /** What was used in all of it. */
   usage: Usage
+  /** What that cost, where every model that was called has a price in the config. */
+  cost: Cost | null
 }
 
 /** The session is over. Always the last event. */

@@ -6,7 +6,7 @@ import type { NativeReply } from './native.js'
 import { camel, type JsonObject } from './words.js'
 
 /** The formats in which a reply's sound can be had. */
-export type SoundFormat = 'wav' | 'ogg_opus' | 'mu_law' | 'a_law' | 'pcm'
+export type SoundFormat = 'wav' | 'ogg_opus' | 'mp3' | 'mu_law' | 'a_law' | 'pcm'
 
 /** When the stages of a turn came through, in milliseconds from its start; null: did not happen. */
 export interface Timings {
@@ -31,6 +31,16 @@ export interface Usage {
   ttsSeconds: number
 }
 
+/** An amount of money. */
+export interface Cost {
+  /** The currency: three capital letters (ISO 4217). */
+  currency: string
+  /** The amount as a decimal number, exactly. */
+  amount: string
+  /** The amount in millionths of the currency's unit, rounded to the nearest. */
+  micros: number
+}
+
 interface ReplyRecord {
   transcript: string
   text: string
@@ -44,6 +54,7 @@ interface ReplyRecord {
   toolCalls: ToolCallRecord[]
   timingsMs: Timings
   usage: Usage
+  cost: Cost | null
 }
 
 /** What `signal` does for a call. */
@@ -87,7 +98,7 @@ export class ReplyAudio {
     )
   }
 
-  /** Writes the sound to a file, in the format that its name says: `.wav`, `.ogg`, `.ulaw`, `.alaw` or `.pcm`. */
+  /** Writes the sound to a file, in the format that its name says: `.wav`, `.ogg`, `.mp3`, `.ulaw`, `.alaw` or `.pcm`. */
   save(path: string, options: CallOptions = {}): Promise<void> {
     return line.call(
       (id, port) => this.#native.save(port, id, path),
@@ -123,6 +134,8 @@ export class Reply {
   readonly timings: Timings
   /** What was used. */
   readonly usage: Usage
+  /** What it cost, where every model that was called has a price in the config. */
+  readonly cost: Cost | null
 
   /** @internal */
   constructor(native: NativeReply) {
@@ -140,5 +153,6 @@ export class Reply {
     this.assistantMessageId = record.assistantMessageId
     this.timings = record.timingsMs
     this.usage = record.usage
+    this.cost = record.cost
   }
 }

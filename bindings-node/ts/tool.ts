@@ -36,6 +36,11 @@ export interface Tool<Arguments = any> {
   /** Whether it may run beside other calls. Default true. */
   parallel?: boolean | undefined
   /**
+   * Whether its work outlasts the turn of a live session: the agent goes on without it and tells the result later, when nobody speaks or with
+   * its next answer. Turns outside live sessions wait for it. Default false.
+   */
+  background?: boolean | undefined
+  /**
    * Runs one call, now or later.
    *
    * What it gives is told to the model: a string as it is, anything else as JSON; `undefined` is told as "done". What it throws is told to the
@@ -44,7 +49,7 @@ export interface Tool<Arguments = any> {
   execute(args: Arguments, context: ToolContext): unknown
 }
 
-const KEYS = ['name', 'description', 'parameters', 'timeoutMs', 'onInterruption', 'parallel', 'execute']
+const KEYS = ['name', 'description', 'parameters', 'timeoutMs', 'onInterruption', 'parallel', 'background', 'execute']
 
 /**
  * Checks a tool where it is written, and gives it back.
@@ -73,7 +78,7 @@ export function definitionOf(tool: Tool, path: string): string {
   }
   const unknown = Object.keys(tool).find((key) => !KEYS.includes(key))
   if (unknown !== undefined) throw invalid(`${path}.${unknown}: there is no such part of a tool; known: ${KEYS.join(', ')}`)
-  const { name, description, timeoutMs, onInterruption, parallel } = tool
+  const { name, description, timeoutMs, onInterruption, parallel, background } = tool
   return JSON.stringify({
     name,
     description,
@@ -81,6 +86,7 @@ export function definitionOf(tool: Tool, path: string): string {
     timeout_ms: timeoutMs,
     on_interruption: onInterruption,
     parallel,
+    background,
   })
 }
 

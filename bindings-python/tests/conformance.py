@@ -148,6 +148,7 @@ class Function(Host):
             timeout=script.get("timeout_ms", 20_000) / 1000,
             on_interruption=script.get("on_interruption", "cancel"),
             parallel=script.get("parallel", True),
+            background=script.get("background", False),
         )
 
 
@@ -231,6 +232,7 @@ def reply_fields(reply: Reply) -> Dict[str, Any]:
     fields["sample_rate"], fields["audio_seconds"] = reply.audio.sample_rate, reply.audio.duration
     fields["audio_error"] = error_fields(reply.audio_error)
     fields["tool_calls"] = [dataclasses.asdict(call) for call in reply.tool_calls]
+    fields["cost"] = None if reply.cost is None else {**dataclasses.asdict(reply.cost), "amount": str(reply.cost.amount)}
     return fields
 
 

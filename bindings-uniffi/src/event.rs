@@ -1,6 +1,6 @@
 //! Replies and events.
 
-use voice_bridge::{EventRecord, ReplyRecord, ToolCallRecord};
+use voice_bridge::{Cost, EventRecord, ReplyRecord, ToolCallRecord, Usage};
 
 use crate::{
     error::{ErrorDetails, Failure, guarded},
@@ -63,6 +63,8 @@ pub struct ReplyFields {
     pub audio_error: Option<ErrorDetails>,
     /// The tools that the model called, in the order of its calls.
     pub tool_calls: Vec<ToolCallFields>,
+    /// What it cost, where every model that was called has a price.
+    pub cost: Option<CostFields>,
     /// Everything but the sound as JSON, with times and usage.
     pub json: String,
 }
@@ -96,6 +98,7 @@ impl Reply {
             audio_seconds: reply.audio.duration().as_secs_f64(),
             audio_error: self.record.audio_error().map(Into::into),
             tool_calls: reply.tool_calls.iter().map(Into::into).collect(),
+            cost: reply.cost.map(Into::into),
             json: self.record.to_json(),
         }
     }
@@ -105,7 +108,7 @@ impl Reply {
         to_bytes(self.record.get().audio.samples())
     }
 
-    /// The sound as a file of `format` (`wav`, `ogg_opus`, `mu_law`, `a_law`, `pcm`).
+    /// The sound as a file of `format` (`wav`, `ogg_opus`, `mp3`, `mu_law`, `a_law`, `pcm`).
     pub fn encoded(&self, format: &str) -> Result<Vec<u8>, Failure> {
         guarded(|| self.record.encoded(format))
     }
@@ -113,6 +116,53 @@ impl Reply {
     /// Writes the sound to a file, in the format that its name says.
     pub fn save(&self, path: &str) -> Result<(), Failure> {
         guarded(|| self.record.save(path))
+    }
+}
+
+/// How much was used, as far as the providers say.
+#[derive(Clone, Debug, uniffi::Record)]
+pub struct UsageFields {
+    /// Tokens in the language model's prompt.
+    pub input_tokens: u64,
+    /// Of those, tokens that were served from a cache.
+    pub cached_tokens: u64,
+    /// Tokens that the language model wrote.
+    pub output_tokens: u64,
+    /// Seconds of speech that were transcribed.
+    pub stt_seconds: f64,
+    /// Characters that were spoken.
+    pub tts_characters: u64,
+    /// Seconds of speech that were produced.
+    pub tts_seconds: f64,
+}
+
+impl From<Usage> for UsageFields {
+    fn from(usage: Usage) -> Self {
+        Self {
+            input_tokens: usage.input_tokens,
+            cached_tokens: usage.cached_tokens,
+            output_tokens: usage.output_tokens,
+            stt_seconds: usage.stt_seconds,
+            tts_characters: usage.tts_characters,
+            tts_seconds: usage.tts_seconds,
+        }
+    }
+}
+
+/// An amount of money.
+#[derive(Clone, Debug, uniffi::Record)]
+pub struct CostFields {
+    /// The currency: three capital letters (ISO 4217).
+    pub currency: String,
+    /// The amount as a decimal number, exactly.
+    pub amount: String,
+    /// The amount in millionths of the currency's unit, rounded to the nearest.
+    pub micros: u64,
+}
+
+impl From<Cost> for CostFields {
+    fn from(cost: Cost) -> Self {
+        Self { currency: cost.currency().as_str().to_owned(), amount: cost.amount(), micros: cost.micros() }
     }
 }
 
@@ -160,6 +210,10 @@ pub enum Event {
         total_ms: f64,
         /// Attempts made.
         attempts: u32,
+        /// What it used.
+        usage: UsageFields,
+        /// What that cost, where it has a price.
+        cost: Option<CostFields>,
     },
     /// Speech failed; the turn goes on.
     AudioFailed {
@@ -277,8 +331,16 @@ impl From<EventRecord> for Event {
             EventRecord::Transcript { text, is_final, language } => Self::Transcript { text, is_final, language },
             EventRecord::Text { delta } => Self::Text { delta },
             EventRecord::Audio { pcm } => Self::Audio { pcm: to_bytes(pcm.samples()), sample_rate: pcm.sample_rate() },
-            EventRecord::Metrics { stage, provider, first_result_ms, total_ms, attempts } => {
-                Self::Metrics { stage, provider, first_result_ms, total_ms, attempts }
+            EventRecord::Metrics { stage, provider, first_result_ms, total_ms, attempts, usage, cost } => {
+                Self::Metrics {
+                    stage,
+                    provider,
+                    first_result_ms,
+                    total_ms,
+                    attempts,
+                    usage: usage.into(),
+                    cost: cost.map(Into::into),
+                }
             }
             EventRecord::AudioFailed { error } => Self::AudioFailed { error: error.into() },
             EventRecord::Done { reply } => Self::Done { reply: Reply::new(reply) },

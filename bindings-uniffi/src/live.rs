@@ -6,6 +6,7 @@ use voice_bridge::{Frame, LiveSession as Session, LiveSummaryRecord, LiveTurnRec
 
 use crate::{
     error::{ErrorDetails, Failure, guarded},
+    event::CostFields,
     event::{Event, ToolCallFields},
     floats_from_bytes, from_bytes,
 };
@@ -37,6 +38,8 @@ pub struct LiveTurnFields {
     pub end_of_utterance_delay_ms: Option<f64>,
     /// From the end of the user's voice to the first sound of the answer, in milliseconds.
     pub response_delay_ms: Option<f64>,
+    /// What was spent since the exchange before, where every model that was called has a price.
+    pub cost: Option<CostFields>,
     /// Everything as JSON, with times and usage.
     pub json: String,
 }
@@ -45,6 +48,7 @@ impl From<LiveTurnRecord> for LiveTurnFields {
     fn from(turn: LiveTurnRecord) -> Self {
         Self {
             json: turn.to_json(),
+            cost: turn.cost.map(Into::into),
             turn_id: turn.turn_id,
             kind: turn.kind.to_owned(),
             transcript: turn.transcript,
@@ -74,6 +78,8 @@ pub struct LiveSummaryFields {
     pub turns: u32,
     /// How many of them were interrupted.
     pub interruptions: u32,
+    /// What all of it cost, where every model that was called has a price.
+    pub cost: Option<CostFields>,
     /// Everything as JSON, with usage.
     pub json: String,
 }
@@ -82,6 +88,7 @@ impl From<LiveSummaryRecord> for LiveSummaryFields {
     fn from(summary: LiveSummaryRecord) -> Self {
         Self {
             json: summary.to_json(),
+            cost: summary.cost.map(Into::into),
             session_id: summary.session_id,
             reason: summary.reason.to_owned(),
             duration_seconds: summary.duration_seconds,

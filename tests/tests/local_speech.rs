@@ -3,11 +3,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use futures_util::StreamExt;
 use voice_core::{
-    Role, Utterance,
+    Config, LiveEvent, Role, Utterance, VoiceAgent,
     audio::{Pcm, SPEECH_RATE},
     provider::{
         CallContext, GenerateRequest, LanguageModel, LlmEvent, PromptMessage, SpeechToText, SynthesisRequest,
@@ -15,7 +15,7 @@ use voice_core::{
     },
     providers::local::{KokoroOptions, KokoroTts, LocalLlm, LocalLlmOptions, ModelDir, MoonshineStt},
 };
-use voice_testkit::words::word_errors;
+use voice_testkit::{ScriptedTts, words::word_errors};
 
 const SYSTEM: &str = "You are a helpful voice assistant. Answer in one or two short sentences.";
 
@@ -74,12 +74,62 @@ async fn a_dropped_generation_stops() {
     let mut events = llm.generate(request("Tell me a very long story.", 2000), &CallContext::new()).await.unwrap();
     events.next().await.unwrap().unwrap();
     drop(events);
-    let other = tokio::time::timeout(std::time::Duration::from_secs(60), async {
+    let other = tokio::time::timeout(Duration::from_secs(60), async {
         let events = llm.generate(request("Say yes.", 2), &CallContext::new()).await.unwrap();
         events.count().await
     });
     assert!(other.await.is_ok(), "another call waits for a dropped one");
     assert!(llm.work().written_tokens < 1000, "{:?}", llm.work());
+}
+
+/// Asks over and over before the answer is over, as people do, and hears all of the last one.
+#[tokio::test]
+async fn twenty_answers_after_interruptions_do_not_repeat_the_note_of_them() {
+    const ABOUT: [&str; 5] = ["rivers", "Paris", "bread", "coffee", "the moon"];
+    const ASKED: [&str; 4] = [
+        "Tell me about {}.",
+        "Is there anything else about {}?",
+        "How old is that?",
+        "Thank you. What is it good for?",
+    ];
+    let config = r#"{"assistant": {"max_tokens": 40, "temperature": 0}, "live": {"output": {"pacing": "immediate"}}}"#;
+    let agent = VoiceAgent::builder()
+        .config(Config::from_json(config).unwrap())
+        .stt("none")
+        .llm(llm())
+        .tts(ScriptedTts::new().chunks(10, Duration::from_millis(200)))
+        .storage("memory")
+        .build()
+        .await
+        .unwrap();
+    for about in ABOUT {
+        let live = agent.live().start().await.unwrap();
+        for (n, question) in ASKED.into_iter().enumerate() {
+            live.push_text(question.replace("{}", about)).unwrap();
+            let (mut written, mut until, mut begun) = (String::new(), Duration::ZERO, None);
+            while let Some(event) = live.next().await {
+                match event {
+                    LiveEvent::TurnStarted { .. } => (written, begun) = (String::new(), Some(until)),
+                    LiveEvent::Text(delta) => written.push_str(&delta),
+                    LiveEvent::Clear { position } => until = position,
+                    LiveEvent::Audio(pcm) => {
+                        until += pcm.duration();
+                        // What still comes of the answer before is not played.
+                        let Some(begun) = begun else { continue };
+                        live.set_playback_position(until).unwrap();
+                        if n < 3 && until - begun >= Duration::from_secs(1) {
+                            break;
+                        }
+                    }
+                    LiveEvent::TurnDone(turn) if begun.is_some() && !turn.interrupted => break,
+                    _ => {}
+                }
+            }
+            assert!(!written.trim().is_empty() && !written.to_lowercase().contains("interrupting"), "{written}");
+        }
+        let summary = live.end().await.unwrap();
+        assert_eq!(summary.interruptions, 3, "the note was never there");
+    }
 }
 
 #[tokio::test]

@@ -607,3 +607,38 @@ async fn a_hundred_conversations_at_once_stay_apart() {
     }
     assert!(started.elapsed() < Duration::from_secs(20));
 }
+
+/// 40 tokens at 0.25 and 60 at 0.025, 7 at 2, a second at 0.006 a minute, 61 characters at 15.
+#[tokio::test(start_paused = true)]
+async fn a_turn_says_what_it_cost_to_the_last_digit() {
+    let mut set = Set::new();
+    set.llm = set.llm.using(100, 60, 7);
+    let prices = r#"{"prices": {"models": {
+        "scripted/llm": {"input_per_million": 0.25, "cached_input_per_million": 0.025, "output_per_million": 2},
+        "scripted/*": {"heard_per_minute": 0.006, "spoken_per_million_characters": 15}
+    }}}"#;
+    let events = events(&set.agent_with(prices).await).await;
+    let Some(TurnEvent::Done(reply)) = events.last() else { panic!("no reply") };
+    assert_eq!(reply.cost.unwrap().to_string(), "0.0010405 USD");
+    let costs = events.iter().filter_map(|e| if let TurnEvent::Metrics(m) = e { m.cost } else { None });
+    assert_eq!(costs.reduce(|one, two| one.plus(two).unwrap()), reply.cost);
+    assert_eq!((reply.usage.cached_tokens, reply.usage.stt_seconds), (60, 1.0));
+    let free = self::events(&set.agent().await).await;
+    let Some(TurnEvent::Done(reply)) = free.last() else { panic!("no reply") };
+    assert_eq!(reply.cost, None, "nothing is known without prices");
+}
+
+#[test]
+fn a_wrong_price_table_names_its_path() {
+    let message =
+        |prices: &str| Config::from_json(&format!(r#"{{"prices": {prices}}}"#)).unwrap_err().message().to_owned();
+    assert_eq!(message(r#"{"currency": "euro"}"#), "prices.currency: expected three capital letters, for example USD");
+    let wrong = message(r#"{"models": {"a/b": {"input_per_million": -1}}}"#);
+    assert_eq!(
+        wrong,
+        "prices.models.a/b.input_per_million: expected a price: a number from 0 to 1,000,000,000 with at most 9 decimals"
+    );
+    assert!(
+        message(r#"{"models": {"a/b": {"input": 1}}}"#).starts_with("prices.models.a/b.input: there is no such key")
+    );
+}

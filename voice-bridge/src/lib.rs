@@ -35,7 +35,7 @@ pub use live::{LiveBatch, LiveSession};
 pub use record::{EventRecord, LiveSummaryRecord, LiveTurnRecord, ReplyRecord};
 pub use rooms::Answer;
 pub use stream::EventStream;
-pub use voice_core::{ToolCall, ToolCallRecord};
+pub use voice_core::{Cost, ToolCall, ToolCallRecord, Usage};
 pub use wire::{Frame, LiveWire};
 
 /// The version of the library, the same in every language.

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use serde::Serialize;
 use serde_json::json;
 use voice_core::{
-    CallMetrics, LiveEvent, Pcm, Reply, Timings, ToolCall, ToolCallRecord, TurnEvent, Usage,
+    CallMetrics, Cost, LiveEvent, Pcm, Reply, Timings, ToolCall, ToolCallRecord, TurnEvent, Usage,
     live::{LiveSummary, LiveTurn},
 };
 
@@ -34,7 +34,7 @@ impl ReplyRecord {
         self.inner.audio_error.as_ref().map(Into::into)
     }
 
-    /// The sound as a file of `format` (`wav`, `ogg_opus`, `mu_law`, `a_law`, `pcm`).
+    /// The sound as a file of `format` (`wav`, `ogg_opus`, `mp3`, `mu_law`, `a_law`, `pcm`).
     ///
     /// # Errors
     /// `VALIDATION_ERROR` for an unknown format.
@@ -73,6 +73,7 @@ impl ReplyRecord {
             "tool_calls": reply.tool_calls,
             "timings_ms": reply.timings,
             "usage": reply.usage,
+            "cost": reply.cost,
         })
     }
 }
@@ -82,7 +83,7 @@ impl ReplyRecord {
 pub struct LiveTurnRecord {
     /// The turn.
     pub turn_id: String,
-    /// Why the agent spoke: `answer`, `greeting`, `said`, `reminder`, `farewell`.
+    /// Why the agent spoke: `answer`, `greeting`, `said`, `reminder`, `farewell`, `tool_result`.
     pub kind: &'static str,
     /// What the user said or typed; empty when the agent spoke by itself.
     pub transcript: String,
@@ -106,8 +107,10 @@ pub struct LiveTurnRecord {
     pub response_delay_ms: Option<f64>,
     /// When the stages of the answer came through.
     pub timings_ms: Timings,
-    /// What it cost.
+    /// What was used since the exchange before.
     pub usage: Usage,
+    /// What that cost, where every model that was called has a price.
+    pub cost: Option<Cost>,
 }
 
 impl LiveTurnRecord {
@@ -135,6 +138,7 @@ impl From<LiveTurn> for LiveTurnRecord {
             response_delay_ms: turn.response_delay.map(ms),
             timings_ms: turn.timings,
             usage: turn.usage,
+            cost: turn.cost,
         }
     }
 }
@@ -152,8 +156,10 @@ pub struct LiveSummaryRecord {
     pub turns: u32,
     /// How many of them the user interrupted.
     pub interruptions: u32,
-    /// What all of it cost.
+    /// What was used in all of it.
     pub usage: Usage,
+    /// What that cost, as in [`LiveTurnRecord`].
+    pub cost: Option<Cost>,
 }
 
 impl LiveSummaryRecord {
@@ -173,6 +179,7 @@ impl From<LiveSummary> for LiveSummaryRecord {
             turns: summary.turns,
             interruptions: summary.interruptions,
             usage: summary.usage,
+            cost: summary.cost,
         }
     }
 }
@@ -223,6 +230,10 @@ pub enum EventRecord {
         total_ms: f64,
         /// Attempts made.
         attempts: u32,
+        /// What it used.
+        usage: Usage,
+        /// What that cost, where it has a price.
+        cost: Option<Cost>,
     },
     /// Speech failed; the turn goes on.
     AudioFailed {
@@ -386,6 +397,8 @@ impl EventRecord {
             first_result_ms: metrics.first_result.map(ms),
             total_ms: ms(metrics.total),
             attempts: metrics.attempts,
+            usage: metrics.usage,
+            cost: metrics.cost,
         }
     }
 
@@ -400,9 +413,9 @@ impl EventRecord {
             }
             Self::Text { delta } => json!({ "text": delta }),
             Self::Audio { pcm } => json!({ "samples": pcm.samples().len(), "sample_rate": pcm.sample_rate() }),
-            Self::Metrics { stage, provider, first_result_ms, total_ms, attempts } => json!({
+            Self::Metrics { stage, provider, first_result_ms, total_ms, attempts, usage, cost } => json!({
                 "stage": stage, "provider": provider, "first_result_ms": first_result_ms, "total_ms": total_ms,
-                "attempts": attempts,
+                "attempts": attempts, "usage": usage, "cost": cost,
             }),
             Self::AudioFailed { error } => json!({ "error": error }),
             Self::Done { reply } => json!({ "reply": reply.json() }),

@@ -31,7 +31,8 @@ pub struct ToolAdaptor<H> {
     host: H,
 }
 
-const KEYS: [&str; 6] = ["name", "description", "parameters", "timeout_ms", "on_interruption", "parallel"];
+const KEYS: [&str; 7] =
+    ["name", "description", "parameters", "timeout_ms", "on_interruption", "parallel", "background"];
 
 impl<H: HostTool> ToolAdaptor<H> {
     /// A tool from its definition as JSON, every part of which but the name may be left out or null:
@@ -44,6 +45,7 @@ impl<H: HostTool> ToolAdaptor<H> {
     /// | `timeout_ms` | how long a call may take | 20,000 |
     /// | `on_interruption` | `cancel` or `run_on`: what becomes of a call whose turn is cancelled or interrupted | `cancel` |
     /// | `parallel` | whether it may run beside other calls | true |
+    /// | `background` | whether its work outlasts the turn of a live session, which then tells the result later | false |
     ///
     /// # Errors
     /// `VALIDATION_ERROR` naming the part that is wrong.
@@ -78,6 +80,9 @@ fn read(definition: &Arguments) -> Outcome<(String, Value, ToolOptions)> {
     };
     if let Some(parallel) = definition.flag("parallel")? {
         options.parallel = parallel;
+    }
+    if let Some(background) = definition.flag("background")? {
+        options.background = background;
     }
     Ok((description, parameters, options))
 }
@@ -175,6 +180,7 @@ mod tests {
             ("{}", "tools: there is one without a name"),
             (r#"{"name": "a", "timeout_ms": 0}"#, "tools.a.timeout_ms: expected a whole number from 1"),
             (r#"{"name": "a", "parallel": 1}"#, "tools.a.parallel: expected true or false"),
+            (r#"{"name": "a", "background": "yes"}"#, "tools.a.background: expected true or false"),
             (r#"{"name": "a", "on_interruption": "stop"}"#, "tools.a.on_interruption: expected cancel or run_on"),
             (r#"{"name": "a", "timeout": 1}"#, "tools.a.timeout: there is no such option"),
         ] {

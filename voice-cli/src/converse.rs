@@ -17,7 +17,7 @@ pub(crate) struct Args {
     /// Type instead of speaking
     #[arg(long, value_name = "TEXT", conflicts_with = "file")]
     text: Option<String>,
-    /// Where to write the answer's sound: .wav, .ogg, .ulaw, .alaw or .pcm by its name
+    /// Where to write the answer's sound: .wav, .ogg, .mp3, .ulaw, .alaw or .pcm by its name
     #[arg(long, short, value_name = "FILE", default_value = "answer.wav")]
     out: PathBuf,
     /// Play the answer too, with the system's player

@@ -106,6 +106,7 @@ pub(crate) fn reply_json(reply: &Reply, audio_file: Option<&str>) -> Value {
         },
         "timings_ms": reply.timings,
         "usage": reply.usage,
+        "cost": reply.cost,
     })
 }
 

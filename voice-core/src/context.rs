@@ -15,11 +15,7 @@ pub(crate) fn to_read(window: usize, with_tools: bool) -> usize {
     if with_tools { (window * MESSAGES_BETWEEN).min(100) } else { window }
 }
 
-/// The prompt of a turn: the system prompt, at most `window` messages of `history` (the latest, in order), the user's words.
-///
-/// A window that would begin with an answer begins one message later, so that the model never sees a reply to nothing. What opened a
-/// conversation that the window shows whole, a greeting, is told in the system prompt: many models take no conversation that they
-/// begin themselves. With `with_tools`, calls of tools are shown where they happened, and do not count.
+/// The prompt of a turn: what was [`so_far`], and the user's words.
 pub(crate) fn prompt(
     system: &Arc<str>,
     history: &[Message],
@@ -27,6 +23,17 @@ pub(crate) fn prompt(
     user_text: &str,
     with_tools: bool,
 ) -> Vec<PromptMessage> {
+    let mut messages = so_far(system, history, window, with_tools);
+    messages.push(PromptMessage::new(Role::User, user_text));
+    messages
+}
+
+/// The system prompt and at most `window` messages of `history` (the latest, in order).
+///
+/// A window that would begin with an answer begins one message later, so that the model never sees a reply to nothing. What opened a
+/// conversation that the window shows whole, a greeting, is told in the system prompt: many models take no conversation that they
+/// begin themselves. With `with_tools`, calls of tools are shown where they happened, and do not count.
+pub(crate) fn so_far(system: &Arc<str>, history: &[Message], window: usize, with_tools: bool) -> Vec<PromptMessage> {
     // A turn of nothing but calls has an empty answer, which no provider takes as a message.
     let said = |m: &Message| m.role == Role::User || (m.role == Role::Assistant && !m.content.trim().is_empty());
     let begin = history.iter().enumerate().rev().filter(|(_, m)| said(m)).take(window).last().map(|(n, _)| n);
@@ -49,8 +56,27 @@ pub(crate) fn prompt(
             push_calls(&mut messages, "", std::slice::from_ref(&record));
         }
     }
-    messages.push(PromptMessage::new(Role::User, user_text));
     messages
+}
+
+/// What the model is told of an answer that was cut off: with the words that did it. Behind the answer itself, small models take the
+/// note for something that they say, and say it again.
+const INTERRUPTING: &str = "(interrupting you) ";
+
+/// Marks the words with which the user interrupted the assistant, in `history` and in what is `said` now.
+pub(crate) fn with_interruptions(history: &mut [Message], said: &str, was_cut: impl Fn(&Message) -> bool) -> String {
+    let mut cut = false;
+    for message in history {
+        match message.role {
+            Role::Assistant => cut = was_cut(message),
+            Role::User if cut => {
+                message.content.insert_str(0, INTERRUPTING);
+                cut = false;
+            }
+            _ => {}
+        }
+    }
+    if cut { format!("{INTERRUPTING}{said}") } else { said.to_owned() }
 }
 
 fn with_opening(system: &str, opening: &str) -> String {
@@ -58,10 +84,13 @@ fn with_opening(system: &str, opening: &str) -> String {
     if system.is_empty() { told } else { format!("{system}\n\n{told}") }
 }
 
-/// Adds to a prompt what the model said before it called tools, its calls, and their results.
+/// Adds to a prompt what the model said before it called tools, its calls, and their results; nothing without calls.
 ///
 /// Calls are numbered anew: ids of earlier turns or of another provider may collide or be of a form that this one refuses.
 pub(crate) fn push_calls(prompt: &mut Vec<PromptMessage>, said: &str, records: &[ToolCallRecord]) {
+    if records.is_empty() {
+        return;
+    }
     let earlier = prompt.iter().filter(|m| m.answers.is_some()).count();
     let calls: Vec<ToolCall> = (earlier + 1..)
         .zip(records)
@@ -151,6 +180,16 @@ mod tests {
         assert_eq!(contents(&prompt(&"".into(), &all[..1], 6, "now", false)), [told, "now"]);
         let later = prompt(&"S".into(), &all, 5, "now", false);
         assert_eq!(contents(&later), ["S", "2", "3", "4", "5", "now"], "what comes before is not known");
+    }
+
+    #[test]
+    fn an_interruption_is_told_with_the_words_that_made_it() {
+        let mut all = history(6);
+        let cut = [all[1].id, all[5].id];
+        let said = with_interruptions(&mut all, "now", |message| cut.contains(&message.id));
+        let shown: Vec<&str> = all.iter().map(|m| m.content.as_str()).collect();
+        assert_eq!(shown, ["0", "1", "(interrupting you) 2", "3", "4", "5"]);
+        assert_eq!(said, "(interrupting you) now");
     }
 
     #[test]

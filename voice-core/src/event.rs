@@ -4,6 +4,7 @@ use std::{fmt, time::Duration};
 
 use crate::{
     audio::Pcm,
+    cost::{Cost, Usage},
     error::{Error, Stage},
     id::{SessionId, TurnId},
     message::{Reply, ToolCall, ToolCallRecord},
@@ -75,6 +76,10 @@ pub struct CallMetrics {
     pub total: Duration,
     /// How many attempts were made, over all providers of the stage.
     pub attempts: u32,
+    /// What it used.
+    pub usage: Usage,
+    /// What that cost; `None` without a price, or when the provider did not say what was used.
+    pub cost: Option<Cost>,
 }
 
 /// What happens in a turn, in order. `Done` is the last event of a turn that succeeds; a turn that fails ends with an error

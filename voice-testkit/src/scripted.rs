@@ -32,7 +32,7 @@ use futures_util::{StreamExt, stream};
 use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 use voice_core::{
-    Error, LanguageModel, Pcm, Result, Role, SpeechToText, TextToSpeech, ToolCall, Transcript,
+    Error, LanguageModel, Pcm, Result, Role, SpeechToText, TextToSpeech, ToolCall, Transcript, Usage,
     provider::{
         CallContext, FinishReason, GenerateRequest, LlmCapabilities, LlmEvent, ResultStream, SynthesisRequest,
         ToolChoice, TranscribeRequest, TtsCapabilities,
@@ -279,6 +279,7 @@ pub struct ScriptedLlm {
     answers: Vec<Vec<LlmEvent>>,
     tools: bool,
     finish: FinishReason,
+    usage: Option<Usage>,
     script: Script,
     shared: Arc<Shared<GenerateRequest>>,
 }
@@ -298,6 +299,7 @@ impl ScriptedLlm {
             answers: vec![tokens.into_iter().map(|token| LlmEvent::Text(token.into())).collect()],
             tools: true,
             finish: FinishReason::Stop,
+            usage: None,
             script: Script::default(),
             shared: Arc::default(),
         }
@@ -339,6 +341,15 @@ impl ScriptedLlm {
         self
     }
 
+    /// Says at the end of each answer that it read so many tokens, so many of them from a cache, and wrote so many. Default: it
+    /// does not say.
+    #[must_use]
+    pub fn using(mut self, input: u64, cached: u64, output: u64) -> Self {
+        let usage = self.usage.get_or_insert_default();
+        (usage.input_tokens, usage.cached_tokens, usage.output_tokens) = (input, cached, output);
+        self
+    }
+
     /// Ends its answers for this reason.
     #[must_use]
     pub fn finishing(mut self, reason: FinishReason) -> Self {
@@ -366,6 +377,7 @@ impl LanguageModel for ScriptedLlm {
         let answers = &self.answers[rounds..];
         let allowed = answers.iter().find(|answer| request.tool_choice == ToolChoice::Auto || !calls(answer));
         let mut events = allowed.unwrap_or(&answers[0]).clone();
+        events.extend(self.usage.map(LlmEvent::Usage));
         events.push(LlmEvent::Finished(if calls(&events) { FinishReason::ToolCalls } else { self.finish }));
         Ok(play(&self.shared, request, &self.script, events))
     }

@@ -63,6 +63,7 @@ def _fields(reply: Reply, out: Optional[str]) -> Dict[str, Any]:
         "audio_seconds": reply.audio.duration,
         "timings_ms": dict(reply.timings),
         "usage": dict(reply.usage),
+        "cost": None if reply.cost is None else {"currency": reply.cost.currency, "amount": str(reply.cost.amount)},
     }
 
 

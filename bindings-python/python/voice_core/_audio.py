@@ -98,7 +98,7 @@ class Audio:
         Parameters
         ----------
         format
-            ``wav``; for the sound of a reply also ``ogg`` (Opus), ``mulaw``, ``alaw`` and ``pcm``.
+            ``wav``; for the sound of a reply also ``ogg_opus``, ``mp3``, ``mu_law``, ``a_law`` and ``pcm``.
 
         Raises
         ------
@@ -121,7 +121,7 @@ class Audio:
         return file.getvalue()
 
     def save(self, path: Union[str, os.PathLike[str]]) -> None:
-        """Writes the sound to a file, in the format that its name says (``.wav``; of a reply also ``.ogg``, ``.ulaw``, ``.alaw``,
+        """Writes the sound to a file, in the format that its name says (``.wav``; of a reply also ``.ogg``, ``.mp3``, ``.ulaw``, ``.alaw``,
         ``.pcm``).
 
         Raises

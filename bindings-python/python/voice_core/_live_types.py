@@ -9,7 +9,7 @@ from typing import Any, Dict, Mapping, Optional, Tuple, Union
 from . import _types
 from ._errors import VoiceError, from_fields
 from ._native import Reply as NativeReply
-from ._types import AudioChunk, Filler, Metrics, Speaking, TextDelta, ToolCall, ToolResult, Transcript
+from ._types import AudioChunk, Cost, Filler, Metrics, Speaking, TextDelta, ToolCall, ToolResult, Transcript
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class TurnStarted:
     turn_id: str
     """The turn."""
     kind: str
-    """Why the agent speaks: ``answer``, ``greeting``, ``said``, ``reminder`` or ``farewell``."""
+    """Why the agent speaks: ``answer``, ``greeting``, ``said``, ``reminder``, ``farewell`` or ``tool_result``."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,9 @@ class TurnDone:
     timings: Mapping[str, Optional[float]] = field(repr=False)
     """When the stages of the answer came through, in milliseconds from when it was begun."""
     usage: Mapping[str, float] = field(repr=False)
-    """What it cost."""
+    """What was used since the exchange before."""
+    cost: Optional[Cost] = None
+    """What that cost; None unless every model that was called has a price in the config."""
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,9 @@ class LiveSummary:
     interruptions: int
     """How many of them were interrupted."""
     usage: Mapping[str, float] = field(repr=False)
-    """What all of it cost."""
+    """What was used in all of it."""
+    cost: Optional[Cost] = None
+    """What that cost; None unless every model that was called has a price in the config."""
 
 
 @dataclass(frozen=True)
@@ -222,6 +226,7 @@ def event(kind: str, record: str, attachment: Union[bytes, NativeReply, None]) -
         failed = turn.pop("audio_error")
         turn["timings"] = turn.pop("timings_ms")
         turn["tool_calls"] = _types.tool_results(turn["tool_calls"])
+        turn["cost"] = _types.cost(turn["cost"])
         return TurnDone(audio_error=None if failed is None else from_fields(failed), **turn)
     if kind == "error":
         return LiveFailure(from_fields(fields["error"]))
@@ -232,4 +237,5 @@ def event(kind: str, record: str, attachment: Union[bytes, NativeReply, None]) -
 
 def summary(fields: Dict[str, Any]) -> LiveSummary:
     """The summary for one of the native half."""
+    fields["cost"] = _types.cost(fields["cost"])
     return LiveSummary(duration=fields.pop("duration_seconds"), **fields)

@@ -47,6 +47,7 @@ class Tool(Generic[F]):
         timeout: float = 20.0,
         on_interruption: Literal["cancel", "run_on"] = "cancel",
         parallel: bool = True,
+        background: bool = False,
     ) -> None:
         if not callable(function):
             raise ValidationError(f"tool: {type(function).__name__} is not accepted; a function is")
@@ -76,6 +77,7 @@ class Tool(Generic[F]):
             "timeout_ms": max(1, round(timeout * 1000)),
             "on_interruption": on_interruption,
             "parallel": parallel,
+            "background": background,
         }
 
     def definition(self) -> str:
@@ -133,6 +135,7 @@ def tool(
     timeout: float = 20.0,
     on_interruption: Literal["cancel", "run_on"] = "cancel",
     parallel: bool = True,
+    background: bool = False,
 ) -> Callable[[F], Tool[F]]: ...
 
 
@@ -146,6 +149,7 @@ def tool(
     timeout: float = 20.0,
     on_interruption: Literal["cancel", "run_on"] = "cancel",
     parallel: bool = True,
+    background: bool = False,
 ) -> Union[Tool[F], Callable[[F], Tool[F]]]:
     """Makes a function a tool that the language model may call.
 
@@ -180,6 +184,9 @@ def tool(
         What becomes of a call whose turn is cancelled or interrupted: ``cancel``, or ``run_on`` for what must not be left half done.
     parallel
         Whether it may run beside other calls.
+    background
+        Whether its work outlasts the turn of a live session: the agent goes on without it and tells the result later, when nobody speaks
+        or with its next answer. Turns outside live sessions wait for it.
 
     Raises
     ------
@@ -196,6 +203,7 @@ def tool(
             timeout=timeout,
             on_interruption=on_interruption,
             parallel=parallel,
+            background=background,
         )
 
     return made if function is None else made(function)

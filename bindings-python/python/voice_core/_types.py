@@ -6,6 +6,7 @@ import html
 import json
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Callable, Dict, Generic, List, Mapping, Optional, Tuple, TypeVar, Union, cast
 
 from ._audio import Audio
@@ -13,6 +14,18 @@ from ._errors import VoiceError, from_fields
 from ._native import Reply as NativeReply
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """An amount of money."""
+
+    currency: str
+    """The currency: three capital letters (ISO 4217)."""
+    amount: Decimal
+    """The amount, exactly."""
+    micros: int
+    """The amount in millionths of the currency's unit, rounded to the nearest."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +56,8 @@ class Reply:
     """When each stage came through, in milliseconds from the start of the turn; None: did not happen."""
     usage: Mapping[str, float] = field(repr=False)
     """What was used, as far as the providers say."""
+    cost: Optional[Cost] = None
+    """What that cost; None unless every model that was called has a price in the config."""
 
     def _repr_html_(self) -> str:
         sound = self.audio._repr_html_() if self.audio else ""
@@ -155,6 +170,10 @@ class Metrics:
     """From the call to its end, in milliseconds."""
     attempts: int
     """How many attempts were made, over all providers of the stage."""
+    usage: Mapping[str, float] = field(repr=False)
+    """What it used."""
+    cost: Optional[Cost] = None
+    """What that cost, where it has a price in the config."""
 
 
 @dataclass(frozen=True)
@@ -318,9 +337,15 @@ def reply(native: NativeReply) -> Reply:
     fields.pop("audio_seconds")
     fields["timings"] = fields.pop("timings_ms")
     fields["tool_calls"] = tool_results(fields["tool_calls"])
+    fields["cost"] = cost(fields["cost"])
     return Reply(
         audio=Audio._of_reply(native, rate), audio_error=None if failed is None else from_fields(failed), **fields
     )
+
+
+def cost(fields: Optional[Dict[str, Any]]) -> Optional[Cost]:
+    """The amount for one of the native half."""
+    return None if fields is None else Cost(fields["currency"], Decimal(fields["amount"]), fields["micros"])
 
 
 def tool_results(records: List[Dict[str, Any]]) -> Tuple[ToolResult, ...]:
@@ -362,6 +387,8 @@ def event(kind: str, record: str, attachment: Union[bytes, NativeReply, None]) -
         return Started(fields["session_id"], fields["turn_id"])
     if kind == "audio_failed":
         return AudioFailed(from_fields(fields["error"]))
+    if kind == "metrics":
+        fields["cost"] = cost(fields["cost"])
     if kind in _PLAIN:
         del fields["type"]
         plain: TurnEvent = _PLAIN[kind](**fields)

@@ -277,6 +277,31 @@ class CircuitBreaker(TypedDict, total=False):
     provider is back, otherwise it rests again. Default 30,000."""
 
 
+class Prices(TypedDict, total=False):
+    """What providers charge. The library knows no prices by itself: they change, and depend on contracts."""
+
+    currency: str
+    """The currency of every price: three capital letters (ISO 4217). Default ``USD``."""
+    models: Dict[str, ModelPrice]
+    """Prices by ``provider/model``, or by its beginning and ``*``; of several that fit, the longest counts. Without
+    a price there is no cost."""
+
+
+class ModelPrice(TypedDict, total=False):
+    """What one model costs. What it is not asked for may be left out; with nothing at all, it is free of charge."""
+
+    input_per_million: Optional[float]
+    """The price of a million tokens of a prompt."""
+    cached_input_per_million: Optional[float]
+    """The price of a million tokens of a prompt that came from the provider's cache. Default: that of others."""
+    output_per_million: Optional[float]
+    """The price of a million tokens that were written."""
+    heard_per_minute: Optional[float]
+    """The price of a minute of sound that was recognised."""
+    spoken_per_million_characters: Optional[float]
+    """The price of a million characters that were spoken."""
+
+
 class Local(TypedDict, total=False):
     """Local models."""
 
@@ -323,6 +348,8 @@ class Config(TypedDict, total=False):
     """When a failing provider is left alone."""
     rate_limit: Optional[RateLimit]
     """How many calls each provider is sent at most."""
+    prices: Prices
+    """What providers charge, so that turns know what they cost. Default: no prices, and no costs."""
     local: Local
     """Local models."""
     warm_up: bool

@@ -607,6 +607,64 @@ public struct CircuitBreakerOptions: Encodable, Sendable {
     }
 }
 
+/// What providers charge. The library knows no prices by itself: they change, and depend on contracts.
+public struct PricesConfig: Encodable, Sendable {
+    /// The currency of every price: three capital letters (ISO 4217). Default `USD`.
+    public var currency: String?
+    /// Prices by `provider/model`, or by its beginning and `*`; of several that fit, the longest counts. Without a
+    /// price there is no cost.
+    public var models: [String: ModelPrice]?
+
+    public init(
+        currency: String? = nil,
+        models: [String: ModelPrice]? = nil
+    ) {
+        self.currency = currency
+        self.models = models
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case currency
+        case models
+    }
+}
+
+/// What one model costs. What it is not asked for may be left out; with nothing at all, it is free of charge.
+public struct ModelPrice: Encodable, Sendable {
+    /// The price of a million tokens of a prompt.
+    public var inputPerMillion: Double?
+    /// The price of a million tokens of a prompt that came from the provider's cache. Default: that of others.
+    public var cachedInputPerMillion: Double?
+    /// The price of a million tokens that were written.
+    public var outputPerMillion: Double?
+    /// The price of a minute of sound that was recognised.
+    public var heardPerMinute: Double?
+    /// The price of a million characters that were spoken.
+    public var spokenPerMillionCharacters: Double?
+
+    public init(
+        inputPerMillion: Double? = nil,
+        cachedInputPerMillion: Double? = nil,
+        outputPerMillion: Double? = nil,
+        heardPerMinute: Double? = nil,
+        spokenPerMillionCharacters: Double? = nil
+    ) {
+        self.inputPerMillion = inputPerMillion
+        self.cachedInputPerMillion = cachedInputPerMillion
+        self.outputPerMillion = outputPerMillion
+        self.heardPerMinute = heardPerMinute
+        self.spokenPerMillionCharacters = spokenPerMillionCharacters
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case inputPerMillion = "input_per_million"
+        case cachedInputPerMillion = "cached_input_per_million"
+        case outputPerMillion = "output_per_million"
+        case heardPerMinute = "heard_per_minute"
+        case spokenPerMillionCharacters = "spoken_per_million_characters"
+    }
+}
+
 /// Local models.
 public struct LocalConfig: Encodable, Sendable {
     /// The folder of the model files. Default: `VOICE_CORE_MODELS`, else `voice-core/models` in the user's data
@@ -660,6 +718,8 @@ public struct AgentConfig: Encodable, Sendable {
     public var circuitBreaker: CircuitBreakerOptions?
     /// How many calls each provider is sent at most.
     public var rateLimit: RateLimitOptions?
+    /// What providers charge, so that turns know what they cost. Default: no prices, and no costs.
+    public var prices: PricesConfig?
     /// Local models.
     public var local: LocalConfig?
     /// Whether every provider is made ready (models loaded, connections opened) before the agent is. Default false.
@@ -683,6 +743,7 @@ public struct AgentConfig: Encodable, Sendable {
         timeouts: TimeoutOptions? = nil,
         circuitBreaker: CircuitBreakerOptions? = nil,
         rateLimit: RateLimitOptions? = nil,
+        prices: PricesConfig? = nil,
         local: LocalConfig? = nil,
         warmUp: Bool? = nil,
         logLevel: String? = nil
@@ -701,6 +762,7 @@ public struct AgentConfig: Encodable, Sendable {
         self.timeouts = timeouts
         self.circuitBreaker = circuitBreaker
         self.rateLimit = rateLimit
+        self.prices = prices
         self.local = local
         self.warmUp = warmUp
         self.logLevel = logLevel
@@ -721,6 +783,7 @@ public struct AgentConfig: Encodable, Sendable {
         case timeouts
         case circuitBreaker = "circuit_breaker"
         case rateLimit = "rate_limit"
+        case prices
         case local
         case warmUp = "warm_up"
         case logLevel = "log_level"

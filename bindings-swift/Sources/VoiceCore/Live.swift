@@ -176,7 +176,7 @@ public enum LiveEvent: Sendable {
     case agentState(String)
     /// What the user says: interim ones replace each other, the final one ends the user's turn.
     case transcript(Transcript)
-    /// A turn of the agent's begins, and why it speaks: `answer`, `greeting`, `said`, `reminder` or `farewell`.
+    /// A turn of the agent's begins, and why it speaks: `answer`, `greeting`, `said`, `reminder`, `farewell` or `tool_result`.
     case turnStarted(turnID: String, kind: String)
     /// The next piece of the agent's text.
     case text(String)
@@ -251,7 +251,7 @@ public enum LiveEvent: Sendable {
 public struct LiveTurn: Sendable {
     /// The turn.
     public let turnID: String
-    /// Why the agent spoke: `answer`, `greeting`, `said`, `reminder` or `farewell`.
+    /// Why the agent spoke: `answer`, `greeting`, `said`, `reminder`, `farewell` or `tool_result`.
     public let kind: String
     /// What the user said or typed; empty when the agent spoke by itself.
     public let transcript: String
@@ -273,12 +273,15 @@ public struct LiveTurn: Sendable {
     public let endOfUtteranceDelay: Duration?
     /// From the end of the user's voice to the first sound of the answer.
     public let responseDelay: Duration?
+    /// What was spent since the exchange before, where every model that was called has a price in the config.
+    public let cost: Cost?
     /// Everything as JSON, with the times of every stage and what was used.
     public let json: String
 
     init(_ fields: LiveTurnFields) {
         (turnID, kind, transcript, language) = (fields.turnId, fields.kind, fields.transcript, fields.language)
         (text, interrupted, json) = (fields.text, fields.interrupted, fields.json)
+        cost = fields.cost.map(Cost.init)
         toolCalls = fields.toolCalls.map(ToolCallRecord.init)
         audioError = fields.audioError.map(VoiceError.init)
         (userMessageID, assistantMessageID) = (fields.userMessageId, fields.assistantMessageId)
@@ -300,11 +303,14 @@ public struct LiveSummary: Sendable {
     public let turns: Int
     /// How many of them were interrupted.
     public let interruptions: Int
+    /// What all of it cost, where every model that was called has a price in the config.
+    public let cost: Cost?
     /// Everything as JSON, with what was used.
     public let json: String
 
     init(_ fields: LiveSummaryFields) {
         (sessionID, reason, json) = (fields.sessionId, fields.reason, fields.json)
+        cost = fields.cost.map(Cost.init)
         duration = .seconds(fields.durationSeconds)
         (turns, interruptions) = (Int(fields.turns), Int(fields.interruptions))
     }

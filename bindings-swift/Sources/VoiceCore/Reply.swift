@@ -26,6 +26,8 @@ public struct Reply: Sendable {
     public let sampleRate: Int
     /// How long the answer's sound lasts; zero when there is none.
     public let duration: Duration
+    /// What it cost, where every model that was called has a price in the config.
+    public let cost: Cost?
     /// Everything but the sound as JSON, with the times of every stage and what was used.
     public let json: String
 
@@ -43,13 +45,14 @@ public struct Reply: Sendable {
         toolCalls = fields.toolCalls.map(ToolCallRecord.init)
         sampleRate = Int(fields.sampleRate)
         duration = .seconds(fields.audioSeconds)
+        cost = fields.cost.map(Cost.init)
         json = fields.json
     }
 
     /// The answer's sound, mono; copied from the library at each call.
     public func samples() -> [Int16] { [Int16](littleEndian: native.pcm()) }
 
-    /// The answer's sound as a file's bytes: `wav`, `ogg_opus`, `mu_law`, `a_law` or `pcm`.
+    /// The answer's sound as a file's bytes: `wav`, `ogg_opus`, `mp3`, `mu_law`, `a_law` or `pcm`.
     public func encoded(_ format: String = "wav") throws -> Data {
         try translated { try native.encoded(format: format) }
     }
@@ -99,11 +102,12 @@ public enum TurnEvent: Sendable {
         case .toolResult(let call): self = .toolResult(ToolCallRecord(call))
         case .audio(let pcm, let sampleRate):
             self = .audio(Pcm(samples: [Int16](littleEndian: pcm), sampleRate: Int(sampleRate)))
-        case .metrics(let stage, let provider, let firstResultMs, let totalMs, let attempts):
+        case .metrics(let stage, let provider, let firstResultMs, let totalMs, let attempts, let usage, let cost):
             self = .metrics(
                 CallMetrics(
                     stage: stage, provider: provider, firstResult: firstResultMs.map { Duration.milliseconds($0) },
-                    total: .milliseconds(totalMs), attempts: Int(attempts)))
+                    total: .milliseconds(totalMs), attempts: Int(attempts), usage: Usage(usage),
+                    cost: cost.map(Cost.init)))
         case .audioFailed(let error): self = .audioFailed(VoiceError(error))
         case .done(let reply): self = .done(Reply(reply))
         // Only live sessions tell the others.
@@ -140,6 +144,48 @@ public struct CallMetrics: Sendable {
     public let total: Duration
     /// Attempts made.
     public let attempts: Int
+    /// What it used.
+    public let usage: Usage
+    /// What that cost, where it has a price.
+    public let cost: Cost?
+}
+
+/// How much was used, as far as the providers say.
+public struct Usage: Sendable, Equatable {
+    /// Tokens in the language model's prompt.
+    public let inputTokens: Int
+    /// Of those, tokens that were served from a cache.
+    public let cachedTokens: Int
+    /// Tokens that the language model wrote.
+    public let outputTokens: Int
+    /// Speech that was transcribed.
+    public let heard: Duration
+    /// Characters that were spoken.
+    public let ttsCharacters: Int
+    /// Speech that was produced.
+    public let spoken: Duration
+
+    init(_ fields: UsageFields) {
+        (inputTokens, cachedTokens) = (Int(fields.inputTokens), Int(fields.cachedTokens))
+        (outputTokens, ttsCharacters) = (Int(fields.outputTokens), Int(fields.ttsCharacters))
+        (heard, spoken) = (.seconds(fields.sttSeconds), .seconds(fields.ttsSeconds))
+    }
+}
+
+/// An amount of money.
+public struct Cost: Sendable, Equatable {
+    /// The currency: three capital letters (ISO 4217).
+    public let currency: String
+    /// The amount, exactly.
+    public let amount: Decimal
+    /// The amount in millionths of the currency's unit, rounded to the nearest.
+    public let micros: UInt64
+
+    init(_ fields: CostFields) {
+        (currency, micros) = (fields.currency, fields.micros)
+        // Digits and a point, whatever the device's language.
+        amount = Decimal(string: fields.amount, locale: Locale(identifier: "en_US_POSIX")) ?? 0
+    }
 }
 
 /// The events of one turn as it happens: each iteration is a turn of its own, which begins with the first `next`.

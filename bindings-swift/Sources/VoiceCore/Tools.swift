@@ -30,17 +30,20 @@ public struct Tool: Sendable {
     ///   - timeout: how long a call may take; its task is cancelled then, and the model told so.
     ///   - onInterruption: what becomes of a call whose turn is cancelled or interrupted.
     ///   - parallel: whether it may run beside other calls.
+    ///   - background: whether its work outlasts the turn of a live session: the agent goes on without it and tells the result later, when
+    ///     nobody speaks or with its next answer. Turns outside live sessions wait for it.
     ///   - execute: gives what the model is told, text or JSON; `nil` is told as "done". What it throws is told to the model with its
     ///     message (``ProviderFailure`` also with its code), and the turn goes on.
     public init(
         _ name: String, description: String, parameters: JSONValue? = nil, timeout: Duration = .seconds(20),
-        onInterruption: OnInterruption = .cancel, parallel: Bool = true,
+        onInterruption: OnInterruption = .cancel, parallel: Bool = true, background: Bool = false,
         execute: @escaping @Sendable ([String: JSONValue], ToolContext) async throws -> String?
     ) {
         self.name = name
         self.execute = execute
         var definition: [String: JSONValue] = [
             "name": .string(name), "description": .string(description), "parallel": .bool(parallel),
+            "background": .bool(background),
             "timeout_ms": .number(Double(timeout.milliseconds)), "on_interruption": .string(onInterruption.rawValue),
         ]
         definition["parameters"] = parameters

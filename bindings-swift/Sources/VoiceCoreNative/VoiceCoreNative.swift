@@ -3561,7 +3561,7 @@ public func FfiConverterTypeModelsCall_lower(_ value: ModelsCall) -> UInt64 {
 public protocol ReplyProtocol: AnyObject, Sendable {
     
     /**
-     * The sound as a file of `format` (`wav`, `ogg_opus`, `mu_law`, `a_law`, `pcm`).
+     * The sound as a file of `format` (`wav`, `ogg_opus`, `mp3`, `mu_law`, `a_law`, `pcm`).
      */
     func encoded(format: String) throws  -> Data
     
@@ -3638,7 +3638,7 @@ open class Reply: ReplyProtocol, @unchecked Sendable {
 
     
     /**
-     * The sound as a file of `format` (`wav`, `ogg_opus`, `mu_law`, `a_law`, `pcm`).
+     * The sound as a file of `format` (`wav`, `ogg_opus`, `mp3`, `mu_law`, `a_law`, `pcm`).
      */
 open func encoded(format: String)throws  -> Data  {
     return try  FfiConverterData.lift(try rustCallWithError(FfiConverterTypeFailure_lift) {
@@ -4238,6 +4238,85 @@ public func FfiConverterTypeAnswer_lower(_ value: Answer) -> RustBuffer {
 
 
 /**
+ * An amount of money.
+ */
+public struct CostFields: Equatable, Hashable {
+    /**
+     * The currency: three capital letters (ISO 4217).
+     */
+    public var currency: String
+    /**
+     * The amount as a decimal number, exactly.
+     */
+    public var amount: String
+    /**
+     * The amount in millionths of the currency's unit, rounded to the nearest.
+     */
+    public var micros: UInt64
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The currency: three capital letters (ISO 4217).
+         */currency: String, 
+        /**
+         * The amount as a decimal number, exactly.
+         */amount: String, 
+        /**
+         * The amount in millionths of the currency's unit, rounded to the nearest.
+         */micros: UInt64) {
+        self.currency = currency
+        self.amount = amount
+        self.micros = micros
+    }
+
+    
+
+    
+}
+
+#if compiler(>=6)
+extension CostFields: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeCostFields: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> CostFields {
+        return
+            try CostFields(
+                currency: FfiConverterString.read(from: &buf), 
+                amount: FfiConverterString.read(from: &buf), 
+                micros: FfiConverterUInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: CostFields, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.currency, into: &buf)
+        FfiConverterString.write(value.amount, into: &buf)
+        FfiConverterUInt64.write(value.micros, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCostFields_lift(_ buf: RustBuffer) throws -> CostFields {
+    return try FfiConverterTypeCostFields.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCostFields_lower(_ value: CostFields) -> RustBuffer {
+    return FfiConverterTypeCostFields.lower(value)
+}
+
+
+/**
  * An error as the packages see it.
  */
 public struct ErrorDetails {
@@ -4501,6 +4580,10 @@ public struct LiveSummaryFields: Equatable, Hashable {
      */
     public var interruptions: UInt32
     /**
+     * What all of it cost, where every model that was called has a price.
+     */
+    public var cost: CostFields?
+    /**
      * Everything as JSON, with usage.
      */
     public var json: String
@@ -4524,6 +4607,9 @@ public struct LiveSummaryFields: Equatable, Hashable {
          * How many of them were interrupted.
          */interruptions: UInt32, 
         /**
+         * What all of it cost, where every model that was called has a price.
+         */cost: CostFields?, 
+        /**
          * Everything as JSON, with usage.
          */json: String) {
         self.sessionId = sessionId
@@ -4531,6 +4617,7 @@ public struct LiveSummaryFields: Equatable, Hashable {
         self.durationSeconds = durationSeconds
         self.turns = turns
         self.interruptions = interruptions
+        self.cost = cost
         self.json = json
     }
 
@@ -4555,6 +4642,7 @@ public struct FfiConverterTypeLiveSummaryFields: FfiConverterRustBuffer {
                 durationSeconds: FfiConverterDouble.read(from: &buf), 
                 turns: FfiConverterUInt32.read(from: &buf), 
                 interruptions: FfiConverterUInt32.read(from: &buf), 
+                cost: FfiConverterOptionTypeCostFields.read(from: &buf), 
                 json: FfiConverterString.read(from: &buf)
         )
     }
@@ -4565,6 +4653,7 @@ public struct FfiConverterTypeLiveSummaryFields: FfiConverterRustBuffer {
         FfiConverterDouble.write(value.durationSeconds, into: &buf)
         FfiConverterUInt32.write(value.turns, into: &buf)
         FfiConverterUInt32.write(value.interruptions, into: &buf)
+        FfiConverterOptionTypeCostFields.write(value.cost, into: &buf)
         FfiConverterString.write(value.json, into: &buf)
     }
 }
@@ -4638,6 +4727,10 @@ public struct LiveTurnFields {
      */
     public var responseDelayMs: Double?
     /**
+     * What was spent since the exchange before, where every model that was called has a price.
+     */
+    public var cost: CostFields?
+    /**
      * Everything as JSON, with times and usage.
      */
     public var json: String
@@ -4682,6 +4775,9 @@ public struct LiveTurnFields {
          * From the end of the user's voice to the first sound of the answer, in milliseconds.
          */responseDelayMs: Double?, 
         /**
+         * What was spent since the exchange before, where every model that was called has a price.
+         */cost: CostFields?, 
+        /**
          * Everything as JSON, with times and usage.
          */json: String) {
         self.turnId = turnId
@@ -4696,6 +4792,7 @@ public struct LiveTurnFields {
         self.assistantMessageId = assistantMessageId
         self.endOfUtteranceDelayMs = endOfUtteranceDelayMs
         self.responseDelayMs = responseDelayMs
+        self.cost = cost
         self.json = json
     }
 
@@ -4727,6 +4824,7 @@ public struct FfiConverterTypeLiveTurnFields: FfiConverterRustBuffer {
                 assistantMessageId: FfiConverterOptionString.read(from: &buf), 
                 endOfUtteranceDelayMs: FfiConverterOptionDouble.read(from: &buf), 
                 responseDelayMs: FfiConverterOptionDouble.read(from: &buf), 
+                cost: FfiConverterOptionTypeCostFields.read(from: &buf), 
                 json: FfiConverterString.read(from: &buf)
         )
     }
@@ -4744,6 +4842,7 @@ public struct FfiConverterTypeLiveTurnFields: FfiConverterRustBuffer {
         FfiConverterOptionString.write(value.assistantMessageId, into: &buf)
         FfiConverterOptionDouble.write(value.endOfUtteranceDelayMs, into: &buf)
         FfiConverterOptionDouble.write(value.responseDelayMs, into: &buf)
+        FfiConverterOptionTypeCostFields.write(value.cost, into: &buf)
         FfiConverterString.write(value.json, into: &buf)
     }
 }
@@ -4892,6 +4991,10 @@ public struct ReplyFields {
      */
     public var toolCalls: [ToolCallFields]
     /**
+     * What it cost, where every model that was called has a price.
+     */
+    public var cost: CostFields?
+    /**
      * Everything but the sound as JSON, with times and usage.
      */
     public var json: String
@@ -4933,6 +5036,9 @@ public struct ReplyFields {
          * The tools that the model called, in the order of its calls.
          */toolCalls: [ToolCallFields], 
         /**
+         * What it cost, where every model that was called has a price.
+         */cost: CostFields?, 
+        /**
          * Everything but the sound as JSON, with times and usage.
          */json: String) {
         self.transcript = transcript
@@ -4946,6 +5052,7 @@ public struct ReplyFields {
         self.audioSeconds = audioSeconds
         self.audioError = audioError
         self.toolCalls = toolCalls
+        self.cost = cost
         self.json = json
     }
 
@@ -4976,6 +5083,7 @@ public struct FfiConverterTypeReplyFields: FfiConverterRustBuffer {
                 audioSeconds: FfiConverterDouble.read(from: &buf), 
                 audioError: FfiConverterOptionTypeErrorDetails.read(from: &buf), 
                 toolCalls: FfiConverterSequenceTypeToolCallFields.read(from: &buf), 
+                cost: FfiConverterOptionTypeCostFields.read(from: &buf), 
                 json: FfiConverterString.read(from: &buf)
         )
     }
@@ -4992,6 +5100,7 @@ public struct FfiConverterTypeReplyFields: FfiConverterRustBuffer {
         FfiConverterDouble.write(value.audioSeconds, into: &buf)
         FfiConverterOptionTypeErrorDetails.write(value.audioError, into: &buf)
         FfiConverterSequenceTypeToolCallFields.write(value.toolCalls, into: &buf)
+        FfiConverterOptionTypeCostFields.write(value.cost, into: &buf)
         FfiConverterString.write(value.json, into: &buf)
     }
 }
@@ -5517,6 +5626,115 @@ public func FfiConverterTypeTurnOptions_lower(_ value: TurnOptions) -> RustBuffe
 
 
 /**
+ * How much was used, as far as the providers say.
+ */
+public struct UsageFields: Equatable, Hashable {
+    /**
+     * Tokens in the language model's prompt.
+     */
+    public var inputTokens: UInt64
+    /**
+     * Of those, tokens that were served from a cache.
+     */
+    public var cachedTokens: UInt64
+    /**
+     * Tokens that the language model wrote.
+     */
+    public var outputTokens: UInt64
+    /**
+     * Seconds of speech that were transcribed.
+     */
+    public var sttSeconds: Double
+    /**
+     * Characters that were spoken.
+     */
+    public var ttsCharacters: UInt64
+    /**
+     * Seconds of speech that were produced.
+     */
+    public var ttsSeconds: Double
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Tokens in the language model's prompt.
+         */inputTokens: UInt64, 
+        /**
+         * Of those, tokens that were served from a cache.
+         */cachedTokens: UInt64, 
+        /**
+         * Tokens that the language model wrote.
+         */outputTokens: UInt64, 
+        /**
+         * Seconds of speech that were transcribed.
+         */sttSeconds: Double, 
+        /**
+         * Characters that were spoken.
+         */ttsCharacters: UInt64, 
+        /**
+         * Seconds of speech that were produced.
+         */ttsSeconds: Double) {
+        self.inputTokens = inputTokens
+        self.cachedTokens = cachedTokens
+        self.outputTokens = outputTokens
+        self.sttSeconds = sttSeconds
+        self.ttsCharacters = ttsCharacters
+        self.ttsSeconds = ttsSeconds
+    }
+
+    
+
+    
+}
+
+#if compiler(>=6)
+extension UsageFields: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeUsageFields: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> UsageFields {
+        return
+            try UsageFields(
+                inputTokens: FfiConverterUInt64.read(from: &buf), 
+                cachedTokens: FfiConverterUInt64.read(from: &buf), 
+                outputTokens: FfiConverterUInt64.read(from: &buf), 
+                sttSeconds: FfiConverterDouble.read(from: &buf), 
+                ttsCharacters: FfiConverterUInt64.read(from: &buf), 
+                ttsSeconds: FfiConverterDouble.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: UsageFields, into buf: inout [UInt8]) {
+        FfiConverterUInt64.write(value.inputTokens, into: &buf)
+        FfiConverterUInt64.write(value.cachedTokens, into: &buf)
+        FfiConverterUInt64.write(value.outputTokens, into: &buf)
+        FfiConverterDouble.write(value.sttSeconds, into: &buf)
+        FfiConverterUInt64.write(value.ttsCharacters, into: &buf)
+        FfiConverterDouble.write(value.ttsSeconds, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeUsageFields_lift(_ buf: RustBuffer) throws -> UsageFields {
+    return try FfiConverterTypeUsageFields.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeUsageFields_lower(_ value: UsageFields) -> RustBuffer {
+    return FfiConverterTypeUsageFields.lower(value)
+}
+
+
+/**
  * Audio as a host hands it in.
  */
 
@@ -5719,7 +5937,13 @@ public enum Event {
          */totalMs: Double, 
         /**
          * Attempts made.
-         */attempts: UInt32
+         */attempts: UInt32, 
+        /**
+         * What it used.
+         */usage: UsageFields, 
+        /**
+         * What that cost, where it has a price.
+         */cost: CostFields?
     )
     /**
      * Speech failed; the turn goes on.
@@ -5925,7 +6149,7 @@ public struct FfiConverterTypeEvent: FfiConverterRustBuffer {
         case 4: return .audio(pcm: try FfiConverterData.read(from: &buf), sampleRate: try FfiConverterUInt32.read(from: &buf)
         )
         
-        case 5: return .metrics(stage: try FfiConverterString.read(from: &buf), provider: try FfiConverterString.read(from: &buf), firstResultMs: try FfiConverterOptionDouble.read(from: &buf), totalMs: try FfiConverterDouble.read(from: &buf), attempts: try FfiConverterUInt32.read(from: &buf)
+        case 5: return .metrics(stage: try FfiConverterString.read(from: &buf), provider: try FfiConverterString.read(from: &buf), firstResultMs: try FfiConverterOptionDouble.read(from: &buf), totalMs: try FfiConverterDouble.read(from: &buf), attempts: try FfiConverterUInt32.read(from: &buf), usage: try FfiConverterTypeUsageFields.read(from: &buf), cost: try FfiConverterOptionTypeCostFields.read(from: &buf)
         )
         
         case 6: return .audioFailed(error: try FfiConverterTypeErrorDetails.read(from: &buf)
@@ -6019,13 +6243,15 @@ public struct FfiConverterTypeEvent: FfiConverterRustBuffer {
             FfiConverterUInt32.write(sampleRate, into: &buf)
             
         
-        case let .metrics(stage,provider,firstResultMs,totalMs,attempts):
+        case let .metrics(stage,provider,firstResultMs,totalMs,attempts,usage,cost):
             writeInt(&buf, Int32(5))
             FfiConverterString.write(stage, into: &buf)
             FfiConverterString.write(provider, into: &buf)
             FfiConverterOptionDouble.write(firstResultMs, into: &buf)
             FfiConverterDouble.write(totalMs, into: &buf)
             FfiConverterUInt32.write(attempts, into: &buf)
+            FfiConverterTypeUsageFields.write(usage, into: &buf)
+            FfiConverterOptionTypeCostFields.write(cost, into: &buf)
             
         
         case let .audioFailed(error):
@@ -6679,6 +6905,30 @@ fileprivate struct FfiConverterOptionTypeReply: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionTypeCostFields: FfiConverterRustBuffer {
+    typealias SwiftType = CostFields?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeCostFields.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeCostFields.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionTypeErrorDetails: FfiConverterRustBuffer {
     typealias SwiftType = ErrorDetails?
 
@@ -7171,7 +7421,7 @@ private let initializationResult: InitializationResult = {
     if (uniffi_voice_core_uniffi_checksum_method_turncall_reply() != 10564) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_voice_core_uniffi_checksum_method_reply_encoded() != 9610) {
+    if (uniffi_voice_core_uniffi_checksum_method_reply_encoded() != 5776) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_voice_core_uniffi_checksum_method_reply_fields() != 10926) {

@@ -333,6 +333,13 @@ private func value(_ reply: Reply) -> JSONValue {
         "user_message_id": .string(reply.userMessageID), "assistant_message_id": .string(reply.assistantMessageID),
         "sample_rate": .number(Double(reply.sampleRate)), "audio_seconds": .number(Double(reply.duration.milliseconds) / 1000),
         "audio_error": reply.audioError.map { value($0) } ?? .null, "tool_calls": .array(reply.toolCalls.map { value($0) }),
+        "cost": reply.cost.map { value($0) } ?? .null,
+    ]
+}
+
+private func value(_ cost: Cost) -> JSONValue {
+    [
+        "currency": .string(cost.currency), "amount": .string("\(cost.amount)"), "micros": .number(Double(cost.micros)),
     ]
 }
 

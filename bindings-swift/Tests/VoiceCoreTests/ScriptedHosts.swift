@@ -153,7 +153,7 @@ func scriptedTool(_ name: String, _ script: JSONValue, _ asked: Asked) -> Tool {
         parameters: script["parameters"] == .null ? nil : script["parameters"],
         timeout: .milliseconds(script["timeout_ms"].number ?? 20_000),
         onInterruption: script["on_interruption"].text == "run_on" ? .runOn : .cancel,
-        parallel: script["parallel"] != .bool(false)
+        parallel: script["parallel"] != .bool(false), background: script["background"] == .bool(true)
     ) { arguments, context in
         var answer: String?
         let results = asked.play(asked.next()) { action in

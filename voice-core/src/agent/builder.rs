@@ -296,6 +296,7 @@ impl AgentBuilder {
             timeouts: config.timeouts,
             circuit_breaker: config.circuit_breaker,
             rate_limit: config.rate_limit,
+            prices: config.prices.clone(),
         };
         let (limits, audio_limits) = (config.limits, config.audio_limits());
         let assistant = self.assistant.unwrap_or(config.assistant);

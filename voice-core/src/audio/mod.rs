@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Audio (bytes | file | reader | PCM) ──prepare(limits)──► Utterance (16 kHz mono + what was found)
-//! Pcm (mono, any rate) ──encode──► WAV, Ogg Opus, G.711, raw
+//! Pcm (mono, any rate) ──encode──► WAV, Ogg Opus, MP3, G.711, raw
 //! ```
 
 mod cleaning;

@@ -27,6 +27,7 @@ use serde::Deserialize;
 
 use crate::{
     audio::AudioLimits,
+    cost::PricesConfig,
     error::{Error, ErrorKind, Result},
     layer::{CircuitBreakerOptions, RateLimitOptions, RetryOptions, TimeoutOptions},
 };
@@ -65,6 +66,8 @@ pub struct Config {
     pub circuit_breaker: CircuitBreakerOptions,
     /// How many calls each provider is sent at most.
     pub rate_limit: Option<RateLimitOptions>,
+    /// What providers charge, so that turns know what they cost. Default: no prices, and no costs.
+    pub prices: PricesConfig,
     /// Local models.
     pub local: LocalConfig,
     /// Whether every provider is made ready (models loaded, connections opened) before the agent is. Default false.

@@ -33,6 +33,8 @@ pub use timeout::TimeoutOptions;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::cost::PricesConfig;
+
 /// The settings of all layers.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -46,4 +48,6 @@ pub struct LayerOptions {
     pub circuit_breaker: CircuitBreakerOptions,
     /// How many calls a second each provider is sent. `None`: no limit.
     pub rate_limit: Option<RateLimitOptions>,
+    /// What providers charge.
+    pub prices: PricesConfig,
 }

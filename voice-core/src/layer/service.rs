@@ -5,7 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::{
-    audio::Pcm,
+    audio::{Pcm, SPEECH_RATE},
+    cost::Usage,
     error::{Result, Stage},
     event::Transcript,
     provider::{
@@ -26,6 +27,16 @@ pub(crate) trait Service: Send + Sync + 'static {
     /// Whether it can serve this request at all; one that cannot is passed over.
     fn serves(&self, _: &Self::Request) -> bool {
         true
+    }
+
+    /// What it is sent that it may charge for.
+    fn asked(_: &Self::Request) -> Option<Usage> {
+        None
+    }
+
+    /// What it says it has used.
+    fn told(_: &Self::Item) -> Option<Usage> {
+        None
     }
 
     async fn open(&self, request: Self::Request, ctx: &CallContext) -> Result<ResultStream<Self::Item>>;
@@ -56,11 +67,24 @@ macro_rules! services {
 }
 
 services! {
-    SttService: SpeechToText, Stt, TranscribeRequest -> Transcript by transcribe;
+    SttService: SpeechToText, Stt, TranscribeRequest -> Transcript by transcribe with {
+        fn asked(request: &TranscribeRequest) -> Option<Usage> {
+            let seconds = request.audio.samples.len() as f64 / f64::from(SPEECH_RATE);
+            Some(Usage { stt_seconds: seconds, ..Usage::default() })
+        }
+    };
     LlmService: LanguageModel, Llm, GenerateRequest -> LlmEvent by generate with {
         fn serves(&self, request: &GenerateRequest) -> bool {
             request.tools.is_empty() || self.0.capabilities().tools
         }
+
+        fn told(item: &LlmEvent) -> Option<Usage> {
+            if let LlmEvent::Usage(usage) = item { Some(*usage) } else { None }
+        }
     };
-    TtsService: TextToSpeech, Tts, SynthesisRequest -> Pcm by synthesize;
+    TtsService: TextToSpeech, Tts, SynthesisRequest -> Pcm by synthesize with {
+        fn asked(request: &SynthesisRequest) -> Option<Usage> {
+            Some(Usage { tts_characters: request.text.chars().count() as u64, ..Usage::default() })
+        }
+    };
 }

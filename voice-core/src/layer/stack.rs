@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::{LayerOptions, Service, breaker::Breaker, rate_limit::RateLimiter, retry};
 use crate::{
+    cost::{Cost, Ledger, Price, Usage},
     error::{Error, ErrorCode, ErrorKind, Result},
     event::CallMetrics,
     provider::{CallContext, ResultStream},
@@ -26,6 +27,7 @@ pub(super) struct Slot<S> {
     pub(super) service: S,
     pub(super) limiter: Option<RateLimiter>,
     pub(super) breaker: Breaker,
+    pub(super) price: Option<Price>,
 }
 
 impl<S: Service> Stack<S> {
@@ -34,7 +36,8 @@ impl<S: Service> Stack<S> {
             .into_iter()
             .map(|service| {
                 let limiter = options.rate_limit.map(RateLimiter::new);
-                Arc::new(Slot { service, limiter, breaker: Breaker::new(options.circuit_breaker) })
+                let price = options.prices.of(service.name());
+                Arc::new(Slot { service, limiter, breaker: Breaker::new(options.circuit_breaker), price })
             })
             .collect();
         Self { slots, options: options.clone() }
@@ -70,14 +73,20 @@ impl<S: Service> Stack<S> {
             .await;
             match opened {
                 Ok(opened) => {
-                    return Ok(Call {
+                    let mut call = Call {
                         stream: Some(opened.stream),
                         slot: Arc::clone(slot),
                         index,
                         started,
                         first_result: opened.first_result,
                         attempts,
-                    });
+                        usage: None,
+                        ledger: ctx.ledger.clone(),
+                    };
+                    if let Some(usage) = S::asked(&request) {
+                        call.uses(usage);
+                    }
+                    return Ok(call);
                 }
                 Err(error) => {
                     slot.failed(&error, attempts);
@@ -126,6 +135,9 @@ pub(crate) struct Call<S: Service> {
     started: Instant,
     first_result: Instant,
     attempts: u32,
+    /// What it uses, as far as that is known.
+    usage: Option<Usage>,
+    ledger: Ledger,
 }
 
 impl<S: Service> Call<S> {
@@ -142,7 +154,19 @@ impl<S: Service> Call<S> {
             first_result: Some(self.first_result - self.started),
             total: self.started.elapsed(),
             attempts: self.attempts,
+            usage: self.usage.unwrap_or_default(),
+            cost: self.cost(self.usage.as_ref()),
         }
+    }
+
+    fn cost(&self, usage: Option<&Usage>) -> Option<Cost> {
+        self.slot.price.as_ref().and_then(|price| price.cost(usage))
+    }
+
+    fn uses(&mut self, usage: Usage) {
+        *self.usage.get_or_insert_default() += usage;
+        self.ledger.use_up(usage);
+        self.ledger.charge(self.cost(Some(&usage)));
     }
 }
 
@@ -164,9 +188,17 @@ impl<S: Service> Stream for Call<S> {
             }
             None => {
                 this.slot.breaker.succeeded();
+                if this.usage.is_none() {
+                    this.ledger.charge(this.cost(None));
+                }
                 None
             }
-            item => item,
+            Some(Ok(item)) => {
+                if let Some(usage) = S::told(&item) {
+                    this.uses(usage);
+                }
+                Some(Ok(item))
+            }
         })
     }
 }

@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     audio::Pcm,
+    cost::{Cost, Usage},
     error::Error,
     event::{CallMetrics, TextDelta, Transcript},
     id::{MessageId, SessionId, TurnId},
-    message::{Timings, ToolCall, ToolCallRecord, Usage},
+    message::{Timings, ToolCall, ToolCallRecord},
     store::BlobRef,
 };
 
@@ -116,6 +117,8 @@ pub enum SpeechKind {
     Reminder,
     /// It says its last words.
     Farewell,
+    /// It tells the result of a tool that outlasted its turn.
+    ToolResult,
 }
 
 impl SpeechKind {
@@ -128,6 +131,7 @@ impl SpeechKind {
             Self::Said => "said",
             Self::Reminder => "reminder",
             Self::Farewell => "farewell",
+            Self::ToolResult => "tool_result",
         }
     }
 }
@@ -162,8 +166,11 @@ pub struct LiveTurn {
     pub response_delay: Option<Duration>,
     /// When the stages of the answer came through, from when it was begun.
     pub timings: Timings,
-    /// What it cost.
+    /// What was used since the exchange before: for this one, and for what came to nothing between them.
     pub usage: Usage,
+    /// What that cost; `None` unless every model that was called has a price in [`Config::prices`](crate::Config::prices). A call that
+    /// is cut short before its provider says what it used counts for nothing.
+    pub cost: Option<Cost>,
 }
 
 impl fmt::Debug for LiveTurn {
@@ -194,8 +201,10 @@ pub struct LiveSummary {
     pub turns: u32,
     /// How many of them the user interrupted.
     pub interruptions: u32,
-    /// What all of it cost.
+    /// What was used in all of it.
     pub usage: Usage,
+    /// What that cost, as in [`LiveTurn::cost`].
+    pub cost: Option<Cost>,
 }
 
 /// What happens in a live session, in order. `Ended` is the last.
@@ -250,7 +259,7 @@ pub enum LiveEvent {
     Dtmf(String),
     /// The model calls a tool.
     ToolCall(ToolCall),
-    /// A tool is done, or failed and the model is told why.
+    /// A tool is done, or failed and the model is told why. Between turns it is one that outlasted its own.
     ToolResult(Box<ToolCallRecord>),
     /// A provider call ended.
     Metrics(CallMetrics),

@@ -43,21 +43,26 @@ impl Driver {
     }
 
     /// Whether nobody speaks and nothing is under way.
-    fn is_quiet(&self) -> bool {
+    pub(super) fn is_quiet(&self) -> bool {
         self.production.is_none()
             && self.to_say.is_empty()
             && !self.taking.user_is_speaking()
             && !self.taking.is_unanswered()
     }
 
+    /// Whether it is the user's silence that counts: nobody speaks, and nothing that was asked for is still being worked on.
+    fn is_the_users_turn(&self) -> bool {
+        self.is_quiet() && self.results.is_empty() && self.lasting.is_idle()
+    }
+
     fn reminder_at(&self) -> Option<Duration> {
         let c = &self.config.conversation;
-        let wait = c.reminder_seconds.filter(|_| self.reminders < c.reminder_max_count && self.is_quiet())?;
+        let wait = c.reminder_seconds.filter(|_| self.reminders < c.reminder_max_count && self.is_the_users_turn())?;
         Some(self.quiet_since + Duration::from_secs_f64(wait))
     }
 
     fn silence_at(&self) -> Option<Duration> {
-        let wait = self.config.conversation.silence_timeout_seconds.filter(|_| self.is_quiet())?;
+        let wait = self.config.conversation.silence_timeout_seconds.filter(|_| self.is_the_users_turn())?;
         Some(self.silent_since + Duration::from_secs_f64(wait))
     }
 

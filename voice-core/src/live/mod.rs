@@ -19,6 +19,7 @@ mod front;
 mod handle;
 mod hearing;
 mod jitter;
+mod lasting;
 mod manners;
 mod playout;
 mod production;

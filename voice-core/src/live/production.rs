@@ -12,13 +12,14 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::event::SpeechKind;
 use crate::{
     context,
+    cost::Ledger,
     error::{Error, Result},
     event::TurnEvent,
     id::{MessageId, TurnId},
-    message::{Role, ToolCallRecord},
-    provider::CallContext,
+    message::{Message, Role, ToolCallRecord},
+    provider::{CallContext, PromptMessage},
     store::Session,
-    tool::Toolbox,
+    tool::{Lasting, Toolbox},
     turn::{Engine, GoAhead, Leave, Outcome, Sink, Words},
 };
 
@@ -26,9 +27,6 @@ use crate::{
 const EVENTS: usize = 64;
 /// How many events are kept while nothing may be passed on.
 const STASH: usize = 512;
-/// What the model is shown after an answer that was cut off.
-const INTERRUPTED: &str = " … [interrupted by the user]";
-
 /// What is to be made.
 pub(super) struct Order {
     pub(super) kind: SpeechKind,
@@ -44,6 +42,11 @@ pub(super) struct Order {
     pub(super) tools: Arc<Toolbox>,
     /// What tools have done for the user's words already.
     pub(super) done: Vec<ToolCallRecord>,
+    /// What tools did that outlasted their turns, and was not told yet.
+    pub(super) late: Vec<ToolCallRecord>,
+    pub(super) lasting: Lasting,
+    /// Where what it costs is entered.
+    pub(super) ledger: Ledger,
 }
 
 type Made = (Result<Outcome>, Option<Leave>);
@@ -56,6 +59,8 @@ pub(super) struct Production {
     pub(super) interruptible: bool,
     /// What its tools have done.
     pub(super) tool_calls: Vec<ToolCallRecord>,
+    /// How many of the results that waited to be told it tells.
+    pub(super) tells: usize,
     /// Nobody may notice it yet.
     pub(super) secret: bool,
     /// Its sound may not begin yet.
@@ -95,10 +100,11 @@ impl Production {
         ctx.user = session.user.as_deref().map(Into::into);
         ctx.deadline = Some(Instant::now() + engine.settings.deadline);
         ctx.cancel = cancel.child_token();
+        ctx.ledger = order.ledger.clone();
         let stop = ctx.cancel.clone().drop_guard();
         let (kind, user_text) = (order.kind, order.user_text.clone());
         let (engine, session) = (Arc::clone(engine), session.id);
-        let (tool_calls, go_ahead) = (order.done.clone(), GoAhead::default());
+        let (tool_calls, tells, go_ahead) = (order.done.clone(), order.late.len(), GoAhead::default());
         let to_act = go_ahead.clone();
         let task = tokio::spawn(async move {
             // One turn at a time in a session, wherever it comes from.
@@ -113,18 +119,18 @@ impl Production {
                         let (tools, go_ahead) = (order.tools, to_act);
                         let with_tools = !tools.is_empty();
                         let mut history = engine.history(session, false, with_tools).await?;
-                        for message in &mut history {
-                            if message.role == Role::Assistant && order.interrupted.contains(&message.id) {
-                                message.content.push_str(INTERRUPTED);
-                            }
-                        }
-                        let text = order.user_text.as_deref().unwrap_or_default();
+                        let said = order.user_text.as_deref().unwrap_or_default();
+                        let was_cut = |message: &Message| order.interrupted.contains(&message.id);
+                        let said = context::with_interruptions(&mut history, said, was_cut);
                         let (prompt, window) = (&engine.settings.system_prompt, engine.settings.context_messages);
-                        let mut prompt = context::prompt(prompt, &history, window, text, with_tools);
-                        if !order.done.is_empty() {
-                            context::push_calls(&mut prompt, "", &order.done);
+                        let mut prompt = context::so_far(prompt, &history, window, with_tools);
+                        context::push_calls(&mut prompt, "", &order.lasting.running());
+                        context::push_calls(&mut prompt, "", &order.late);
+                        if order.user_text.is_some() {
+                            prompt.push(PromptMessage::new(Role::User, said));
                         }
-                        Words::Answer { prompt, tools, go_ahead }
+                        context::push_calls(&mut prompt, "", &order.done);
+                        Words::Answer { prompt, tools, lasting: order.lasting, go_ahead }
                     }
                 };
                 engine.say(words, order.language, order.speak, ctx, &Sink::Stream(sender)).await
@@ -137,6 +143,7 @@ impl Production {
             user_text,
             interruptible: true,
             tool_calls,
+            tells,
             secret: false,
             held: false,
             audible: false,
@@ -176,6 +183,16 @@ impl Production {
         self.outcome = Some(outcome);
         self.leave = leave;
         Progress::Complete
+    }
+
+    /// Takes note of what tools did that was not passed on yet: it is about to be stopped.
+    pub(super) fn note_results(&mut self) {
+        let unread = std::iter::from_fn(|| self.events.try_recv().ok()).filter_map(Result::ok);
+        for event in self.stash.drain(..).chain(unread) {
+            if let TurnEvent::ToolResult(record) = event {
+                self.tool_calls.push(*record);
+            }
+        }
     }
 
     /// Whether there is more to come, and room to keep it.

@@ -24,12 +24,13 @@ use super::{
 use crate::{
     audio::{LiveResampler, Pcm},
     config::{LiveConfig, TurnDetection},
+    cost::{Ledger, Spent, Usage},
     error::{Error, Result},
     event::TextDelta,
     id::MessageId,
-    message::{ToolCallRecord, Usage},
+    message::ToolCallRecord,
     store::Session,
-    tool::Toolbox,
+    tool::{Lasting, Toolbox},
     turn::Engine,
 };
 
@@ -103,8 +104,13 @@ pub(super) struct Driver {
     pub(super) tools: Arc<Toolbox>,
     /// What tools did for an answer that was taken back before any of it was heard.
     pub(super) done: Vec<ToolCallRecord>,
-    /// What recognising cost since the last turn was stored.
-    pub(super) heard_usage: Usage,
+    /// The calls that outlast their turns, where their results arrive, and those that are not told yet.
+    pub(super) lasting: Lasting,
+    pub(super) late: mpsc::UnboundedReceiver<ToolCallRecord>,
+    pub(super) results: Vec<ToolCallRecord>,
+    /// What was spent since the last turn was stored, and before that.
+    pub(super) ledger: Ledger,
+    pub(super) spent: Spent,
     summary: LiveSummary,
 }
 
@@ -127,6 +133,7 @@ impl Driver {
         if recorder.is_some() {
             front.tap();
         }
+        let (lasting, late) = Lasting::new();
         let taking = TurnTaking::new(config.endpointing, config.interruption.clone());
         let summary = LiveSummary {
             session_id: session.id,
@@ -135,6 +142,7 @@ impl Driver {
             turns: 0,
             interruptions: 0,
             usage: Usage::default(),
+            cost: None,
         };
         Self {
             language: setup.language.or_else(|| engine.settings.language.clone()),
@@ -176,7 +184,11 @@ impl Driver {
             interrupted: Arc::default(),
             tools: setup.tools,
             done: Vec::new(),
-            heard_usage: Usage::default(),
+            lasting,
+            late,
+            results: Vec::new(),
+            ledger: Ledger::default(),
+            spent: Spent::default(),
             summary,
             config,
         }
@@ -216,6 +228,7 @@ impl Driver {
             }
             self.mind_the_line();
             self.say_what_waits();
+            self.tell_results();
             let recording = self.recorder.as_ref().and_then(Recorder::due);
             let line = [self.jitter.due(), self.line_falls_silent(), recording].into_iter().flatten();
             let wake = line.chain(self.next_wake()).min().map(|at| self.started + at);
@@ -236,6 +249,7 @@ impl Driver {
                 (segment, completeness) = judged(&mut self.turn_end) => {
                     self.tell(Input::Judged { segment, completeness });
                 }
+                Some(record) = self.late.recv() => self.on_late(record),
                 Some(saved) = self.saving.join_next(), if !self.saving.is_empty() => self.on_saved(saved),
                 progress = progress(production), if takes => self.on_progress(progress),
                 () = at(wake) => {}
@@ -340,6 +354,7 @@ impl Driver {
 
     pub(super) fn on_typed(&mut self, text: String) {
         self.user_is_here();
+        self.put_off_results();
         if self.production.as_ref().is_some_and(|p| p.audible) {
             self.stop_speaking();
             self.tell(Input::AgentDone);
@@ -401,6 +416,7 @@ impl Driver {
         match edge {
             Edge::Started { .. } => {
                 self.begin_to_listen();
+                self.put_off_results();
                 self.set_user_state(UserState::Speaking);
                 if self.config.turn_detection != TurnDetection::Manual {
                     self.tell(Input::SpeechStarted);
@@ -440,13 +456,6 @@ impl Driver {
     fn on_saved(&mut self, saved: std::result::Result<Result<LiveTurn>, JoinError>) {
         match saved {
             Ok(Ok(turn)) => {
-                let (sum, add) = (&mut self.summary.usage, &turn.usage);
-                sum.input_tokens += add.input_tokens;
-                sum.cached_tokens += add.cached_tokens;
-                sum.output_tokens += add.output_tokens;
-                sum.stt_seconds += add.stt_seconds;
-                sum.tts_characters += add.tts_characters;
-                sum.tts_seconds += add.tts_seconds;
                 self.summary.turns += 1;
                 self.summary.interruptions += u32::from(turn.interrupted);
                 self.emit(LiveEvent::TurnDone(Box::new(turn)));
@@ -454,6 +463,13 @@ impl Driver {
             Ok(Err(error)) => self.emit(LiveEvent::Error(error)),
             Err(stopped) => self.emit(LiveEvent::Error(Error::internal(format!("storing a turn stopped: {stopped}")))),
         }
+    }
+
+    /// What was spent since this was last asked.
+    pub(super) fn settle(&mut self) -> Spent {
+        let spent = self.ledger.take();
+        self.spent += spent;
+        spent
     }
 
     /// Tells the host something. A host that takes nothing is not waited for.
@@ -502,9 +518,11 @@ impl Driver {
         let _late = tokio::time::timeout(LAST_WORDS, last_words).await;
         self.production = None;
         let unanswered = self.taking.said();
-        if !unanswered.is_empty() {
+        self.take_late();
+        if !unanswered.is_empty() || !self.results.is_empty() {
             self.store_unanswered(unanswered);
         }
+        self.keep_late();
         let saves = async {
             while let Some(saved) = self.saving.join_next().await {
                 self.on_saved(saved);
@@ -518,6 +536,8 @@ impl Driver {
         }
         self.summary.reason = reason;
         self.summary.duration = self.now();
+        self.settle();
+        (self.summary.usage, self.summary.cost) = (self.spent.usage, self.spent.cost);
         tracing::info!(
             session_id = %self.session.id, reason = reason.as_str(), turns = self.summary.turns,
             seconds = self.summary.duration.as_secs(), "live session over"

@@ -15,7 +15,7 @@ use crate::{
     error::{Result, Stage},
     event::{TextDelta, Transcript, TurnEvent},
     id::TurnId,
-    message::{Message, Role, Timings, Usage},
+    message::{Message, Role, Timings},
     store::{Saved, TurnRecord},
     turn::{Engine, Outcome},
 };
@@ -36,7 +36,9 @@ impl Driver {
         self.production = Some(production);
     }
 
-    fn produce(&self, kind: SpeechKind, user_text: Option<String>, text: Option<String>) -> Production {
+    pub(super) fn produce(&mut self, kind: SpeechKind, user_text: Option<String>, text: Option<String>) -> Production {
+        self.take_late();
+        let text_is_the_models = text.is_none();
         let order = Order {
             kind,
             user_text,
@@ -46,6 +48,9 @@ impl Driver {
             interrupted: Arc::clone(&self.interrupted),
             tools: Arc::clone(&self.tools),
             done: if kind == SpeechKind::Answer { self.done.clone() } else { Vec::new() },
+            late: if text_is_the_models { self.results.clone() } else { Vec::new() },
+            lasting: self.lasting.clone(),
+            ledger: self.ledger.clone(),
         };
         Production::start(&self.engine, &self.session, order, &self.cancel)
     }
@@ -216,10 +221,12 @@ impl Driver {
         }
         let (interruptible, kind) = (production.interruptible, production.kind);
         self.set_agent_state(AgentState::Speaking);
-        if kind == SpeechKind::Answer {
-            if let Some(turn_end) = &mut self.turn_end {
-                turn_end.forget();
-            }
+        if kind == SpeechKind::Answer
+            && let Some(turn_end) = &mut self.turn_end
+        {
+            turn_end.forget();
+        }
+        if matches!(kind, SpeechKind::Answer | SpeechKind::ToolResult) {
             self.tell(Input::AgentSpeaking { interruptible });
         }
     }
@@ -273,8 +280,9 @@ impl Driver {
         }
     }
 
-    fn stop(&mut self) -> Option<(Production, String)> {
+    pub(super) fn stop(&mut self) -> Option<(Production, String)> {
         let mut production = self.production.take().filter(|p| !p.secret)?;
+        production.note_results();
         let now = self.now();
         let heard = if production.audible { self.playout.heard_words(now) } else { String::new() };
         let unheard = self.playout.unheard(now);
@@ -328,8 +336,12 @@ impl Driver {
         let (id, turn_id) = (session.id, production.turn_id);
         let message = |role, text: &str| Message::new(id, turn_id, role, text, now);
         let user = production.user_text.as_deref().map(|text| message(Role::User, text));
-        let tool_calls = std::mem::take(&mut production.tool_calls);
-        let calls: Vec<Message> = tool_calls.iter().map(|record| Message::tool(id, turn_id, record, now)).collect();
+        let tool = |record| Message::tool(id, turn_id, record, now);
+        let mut tool_calls = self.told_results(&production);
+        // What was known before the user spoke stands before that.
+        let mut messages: Vec<Message> = tool_calls.iter().map(tool).chain(user.clone()).collect();
+        messages.extend(production.tool_calls.iter().map(tool));
+        tool_calls.append(&mut production.tool_calls);
         if production.kind == SpeechKind::Answer {
             self.done.clear();
         }
@@ -342,8 +354,11 @@ impl Driver {
         }
         let user_spoke = user.is_some();
         let outcome = production.outcome.take().and_then(Result::ok);
-        let mut usage = outcome.as_ref().map(|o| o.usage).unwrap_or_default();
-        usage.stt_seconds += std::mem::take(&mut self.heard_usage).stt_seconds;
+        messages.extend(assistant.clone());
+        if messages.is_empty() {
+            return;
+        }
+        let spent = self.settle();
         let turn = LiveTurn {
             turn_id,
             kind: production.kind,
@@ -358,12 +373,9 @@ impl Driver {
             end_of_utterance_delay: production.end_of_utterance_delay,
             response_delay: production.response_delay,
             timings: outcome.as_ref().map(timings).unwrap_or_default(),
-            usage,
+            usage: spent.usage,
+            cost: spent.cost,
         };
-        let messages: Vec<Message> = user.into_iter().chain(calls).chain(assistant).collect();
-        if messages.is_empty() {
-            return;
-        }
         let said =
             if user_spoke { production.heard.take().or_else(|| Some(std::mem::take(&mut self.said))) } else { None };
         let sound = Sound::new(said, std::mem::take(&mut production.spoken), self.output_rate);
@@ -382,19 +394,23 @@ impl Driver {
         });
     }
 
-    /// Stores what the user said last, to which there will be no answer.
+    /// Stores what the user said last, to which there will be no answer, and results of tools that nobody will tell any more.
     pub(super) fn store_unanswered(&mut self, text: String) {
         let (engine, mut session, now) = (Arc::clone(&self.engine), self.session.clone(), self.engine.clock.now());
         session.last_activity_at = now;
-        let turn_id = TurnId::new();
-        let user = Message::new(session.id, turn_id, Role::User, text.as_str(), now);
-        let tool_calls = std::mem::take(&mut self.done);
-        let user_message_id = Some(user.id);
-        let calls = tool_calls.iter().map(|record| Message::tool(session.id, turn_id, record, now));
-        let messages = std::iter::once(user).chain(calls).collect();
+        let (id, turn_id) = (session.id, TurnId::new());
+        let user = (!text.is_empty()).then(|| Message::new(id, turn_id, Role::User, text.as_str(), now));
+        let user_message_id = user.as_ref().map(|message| message.id);
+        let kind = if user.is_some() { SpeechKind::Answer } else { SpeechKind::ToolResult };
+        let said = user.as_ref().map(|_| std::mem::take(&mut self.said));
+        let (mut tool_calls, mut done) = (std::mem::take(&mut self.results), std::mem::take(&mut self.done));
+        let tool = |record| Message::tool(id, turn_id, record, now);
+        let messages = tool_calls.iter().map(tool).chain(user).chain(done.iter().map(tool)).collect();
+        tool_calls.append(&mut done);
+        let spent = self.settle();
         let turn = LiveTurn {
             turn_id,
-            kind: SpeechKind::Answer,
+            kind,
             transcript: text,
             language: self.heard_language.clone(),
             text: String::new(),
@@ -406,9 +422,10 @@ impl Driver {
             end_of_utterance_delay: None,
             response_delay: None,
             timings: Timings::default(),
-            usage: Usage { stt_seconds: self.heard_usage.stt_seconds, ..Usage::default() },
+            usage: spent.usage,
+            cost: spent.cost,
         };
-        let sound = Sound::new(Some(std::mem::take(&mut self.said)), Vec::new(), self.output_rate);
+        let sound = Sound::new(said, Vec::new(), self.output_rate);
         self.saving.spawn(async move {
             let leave = engine.enter(session.id).await?;
             let saved = sound.save(&engine, TurnRecord::new(turn_id, session, messages)).await;

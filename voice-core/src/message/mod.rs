@@ -1,4 +1,4 @@
-//! What is said: roles, messages, calls of tools, the reply of a turn, and what it cost.
+//! What is said: roles, messages, calls of tools, and the reply of a turn.
 
 mod tool;
 
@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     audio::Pcm,
+    cost::{Cost, Usage},
     error::Error,
     id::{MessageId, SessionId, TurnId},
     time::Timestamp,
@@ -97,24 +98,6 @@ impl fmt::Debug for Message {
     }
 }
 
-/// How much was used, as far as the providers say. Counts that nobody reported stay 0.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Usage {
-    /// Tokens in the language model's prompt.
-    pub input_tokens: u64,
-    /// Of those, tokens that were served from a cache.
-    pub cached_tokens: u64,
-    /// Tokens that the language model wrote.
-    pub output_tokens: u64,
-    /// Seconds of speech that were transcribed.
-    pub stt_seconds: f64,
-    /// Characters that were spoken.
-    pub tts_characters: u64,
-    /// Seconds of speech that were produced.
-    pub tts_seconds: f64,
-}
-
 /// When the stages of a turn came through, each measured from the start of the turn. `None`: did not happen.
 ///
 /// Written in JSON, every field is a number of milliseconds.
@@ -187,6 +170,8 @@ pub struct Reply {
     pub timings: Timings,
     /// What was used.
     pub usage: Usage,
+    /// What that cost; `None` unless every model that was called has a price in [`Config::prices`](crate::Config::prices).
+    pub cost: Option<Cost>,
 }
 
 impl fmt::Debug for Reply {
@@ -201,6 +186,7 @@ impl fmt::Debug for Reply {
             .field("tool_calls", &self.tool_calls)
             .field("timings", &self.timings)
             .field("usage", &self.usage)
+            .field("cost", &self.cost)
             .finish_non_exhaustive()
     }
 }

@@ -15,10 +15,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     audio::{Pcm, Utterance},
+    cost::{Ledger, Usage},
     error::{Error, ErrorKind, Result},
     event::Transcript,
     id::{SessionId, TurnId},
-    message::{Role, ToolCall, Usage},
+    message::{Role, ToolCall},
 };
 
 pub use listening::{ListenRequest, SpokenSound};
@@ -41,6 +42,8 @@ pub struct CallContext {
     pub deadline: Option<Instant>,
     /// Cancelled when nobody wants the result any more.
     pub cancel: CancellationToken,
+    /// Where what calls cost is entered.
+    pub(crate) ledger: Ledger,
 }
 
 impl CallContext {
@@ -53,6 +56,7 @@ impl CallContext {
             user: None,
             deadline: None,
             cancel: CancellationToken::new(),
+            ledger: Ledger::default(),
         }
     }
 

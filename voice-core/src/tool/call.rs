@@ -15,7 +15,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::{OnInterruption, Tool, ToolOptions, ToolOutput};
+use super::{Tool, ToolOptions, ToolOutput};
 use crate::{
     error::{Error, ErrorKind, Result},
     message::{ToolCall, ToolCallRecord},
@@ -68,7 +68,7 @@ impl Task {
     /// Begins. Must be called within a tokio runtime.
     pub(super) fn start(tool: Arc<dyn Tool>, options: ToolOptions, arguments: Value, turn: &CallContext) -> Self {
         let until = Instant::now() + options.timeout;
-        let runs_on = options.on_interruption == OnInterruption::RunOn;
+        let runs_on = options.runs_on();
         let mut ctx = turn.clone();
         if runs_on {
             (ctx.cancel, ctx.deadline) = (CancellationToken::new(), Some(until));

@@ -94,6 +94,13 @@ impl FunctionTool {
         self
     }
 
+    /// Whether its work outlasts the turn of a live session: see [`ToolOptions::background`]. Default false.
+    #[must_use]
+    pub fn background(mut self, background: bool) -> Self {
+        self.options.background = background;
+        self
+    }
+
     /// Whether it may run beside other calls. Default true.
     #[must_use]
     pub fn parallel(mut self, parallel: bool) -> Self {

@@ -26,11 +26,13 @@
 
 mod call;
 mod function;
+mod lasting;
 mod schema;
 mod toolbox;
 
 pub use function::FunctionTool;
-pub(crate) use toolbox::{Calls, Toolbox};
+pub(crate) use lasting::Lasting;
+pub(crate) use toolbox::{Calls, Done, Toolbox};
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -101,11 +103,28 @@ pub struct ToolOptions {
     pub on_interruption: OnInterruption,
     /// Whether it may run beside other calls. Default true; false for what must happen one after the other.
     pub parallel: bool,
+    /// Whether its work outlasts the turn: a live session does not wait for it. The model is told that it is under way and answers
+    /// without it; when the result is there and nobody speaks, the agent tells it in a turn of its own, or with its next answer if
+    /// the user speaks first. Such a call is never cancelled with its turn. A turn outside live sessions waits for it as for any
+    /// other. Default false.
+    pub background: bool,
 }
 
 impl Default for ToolOptions {
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(20), on_interruption: OnInterruption::Cancel, parallel: true }
+        Self {
+            timeout: Duration::from_secs(20),
+            on_interruption: OnInterruption::Cancel,
+            parallel: true,
+            background: false,
+        }
+    }
+}
+
+impl ToolOptions {
+    /// Whether a call goes on when nobody waits for it any more.
+    fn runs_on(&self) -> bool {
+        self.background || self.on_interruption == OnInterruption::RunOn
     }
 }
 
@@ -116,7 +135,8 @@ pub enum OnInterruption {
     /// It is cancelled with the turn.
     #[default]
     Cancel,
-    /// It runs to its end or to its time-out, for work that must not be left half done. Nobody hears of its result.
+    /// It runs to its end or to its time-out, for work that must not be left half done. In a live session its result is not lost:
+    /// it is told as that of a tool in the [background](ToolOptions::background). Outside of one nobody hears of it.
     RunOn,
 }
 

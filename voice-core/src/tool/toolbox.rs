@@ -7,6 +7,7 @@ use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnord
 use super::{
     Tool, ToolOptions,
     call::{self, Task},
+    lasting::{self, Lasting},
     schema,
 };
 use crate::{
@@ -117,16 +118,26 @@ pub(crate) struct Calls {
     running: FuturesUnordered<BoxFuture<'static, (usize, ToolCallRecord)>>,
     /// What is running lets nothing run beside it.
     alone: bool,
+    /// Who takes the results that come when the turn is over; `None`: nobody.
+    lasting: Option<Lasting>,
+}
+
+/// What came of a call.
+pub(crate) enum Done {
+    /// Its result.
+    Result(ToolCallRecord),
+    /// It is under way and stays so; this is what the model is told.
+    Begun(ToolCallRecord),
 }
 
 impl Calls {
-    pub(crate) fn new(toolbox: Arc<Toolbox>, calls: Vec<ToolCall>, ctx: CallContext) -> Self {
+    pub(crate) fn new(toolbox: Arc<Toolbox>, calls: Vec<ToolCall>, ctx: CallContext, lasting: Option<Lasting>) -> Self {
         let waiting = calls.into_iter().enumerate().collect();
-        Self { toolbox, ctx, waiting, running: FuturesUnordered::new(), alone: false }
+        Self { toolbox, ctx, waiting, running: FuturesUnordered::new(), alone: false, lasting }
     }
 
     /// The next result, with the number of its call; `None` when there are no more. Dropping the future loses nothing.
-    pub(crate) async fn next(&mut self) -> Option<(usize, ToolCallRecord)> {
+    pub(crate) async fn next(&mut self) -> Option<(usize, Done)> {
         while let Some((_, call)) = self.waiting.front() {
             let parallel = self.toolbox.find(&call.name).is_none_or(|(kept, _)| kept.options.parallel);
             let room = self.running.is_empty() || (parallel && !self.alone && self.running.len() < MOST_AT_ONCE);
@@ -134,13 +145,31 @@ impl Calls {
                 break;
             }
             let Some((n, call)) = self.waiting.pop_front() else { break };
-            self.alone = !parallel;
             let task = self.toolbox.start(&call, &self.ctx);
             // A name that the model made up is its words, which no log holds.
-            let known = self.toolbox.find(&call.name).is_some();
-            self.running.push(async move { (n, call::run(call, known, task).await) }.boxed());
+            let options = self.toolbox.find(&call.name).map(|(kept, _)| kept.options);
+            let work = call::run(call.clone(), options.is_some(), task);
+            let lasting = self.lasting.as_ref().filter(|_| options.is_some_and(|options| options.runs_on()));
+            let Some(lasting) = lasting else {
+                self.alone = !parallel;
+                self.running.push(async move { (n, work.await) }.boxed());
+                continue;
+            };
+            let result = lasting.see_through(call.clone(), work);
+            if options.is_some_and(|options| options.background) {
+                return Some((n, Done::Begun(lasting::under_way(call))));
+            }
+            self.alone = !parallel;
+            let lost = || Error::new(ErrorKind::ToolFailed, "the tool's task stopped");
+            let seen = async move {
+                match result.await {
+                    Some(record) => record,
+                    None => call::run(call, false, Err(lost())).await,
+                }
+            };
+            self.running.push(async move { (n, seen.await) }.boxed());
         }
-        self.running.next().await
+        self.running.next().await.map(|(n, record)| (n, Done::Result(record)))
     }
 }
 

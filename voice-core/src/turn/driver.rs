@@ -16,6 +16,7 @@ use super::{
 use crate::{
     audio::{self, Audio, Pcm, Utterance},
     context,
+    cost::Ledger,
     error::{Error, ErrorCode, ErrorKind, Result, Stage},
     event::{CallMetrics, TextDelta, Transcript, TurnEvent},
     id::TurnId,
@@ -23,7 +24,7 @@ use crate::{
     message::{Message, Reply, ToolCall},
     provider::{CallContext, GenerateRequest, LlmEvent, PromptMessage, ToolChoice, TranscribeRequest, TtsCapabilities},
     store::{Saved, Session, TurnRecord},
-    tool::{Tool, Toolbox},
+    tool::{Lasting, Tool, Toolbox},
 };
 
 /// How often a stream that broke in the middle is taken up again within one turn.
@@ -104,6 +105,7 @@ struct Produced {
     leave: Leave,
     /// What was heard, if it was heard and not typed.
     heard: Option<Pcm>,
+    ledger: Ledger,
 }
 
 impl Engine {
@@ -148,8 +150,9 @@ impl Engine {
         }?;
 
         // From here on the turn is saved whatever the caller does: it was heard.
-        let Produced { machine, session, leave, heard } = produced;
-        let (mut record, mut reply) = machine.finish(turn_id, session, started_at, self.clock.now());
+        let Produced { machine, session, leave, heard, ledger } = produced;
+        let times = (started_at, self.clock.now());
+        let (mut record, mut reply) = machine.finish(turn_id, session, times, ledger.take());
         if let Some(recordings) = &self.recordings {
             recordings.keep(&mut record, heard, &reply.audio).await;
         }
@@ -207,7 +210,7 @@ impl Engine {
         let tools = engine.toolbox(call.tools)?;
         let go_ahead = GoAhead::default();
         go_ahead.give();
-        let mut run = Run { engine, machine, tools, go_ahead, ctx, started, sink };
+        let mut run = Run { engine, machine, tools, lasting: None, go_ahead, ctx, started, sink };
         let with_tools = !run.tools.is_empty();
         let language = call.language.or_else(|| engine.settings.language.clone());
         let listen = async {
@@ -225,7 +228,7 @@ impl Engine {
         let heard = heard.filter(|_| self.recordings.is_some());
         run.answer(&history, tts).await?;
         let heard = heard.map(|utterance| Pcm::new(utterance.samples.as_slice(), audio::SPEECH_RATE));
-        Ok(Produced { machine: run.machine, session, leave, heard })
+        Ok(Produced { machine: run.machine, session, leave, heard, ledger: run.ctx.ledger })
     }
 }
 
@@ -244,6 +247,8 @@ pub(super) struct Run<'a> {
     pub(super) engine: &'a Engine,
     pub(super) machine: TurnMachine,
     pub(super) tools: Arc<Toolbox>,
+    /// Who takes the results of tools that come when the turn is over.
+    pub(super) lasting: Option<Lasting>,
     pub(super) go_ahead: GoAhead,
     pub(super) ctx: CallContext,
     pub(super) started: Instant,
@@ -283,7 +288,7 @@ impl Run<'_> {
         language: Option<String>,
         mut failed: Option<usize>,
     ) -> Result<()> {
-        self.machine.on_audio_ready(utterance.duration().as_secs_f64(), self.at());
+        self.machine.on_audio_ready(self.at());
         let request = TranscribeRequest::new(utterance).with_language(language);
         for resumption in 0.. {
             let mut call = stt.open(request.clone(), &self.ctx, failed).await?;

@@ -92,7 +92,8 @@ impl Engine {
         };
         let failed = saying.await.err();
         let now = self.clock.now();
-        let (_, reply) = run.machine.finish(turn_id, session.clone(), now, now);
+        let spent = run.ctx.ledger.take();
+        let (_, reply) = run.machine.finish(turn_id, session.clone(), (now, now), spent);
         (reply.audio, failed.or(reply.audio_error))
     }
 }

@@ -4,10 +4,11 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use crate::{
     audio::Pcm,
+    cost::{Spent, Usage},
     error::{Error, ErrorKind, Result, Stage},
     event::{TextDelta, Transcript, TurnEvent},
     id::TurnId,
-    message::{Message, Reply, Role, Timings, ToolCall, ToolCallRecord, Usage},
+    message::{Message, Reply, Role, Timings, ToolCall, ToolCallRecord},
     provider::{FinishReason, LlmEvent, TtsCapabilities},
     store::{Session, TurnRecord},
     time::Timestamp,
@@ -56,7 +57,6 @@ pub(crate) struct Outcome {
     pub(crate) text: String,
     pub(crate) audio_error: Option<Error>,
     pub(crate) timings: Timings,
-    pub(crate) usage: Usage,
 }
 
 /// A turn between its admission and its end.
@@ -84,7 +84,6 @@ pub(crate) struct TurnMachine {
     silenced: bool,
     wants_audio: bool,
     timings: Timings,
-    usage: Usage,
 }
 
 impl TurnMachine {
@@ -111,7 +110,6 @@ impl TurnMachine {
             silenced: false,
             wants_audio: tts.is_some(),
             timings: Timings::default(),
-            usage: Usage::default(),
         }
     }
 
@@ -127,10 +125,9 @@ impl TurnMachine {
         self.language = language;
     }
 
-    /// The audio is decoded; `seconds` of it go to the recogniser.
-    pub(crate) fn on_audio_ready(&mut self, seconds: f64, at: Duration) {
+    /// The audio is decoded and goes to the recogniser.
+    pub(crate) fn on_audio_ready(&mut self, at: Duration) {
         self.timings.audio_ready = Some(at);
-        self.usage.stt_seconds += seconds;
     }
 
     /// The recogniser said something.
@@ -194,12 +191,8 @@ impl TurnMachine {
                 self.calls.push(call);
                 None
             }
-            LlmEvent::Usage(usage) => {
-                self.usage.input_tokens += usage.input_tokens;
-                self.usage.cached_tokens += usage.cached_tokens;
-                self.usage.output_tokens += usage.output_tokens;
-                None
-            }
+            // Entered in the books where it came from.
+            LlmEvent::Usage(_) => None,
             LlmEvent::Finished(reason) => {
                 self.finish = Some(reason);
                 None
@@ -292,12 +285,7 @@ impl TurnMachine {
 
     /// The next piece to speak.
     pub(crate) fn next_piece(&mut self) -> Option<Piece> {
-        if self.silenced {
-            return None;
-        }
-        let piece = self.pieces.pop_front()?;
-        self.usage.tts_characters += piece.text.chars().count() as u64;
-        Some(piece)
+        if self.silenced { None } else { self.pieces.pop_front() }
     }
 
     /// Sound came. All sound of a turn has the rate of its first chunk.
@@ -343,17 +331,16 @@ impl TurnMachine {
             text: self.text.trim().to_owned(),
             audio_error: self.audio_error,
             timings: self.timings,
-            usage: self.usage,
         }
     }
 
     /// The turn as it is to be saved, and the reply that is given when it is.
     pub(crate) fn finish(
-        mut self,
+        self,
         turn_id: TurnId,
         mut session: Session,
-        started_at: Timestamp,
-        now: Timestamp,
+        (started_at, now): (Timestamp, Timestamp),
+        spent: Spent,
     ) -> (TurnRecord, Reply) {
         session.last_activity_at = now;
         let transcript = self.user_text.unwrap_or_default();
@@ -364,7 +351,7 @@ impl TurnMachine {
         let mut samples = Vec::with_capacity(self.sound.iter().map(|pcm| pcm.samples().len()).sum());
         self.sound.into_iter().for_each(|pcm| samples.extend_from_slice(pcm.samples()));
         let audio = Pcm::new(samples, self.sample_rate.unwrap_or(crate::audio::SPEECH_RATE));
-        self.usage.tts_seconds = audio.duration().as_secs_f64();
+        let usage = Usage { tts_seconds: audio.duration().as_secs_f64(), ..spent.usage };
         let messages = std::iter::once(user.clone()).chain(calls).chain([assistant.clone()]).collect();
         let reply = Reply {
             transcript,
@@ -378,7 +365,8 @@ impl TurnMachine {
             user_message_id: user.id,
             assistant_message_id: assistant.id,
             timings: self.timings,
-            usage: self.usage,
+            usage,
+            cost: spent.cost,
         };
         (TurnRecord::new(turn_id, session, messages), reply)
     }

@@ -15,13 +15,13 @@ use crate::{
     audio::Utterance,
     error::Result,
     provider::{CallContext, LlmEvent, PromptMessage, TtsCapabilities},
-    tool::Toolbox,
+    tool::{Lasting, Toolbox},
 };
 
 /// What is to be spoken.
 pub(crate) enum Words {
-    /// What the model answers to this prompt, with these tools, which wait for its go-ahead.
-    Answer { prompt: Vec<PromptMessage>, tools: Arc<Toolbox>, go_ahead: GoAhead },
+    /// What the model answers to this prompt, with these tools, which wait for its go-ahead; `lasting` takes what they give too late.
+    Answer { prompt: Vec<PromptMessage>, tools: Arc<Toolbox>, lasting: Lasting, go_ahead: GoAhead },
     /// These words.
     Fixed(String),
 }
@@ -61,8 +61,8 @@ impl Engine {
             let mut run = self.part(ctx, tts.map(|tts| narrowest(tts)), sink);
             run.machine.on_typed(String::new(), language);
             match words {
-                Words::Answer { prompt, tools, go_ahead } => {
-                    (run.tools, run.go_ahead) = (tools, go_ahead);
+                Words::Answer { prompt, tools, lasting, go_ahead } => {
+                    (run.tools, run.lasting, run.go_ahead) = (tools, Some(lasting), go_ahead);
                     run.write_and_speak(&prompt, tts).await?;
                 }
                 Words::Fixed(text) => {
@@ -85,7 +85,7 @@ impl Engine {
     /// A part of a turn that calls no tools.
     pub(super) fn run_of<'a>(&'a self, machine: TurnMachine, ctx: CallContext, sink: &'a Sink) -> Run<'a> {
         let (tools, go_ahead) = (Arc::default(), GoAhead::default());
-        Run { engine: self, machine, tools, go_ahead, ctx, started: Instant::now(), sink }
+        Run { engine: self, machine, tools, lasting: None, go_ahead, ctx, started: Instant::now(), sink }
     }
 }
 

@@ -8,12 +8,12 @@ use crate::{
     error::Result,
     event::TurnEvent,
     message::{ToolCall, ToolCallRecord},
-    tool::Calls,
+    tool::{Calls, Done},
 };
 
 /// What can happen while tools run.
 enum Step {
-    Done(usize, ToolCallRecord),
+    Done(usize, Done),
     AllDone,
     /// They have been at it for long enough to say so.
     Late,
@@ -50,18 +50,20 @@ impl Run<'_> {
         let settings = &self.engine.settings;
         let mut late = Instant::now() + settings.filler_after;
         let mut records = Vec::with_capacity(calls.len());
-        let mut calls = Calls::new(self.tools.clone(), calls, self.ctx.clone());
+        let mut calls = Calls::new(self.tools.clone(), calls, self.ctx.clone(), self.lasting.clone());
         loop {
             let may_fill = settings.filler.is_some() && self.machine.may_fill();
             let step = async {
                 tokio::select! {
                     biased;
-                    done = calls.next() => done.map_or(Step::AllDone, |(n, record)| Step::Done(n, record)),
+                    done = calls.next() => done.map_or(Step::AllDone, |(n, done)| Step::Done(n, done)),
                     () = sleep_until(late), if may_fill => Step::Late,
                 }
             };
             match self.while_speaking(speech.as_deref_mut(), step).await? {
-                Step::Done(n, record) => {
+                // Its result comes when this turn is over.
+                Step::Done(n, Done::Begun(record)) => records.push((n, record)),
+                Step::Done(n, Done::Result(record)) => {
                     records.push((n, record.clone()));
                     self.sink.emit(TurnEvent::ToolResult(Box::new(record))).await?;
                 }

@@ -64,6 +64,7 @@ fn type_of(of: &Type) -> String {
         Type::Number => "Double".into(),
         Type::Truth => "Boolean".into(),
         Type::Map => "JsonObject".into(),
+        Type::MapOf(value) => format!("Map<String, {}>", type_of(value)),
         Type::List(item) => format!("List<{}>", type_of(item)),
         // One provider is a list of one.
         Type::Named(name) if name == "ProviderList" => "List<ProviderConfig>".into(),
@@ -75,6 +76,7 @@ fn type_of(of: &Type) -> String {
 fn json(of: &Type, value: &str) -> String {
     match of {
         Type::Map | Type::OneOf(_) => value.into(),
+        Type::MapOf(one) => format!("JsonObject({value}.mapValues {{ (_, one) -> {} }})", json(one, "one")),
         Type::List(item) => format!("JsonArray({value}.map {{ one -> {} }})", json(item, "one")),
         Type::Named(name) if name == "ProviderList" => format!("JsonArray({value}.map {{ one -> one.json() }})"),
         Type::Named(_) => format!("{value}.json()"),

@@ -112,6 +112,7 @@ fn type_of(of: &Type) -> String {
         Type::Number => "float".into(),
         Type::Truth => "bool".into(),
         Type::Map => "Dict[str, Any]".into(),
+        Type::MapOf(value) => format!("Dict[str, {}]", type_of(value)),
         Type::List(item) => format!("List[{}]", type_of(item)),
         Type::Named(name) => name_of(name).into(),
         Type::OneOf(types) => format!("Union[{}]", types.iter().map(type_of).collect::<Vec<_>>().join(", ")),

@@ -16,6 +16,8 @@ pub enum Type {
     Truth,
     /// An object with any keys.
     Map,
+    /// An object with any keys and values of one type.
+    MapOf(Box<Type>),
     List(Box<Type>),
     /// One of these words.
     Words(Vec<String>),
@@ -199,6 +201,9 @@ fn type_of(schema: &Value) -> Result<(Type, bool)> {
         Some("integer") => Type::Whole,
         Some("number") => Type::Number,
         Some("boolean") => Type::Truth,
+        Some("object") if schema["additionalProperties"].is_object() => {
+            Type::MapOf(Box::new(type_of(&schema["additionalProperties"])?.0))
+        }
         Some("object") => Type::Map,
         Some("array") => Type::List(Box::new(type_of(&schema["items"])?.0)),
         _ => bail!("a type that the generators do not know: {schema}"),

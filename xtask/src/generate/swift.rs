@@ -52,6 +52,7 @@ fn type_of(of: &Type) -> String {
         Type::Number => "Double".into(),
         Type::Truth => "Bool".into(),
         Type::Map => "[String: JSONValue]".into(),
+        Type::MapOf(value) => format!("[String: {}]", type_of(value)),
         Type::List(item) => format!("[{}]", type_of(item)),
         // One provider is a list of one.
         Type::Named(name) if name == "ProviderList" => "[ProviderConfig]".into(),

@@ -43,6 +43,7 @@ fn type_of(of: &Type) -> String {
         Type::Whole | Type::Number => "number".into(),
         Type::Truth => "boolean".into(),
         Type::Map => "Record<string, unknown>".into(),
+        Type::MapOf(value) => format!("Record<string, {}>", type_of(value)),
         Type::List(item) => match type_of(item) {
             item if item.contains(' ') => format!("Array<{item}>"),
             item => format!("{item}[]"),

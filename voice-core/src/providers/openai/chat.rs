@@ -8,8 +8,8 @@ use tokio::time::{Instant, timeout_at};
 
 use super::tools::Calls;
 use crate::{
+    cost::Usage,
     error::Result,
-    message::Usage,
     provider::{FinishReason, LlmEvent, ResultStream},
     providers::http::{Peer, Private, SseReader},
 };

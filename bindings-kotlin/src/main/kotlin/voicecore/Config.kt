@@ -452,6 +452,48 @@ public data class CircuitBreakerOptions(
     }
 }
 
+/** What providers charge. The library knows no prices by itself: they change, and depend on contracts. */
+public data class PricesConfig(
+    /** The currency of every price: three capital letters (ISO 4217). Default `USD`. */
+    public val currency: String? = null,
+    /**
+     * Prices by `provider/model`, or by its beginning and `*`; of several that fit, the longest counts. Without a
+     * price there is no cost.
+     */
+    public val models: Map<String, ModelPrice>? = null,
+) {
+    internal fun json(): JsonObject {
+        val keys = mutableMapOf<String, JsonElement>()
+        currency?.let { keys["currency"] = JsonPrimitive(it) }
+        models?.let { keys["models"] = JsonObject(it.mapValues { (_, one) -> one.json() }) }
+        return JsonObject(keys)
+    }
+}
+
+/** What one model costs. What it is not asked for may be left out; with nothing at all, it is free of charge. */
+public data class ModelPrice(
+    /** The price of a million tokens of a prompt. */
+    public val inputPerMillion: Double? = null,
+    /** The price of a million tokens of a prompt that came from the provider's cache. Default: that of others. */
+    public val cachedInputPerMillion: Double? = null,
+    /** The price of a million tokens that were written. */
+    public val outputPerMillion: Double? = null,
+    /** The price of a minute of sound that was recognised. */
+    public val heardPerMinute: Double? = null,
+    /** The price of a million characters that were spoken. */
+    public val spokenPerMillionCharacters: Double? = null,
+) {
+    internal fun json(): JsonObject {
+        val keys = mutableMapOf<String, JsonElement>()
+        inputPerMillion?.let { keys["input_per_million"] = JsonPrimitive(it) }
+        cachedInputPerMillion?.let { keys["cached_input_per_million"] = JsonPrimitive(it) }
+        outputPerMillion?.let { keys["output_per_million"] = JsonPrimitive(it) }
+        heardPerMinute?.let { keys["heard_per_minute"] = JsonPrimitive(it) }
+        spokenPerMillionCharacters?.let { keys["spoken_per_million_characters"] = JsonPrimitive(it) }
+        return JsonObject(keys)
+    }
+}
+
 /** Local models. */
 public data class LocalConfig(
     /**
@@ -503,6 +545,8 @@ public data class AgentConfig(
     public val circuitBreaker: CircuitBreakerOptions? = null,
     /** How many calls each provider is sent at most. */
     public val rateLimit: RateLimitOptions? = null,
+    /** What providers charge, so that turns know what they cost. Default: no prices, and no costs. */
+    public val prices: PricesConfig? = null,
     /** Local models. */
     public val local: LocalConfig? = null,
     /** Whether every provider is made ready (models loaded, connections opened) before the agent is. Default false. */
@@ -529,11 +573,12 @@ public data class AgentConfig(
         timeouts?.let { keys["timeouts"] = it.json() }
         circuitBreaker?.let { keys["circuit_breaker"] = it.json() }
         rateLimit?.let { keys["rate_limit"] = it.json() }
+        prices?.let { keys["prices"] = it.json() }
         local?.let { keys["local"] = it.json() }
         warmUp?.let { keys["warm_up"] = JsonPrimitive(it) }
         logLevel?.let { keys["log_level"] = JsonPrimitive(it) }
         return JsonObject(keys)
     }
 
-    override fun toString(): String = "AgentConfig(stt=$stt, llm=$llm, tts=$tts, assistant=$assistant, accounts=$accounts, retention=$retention, live=$live, recordings=$recordings, limits=$limits, retry=$retry, timeouts=$timeouts, circuitBreaker=$circuitBreaker, rateLimit=$rateLimit, local=$local, warmUp=$warmUp, logLevel=$logLevel)"
+    override fun toString(): String = "AgentConfig(stt=$stt, llm=$llm, tts=$tts, assistant=$assistant, accounts=$accounts, retention=$retention, live=$live, recordings=$recordings, limits=$limits, retry=$retry, timeouts=$timeouts, circuitBreaker=$circuitBreaker, rateLimit=$rateLimit, prices=$prices, local=$local, warmUp=$warmUp, logLevel=$logLevel)"
 }

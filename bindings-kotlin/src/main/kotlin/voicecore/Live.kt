@@ -113,7 +113,7 @@ public sealed interface LiveEvent {
     /** What the user says: interim ones replace each other, the final one ends the user's turn. */
     public class Transcript(public val text: String, public val isFinal: Boolean, public val language: String?) : LiveEvent
 
-    /** A turn of the agent's begins; [kind] is why it speaks: `answer`, `greeting`, `said`, `reminder` or `farewell`. */
+    /** A turn of the agent's begins; [kind] is why it speaks: `answer`, `greeting`, `said`, `reminder`, `farewell` or `tool_result`. */
     public data class TurnStarted(val turnId: String, val kind: String) : LiveEvent
 
     /** The next piece of the agent's text. */
@@ -160,6 +160,8 @@ public sealed interface LiveEvent {
         val firstResult: Duration?,
         val total: Duration,
         val attempts: Int,
+        val usage: Usage,
+        val cost: Cost?,
     ) : LiveEvent
 
     /** An exchange is over and stored. */
@@ -183,7 +185,7 @@ public class LiveTurn internal constructor(fields: voicecore.ffi.LiveTurnFields)
     /** The turn. */
     public val turnId: String = fields.turnId
 
-    /** Why the agent spoke: `answer`, `greeting`, `said`, `reminder` or `farewell`. */
+    /** Why the agent spoke: `answer`, `greeting`, `said`, `reminder`, `farewell` or `tool_result`. */
     public val kind: String = fields.kind
 
     /** What the user said or typed; empty when the agent spoke by itself. */
@@ -216,6 +218,9 @@ public class LiveTurn internal constructor(fields: voicecore.ffi.LiveTurnFields)
     /** From the end of the user's voice to the first sound of the answer. */
     public val responseDelay: Duration? = fields.responseDelayMs?.milliseconds
 
+    /** What was spent since the exchange before, where every model that was called has a price in the config. */
+    public val cost: Cost? = fields.cost?.let(::Cost)
+
     /** Everything as JSON, with the times of every stage and what was used. */
     public val json: String = fields.json
 
@@ -242,6 +247,9 @@ public class LiveSummary internal constructor(fields: voicecore.ffi.LiveSummaryF
     /** How many of them were interrupted. */
     public val interruptions: Int = fields.interruptions.toInt()
 
+    /** What all of it cost, where every model that was called has a price in the config. */
+    public val cost: Cost? = fields.cost?.let(::Cost)
+
     /** Everything as JSON, with what was used. */
     public val json: String = fields.json
 
@@ -267,7 +275,15 @@ private fun Event.live(): LiveEvent? = when (this) {
     is Event.Backchannel -> LiveEvent.Backchannel(text)
     is Event.Dtmf -> LiveEvent.Dtmf(keys)
     is Event.Metrics ->
-        LiveEvent.Metrics(stage, provider, firstResultMs?.milliseconds, totalMs.milliseconds, attempts.toInt())
+        LiveEvent.Metrics(
+            stage,
+            provider,
+            firstResultMs?.milliseconds,
+            totalMs.milliseconds,
+            attempts.toInt(),
+            Usage(usage),
+            cost?.let(::Cost),
+        )
     is Event.TurnDone -> LiveEvent.TurnDone(LiveTurn(turn))
     is Event.Failed -> LiveEvent.Failed(VoiceException.of(error))
     is Event.Recorded -> LiveEvent.Recorded(recording)

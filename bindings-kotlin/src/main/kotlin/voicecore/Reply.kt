@@ -1,5 +1,6 @@
 package voicecore
 
+import java.math.BigDecimal
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
@@ -39,6 +40,9 @@ public class Reply internal constructor(private val native: voicecore.ffi.Reply)
     /** The tools that the model called, in the order of its calls. */
     public val toolCalls: List<ToolCallRecord> = fields.toolCalls.map(::ToolCallRecord)
 
+    /** What it cost, where every model that was called has a price in the config. */
+    public val cost: Cost? = fields.cost?.let(::Cost)
+
     /** Everything but the sound as JSON, with the times of every stage and what was used. */
     public val json: String get() = fields.json
 
@@ -46,6 +50,47 @@ public class Reply internal constructor(private val native: voicecore.ffi.Reply)
     public val audio: ReplyAudio = ReplyAudio(native, fields.sampleRate.toInt(), fields.audioSeconds.seconds)
 
     override fun toString(): String = "Reply(sessionId=$sessionId, turnId=$turnId)"
+}
+
+/** How much was used, as far as the providers say. */
+public data class Usage(
+    /** Tokens in the language model's prompt. */
+    val inputTokens: Long,
+    /** Of those, tokens that were served from a cache. */
+    val cachedTokens: Long,
+    /** Tokens that the language model wrote. */
+    val outputTokens: Long,
+    /** Speech that was transcribed. */
+    val heard: Duration,
+    /** Characters that were spoken. */
+    val ttsCharacters: Long,
+    /** Speech that was produced. */
+    val spoken: Duration,
+) {
+    internal constructor(fields: voicecore.ffi.UsageFields) : this(
+        fields.inputTokens.toLong(),
+        fields.cachedTokens.toLong(),
+        fields.outputTokens.toLong(),
+        fields.sttSeconds.seconds,
+        fields.ttsCharacters.toLong(),
+        fields.ttsSeconds.seconds,
+    )
+}
+
+/** An amount of money. */
+public data class Cost(
+    /** The currency: three capital letters (ISO 4217). */
+    val currency: String,
+    /** The amount, exactly. */
+    val amount: BigDecimal,
+    /** The amount in millionths of the currency's unit, rounded to the nearest. */
+    val micros: Long,
+) {
+    internal constructor(fields: voicecore.ffi.CostFields) : this(
+        fields.currency,
+        BigDecimal(fields.amount),
+        fields.micros.toLong(),
+    )
 }
 
 /** The sound of a reply. */
@@ -59,7 +104,7 @@ public class ReplyAudio internal constructor(
     /** Mono samples; copied from the library at each call. */
     public fun samples(): ShortArray = native.pcm().toSamples()
 
-    /** The bytes of a file: `wav`, `ogg_opus`, `mu_law`, `a_law` or `pcm`. */
+    /** The bytes of a file: `wav`, `ogg_opus`, `mp3`, `mu_law`, `a_law` or `pcm`. */
     public fun encoded(format: String = "wav"): ByteArray = translated { native.encoded(format) }
 
     /** Writes a file in the format that its name says. */
@@ -99,6 +144,8 @@ public sealed interface TurnEvent {
         val firstResult: Duration?,
         val total: Duration,
         val attempts: Int,
+        val usage: Usage,
+        val cost: Cost?,
     ) : TurnEvent
 
     /** Speech failed; the turn goes on without (the rest of) its sound. */
@@ -119,7 +166,15 @@ internal fun Event.raised(): TurnEvent? = when (this) {
     is Event.ToolResult -> TurnEvent.ToolResult(ToolCallRecord(call))
     is Event.Audio -> TurnEvent.Audio(pcm.toSamples(), sampleRate.toInt())
     is Event.Metrics ->
-        TurnEvent.Metrics(stage, provider, firstResultMs?.milliseconds, totalMs.milliseconds, attempts.toInt())
+        TurnEvent.Metrics(
+            stage,
+            provider,
+            firstResultMs?.milliseconds,
+            totalMs.milliseconds,
+            attempts.toInt(),
+            Usage(usage),
+            cost?.let(::Cost),
+        )
     is Event.AudioFailed -> TurnEvent.AudioFailed(VoiceException.of(error))
     is Event.Done -> TurnEvent.Done(Reply(reply))
     // Only live sessions tell the others.

@@ -64,6 +64,8 @@ public class Tool internal constructor(
  * @param timeout how long a call may take; its coroutine is cancelled then, and the model told so
  * @param onInterruption what becomes of a call whose turn is cancelled or interrupted
  * @param parallel whether it may run beside other calls
+ * @param background whether its work outlasts the turn of a live session: the agent goes on without it and tells the result later, when nobody
+ *   speaks or with its next answer. Turns outside live sessions wait for it
  */
 public fun tool(
     name: String,
@@ -72,6 +74,7 @@ public fun tool(
     timeout: Duration = 20.seconds,
     onInterruption: OnInterruption = OnInterruption.CANCEL,
     parallel: Boolean = true,
+    background: Boolean = false,
     execute: suspend ToolContext.(arguments: JsonObject) -> Any?,
 ): Tool {
     val definition = buildJsonObject {
@@ -81,6 +84,7 @@ public fun tool(
         put("timeout_ms", timeout.inWholeMilliseconds)
         put("on_interruption", onInterruption.word)
         put("parallel", parallel)
+        put("background", background)
     }
     return Tool(name, definition, execute)
 }

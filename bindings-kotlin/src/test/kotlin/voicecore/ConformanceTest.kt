@@ -328,6 +328,11 @@ private fun value(reply: Reply): JsonObject = buildJsonObject {
     put("sample_rate", reply.audio.sampleRate); put("audio_seconds", reply.audio.duration.toDouble(DurationUnit.SECONDS))
     put("audio_error", reply.audioError?.let(::value) ?: JsonNull)
     put("tool_calls", JsonArray(reply.toolCalls.map(::value)))
+    put("cost", reply.cost?.let(::value) ?: JsonNull)
+}
+
+private fun value(cost: Cost) = buildJsonObject {
+    put("currency", cost.currency); put("amount", cost.amount.toPlainString()); put("micros", cost.micros)
 }
 
 /** The field at a path, `items.0.id`; of an empty path the value itself. */

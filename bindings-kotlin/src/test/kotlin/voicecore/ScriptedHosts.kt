@@ -106,6 +106,7 @@ internal fun scriptedTool(name: String, script: JsonObject, asked: Asked): Tool 
     script["timeout_ms"]?.jsonPrimitive?.long?.milliseconds ?: 20.seconds,
     if (script["on_interruption"].text() == "run_on") OnInterruption.RUN_ON else OnInterruption.CANCEL,
     script["parallel"]?.jsonPrimitive?.boolean ?: true,
+    script["background"]?.jsonPrimitive?.boolean ?: false,
 ) { arguments ->
     var answer: Any? = null
     val result = asked.play(asked.next()) { action ->

@@ -21,8 +21,9 @@ use super::{
     utf8::Utf8Pieces,
 };
 use crate::{
+    cost::Usage,
     error::{Error, ErrorKind, Result},
-    message::{Role, Usage},
+    message::Role,
     provider::{FinishReason, GenerateRequest, LlmEvent, PromptMessage},
     providers::local::runtime::model_pool,
 };

@@ -1342,7 +1342,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_voice_core_uniffi_checksum_method_turncall_reply() and 0xFFFF) != 10564) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_voice_core_uniffi_checksum_method_reply_encoded() and 0xFFFF) != 9610) {
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_reply_encoded() and 0xFFFF) != 5776) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_voice_core_uniffi_checksum_method_reply_fields() and 0xFFFF) != 10926) {
@@ -6791,7 +6791,7 @@ public object FfiConverterTypeModelsCall: FfiConverter<ModelsCall, Long> {
 public interface ReplyInterface {
     
     /**
-     * The sound as a file of `format` (`wav`, `ogg_opus`, `mu_law`, `a_law`, `pcm`).
+     * The sound as a file of `format` (`wav`, `ogg_opus`, `mp3`, `mu_law`, `a_law`, `pcm`).
      */
     fun `encoded`(`format`: kotlin.String): kotlin.ByteArray
     
@@ -6919,7 +6919,7 @@ open class Reply: Disposable, AutoCloseable, ReplyInterface
 
     
     /**
-     * The sound as a file of `format` (`wav`, `ogg_opus`, `mu_law`, `a_law`, `pcm`).
+     * The sound as a file of `format` (`wav`, `ogg_opus`, `mp3`, `mu_law`, `a_law`, `pcm`).
      */
     @Throws(Failure::class)override fun `encoded`(`format`: kotlin.String): kotlin.ByteArray {
             return FfiConverterByteArray.lift(
@@ -7929,6 +7929,61 @@ public object FfiConverterTypeAnswer: FfiConverterRustBuffer<Answer> {
 
 
 /**
+ * An amount of money.
+ */
+data class CostFields (
+    /**
+     * The currency: three capital letters (ISO 4217).
+     */
+    var `currency`: kotlin.String
+    , 
+    /**
+     * The amount as a decimal number, exactly.
+     */
+    var `amount`: kotlin.String
+    , 
+    /**
+     * The amount in millionths of the currency's unit, rounded to the nearest.
+     */
+    var `micros`: kotlin.ULong
+    
+){
+    
+
+    
+
+    
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeCostFields: FfiConverterRustBuffer<CostFields> {
+    override fun read(buf: ByteBuffer): CostFields {
+        return CostFields(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterULong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: CostFields) = (
+            FfiConverterString.allocationSize(value.`currency`) +
+            FfiConverterString.allocationSize(value.`amount`) +
+            FfiConverterULong.allocationSize(value.`micros`)
+    )
+
+    override fun write(value: CostFields, buf: ByteBuffer) {
+            FfiConverterString.write(value.`currency`, buf)
+            FfiConverterString.write(value.`amount`, buf)
+            FfiConverterULong.write(value.`micros`, buf)
+    }
+}
+
+
+
+/**
  * An error as the packages see it.
  */
 data class ErrorDetails (
@@ -8161,6 +8216,11 @@ data class LiveSummaryFields (
     var `interruptions`: kotlin.UInt
     , 
     /**
+     * What all of it cost, where every model that was called has a price.
+     */
+    var `cost`: CostFields?
+    , 
+    /**
      * Everything as JSON, with usage.
      */
     var `json`: kotlin.String
@@ -8185,6 +8245,7 @@ public object FfiConverterTypeLiveSummaryFields: FfiConverterRustBuffer<LiveSumm
             FfiConverterDouble.read(buf),
             FfiConverterUInt.read(buf),
             FfiConverterUInt.read(buf),
+            FfiConverterOptionalTypeCostFields.read(buf),
             FfiConverterString.read(buf),
         )
     }
@@ -8195,6 +8256,7 @@ public object FfiConverterTypeLiveSummaryFields: FfiConverterRustBuffer<LiveSumm
             FfiConverterDouble.allocationSize(value.`durationSeconds`) +
             FfiConverterUInt.allocationSize(value.`turns`) +
             FfiConverterUInt.allocationSize(value.`interruptions`) +
+            FfiConverterOptionalTypeCostFields.allocationSize(value.`cost`) +
             FfiConverterString.allocationSize(value.`json`)
     )
 
@@ -8204,6 +8266,7 @@ public object FfiConverterTypeLiveSummaryFields: FfiConverterRustBuffer<LiveSumm
             FfiConverterDouble.write(value.`durationSeconds`, buf)
             FfiConverterUInt.write(value.`turns`, buf)
             FfiConverterUInt.write(value.`interruptions`, buf)
+            FfiConverterOptionalTypeCostFields.write(value.`cost`, buf)
             FfiConverterString.write(value.`json`, buf)
     }
 }
@@ -8275,6 +8338,11 @@ data class LiveTurnFields (
     var `responseDelayMs`: kotlin.Double?
     , 
     /**
+     * What was spent since the exchange before, where every model that was called has a price.
+     */
+    var `cost`: CostFields?
+    , 
+    /**
      * Everything as JSON, with times and usage.
      */
     var `json`: kotlin.String
@@ -8301,6 +8369,7 @@ data class LiveTurnFields (
         this.`assistantMessageId`,
         this.`endOfUtteranceDelayMs`,
         this.`responseDelayMs`,
+        this.`cost`,
         this.`json`
     )
     }
@@ -8326,6 +8395,7 @@ public object FfiConverterTypeLiveTurnFields: FfiConverterRustBuffer<LiveTurnFie
             FfiConverterOptionalString.read(buf),
             FfiConverterOptionalDouble.read(buf),
             FfiConverterOptionalDouble.read(buf),
+            FfiConverterOptionalTypeCostFields.read(buf),
             FfiConverterString.read(buf),
         )
     }
@@ -8343,6 +8413,7 @@ public object FfiConverterTypeLiveTurnFields: FfiConverterRustBuffer<LiveTurnFie
             FfiConverterOptionalString.allocationSize(value.`assistantMessageId`) +
             FfiConverterOptionalDouble.allocationSize(value.`endOfUtteranceDelayMs`) +
             FfiConverterOptionalDouble.allocationSize(value.`responseDelayMs`) +
+            FfiConverterOptionalTypeCostFields.allocationSize(value.`cost`) +
             FfiConverterString.allocationSize(value.`json`)
     )
 
@@ -8359,6 +8430,7 @@ public object FfiConverterTypeLiveTurnFields: FfiConverterRustBuffer<LiveTurnFie
             FfiConverterOptionalString.write(value.`assistantMessageId`, buf)
             FfiConverterOptionalDouble.write(value.`endOfUtteranceDelayMs`, buf)
             FfiConverterOptionalDouble.write(value.`responseDelayMs`, buf)
+            FfiConverterOptionalTypeCostFields.write(value.`cost`, buf)
             FfiConverterString.write(value.`json`, buf)
     }
 }
@@ -8490,6 +8562,11 @@ data class ReplyFields (
     var `toolCalls`: List<ToolCallFields>
     , 
     /**
+     * What it cost, where every model that was called has a price.
+     */
+    var `cost`: CostFields?
+    , 
+    /**
      * Everything but the sound as JSON, with times and usage.
      */
     var `json`: kotlin.String
@@ -8515,6 +8592,7 @@ data class ReplyFields (
         this.`audioSeconds`,
         this.`audioError`,
         this.`toolCalls`,
+        this.`cost`,
         this.`json`
     )
     }
@@ -8539,6 +8617,7 @@ public object FfiConverterTypeReplyFields: FfiConverterRustBuffer<ReplyFields> {
             FfiConverterDouble.read(buf),
             FfiConverterOptionalTypeErrorDetails.read(buf),
             FfiConverterSequenceTypeToolCallFields.read(buf),
+            FfiConverterOptionalTypeCostFields.read(buf),
             FfiConverterString.read(buf),
         )
     }
@@ -8555,6 +8634,7 @@ public object FfiConverterTypeReplyFields: FfiConverterRustBuffer<ReplyFields> {
             FfiConverterDouble.allocationSize(value.`audioSeconds`) +
             FfiConverterOptionalTypeErrorDetails.allocationSize(value.`audioError`) +
             FfiConverterSequenceTypeToolCallFields.allocationSize(value.`toolCalls`) +
+            FfiConverterOptionalTypeCostFields.allocationSize(value.`cost`) +
             FfiConverterString.allocationSize(value.`json`)
     )
 
@@ -8570,6 +8650,7 @@ public object FfiConverterTypeReplyFields: FfiConverterRustBuffer<ReplyFields> {
             FfiConverterDouble.write(value.`audioSeconds`, buf)
             FfiConverterOptionalTypeErrorDetails.write(value.`audioError`, buf)
             FfiConverterSequenceTypeToolCallFields.write(value.`toolCalls`, buf)
+            FfiConverterOptionalTypeCostFields.write(value.`cost`, buf)
             FfiConverterString.write(value.`json`, buf)
     }
 }
@@ -8967,6 +9048,85 @@ public object FfiConverterTypeTurnOptions: FfiConverterRustBuffer<TurnOptions> {
 
 
 /**
+ * How much was used, as far as the providers say.
+ */
+data class UsageFields (
+    /**
+     * Tokens in the language model's prompt.
+     */
+    var `inputTokens`: kotlin.ULong
+    , 
+    /**
+     * Of those, tokens that were served from a cache.
+     */
+    var `cachedTokens`: kotlin.ULong
+    , 
+    /**
+     * Tokens that the language model wrote.
+     */
+    var `outputTokens`: kotlin.ULong
+    , 
+    /**
+     * Seconds of speech that were transcribed.
+     */
+    var `sttSeconds`: kotlin.Double
+    , 
+    /**
+     * Characters that were spoken.
+     */
+    var `ttsCharacters`: kotlin.ULong
+    , 
+    /**
+     * Seconds of speech that were produced.
+     */
+    var `ttsSeconds`: kotlin.Double
+    
+){
+    
+
+    
+
+    
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeUsageFields: FfiConverterRustBuffer<UsageFields> {
+    override fun read(buf: ByteBuffer): UsageFields {
+        return UsageFields(
+            FfiConverterULong.read(buf),
+            FfiConverterULong.read(buf),
+            FfiConverterULong.read(buf),
+            FfiConverterDouble.read(buf),
+            FfiConverterULong.read(buf),
+            FfiConverterDouble.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: UsageFields) = (
+            FfiConverterULong.allocationSize(value.`inputTokens`) +
+            FfiConverterULong.allocationSize(value.`cachedTokens`) +
+            FfiConverterULong.allocationSize(value.`outputTokens`) +
+            FfiConverterDouble.allocationSize(value.`sttSeconds`) +
+            FfiConverterULong.allocationSize(value.`ttsCharacters`) +
+            FfiConverterDouble.allocationSize(value.`ttsSeconds`)
+    )
+
+    override fun write(value: UsageFields, buf: ByteBuffer) {
+            FfiConverterULong.write(value.`inputTokens`, buf)
+            FfiConverterULong.write(value.`cachedTokens`, buf)
+            FfiConverterULong.write(value.`outputTokens`, buf)
+            FfiConverterDouble.write(value.`sttSeconds`, buf)
+            FfiConverterULong.write(value.`ttsCharacters`, buf)
+            FfiConverterDouble.write(value.`ttsSeconds`, buf)
+    }
+}
+
+
+
+/**
  * Audio as a host hands it in.
  */
 sealed class AudioInput {
@@ -9256,7 +9416,15 @@ sealed class Event: Disposable  {
         /**
          * Attempts made.
          */
-        val `attempts`: kotlin.UInt) : Event()
+        val `attempts`: kotlin.UInt, 
+        /**
+         * What it used.
+         */
+        val `usage`: voicecore.ffi.UsageFields, 
+        /**
+         * What that cost, where it has a price.
+         */
+        val `cost`: voicecore.ffi.CostFields?) : Event()
         
     {
         
@@ -9619,7 +9787,9 @@ sealed class Event: Disposable  {
         this.`provider`,
         this.`firstResultMs`,
         this.`totalMs`,
-        this.`attempts`
+        this.`attempts`,
+        this.`usage`,
+        this.`cost`
     )
                 
             }
@@ -9802,6 +9972,8 @@ public object FfiConverterTypeEvent : FfiConverterRustBuffer<Event>{
                 FfiConverterOptionalDouble.read(buf),
                 FfiConverterDouble.read(buf),
                 FfiConverterUInt.read(buf),
+                FfiConverterTypeUsageFields.read(buf),
+                FfiConverterOptionalTypeCostFields.read(buf),
                 )
             6 -> Event.AudioFailed(
                 FfiConverterTypeErrorDetails.read(buf),
@@ -9912,6 +10084,8 @@ public object FfiConverterTypeEvent : FfiConverterRustBuffer<Event>{
                 + FfiConverterOptionalDouble.allocationSize(value.`firstResultMs`)
                 + FfiConverterDouble.allocationSize(value.`totalMs`)
                 + FfiConverterUInt.allocationSize(value.`attempts`)
+                + FfiConverterTypeUsageFields.allocationSize(value.`usage`)
+                + FfiConverterOptionalTypeCostFields.allocationSize(value.`cost`)
             )
         }
         is Event.AudioFailed -> {
@@ -10093,6 +10267,8 @@ public object FfiConverterTypeEvent : FfiConverterRustBuffer<Event>{
                 FfiConverterOptionalDouble.write(value.`firstResultMs`, buf)
                 FfiConverterDouble.write(value.`totalMs`, buf)
                 FfiConverterUInt.write(value.`attempts`, buf)
+                FfiConverterTypeUsageFields.write(value.`usage`, buf)
+                FfiConverterOptionalTypeCostFields.write(value.`cost`, buf)
                 Unit
             }
             is Event.AudioFailed -> {
@@ -10800,6 +10976,38 @@ public object FfiConverterOptionalTypeReply: FfiConverterRustBuffer<Reply?> {
         } else {
             buf.put(1)
             FfiConverterTypeReply.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeCostFields: FfiConverterRustBuffer<CostFields?> {
+    override fun read(buf: ByteBuffer): CostFields? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeCostFields.read(buf)
+    }
+
+    override fun allocationSize(value: CostFields?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeCostFields.allocationSize(value)
+        }
+    }
+
+    override fun write(value: CostFields?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeCostFields.write(value, buf)
         }
     }
 }
