@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     audio::Pcm,
+    cost::{Cost, Ledger, Price, Usage},
     error::{Error, ErrorKind, Result, Stage},
     event::{CallMetrics, Transcript},
     provider::{CallContext, ListenRequest, ResultStream},
@@ -84,6 +85,9 @@ impl Stack<SttService> {
             timeouts,
             waited_since: Instant::now(),
             ended: None,
+            usage: Usage::default(),
+            price: self.options.prices.of(slot.service.0.listening_name()),
+            ledger: ctx.ledger.clone(),
         })
     }
 }
@@ -106,6 +110,10 @@ pub(crate) struct Listening {
     waited_since: Instant,
     /// When the sound ended.
     ended: Option<Instant>,
+    /// The sound that it was given, its price, and who pays once the words have come.
+    usage: Usage,
+    price: Option<Price>,
+    ledger: Ledger,
 }
 
 /// What comes of listening.
@@ -130,6 +138,7 @@ impl Listening {
     /// Gives it sound; only when it [wants](Self::wants_sound) some.
     pub(crate) fn hear(&mut self, pcm: Pcm) {
         self.waited_since = Instant::now();
+        self.usage.stt_seconds += pcm.duration().as_secs_f64();
         self.waiting = Some(pcm).filter(|_| self.sound.is_some());
     }
 
@@ -147,7 +156,11 @@ impl Listening {
     pub(crate) async fn next(&mut self) -> Result<Listened> {
         let came = self.step().await.map_err(|error| named(error, &self.slot));
         match &came {
-            Ok(Listened::Words(words)) if words.is_final => self.slot.breaker.succeeded(),
+            Ok(Listened::Words(words)) if words.is_final => {
+                self.slot.breaker.succeeded();
+                self.ledger.use_up(self.usage);
+                self.ledger.charge(self.cost());
+            }
             Ok(_) => {}
             Err(error) => self.slot.failed(error, 1),
         }
@@ -185,7 +198,13 @@ impl Listening {
             first_result: Some(waited),
             total: waited,
             attempts: 1,
+            usage: self.usage,
+            cost: self.cost(),
         }
+    }
+
+    fn cost(&self) -> Option<Cost> {
+        self.price.as_ref().and_then(|price| price.cost(Some(&self.usage)))
     }
 }
 

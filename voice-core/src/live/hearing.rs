@@ -178,6 +178,7 @@ impl Driver {
         ctx.session_id = self.session.id;
         ctx.user = self.session.user.as_deref().map(Into::into);
         ctx.cancel = self.cancel.child_token();
+        ctx.ledger = self.ledger.clone();
         ctx
     }
 
@@ -196,7 +197,6 @@ impl Driver {
     fn on_heard(&mut self, what: Heard, outcome: Result<Outcome>) {
         let (text, completeness) = match outcome {
             Ok(outcome) => {
-                self.heard_usage.stt_seconds += outcome.usage.stt_seconds;
                 if outcome.language.is_some() {
                     self.heard_language = outcome.language;
                 }

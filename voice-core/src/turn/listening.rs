@@ -62,7 +62,7 @@ impl Engine {
             .map_err(|_| Error::new(ErrorKind::Cancelled, "the session ended in the middle of an utterance"))?;
         let broken = match following {
             Ok(Ok(())) => {
-                run.machine.on_audio_ready(utterance.duration().as_secs_f64(), run.at());
+                run.machine.on_audio_ready(run.at());
                 return Ok(run.machine.into_outcome());
             }
             Ok(Err(broken)) => broken,
