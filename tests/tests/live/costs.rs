@@ -1,5 +1,7 @@
 //! What a live session costs: everything that was asked of a provider is in some turn's sum, once.
 
+use std::time::Duration;
+
 use voice_core::live::LiveEvent;
 use voice_testkit::{ScriptedLlm, Voice};
 
@@ -79,4 +81,22 @@ async fn without_a_price_for_all_that_was_called_there_is_no_cost() {
     assert_eq!(call.turns()[0].usage.output_tokens, 10);
     assert!(metrics(&call).contains(&("llm".into(), "0.00011 USD".into())));
     assert_eq!(call.live.end().await.unwrap().cost, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_heard_while_it_is_spoken_is_paid_for_once() {
+    let prices = r#"{"prices": {"currency": "EUR", "models": {
+        "scripted/llm": {"input_per_million": 0, "output_per_million": 0},
+        "scripted/*": {"heard_per_minute": 60, "spoken_per_million_characters": 0}
+    }}}"#;
+    let voice = Voice::new().streaming(Duration::from_millis(50));
+    let call = Call::new(&voice, llm(), prices).await;
+    call.speak("will it rain tomorrow?").await;
+    call.until_turns(1).await;
+
+    let turn = &call.turns()[0];
+    // A euro a second.
+    assert_eq!(turn.cost.unwrap().micros(), (turn.usage.stt_seconds * 1e6).round() as u64);
+    assert!((1.0..5.0).contains(&turn.usage.stt_seconds));
+    assert_eq!(call.live.end().await.unwrap().cost, turn.cost);
 }
