@@ -126,14 +126,15 @@ impl Turn {
         let (sender, receiver) = mpsc::channel(EVENTS);
         let cancel = self.call.cancel.clone();
         let stop = cancel.clone().drop_guard();
-        tokio::spawn(async move {
+        // Boxed: a turn under way is kilobytes, and a task is moved.
+        tokio::spawn(Box::pin(async move {
             let sink = Sink::Stream(sender);
             let result = self.run(&sink).await;
             if let Sink::Stream(sender) = sink {
                 // A reader that is gone has no use for the end.
                 let _gone = sender.send(result.map(|reply| TurnEvent::Done(Box::new(reply)))).await;
             }
-        });
+        }));
         TurnStream { events: receiver, _stop: stop }
     }
 

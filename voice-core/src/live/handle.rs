@@ -111,7 +111,7 @@ pub(crate) async fn start(engine: Arc<Engine>, mut setup: LiveSetup) -> Result<L
         events: Mutex::new(events),
         _stop: stop,
     };
-    tokio::spawn(Driver::new(engine, setup, config, stored, event_sender).run(commands));
+    tokio::spawn(Box::pin(Driver::new(engine, setup, config, stored, event_sender).run(commands)));
     Ok(session)
 }
 

@@ -161,7 +161,8 @@ impl Driver {
         F: Future<Output = Result<Outcome>> + Send + 'static,
     {
         let (sink, mut events) = mpsc::channel(TOLD);
-        let (hearing, tell) = (hear(sink), self.hearing.tell.clone());
+        // In a place of its own: a call of a provider is kilobytes, and a task is moved.
+        let (hearing, tell) = (Box::pin(hear(sink)), self.hearing.tell.clone());
         self.hearing.tasks.spawn(async move {
             let telling = async {
                 while let Some(Ok(event)) = events.recv().await {

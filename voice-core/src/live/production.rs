@@ -106,7 +106,8 @@ impl Production {
         let (engine, session) = (Arc::clone(engine), session.id);
         let (tool_calls, tells, go_ahead) = (order.done.clone(), order.late.len(), GoAhead::default());
         let to_act = go_ahead.clone();
-        let task = tokio::spawn(async move {
+        // Boxed: an answer under way is kilobytes, and a task is moved.
+        let task = tokio::spawn(Box::pin(async move {
             // One turn at a time in a session, wherever it comes from.
             let leave = match engine.enter(session).await {
                 Ok(leave) => leave,
@@ -136,7 +137,7 @@ impl Production {
                 engine.say(words, order.language, order.speak, ctx, &Sink::Stream(sender)).await
             };
             (made.await, Some(leave))
-        });
+        }));
         Self {
             turn_id,
             kind,
