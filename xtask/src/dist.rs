@@ -147,7 +147,7 @@ pub fn wheel(project: &Project) -> Result<PathBuf> {
 
 fn wheel_of(project: &Project, package: &str) -> Result<PathBuf> {
     println!("building the wheel of {package}");
-    let out = project.target.join("dist/wheels").join(package);
+    let out = project.target.join("dist/wheels").join(package.replace('/', "-"));
     empty(&out)?;
     let maturin = setup::python(project, "dist", &["maturin>=1.9,<2"])?;
     let mut build = Command::new(maturin);
