@@ -1,7 +1,7 @@
 //! The config document as Kotlin's data classes.
 
 use super::{
-    schema::{Record, Schema, Type},
+    schema::{Field, Record, Schema, Type, report_word},
     text::{block_comment, camel},
 };
 
@@ -54,8 +54,59 @@ fn record(record: &Record) -> String {
     text + "}\n"
 }
 
+const REPORTS_HEAD: &str = "\
+// Written by `cargo xtask gen` from the library's own. Do not edit.
+
+package voicecore
+
+import kotlin.time.Duration
+import kotlinx.serialization.json.JsonObject
+import kotlinx.serialization.json.jsonObject
+";
+
+/// What a sink of metrics is told, made from JSON.
+pub fn reports(records: &[Record]) -> String {
+    let parts: Vec<String> = records.iter().map(report).collect();
+    format!("{REPORTS_HEAD}\n{}", parts.join("\n")).replace("`None`", "`null`")
+}
+
+fn report(record: &Record) -> String {
+    let mut text = format!("{}public data class {}(\n", block_comment(&record.about, ""), record.name);
+    for field in &record.fields {
+        text.push_str(&block_comment(&field.about, "    "));
+        let of = if field.of == Type::Number { "Duration".into() } else { type_of(&field.of) };
+        let null = if field.nullable { "?" } else { "" };
+        text.push_str(&format!("    public val {}: {of}{null},\n", lasting(field)));
+    }
+    let also = if report_word(record).is_some() { " : Report" } else { "" };
+    text.push_str(&format!("){also} {{\n    internal constructor(json: JsonObject) : this(\n"));
+    for field in &record.fields {
+        text.push_str(&format!("        {},\n", from_json(field)));
+    }
+    text + "    )\n}\n"
+}
+
+/// A field's name without its unit: every number in a report is one of milliseconds, and a `Duration` in Kotlin.
+fn lasting(field: &Field) -> String {
+    camel(field.name.strip_suffix("_ms").unwrap_or(&field.name))
+}
+
+fn from_json(field: &Field) -> String {
+    let key = &field.name;
+    match (&field.of, field.nullable) {
+        (Type::Whole, _) => format!("json.whole(\"{key}\")"),
+        (Type::Truth, _) => format!("json.truth(\"{key}\")"),
+        (Type::Number, true) => format!("json.lasting(\"{key}\")"),
+        (Type::Number, false) => format!("json.lasting(\"{key}\") ?: Duration.ZERO"),
+        (Type::Named(name), true) => format!("(json[\"{key}\"] as? JsonObject)?.let(::{name})"),
+        (Type::Named(name), false) => format!("{name}(json.getValue(\"{key}\").jsonObject)"),
+        (_, true) => format!("json.text(\"{key}\")"),
+        (_, false) => format!("json.text(\"{key}\").orEmpty()"),
+    }
+}
+
 /// Fields that may hold what nobody else should know.
-const SECRET: &[&str] = &["api_key", "credentials_key", "storage"];
+const SECRET: &[&str] = &["api_key", "credentials_key", "headers", "storage"];
 
 fn type_of(of: &Type) -> String {
     match of {

@@ -116,14 +116,18 @@ fn all(project: &Project) -> Result<Vec<File>> {
     error_tables(project, &facts["codes"])?;
 
     let schema = Schema::read(&facts["schema"])?;
-    let people = schema::people(&facts["people"])?;
+    let (people, reports) = (schema::people(&facts["people"])?, schema::reports(&facts["reports"])?);
     let mut files = vec![
         File::new("bindings-kotlin/src/main/kotlin/voicecore/Config.kt".into(), kotlin::print(&schema)),
+        File::new("bindings-kotlin/src/main/kotlin/voicecore/Reports.kt".into(), kotlin::reports(&reports)),
         File::new("bindings-node/ts/config.ts".into(), typescript::print(&schema)),
         File::new("bindings-node/ts/people.ts".into(), typescript::people(&people)),
+        File::new("bindings-node/ts/reports.ts".into(), typescript::reports(&reports)),
         File::new("bindings-python/python/voice_core/config.py".into(), python::print(&schema)),
         File::new("bindings-python/python/voice_core/_records.py".into(), python::people(&people)),
+        File::new("bindings-python/python/voice_core/_reports.py".into(), python::reports(&reports)),
         File::new("bindings-swift/Sources/VoiceCore/Config.swift".into(), swift::print(&schema)),
+        File::new("bindings-swift/Sources/VoiceCore/Reports.swift".into(), swift::reports(&reports)),
         File::new("docs/schema/live-wire.schema.json".into(), serde_json::to_string_pretty(&facts["wire"])? + "\n"),
         File::new("include/voice_core.h".into(), header(project)?),
     ];
@@ -153,7 +157,8 @@ fn header(project: &Project) -> Result<String> {
     let config = cbindgen::Config::from_file(folder.join("cbindgen.toml")).map_err(anyhow::Error::msg)?;
     let mut header = Vec::new();
     cbindgen::Builder::new().with_crate(folder).with_config(config).generate()?.write(&mut header);
-    Ok(String::from_utf8(header)?)
+    // A type that is renamed to a pointer stands apart from its name.
+    Ok(String::from_utf8(header)?.replace("** ", "**"))
 }
 
 /// The layers under the Kotlin and Swift packages.

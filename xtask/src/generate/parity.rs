@@ -28,12 +28,13 @@ pub fn record(project: &Project, language: &str) -> PathBuf {
 
 /// The table; nothing when a runner has left no record.
 pub fn file(project: &Project) -> Result<Option<File>> {
+    let names = scenarios(project)?;
     let mut marks = HashMap::new();
     for language in LANGUAGES {
         let Ok(printed) = fs::read_to_string(record(project, language)) else { return Ok(None) };
-        marks.extend(printed.lines().filter_map(mark).map(|(name, mark)| ((*language, name), mark)));
+        let marked = printed.lines().filter_map(|line| mark(line, &names));
+        marks.extend(marked.map(|(name, mark)| ((*language, name), mark)));
     }
-    let names = scenarios(project)?;
     let columns: Vec<&str> = LANGUAGES.iter().copied().chain(["swift"]).collect();
     let mut text = format!("{HEAD}| scenario | {} |\n|---|{}\n", columns.join(" | "), ":-:|".repeat(columns.len()));
     for name in &names {
@@ -68,9 +69,13 @@ impl Mark {
     }
 }
 
-/// A line of a runner: the scenario and its end. A test framework may have written something before it.
-fn mark(line: &str) -> Option<(String, Mark)> {
-    let reason = |rest: &str| rest.split_once(": ").map_or(rest, |(name, _)| name).to_owned();
+/// A line of a runner: the scenario and its end. A test framework may have written something before it. There are colons in names and
+/// in what is wrong, so that the names have to be known.
+fn mark(line: &str, names: &[String]) -> Option<(String, Mark)> {
+    let reason = |rest: &str| {
+        let is = |name: &&String| rest.strip_prefix(name.as_str()).is_some_and(|why| why.starts_with(": "));
+        names.iter().filter(is).max_by_key(|name| name.len()).map_or_else(|| rest.to_owned(), String::clone)
+    };
     if let Some((_, name)) = line.split_once("ok - ") {
         return Some((name.to_owned(), Mark::Holds));
     }
@@ -102,9 +107,11 @@ mod tests {
 
     #[test]
     fn a_runners_lines_are_understood() {
+        let names = ["a turn".to_owned(), "a turn: spoken".to_owned()];
+        let mark = |line| mark(line, &names);
         assert_eq!(mark("ok - a turn: spoken"), Some(("a turn: spoken".into(), Mark::Holds)));
         assert_eq!(mark("FAIL - a turn: it was 3"), Some(("a turn".into(), Mark::Fails)));
-        assert_eq!(mark("[INFO] n/a - a turn: no panics"), Some(("a turn".into(), Mark::Impossible)));
+        assert_eq!(mark("[INFO] n/a - a turn: spoken: no panics"), Some(("a turn: spoken".into(), Mark::Impossible)));
         assert_eq!(mark("Node: 60 passed, 0 failed"), None);
     }
 }

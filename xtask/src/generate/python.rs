@@ -1,7 +1,7 @@
 //! The config document as Python's typed dictionaries.
 
 use super::{
-    schema::{Field, Part, Record, Schema, Type},
+    schema::{Field, Part, Record, Schema, Type, report_word},
     text::folded,
 };
 
@@ -43,6 +43,25 @@ pub fn people(records: &[Record]) -> String {
         if record.name == "Assistant" { dictionary(record, &mut lines) } else { data_class(record, &mut lines) }
     }
     format!("{PEOPLE_HEAD}{}\n", lines.join("\n")).replace("``None``", "None")
+}
+
+const REPORTS_HEAD: &str = r#""""What a sink of metrics is told. Written by `cargo xtask gen` from the library's own: do not edit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Mapping, Optional
+
+from ._types import Cost
+"#;
+
+/// What a sink of metrics is told: amounts and times as a reply has them.
+pub fn reports(records: &[Record]) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    records.iter().filter(|record| report_word(record).is_some()).for_each(|record| data_class(record, &mut lines));
+    let text = format!("{REPORTS_HEAD}{}\n", lines.join("\n")).replace("``None``", "None");
+    text.replace(": Usage", ": Mapping[str, float]").replace(": Timings", ": Mapping[str, Optional[float]]")
 }
 
 /// Fields that are not shown when a record is printed: secrets, addresses, people's words.

@@ -62,26 +62,10 @@ pub struct Schema {
 
 impl Schema {
     pub fn read(schema: &Value) -> Result<Self> {
-        // Words are said where they are used.
-        let mut words = HashMap::new();
-        let mut parts = Vec::new();
-        for (name, part) in schema["$defs"].as_object().context("the schema names no parts")? {
-            if let Some(known) = words_of(part) {
-                words.insert(name.as_str(), known);
-            } else if part.get("properties").is_some() {
-                parts.push(Part::Record(record(name, part)?));
-            } else {
-                parts.push(Part::Choice(name.clone(), type_of(part)?.0));
-            }
-        }
-        let mut schema = Self { config: record("Config", schema)?, parts };
-        for part in &mut schema.parts {
-            if let Part::Record(record) = part {
-                record.fields.iter_mut().for_each(|field| spell_out(field, &words));
-            }
-        }
-        schema.config.fields.iter_mut().for_each(|field| spell_out(field, &words));
-        Ok(schema)
+        let (words, parts) = parts(schema)?;
+        let mut config = record("Config", schema)?;
+        config.fields.iter_mut().for_each(|field| spell_out(field, &words));
+        Ok(Self { config, parts })
     }
 
     /// The records, the document's own last.
@@ -92,6 +76,45 @@ impl Schema {
         });
         parts.chain(std::iter::once(&self.config))
     }
+}
+
+/// The words that parts of a schema are, by the names of the parts.
+type Words<'a> = HashMap<&'a str, Vec<String>>;
+
+/// The parts that a schema names, and the words that some of them are, which are said where they are used.
+fn parts(schema: &Value) -> Result<(Words<'_>, Vec<Part>)> {
+    let mut words = HashMap::new();
+    let mut parts = Vec::new();
+    for (name, part) in schema["$defs"].as_object().context("the schema names no parts")? {
+        if let Some(known) = words_of(part) {
+            words.insert(name.as_str(), known);
+        } else if part.get("properties").is_some() {
+            parts.push(Part::Record(record(name, part)?));
+        } else {
+            parts.push(Part::Choice(name.clone(), type_of(part)?.0));
+        }
+    }
+    for part in &mut parts {
+        if let Part::Record(record) = part {
+            record.fields.iter_mut().for_each(|field| spell_out(field, &words));
+        }
+    }
+    Ok((words, parts))
+}
+
+/// The records that a sink of metrics is told, and the times of a turn. What was used and what it costs has types of its own in every
+/// language.
+pub fn reports(schema: &Value) -> Result<Vec<Record>> {
+    let records = parts(schema)?.1.into_iter().filter_map(|part| match part {
+        Part::Record(record) if !["Cost", "Usage"].contains(&record.name.as_str()) => Some(record),
+        _ => None,
+    });
+    Ok(records.collect())
+}
+
+/// The word by which JSON names a report, if it is one: `call` for `CallReport`.
+pub fn report_word(record: &Record) -> Option<String> {
+    record.name.strip_suffix("Report").map(str::to_lowercase)
 }
 
 /// The records of people, assistants and the audit log, in the order of their names.
@@ -136,7 +159,7 @@ fn words_of(part: &Value) -> Option<Vec<String>> {
     choices.iter().map(|choice| choice["const"].as_str().map(str::to_owned)).collect()
 }
 
-fn spell_out(field: &mut Field, words: &HashMap<&str, Vec<String>>) {
+fn spell_out(field: &mut Field, words: &Words<'_>) {
     if let Type::Named(name) = &field.of
         && let Some(known) = words.get(name.as_str())
     {
@@ -231,6 +254,20 @@ mod tests {
         assert_eq!(credential.fields[0].of, Type::Time);
         let fields: Vec<_> = stored.fields.iter().map(|field| (field.name.as_str(), field.of.clone())).collect();
         assert_eq!(fields, [("id", Type::Text), ("assistant", Type::Named("Assistant".into()))]);
+    }
+
+    #[test]
+    fn reports_are_read_without_what_has_a_type_already() {
+        let records = reports(&json!({ "$defs": {
+            "CallReport": { "properties": { "reason": { "$ref": "#/$defs/Reason", "description": "Why." } } },
+            "Reason": { "oneOf": [{ "const": "host" }, { "const": "goodbye" }] },
+            "Timings": { "properties": { "total": { "type": "number" } } },
+            "Usage": { "properties": { "input_tokens": { "type": "integer" } } },
+        } }))
+        .unwrap();
+        let [call, timings] = &records[..] else { unreachable!() };
+        assert_eq!((report_word(call).as_deref(), report_word(timings)), (Some("call"), None));
+        assert_eq!(call.fields[0].about, "Why. One of `host`, `goodbye`.");
     }
 
     #[test]

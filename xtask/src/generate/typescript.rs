@@ -1,7 +1,7 @@
 //! The config document as TypeScript's interfaces.
 
 use super::{
-    schema::{Part, Record, Schema, Type},
+    schema::{Part, Record, Schema, Type, report_word},
     text::{block_comment, camel},
 };
 
@@ -21,6 +21,18 @@ pub fn people(records: &[Record]) -> String {
     let key = |one: &Record| if one.name == "Assistant" { str::to_owned } else { camel };
     let parts: Vec<String> = records.iter().map(|one| record(one, key(one)).replace("`None`", "null")).collect();
     format!("{HEAD}{}", parts.join("\n"))
+}
+
+/// What a sink of metrics is told; each report says what it is one of.
+pub fn reports(records: &[Record]) -> String {
+    const TYPES: &str =
+        "import type { ErrorCode } from './error.js'\nimport type { Cost, Timings, Usage } from './reply.js'\n\n";
+    let parts = records.iter().filter_map(|one| {
+        let word = report_word(one)?;
+        let text = record(one, camel).replacen(" {\n", &format!(" {{\n  type: '{word}'\n"), 1);
+        Some(text.replace("  error: string | null", "  error: ErrorCode | null").replace("`None`", "null"))
+    });
+    format!("{HEAD}{TYPES}{}", parts.collect::<Vec<_>>().join("\n"))
 }
 
 fn record(record: &Record, key: fn(&str) -> String) -> String {

@@ -206,7 +206,10 @@ fn fuzz(bench: &Bench) -> Result<Vec<Command>> {
 }
 
 fn python(bench: &Bench) -> Result<Vec<Command>> {
-    runner(bench, bench.project.script("bindings-python/test.sh"))
+    let mut command = bench.project.script("bindings-python/test.sh");
+    // The library that the step `build` left is the one under test.
+    command.env("VOICE_CORE_NATIVE", bench.project.built(""));
+    runner(bench, command)
 }
 
 fn node(bench: &Bench) -> Result<Vec<Command>> {
