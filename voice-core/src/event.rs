@@ -106,11 +106,11 @@ pub enum TurnEvent {
     /// The next piece of the answer's sound, gapless with the one before; every chunk of a turn has the same rate.
     Audio(Pcm),
     /// The model calls a tool.
-    ToolCall(ToolCall),
+    ToolCall(Box<ToolCall>),
     /// A tool is done, or failed and the model is told why. The model goes on when all of its calls are.
     ToolResult(Box<ToolCallRecord>),
     /// A provider call ended.
-    Metrics(CallMetrics),
+    Metrics(Box<CallMetrics>),
     /// Speech failed after text existed; the turn goes on without (the rest of) its sound.
     AudioFailed(Error),
     /// The turn is complete and stored.

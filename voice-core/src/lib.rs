@@ -57,6 +57,7 @@
 //! | `mongodb` | no | conversations in MongoDB |
 //! | `object-store` | no | recordings in S3 and what speaks its protocol |
 //! | `local` | no | models on this machine's CPU, and what fetches them |
+//! | `otel` | no | spans and metrics, sent to an OpenTelemetry collector |
 //!
 //! The library runs on the tokio runtime of its caller. It logs through `tracing`, never what was said.
 
@@ -71,6 +72,8 @@ pub mod id;
 pub mod layer;
 pub mod live;
 pub mod message;
+#[cfg(feature = "otel")]
+mod otlp;
 #[cfg(any(feature = "sqlite", feature = "local"))]
 mod paths;
 pub mod provider;
@@ -79,8 +82,9 @@ mod registry;
 pub mod secret;
 pub mod store;
 pub mod stores;
+pub mod telemetry;
 pub mod time;
-#[cfg(any(feature = "openai", feature = "postgres"))]
+#[cfg(any(feature = "openai", feature = "otel", feature = "postgres"))]
 mod tls;
 pub mod tool;
 mod turn;
@@ -97,6 +101,7 @@ pub use message::{Message, Reply, Role, Timings, ToolCall, ToolCallRecord};
 pub use provider::{LanguageModel, SpeechToText, TextToSpeech};
 pub use secret::Secret;
 pub use store::{ConversationStore, Session};
+pub use telemetry::MetricsSink;
 pub use tool::{FunctionTool, Tool, ToolOutput};
 pub use turn::TurnInput;
 

@@ -38,6 +38,22 @@ impl VirtualClock {
     pub async fn advance(&self, by: Duration) {
         tokio::time::advance(by).await;
     }
+
+    /// Lets time stand still for as long as what is given back lives. A paused runtime moves its time on whenever nothing is to be
+    /// done, waiting for a real connection included, so that every time-out on one would pass at once.
+    #[must_use = "time goes on when this is dropped"]
+    pub fn hold(&self) -> HeldClock {
+        // Tokio leaves the time alone while blocking work is under way.
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        tokio::task::spawn_blocking(move || held.recv().is_ok());
+        HeldClock { _release: release }
+    }
+}
+
+/// Time that stands still. See [`VirtualClock::hold`].
+#[derive(Debug)]
+pub struct HeldClock {
+    _release: std::sync::mpsc::Sender<()>,
 }
 
 impl Default for VirtualClock {

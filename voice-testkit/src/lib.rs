@@ -2,12 +2,14 @@
 //! conformance suites, and doubles that speak providers' real wire formats.
 
 mod clock;
+mod collector;
 pub mod conformance;
 pub mod openai;
 mod scripted;
 mod voice;
 pub mod words;
 
-pub use clock::VirtualClock;
+pub use clock::{HeldClock, VirtualClock};
+pub use collector::{Collector, Exported};
 pub use scripted::{ScriptedLlm, ScriptedStt, ScriptedTts, Step};
 pub use voice::Voice;

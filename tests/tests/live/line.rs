@@ -60,8 +60,16 @@ async fn a_line_that_dies_in_the_middle_of_a_word_ends_the_turn() {
     assert_eq!(call.turns()[0].transcript, "will it rain");
 }
 
-/// Says how complete each pause sounds, in turn.
-struct Scripted(std::sync::Mutex<Vec<f32>>);
+/// What a detector does when it is asked.
+#[derive(Clone, Copy)]
+enum Hears {
+    Completeness(f32),
+    NeverAnswers,
+    Panics,
+}
+
+/// Does this at each pause, in turn.
+struct Scripted(std::sync::Mutex<Vec<Hears>>);
 
 #[async_trait::async_trait]
 impl TurnDetector for Scripted {
@@ -70,11 +78,17 @@ impl TurnDetector for Scripted {
     }
 
     async fn completeness(&self, _: voice_core::Utterance, _: &CallContext) -> Result<f32> {
-        Ok(self.0.lock().unwrap().remove(0))
+        let hears = self.0.lock().unwrap().remove(0);
+        match hears {
+            Hears::Completeness(likely) => Ok(likely),
+            Hears::NeverAnswers => std::future::pending().await,
+            #[allow(clippy::panic, reason = "the test asks for it")]
+            Hears::Panics => panic!("on purpose"),
+        }
     }
 }
 
-async fn with_detector(voice: &Voice, sounds: &[f32]) -> Call {
+async fn with_detector(voice: &Voice, pauses: &[Hears]) -> Call {
     let store = Arc::new(MemoryStore::new());
     let config = r#"{ "live": { "turn_detection": "model", "endpointing": { "min_delay_ms": 300 } } }"#;
     let agent = VoiceAgent::builder()
@@ -84,7 +98,7 @@ async fn with_detector(voice: &Voice, sounds: &[f32]) -> Call {
         .tts(voice.tts())
         .store(Arc::clone(&store) as Arc<dyn ConversationStore>)
         .clock(Arc::new(VirtualClock::new()))
-        .turn_detector(Scripted(std::sync::Mutex::new(sounds.to_vec())))
+        .turn_detector(Scripted(std::sync::Mutex::new(pauses.to_vec())))
         .build()
         .await
         .unwrap();
@@ -94,7 +108,7 @@ async fn with_detector(voice: &Voice, sounds: &[f32]) -> Call {
 #[tokio::test(start_paused = true)]
 async fn a_sentence_that_sounds_complete_is_answered_after_the_least_delay() {
     let voice = Voice::new();
-    let call = with_detector(&voice, &[0.98]).await;
+    let call = with_detector(&voice, &[Hears::Completeness(0.98)]).await;
     call.speak("will it rain").await;
     call.until_turns(1).await;
     let delay = call.turns()[0].end_of_utterance_delay.unwrap();
@@ -104,13 +118,42 @@ async fn a_sentence_that_sounds_complete_is_answered_after_the_least_delay() {
 #[tokio::test(start_paused = true)]
 async fn a_sentence_that_sounds_unfinished_is_waited_for_though_its_words_are_complete() {
     let voice = Voice::new();
-    let call = with_detector(&voice, &[0.1, 0.98]).await;
+    let call = with_detector(&voice, &[Hears::Completeness(0.1), Hears::Completeness(0.98)]).await;
     call.speak("will it rain?").await;
     call.silence(1_500).await;
     call.speak("And when?").await;
     call.until_turns(1).await;
     assert_eq!(call.turns().len(), 1);
     assert_eq!(call.turns()[0].transcript, "will it rain? And when?");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_detector_that_never_answers_keeps_a_turn_open_for_the_longest_pause_only() {
+    let voice = Voice::new();
+    let call = with_detector(&voice, &[Hears::NeverAnswers]).await;
+    call.speak("will it rain?").await;
+    call.until_turns(1).await;
+    let delay = call.turns()[0].end_of_utterance_delay.unwrap();
+    assert!((ms(2_980)..ms(3_100)).contains(&delay), "{delay:?}");
+
+    // The next pause is asked about all the same.
+    let call = with_detector(&voice, &[Hears::NeverAnswers, Hears::Completeness(0.98)]).await;
+    call.speak("will it rain?").await;
+    call.silence(1_500).await;
+    call.speak("Or tomorrow?").await;
+    call.until_turns(1).await;
+    let delay = call.turns()[0].end_of_utterance_delay.unwrap();
+    assert!((ms(280)..ms(380)).contains(&delay), "{delay:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_detector_that_panics_leaves_the_end_of_the_turn_to_the_words() {
+    let voice = Voice::new();
+    let call = with_detector(&voice, &[Hears::Panics]).await;
+    call.speak("will it rain?").await;
+    call.until_turns(1).await;
+    let delay = call.turns()[0].end_of_utterance_delay.unwrap();
+    assert!((ms(280)..ms(400)).contains(&delay), "{delay:?}");
 }
 
 #[tokio::test(start_paused = true)]

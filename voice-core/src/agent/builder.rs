@@ -14,6 +14,7 @@ use crate::{
     provider::{LanguageModel, SpeechToText, TextToSpeech, TurnDetector},
     registry::Registry,
     store::{BlobStore, ConversationStore, RecordedStore, Storage},
+    telemetry::{MetricsSink, Telemetry},
     time::{Clock, system_clock},
     tool::{Tool, Toolbox},
     turn::{Engine, Recordings, TurnSettings},
@@ -109,6 +110,7 @@ pub struct AgentBuilder {
     warm_up: Option<bool>,
     tools: Vec<Arc<dyn Tool>>,
     turn_detector: Option<Arc<dyn TurnDetector>>,
+    sinks: Vec<Arc<dyn MetricsSink>>,
 }
 
 impl AgentBuilder {
@@ -228,6 +230,13 @@ impl AgentBuilder {
         self
     }
 
+    /// Reports what calls, turns and sessions took, used and cost; may be called more than once. See
+    /// [`telemetry`](crate::telemetry).
+    pub fn metrics_sink(mut self, sink: Arc<dyn MetricsSink>) -> Self {
+        self.sinks.push(sink);
+        self
+    }
+
     /// Builds the agent: opens the store, loads local models off the async threads.
     ///
     /// # Errors
@@ -302,12 +311,15 @@ impl AgentBuilder {
         let assistant = self.assistant.unwrap_or(config.assistant);
         let mut live = config.live;
         live.input.denoising |= assistant.background_denoising;
+        let clock = self.clock.unwrap_or_else(system_clock);
+        let consumers = registry.telemetry(self.sinks, &config.telemetry)?;
         let mut engine = Engine {
             stt: (!stt.is_empty()).then(|| Arc::new(Stack::new(stt, &layers))),
             llm: Arc::new(Stack::new(llm, &layers)),
             tts: (!tts.is_empty()).then(|| Arc::new(Stack::new(tts, &layers))),
             store: Arc::clone(storage.conversations()),
-            clock: self.clock.unwrap_or_else(system_clock),
+            telemetry: Telemetry::start(consumers, &clock),
+            clock,
             tools: Arc::new(Toolbox::default()),
             settings: TurnSettings {
                 system_prompt: self.system_prompt.unwrap_or(assistant.system_prompt).into(),

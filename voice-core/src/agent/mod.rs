@@ -44,7 +44,7 @@ use self::{accounts::CallerLimits, casting::Casting, reach::Reach};
 use crate::{
     audio::Audio,
     config::{Config, RetentionConfig},
-    error::{Error, ErrorKind, Result},
+    error::{Error, ErrorKind, Result, Stage},
     layer::{LlmService, RateLimitOptions, SttService, TtsService},
     store::{Storage, StoreCapabilities},
     turn::{Engine, TurnInput},
@@ -194,34 +194,48 @@ impl VoiceAgent {
         self.inner.engine.store.capabilities()
     }
 
-    /// Makes every provider ready (models loaded, connections opened), so that the first turn is as fast as the next.
+    /// How many reports no [`MetricsSink`](crate::MetricsSink) and no collector took: they were too slow, failed, or were gone.
+    #[must_use]
+    pub fn dropped_reports(&self) -> u64 {
+        self.inner.engine.telemetry.lost()
+    }
+
+    /// Makes every provider ready (models loaded, connections opened), so that the first turn is as fast as the next; a
+    /// [turn detector](AgentBuilder::turn_detector) of the host's, too.
     ///
     /// # Errors
-    /// The first error of any provider.
+    /// The first error of any provider, with its stage and its name.
     pub async fn warm_up(&self) -> Result<()> {
         let engine = self.engine()?;
         let stt = async {
             for SttService(stt) in engine.stt.iter().flat_map(|stack| stack.services()) {
-                stt.warm_up().await?;
+                stt.warm_up().await.map_err(|e| e.with_stage(Stage::Stt).with_provider(stt.name()))?;
             }
             Ok(())
         };
         let llm = async {
             for LlmService(llm) in engine.llm.services() {
-                llm.warm_up(&engine.settings.system_prompt).await?;
+                let ready = llm.warm_up(&engine.settings.system_prompt).await;
+                ready.map_err(|e| e.with_stage(Stage::Llm).with_provider(llm.name()))?;
             }
             Ok(())
         };
         let tts = async {
             for TtsService(tts) in engine.tts.iter().flat_map(|stack| stack.services()) {
-                tts.warm_up().await?;
+                tts.warm_up().await.map_err(|e| e.with_stage(Stage::Tts).with_provider(tts.name()))?;
             }
             Ok(())
         };
-        tokio::try_join!(stt, llm, tts).map(|_| ())
+        let turn_detector = async {
+            for detector in engine.turn_detector.iter() {
+                detector.warm_up().await.map_err(|e| e.with_provider(detector.name()))?;
+            }
+            Ok(())
+        };
+        tokio::try_join!(stt, llm, tts, turn_detector).map(|_| ())
     }
 
-    /// Cancels turns that are running, finishes what is being saved, and closes the store. Closing twice is fine; any other
+    /// Cancels turns that are running, finishes what is being saved, delivers what was measured, and closes the store. Closing twice is fine; any other
     /// use afterwards is an error of kind `Closed`.
     ///
     /// # Errors
@@ -234,6 +248,7 @@ impl VoiceAgent {
         let engine = &self.inner.engine;
         // A turn whose caller has stopped polling it cannot finish saving; it must not keep the agent open for ever.
         let _unfinished = tokio::time::timeout(LONGEST_SAVE, engine.saving.none()).await;
+        engine.telemetry.close().await;
         engine.store.close().await
     }
 

@@ -101,7 +101,10 @@ impl Utterance {
     /// An utterance from 16 kHz mono samples.
     #[must_use]
     pub fn from_samples(samples: impl Into<Vec<i16>>) -> Self {
-        let samples = Arc::new(samples.into());
+        Self::from_shared(Arc::new(samples.into()))
+    }
+
+    fn from_shared(samples: Arc<Vec<i16>>) -> Self {
         let info = AudioInfo {
             format: "pcm".into(),
             codec: "pcm_s16le".into(),

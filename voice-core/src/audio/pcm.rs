@@ -88,13 +88,26 @@ impl Pcm {
     /// # Errors
     /// As [`Pcm::resampled`].
     pub fn concat<'a>(pieces: impl IntoIterator<Item = &'a Self>) -> Result<Option<Self>> {
-        let mut pieces = pieces.into_iter();
-        let Some(first) = pieces.next() else { return Ok(None) };
-        let mut samples = first.samples.to_vec();
-        for piece in pieces {
-            samples.extend_from_slice(piece.resampled(first.sample_rate)?.samples());
+        let mut pieces = pieces.into_iter().peekable();
+        let Some(sample_rate) = pieces.peek().map(|first| first.sample_rate) else { return Ok(None) };
+        let pieces: Vec<Self> = pieces.map(|piece| piece.resampled(sample_rate)).collect::<Result<_>>()?;
+        Ok(Some(Self::joined(&pieces, sample_rate)))
+    }
+
+    /// Pieces of the same rate as one. Every sample is copied once, and none where there is one piece.
+    pub(crate) fn joined(pieces: &[Self], sample_rate: u32) -> Self {
+        if let [piece] = pieces {
+            return piece.clone();
         }
-        Ok(Some(Self::new(samples, first.sample_rate)))
+        let count = pieces.iter().map(|piece| piece.samples.len()).sum();
+        let mut samples: Arc<[i16]> = std::iter::repeat_n(0, count).collect();
+        let mut rest = Arc::get_mut(&mut samples).unwrap_or_default();
+        for piece in pieces {
+            let (here, after) = rest.split_at_mut(piece.samples.len());
+            here.copy_from_slice(&piece.samples);
+            rest = after;
+        }
+        Self { samples, sample_rate }
     }
 
     /// The bytes of a file or stream in `format`.
@@ -119,5 +132,21 @@ impl fmt::Debug for Pcm {
     /// Shows the shape, never the sound.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Pcm({} samples at {} Hz)", self.samples.len(), self.sample_rate)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_are_one_after_another_and_one_piece_is_not_copied() {
+        let pieces = [Pcm::new([1, 2], 16_000), Pcm::new([], 16_000), Pcm::new([3], 16_000)];
+        let whole = Pcm::concat(&pieces).unwrap().unwrap();
+        assert_eq!((whole.samples(), whole.sample_rate()), (&[1, 2, 3][..], 16_000));
+        let alone = Pcm::concat(&pieces[..1]).unwrap().unwrap();
+        assert!(Arc::ptr_eq(&alone.samples, &pieces[0].samples));
+        assert_eq!(Pcm::concat([]).unwrap(), None);
+        assert!(Pcm::joined(&[], 16_000).is_empty());
     }
 }

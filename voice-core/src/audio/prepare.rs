@@ -11,10 +11,10 @@ use std::{
 use bytes::Bytes;
 
 use super::{
-    Audio, AudioInfo, AudioLimits, Utterance,
+    Audio, AudioInfo, AudioLimits, SPEECH_RATE, Utterance,
     container::{self, Found},
     sample::{SampleEncoding, from_i16, mix_interleaved, tame},
-    sink::{SpeechSink, check_shape, too_long},
+    sink::{SpeechSink, check_shape, check_sound, too_long},
     sniff::{self, Container},
     source::Source,
     wav::{self, Payload},
@@ -63,6 +63,14 @@ fn prepare_source(source: &Source, limits: &AudioLimits) -> Result<Utterance> {
         }
         Source::Pcm { samples, sample_rate, channels } => {
             check_bytes(size_of_val(&samples[..]))?;
+            if (*sample_rate, *channels) == (SPEECH_RATE, 1) {
+                let seconds = samples.len() as f64 / f64::from(SPEECH_RATE);
+                if seconds > limits.max_seconds {
+                    return Err(too_long(limits.max_seconds));
+                }
+                check_sound(samples, seconds)?;
+                return Ok(Utterance::from_shared(Arc::clone(samples)));
+            }
             prepare_samples(samples, *sample_rate, *channels, "pcm_s16le", limits, from_i16)
         }
         Source::PcmF32 { samples, sample_rate, channels } => {

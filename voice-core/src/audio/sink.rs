@@ -106,21 +106,7 @@ impl SpeechSink {
     /// The whole result; an error when it holds no sound.
     pub(crate) fn finish(mut self) -> Result<Arc<Vec<i16>>> {
         self.flush();
-        if self.speech.0.is_empty() {
-            return Err(Error::new(
-                ErrorKind::EmptyAudio,
-                "the audio holds no samples; a recording of speech is expected",
-            ));
-        }
-        if is_silent(&self.speech.0) {
-            return Err(Error::new(
-                ErrorKind::SilentAudio,
-                format!(
-                    "the audio is silent: {:.1} s without anything above -66 dB of full scale; is the microphone muted?",
-                    self.seconds()
-                ),
-            ));
-        }
+        check_sound(&self.speech.0, self.seconds())?;
         self.speech.0.shrink_to_fit();
         Ok(Arc::new(self.speech.0))
     }
@@ -131,6 +117,22 @@ impl SpeechSink {
             resampler.finish(|out| speech.extend(out));
         }
     }
+}
+
+/// Refuses sound that nobody can have spoken.
+pub(crate) fn check_sound(samples: &[i16], seconds: f64) -> Result<()> {
+    if samples.is_empty() {
+        return Err(Error::new(ErrorKind::EmptyAudio, "the audio holds no samples; a recording of speech is expected"));
+    }
+    if is_silent(samples) {
+        return Err(Error::new(
+            ErrorKind::SilentAudio,
+            format!(
+                "the audio is silent: {seconds:.1} s without anything above -66 dB of full scale; is the microphone muted?"
+            ),
+        ));
+    }
+    Ok(())
 }
 
 /// The error for a recording beyond the time limit.

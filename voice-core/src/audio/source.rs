@@ -25,9 +25,23 @@ pub struct Audio(pub(crate) Source);
 pub(crate) enum Source {
     Encoded(Bytes),
     File(PathBuf),
-    Raw { bytes: Bytes, encoding: SampleEncoding, sample_rate: u32, channels: u32 },
-    Pcm { samples: Arc<[i16]>, sample_rate: u32, channels: u32 },
-    PcmF32 { samples: Arc<[f32]>, sample_rate: u32, channels: u32 },
+    Raw {
+        bytes: Bytes,
+        encoding: SampleEncoding,
+        sample_rate: u32,
+        channels: u32,
+    },
+    /// As a vector: 16 kHz mono goes to the recogniser as it is, and that takes one.
+    Pcm {
+        samples: Arc<Vec<i16>>,
+        sample_rate: u32,
+        channels: u32,
+    },
+    PcmF32 {
+        samples: Arc<[f32]>,
+        sample_rate: u32,
+        channels: u32,
+    },
 }
 
 impl Audio {
@@ -91,10 +105,11 @@ impl Audio {
         Self::from_raw(bytes, SampleEncoding::ALaw, sample_rate, 1)
     }
 
-    /// Interleaved 16-bit samples at a rate of 4,000–384,000 samples a second.
+    /// Interleaved 16-bit samples at a rate of 4,000–384,000 samples a second. A vector is not copied, and 16 kHz mono, the
+    /// form that recognisers take, not even for the turn.
     #[must_use]
-    pub fn from_pcm(samples: impl Into<Arc<[i16]>>, sample_rate: u32, channels: u32) -> Self {
-        Self(Source::Pcm { samples: samples.into(), sample_rate, channels })
+    pub fn from_pcm(samples: impl Into<Vec<i16>>, sample_rate: u32, channels: u32) -> Self {
+        Self(Source::Pcm { samples: Arc::new(samples.into()), sample_rate, channels })
     }
 
     /// Whether it is ready for the recogniser but for a copy: a moment's work, not worth another thread.
@@ -132,8 +147,7 @@ impl From<&[u8]> for Audio {
 
 impl From<Pcm> for Audio {
     fn from(pcm: Pcm) -> Self {
-        let sample_rate = pcm.sample_rate();
-        Self(Source::Pcm { samples: pcm.into_samples(), sample_rate, channels: 1 })
+        Self::from_pcm(pcm.samples(), pcm.sample_rate(), 1)
     }
 }
 

@@ -251,7 +251,7 @@ impl LiveConfig {
         ms("interruption.min_duration_ms", self.interruption.min_duration_ms, 10_000.0)?;
         ms("interruption.min_words", self.interruption.min_words, 100.0)?;
         ms("interruption.false_interruption_timeout_ms", self.interruption.false_interruption_timeout_ms, 60_000.0)?;
-        range("live.vad.threshold", f64::from(self.vad.threshold), 0.01, 0.99)?;
+        range("live.vad.threshold", decimal(self.vad.threshold), 0.01, 0.99)?;
         ms("vad.min_speech_ms", self.vad.min_speech_ms, 2_000.0)?;
         range("live.vad.min_silence_ms", f64::from(self.vad.min_silence_ms), 50.0, 5_000.0)?;
         ms("vad.prefix_padding_ms", self.vad.prefix_padding_ms, 2_000.0)?;
@@ -269,5 +269,25 @@ impl LiveConfig {
             }
         }
         ms("conversation.dtmf_timeout_ms", c.dtmf_timeout_ms, 60_000.0)
+    }
+}
+
+/// A float as the number that was written, to six places: 0.01 would be a little less than itself.
+fn decimal(value: f32) -> f64 {
+    (f64::from(value) * 1e6).round() / 1e6
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ends_of_the_range_of_a_threshold_are_in_it() {
+        for (threshold, is_fine) in [("0.01", true), ("0.99", true), ("0.009", false), ("0.991", false)] {
+            let document = serde_json::json!({ "vad": { "threshold": threshold.parse::<f64>().unwrap_or_default() } });
+            let refused = LiveConfig::from_value(document).err().map(|error| error.message().to_owned());
+            let expected = format!("live.vad.threshold: {threshold} is out of range; 0.01 to 0.99 is accepted");
+            assert_eq!(refused, (!is_fine).then_some(expected));
+        }
     }
 }

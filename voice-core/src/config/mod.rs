@@ -10,6 +10,7 @@ mod live;
 mod parse;
 mod provider;
 mod recordings;
+mod telemetry;
 
 pub use accounts::{AccountsConfig, RetentionConfig};
 pub use assistant::Assistant;
@@ -19,6 +20,7 @@ pub use live::{
 };
 pub use provider::{ProviderConfig, ProviderList};
 pub use recordings::{RecordingFormat, RecordingsConfig};
+pub use telemetry::TelemetryConfig;
 
 use std::path::{Path, PathBuf};
 
@@ -68,6 +70,8 @@ pub struct Config {
     pub rate_limit: Option<RateLimitOptions>,
     /// What providers charge, so that turns know what they cost. Default: no prices, and no costs.
     pub prices: PricesConfig,
+    /// Whether what is measured is sent to an OpenTelemetry collector. Default: it is not.
+    pub telemetry: TelemetryConfig,
     /// Local models.
     pub local: LocalConfig,
     /// Whether every provider is made ready (models loaded, connections opened) before the agent is. Default false.
@@ -211,6 +215,9 @@ impl Config {
     fn from_value(document: serde_json::Value) -> Result<Self> {
         let mut base = environment::as_document(|name| std::env::var(name).ok())?;
         parse::merge(&mut base, document);
+        if base.as_object().is_some_and(serde_json::Map::is_empty) {
+            return Ok(Self::default());
+        }
         let config: Self = parse::document(base)?;
         config.validate()?;
         Ok(config)
@@ -247,6 +254,7 @@ impl Config {
         self.retention.validate()?;
         range("retry.attempts", f64::from(self.retry.attempts), 1.0, 10.0)?;
         self.live.validate()?;
+        self.telemetry.validate()?;
         if let Some(threads) = self.local.threads {
             range("local.threads", threads as f64, 1.0, 1024.0)?;
         }
@@ -279,11 +287,15 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_document_has_all_the_defaults() {
-        let config = Config::from_json("{}").unwrap();
-        assert_eq!(config.assistant, AssistantConfig::default());
-        assert_eq!(config.limits.max_audio_seconds, 300.0);
-        assert_eq!(config.retry.attempts, 3);
+    fn what_a_document_does_not_say_has_its_default() {
+        // The first is not read at all, the second is.
+        for document in ["{}", r#"{ "limits": {} }"#] {
+            let config = Config::from_json(document).unwrap();
+            assert_eq!(config.assistant, AssistantConfig::default());
+            assert_eq!(config.limits, LimitsConfig::default());
+            assert_eq!(config.limits.max_audio_seconds, 300.0);
+            assert_eq!(config.retry.attempts, 3);
+        }
     }
 
     #[test]

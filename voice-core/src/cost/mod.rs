@@ -24,15 +24,17 @@ pub(crate) use prices::Price;
 pub use prices::{ModelPrice, PricesConfig, Rate};
 
 use std::{
+    borrow::Cow,
     fmt,
     ops::AddAssign,
     sync::{Arc, Mutex, PoisonError},
 };
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::SerializeStruct};
 
 /// How much was used, as far as the providers say. Counts that nobody reported stay 0.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Usage {
     /// Tokens in the language model's prompt.
@@ -171,6 +173,22 @@ impl fmt::Display for Cost {
 impl fmt::Debug for Cost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Cost({self})")
+    }
+}
+
+impl JsonSchema for Cost {
+    fn schema_name() -> Cow<'static, str> {
+        "Cost".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "object",
+            "properties": {
+                "currency": { "type": "string" }, "amount": { "type": "string" }, "micros": { "type": "integer" },
+            },
+            "required": ["currency", "amount", "micros"],
+        })
     }
 }
 

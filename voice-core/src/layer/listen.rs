@@ -19,6 +19,7 @@ use crate::{
     error::{Error, ErrorKind, Result, Stage},
     event::{CallMetrics, Transcript},
     provider::{CallContext, ListenRequest, ResultStream},
+    telemetry::MeasuredCall,
 };
 
 /// How many pieces of sound a provider may leave waiting before the rest waits with us.
@@ -66,6 +67,7 @@ impl Stack<SttService> {
         ctx: &CallContext,
     ) -> Result<Listening> {
         let timeouts = self.options.timeouts;
+        let mut measured = ctx.scope.call(Stage::Stt, slot.service.0.listening_name());
         let (sound, taken) = mpsc::channel(WAITING);
         let taken = stream::unfold(taken, |mut taken| async move { taken.recv().await.map(|pcm| (pcm, taken)) });
         let opening = async {
@@ -75,7 +77,8 @@ impl Stack<SttService> {
             slot.service.0.listen(request.clone(), taken.boxed(), ctx).await
         };
         let opened = timeout(Duration::from_millis(timeouts.first_byte_ms), opening).await;
-        let stream = opened.unwrap_or_else(|_| Err(first_byte_error(timeouts))).map_err(|error| named(error, slot))?;
+        let opened = opened.unwrap_or_else(|_| Err(first_byte_error(timeouts))).map_err(|error| named(error, slot));
+        let stream = opened.inspect_err(|error| measured.failed(error, 1))?;
         Ok(Listening {
             stream,
             sound: Some(sound),
@@ -88,6 +91,7 @@ impl Stack<SttService> {
             usage: Usage::default(),
             price: self.options.prices.of(slot.service.0.listening_name()),
             ledger: ctx.ledger.clone(),
+            measured,
         })
     }
 }
@@ -114,6 +118,7 @@ pub(crate) struct Listening {
     usage: Usage,
     price: Option<Price>,
     ledger: Ledger,
+    measured: MeasuredCall,
 }
 
 /// What comes of listening.
@@ -146,6 +151,7 @@ impl Listening {
     pub(crate) fn end(&mut self) {
         let now = Instant::now();
         (self.sound, self.ended, self.waited_since) = (None, Some(now), now);
+        self.measured.counts_from_now();
     }
 
     /// The next thing that comes of it. Dropping the future loses nothing.
@@ -160,9 +166,15 @@ impl Listening {
                 self.slot.breaker.succeeded();
                 self.ledger.use_up(self.usage);
                 self.ledger.charge(self.cost());
+                self.measured.came();
+                self.measured.used(self.usage, self.cost());
+                self.measured.end(None);
             }
             Ok(_) => {}
-            Err(error) => self.slot.failed(error, 1),
+            Err(error) => {
+                self.measured.failed(error, 1);
+                self.slot.failed(error, 1);
+            }
         }
         self.waited_since = Instant::now();
         came

@@ -15,6 +15,7 @@ use crate::{
     error::{Error, ErrorCode, ErrorKind, Result},
     event::CallMetrics,
     provider::{CallContext, ResultStream},
+    telemetry::MeasuredCall,
 };
 
 /// The providers of one stage in the order in which they are tried.
@@ -61,6 +62,7 @@ impl<S: Service> Stack<S> {
             if !slot.service.serves(&request) || !slot.breaker.admits() {
                 continue;
             }
+            let (mut measured, before) = (ctx.scope.call(S::STAGE, slot.service.name()), attempts);
             let opened = retry::open(
                 &slot.service,
                 slot.limiter.as_ref(),
@@ -73,6 +75,7 @@ impl<S: Service> Stack<S> {
             .await;
             match opened {
                 Ok(opened) => {
+                    measured.opened(opened.first_result, attempts - before);
                     let mut call = Call {
                         stream: Some(opened.stream),
                         slot: Arc::clone(slot),
@@ -82,6 +85,7 @@ impl<S: Service> Stack<S> {
                         attempts,
                         usage: None,
                         ledger: ctx.ledger.clone(),
+                        measured,
                     };
                     if let Some(usage) = S::asked(&request) {
                         call.uses(usage);
@@ -89,6 +93,7 @@ impl<S: Service> Stack<S> {
                     return Ok(call);
                 }
                 Err(error) => {
+                    measured.failed(&error, attempts - before);
                     slot.failed(&error, attempts);
                     if !falls_back(&error) {
                         return Err(error);
@@ -138,6 +143,7 @@ pub(crate) struct Call<S: Service> {
     /// What it uses, as far as that is known.
     usage: Option<Usage>,
     ledger: Ledger,
+    measured: MeasuredCall,
 }
 
 impl<S: Service> Call<S> {
@@ -164,9 +170,12 @@ impl<S: Service> Call<S> {
     }
 
     fn uses(&mut self, usage: Usage) {
-        *self.usage.get_or_insert_default() += usage;
+        let all = self.usage.get_or_insert_default();
+        *all += usage;
+        let all = *all;
         self.ledger.use_up(usage);
         self.ledger.charge(self.cost(Some(&usage)));
+        self.measured.used(all, self.cost(Some(&all)));
     }
 }
 
@@ -184,13 +193,16 @@ impl<S: Service> Stream for Call<S> {
             Some(Err(error)) => {
                 let error = error.with_stage(S::STAGE).with_provider(this.slot.service.name());
                 this.slot.breaker.failed(&error);
+                this.measured.end(Some(error.code()));
                 Some(Err(error))
             }
             None => {
                 this.slot.breaker.succeeded();
                 if this.usage.is_none() {
                     this.ledger.charge(this.cost(None));
+                    this.measured.used(Usage::default(), this.cost(None));
                 }
+                this.measured.end(None);
                 None
             }
             Some(Ok(item)) => {

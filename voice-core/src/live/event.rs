@@ -258,17 +258,17 @@ pub enum LiveEvent {
     /// Keys of the telephone that were pressed, once they are complete.
     Dtmf(String),
     /// The model calls a tool.
-    ToolCall(ToolCall),
+    ToolCall(Box<ToolCall>),
     /// A tool is done, or failed and the model is told why. Between turns it is one that outlasted its own.
     ToolResult(Box<ToolCallRecord>),
     /// A provider call ended.
-    Metrics(CallMetrics),
+    Metrics(Box<CallMetrics>),
     /// An exchange is over and stored.
     TurnDone(Box<LiveTurn>),
     /// Something failed; the session goes on.
     Error(Error),
     /// The session is over.
-    Ended(LiveSummary),
+    Ended(Box<LiveSummary>),
     /// The recording of the whole session is kept: see [`RecordingsConfig::live`](crate::config::RecordingsConfig::live). Told just
     /// before the end.
     Recorded {

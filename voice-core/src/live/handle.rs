@@ -111,7 +111,9 @@ pub(crate) async fn start(engine: Arc<Engine>, mut setup: LiveSetup) -> Result<L
         events: Mutex::new(events),
         _stop: stop,
     };
-    tokio::spawn(Box::pin(Driver::new(engine, setup, config, stored, event_sender).run(commands)));
+    // Boxed before it runs: a task's future would hold it twice over, as what it was given and as what it works with.
+    let driver = Box::new(Driver::new(engine, setup, config, stored, event_sender));
+    tokio::spawn(Box::pin(driver.run(commands)));
     Ok(session)
 }
 

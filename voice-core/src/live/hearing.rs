@@ -179,7 +179,7 @@ impl Driver {
         ctx.session_id = self.session.id;
         ctx.user = self.session.user.as_deref().map(Into::into);
         ctx.cancel = self.cancel.child_token();
-        ctx.ledger = self.ledger.clone();
+        (ctx.ledger, ctx.scope) = (self.ledger.clone(), self.unanswered.clone());
         ctx
     }
 

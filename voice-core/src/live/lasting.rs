@@ -30,7 +30,7 @@ impl Driver {
     /// What has arrived until now, so that no answer is begun without it.
     pub(super) fn take_late(&mut self) {
         while let Ok(record) = self.late.try_recv() {
-            self.on_late(record);
+            self.on_late(*record);
         }
     }
 

@@ -13,12 +13,13 @@ use super::event::SpeechKind;
 use crate::{
     context,
     cost::Ledger,
-    error::{Error, Result},
+    error::{Error, ErrorCode, Result},
     event::TurnEvent,
     id::{MessageId, TurnId},
     message::{Message, Role, ToolCallRecord},
     provider::{CallContext, PromptMessage},
     store::Session,
+    telemetry::{MeasuredSession, Scope},
     tool::{Lasting, Toolbox},
     turn::{Engine, GoAhead, Leave, Outcome, Sink, Words},
 };
@@ -47,6 +48,10 @@ pub(super) struct Order {
     pub(super) lasting: Lasting,
     /// Where what it costs is entered.
     pub(super) ledger: Ledger,
+    /// What its calls are measured as a part of, and what was measured before them: they go on with that if it comes to nothing.
+    pub(super) scope: Scope,
+    pub(super) unanswered: Scope,
+    pub(super) measured: MeasuredSession,
 }
 
 type Made = (Result<Outcome>, Option<Leave>);
@@ -76,6 +81,12 @@ pub(super) struct Production {
     pub(super) heard: Option<Vec<i16>>,
     pub(super) spoken: Vec<i16>,
     pub(super) outcome: Option<Result<Outcome>>,
+    /// Why it failed.
+    pub(super) failed: Option<ErrorCode>,
+    pub(super) began: Instant,
+    pub(super) scope: Scope,
+    unanswered: Scope,
+    measured: MeasuredSession,
     pub(super) leave: Option<Leave>,
     events: mpsc::Receiver<Result<TurnEvent>>,
     task: Option<JoinHandle<Made>>,
@@ -100,12 +111,13 @@ impl Production {
         ctx.user = session.user.as_deref().map(Into::into);
         ctx.deadline = Some(Instant::now() + engine.settings.deadline);
         ctx.cancel = cancel.child_token();
-        ctx.ledger = order.ledger.clone();
+        (ctx.ledger, ctx.scope) = (order.ledger.clone(), order.scope.clone());
         let stop = ctx.cancel.clone().drop_guard();
         let (kind, user_text) = (order.kind, order.user_text.clone());
         let (engine, session) = (Arc::clone(engine), session.id);
         let (tool_calls, tells, go_ahead) = (order.done.clone(), order.late.len(), GoAhead::default());
         let to_act = go_ahead.clone();
+        let (scope, unanswered, measured) = (order.scope.clone(), order.unanswered.clone(), order.measured.clone());
         // Boxed: an answer under way is kilobytes, and a task is moved.
         let task = tokio::spawn(Box::pin(async move {
             // One turn at a time in a session, wherever it comes from.
@@ -155,6 +167,11 @@ impl Production {
             heard: None,
             spoken: Vec::new(),
             outcome: None,
+            failed: None,
+            began: Instant::now(),
+            scope,
+            unanswered,
+            measured,
             leave: None,
             events,
             task: Some(task),
@@ -212,5 +229,6 @@ impl Drop for Production {
         if let Some(task) = &self.task {
             task.abort();
         }
+        self.measured.came_to_nothing(&self.scope, &self.unanswered);
     }
 }

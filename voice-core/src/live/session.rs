@@ -30,8 +30,9 @@ use crate::{
     id::MessageId,
     message::ToolCallRecord,
     store::Session,
+    telemetry::{MeasuredSession, Scope},
     tool::{Lasting, Toolbox},
-    turn::Engine,
+    turn::{Engine, who},
 };
 
 /// How long the end of a session waits for words that are being recognised and turns that are being stored.
@@ -106,11 +107,14 @@ pub(super) struct Driver {
     pub(super) done: Vec<ToolCallRecord>,
     /// The calls that outlast their turns, where their results arrive, and those that are not told yet.
     pub(super) lasting: Lasting,
-    pub(super) late: mpsc::UnboundedReceiver<ToolCallRecord>,
+    pub(super) late: mpsc::UnboundedReceiver<Box<ToolCallRecord>>,
     pub(super) results: Vec<ToolCallRecord>,
     /// What was spent since the last turn was stored, and before that.
     pub(super) ledger: Ledger,
     pub(super) spent: Spent,
+    /// What is reported of the session, and of what was heard and is not answered yet.
+    pub(super) measured: MeasuredSession,
+    pub(super) unanswered: Scope,
     summary: LiveSummary,
 }
 
@@ -134,6 +138,7 @@ impl Driver {
             front.tap();
         }
         let (lasting, late) = Lasting::new();
+        let measured = engine.telemetry.session(session.id, || who(&session));
         let taking = TurnTaking::new(config.endpointing, config.interruption.clone());
         let summary = LiveSummary {
             session_id: session.id,
@@ -189,6 +194,8 @@ impl Driver {
             results: Vec::new(),
             ledger: Ledger::default(),
             spent: Spent::default(),
+            unanswered: measured.scope(),
+            measured,
             summary,
             config,
         }
@@ -199,7 +206,7 @@ impl Driver {
     }
 
     /// Runs the session to its end.
-    pub(super) async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+    pub(super) async fn run(mut self: Box<Self>, mut commands: mpsc::Receiver<Command>) {
         let engine = Arc::clone(&self.engine);
         // The agent's closing waits for what is kept at the end.
         let _unfinished = engine.saving.begin();
@@ -249,7 +256,7 @@ impl Driver {
                 (segment, completeness) = judged(&mut self.turn_end) => {
                     self.tell(Input::Judged { segment, completeness });
                 }
-                Some(record) = self.late.recv() => self.on_late(record),
+                Some(record) = self.late.recv() => self.on_late(*record),
                 Some(saved) = self.saving.join_next(), if !self.saving.is_empty() => self.on_saved(saved),
                 progress = progress(production), if takes => self.on_progress(progress),
                 () = at(wake) => {}
@@ -427,7 +434,8 @@ impl Driver {
                 let latest = judged.then(|| samples.clone());
                 let segment = self.utterance_is_over(samples);
                 if let (Some(end), Some(latest)) = (&mut self.turn_end, latest) {
-                    end.ask(segment, &latest);
+                    let longest = Duration::from_millis(self.config.endpointing.max_delay_ms.into());
+                    end.ask(segment, &latest, longest.saturating_sub(ago));
                 }
                 self.tell(Input::SpeechEnded { segment, ago, judged });
                 self.set_user_state(UserState::Listening);
@@ -497,7 +505,7 @@ impl Driver {
     }
 
     /// The end: what was heard is kept, and so is what the user said last.
-    async fn finish(mut self, reason: EndReason, asked: Option<oneshot::Sender<LiveSummary>>) {
+    async fn finish(mut self: Box<Self>, reason: EndReason, asked: Option<oneshot::Sender<LiveSummary>>) {
         let over_at = self.now();
         if self.production.is_some() {
             self.stop_speaking();
@@ -538,6 +546,9 @@ impl Driver {
         self.summary.duration = self.now();
         self.settle();
         (self.summary.usage, self.summary.cost) = (self.spent.usage, self.spent.cost);
+        self.measured.belongs_to_no_turn(&self.unanswered);
+        let LiveSummary { duration, turns, interruptions, usage, cost, .. } = self.summary;
+        self.measured.end(reason.as_str(), duration, (turns, interruptions), (usage, cost));
         tracing::info!(
             session_id = %self.session.id, reason = reason.as_str(), turns = self.summary.turns,
             seconds = self.summary.duration.as_secs(), "live session over"
@@ -546,7 +557,7 @@ impl Driver {
             let _gone = asked.send(self.summary);
         }
         // A host that takes no events does not hear of the end either.
-        let _gone = self.events.try_send(LiveEvent::Ended(self.summary));
+        let _gone = self.events.try_send(LiveEvent::Ended(Box::new(self.summary)));
     }
 }
 

@@ -12,11 +12,12 @@ use super::{
 use crate::{
     audio::{LiveResampler, Pcm, SPEECH_RATE, to_i16},
     config::Pacing,
-    error::{Result, Stage},
+    error::{Error, ErrorCode, Result, Stage},
     event::{TextDelta, Transcript, TurnEvent},
     id::TurnId,
     message::{Message, Role, Timings},
     store::{Saved, TurnRecord},
+    telemetry::{Exchange, MeasuredExchange, Scope},
     turn::{Engine, Outcome},
 };
 
@@ -51,6 +52,9 @@ impl Driver {
             late: if text_is_the_models { self.results.clone() } else { Vec::new() },
             lasting: self.lasting.clone(),
             ledger: self.ledger.clone(),
+            scope: self.measured.scope(),
+            unanswered: self.unanswered.clone(),
+            measured: self.measured.clone(),
         };
         Production::start(&self.engine, &self.session, order, &self.cancel)
     }
@@ -219,7 +223,10 @@ impl Driver {
         if production.kind == SpeechKind::Answer {
             production.heard = Some(std::mem::take(&mut self.said));
         }
-        let (interruptible, kind) = (production.interruptible, production.kind);
+        let (interruptible, kind, scope) = (production.interruptible, production.kind, production.scope.clone());
+        if kind == SpeechKind::Answer {
+            self.is_answered(&scope);
+        }
         self.set_agent_state(AgentState::Speaking);
         if kind == SpeechKind::Answer
             && let Some(turn_end) = &mut self.turn_end
@@ -309,6 +316,7 @@ impl Driver {
             _ => self.playout.heard_words(self.now()),
         };
         if let Some(Err(error)) = &production.outcome {
+            production.failed = Some(error.code());
             self.emit(LiveEvent::Error(error.clone()));
             production.outcome = None;
         }
@@ -359,6 +367,9 @@ impl Driver {
             return;
         }
         let spent = self.settle();
+        if user_spoke && !production.audible {
+            self.is_answered(&production.scope);
+        }
         let turn = LiveTurn {
             turn_id,
             kind: production.kind,
@@ -379,6 +390,7 @@ impl Driver {
         let said =
             if user_spoke { production.heard.take().or_else(|| Some(std::mem::take(&mut self.said))) } else { None };
         let sound = Sound::new(said, std::mem::take(&mut production.spoken), self.output_rate);
+        let measured = self.measure(&production.scope, &turn, self.took(&production), production.failed);
         let leave = production.leave.take();
         // The task that made it is stopped here, if it still runs, and lets go of the session.
         drop(production);
@@ -389,9 +401,41 @@ impl Driver {
             };
             let saved = sound.save(&engine, TurnRecord::new(turn_id, session, messages)).await;
             leave.give_back().await;
+            measured.end(saved.as_ref().err().map(Error::code));
             saved.map_err(|error| error.with_stage(Stage::Store))?;
             Ok(turn)
         });
+    }
+
+    /// What was heard is answered: it belongs to the turn in which it is.
+    fn is_answered(&mut self, scope: &Scope) {
+        std::mem::replace(&mut self.unanswered, self.measured.scope()).join(scope);
+    }
+
+    /// How long an exchange took: from the end of the user's voice, if it is an answer to that.
+    fn took(&self, production: &Production) -> Duration {
+        let (Some(wanted), Some(delay)) = (production.wanted_at, production.end_of_utterance_delay) else {
+            return production.began.elapsed();
+        };
+        self.now().saturating_sub(wanted.saturating_sub(delay))
+    }
+
+    /// An exchange that is about to be stored, as it will be reported.
+    fn measure(&self, scope: &Scope, turn: &LiveTurn, took: Duration, error: Option<ErrorCode>) -> MeasuredExchange {
+        let exchange = Exchange {
+            turn_id: turn.turn_id,
+            kind: turn.kind.as_str(),
+            took,
+            timings: turn.timings,
+            first_audio: turn.response_delay,
+            end_of_utterance_delay: turn.end_of_utterance_delay,
+            tool_calls: turn.tool_calls.len(),
+            interrupted: turn.interrupted,
+            usage: turn.usage,
+            cost: turn.cost,
+            error,
+        };
+        self.measured.exchange(scope, exchange)
     }
 
     /// Stores what the user said last, to which there will be no answer, and results of tools that nobody will tell any more.
@@ -425,11 +469,14 @@ impl Driver {
             usage: spent.usage,
             cost: spent.cost,
         };
+        let scope = std::mem::replace(&mut self.unanswered, self.measured.scope());
+        let measured = self.measure(&scope, &turn, Duration::ZERO, None);
         let sound = Sound::new(said, Vec::new(), self.output_rate);
         self.saving.spawn(async move {
             let leave = engine.enter(session.id).await?;
             let saved = sound.save(&engine, TurnRecord::new(turn_id, session, messages)).await;
             leave.give_back().await;
+            measured.end(saved.as_ref().err().map(Error::code));
             saved?;
             Ok(turn)
         });

@@ -1,11 +1,16 @@
 //! Asks the model that hears whether the user is done, and keeps the sound that it is asked about.
 
-use std::sync::Arc;
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-use tokio::task::JoinSet;
+use futures_util::FutureExt;
+use tokio::{
+    task::JoinSet,
+    time::{Instant, timeout_at},
+};
 
 use crate::{
     audio::{SPEECH_RATE, Utterance},
+    error::{Error, ErrorKind},
     provider::{CallContext, TurnDetector},
 };
 
@@ -32,13 +37,23 @@ impl TurnEnd {
         self.said.drain(..extra);
     }
 
-    /// More was said, and then there was silence: asks about it. What is still being asked does not matter any more.
-    pub(super) fn ask(&mut self, segment: u64, samples: &[i16]) {
+    /// More was said, and then there was silence: asks about it, and takes `patience` for long enough to wait for the answer. What
+    /// is still being asked does not matter any more.
+    pub(super) fn ask(&mut self, segment: u64, samples: &[i16], patience: Duration) {
         self.keep(samples);
         self.asked.abort_all();
         let (detector, said) = (Arc::clone(&self.detector), Utterance::from_samples(self.said.as_slice()));
+        let mut ctx = CallContext::new();
+        let deadline = Instant::now() + patience;
+        ctx.deadline = Some(deadline);
         self.asked.spawn(async move {
-            let answer = detector.completeness(said, &CallContext::new()).await;
+            let late = || Error::new(ErrorKind::FirstByteTimeout, format!("no answer within {patience:?}"));
+            // A turn must not stay open for good, whatever becomes of the question.
+            let asking = AssertUnwindSafe(detector.completeness(said, &ctx)).catch_unwind();
+            let answer = match timeout_at(deadline, asking).await {
+                Ok(answer) => answer.unwrap_or_else(|_| Err(Error::internal("the detector panicked"))),
+                Err(_) => Err(late()),
+            };
             if let Err(error) = &answer {
                 tracing::warn!(detector = detector.name(), kind = ?error.kind(), %error, "the words alone tell the end");
             }

@@ -101,26 +101,35 @@ impl fmt::Debug for Message {
 /// When the stages of a turn came through, each measured from the start of the turn. `None`: did not happen.
 ///
 /// Written in JSON, every field is a number of milliseconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema)]
 #[non_exhaustive]
 pub struct Timings {
     /// The audio was decoded.
+    #[schemars(with = "Option<f64>")]
     pub audio_ready: Option<Duration>,
     /// The transcript was final.
+    #[schemars(with = "Option<f64>")]
     pub transcript: Option<Duration>,
     /// The language model's first token came.
+    #[schemars(with = "Option<f64>")]
     pub first_token: Option<Duration>,
     /// The first sentence was complete and went to speech.
+    #[schemars(with = "Option<f64>")]
     pub first_sentence: Option<Duration>,
     /// The first chunk of sound came: time to first audio.
+    #[schemars(with = "Option<f64>")]
     pub first_audio: Option<Duration>,
     /// The text was complete.
+    #[schemars(with = "Option<f64>")]
     pub text_done: Option<Duration>,
     /// The last chunk of sound came.
+    #[schemars(with = "Option<f64>")]
     pub audio_done: Option<Duration>,
     /// Both messages were saved.
+    #[schemars(with = "Option<f64>")]
     pub stored: Option<Duration>,
     /// Everything was done.
+    #[schemars(with = "f64")]
     pub total: Duration,
 }
 

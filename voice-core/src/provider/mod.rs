@@ -20,6 +20,7 @@ use crate::{
     event::Transcript,
     id::{SessionId, TurnId},
     message::{Role, ToolCall},
+    telemetry::Scope,
 };
 
 pub use listening::{ListenRequest, SpokenSound};
@@ -44,6 +45,8 @@ pub struct CallContext {
     pub cancel: CancellationToken,
     /// Where what calls cost is entered.
     pub(crate) ledger: Ledger,
+    /// What they are measured as a part of.
+    pub(crate) scope: Scope,
 }
 
 impl CallContext {
@@ -57,6 +60,7 @@ impl CallContext {
             deadline: None,
             cancel: CancellationToken::new(),
             ledger: Ledger::default(),
+            scope: Scope::default(),
         }
     }
 

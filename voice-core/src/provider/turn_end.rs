@@ -1,5 +1,7 @@
 //! What hears that somebody has finished speaking.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use super::CallContext;
@@ -33,7 +35,8 @@ pub trait TurnDetector: Send + Sync {
     fn name(&self) -> &str;
 
     /// How likely the speaker is done, 0–1, given the latest eight seconds at most of the turn, which end with a short
-    /// silence. Asked at every pause; the turn does not end before the answer.
+    /// silence. Asked at every pause; the turn does not end before the answer, but is not kept open for it longer than for any
+    /// other pause (`max_delay_ms`): then it is dropped, as it is when the next pause comes.
     ///
     /// # Errors
     /// Whatever goes wrong: the words alone then tell.
@@ -45,5 +48,20 @@ pub trait TurnDetector: Send + Sync {
     /// What [`completeness`](Self::completeness) would say.
     async fn warm_up(&self) -> Result<()> {
         Ok(())
+    }
+}
+
+#[async_trait]
+impl<T: TurnDetector + ?Sized> TurnDetector for Arc<T> {
+    fn name(&self) -> &str {
+        (**self).name()
+    }
+
+    async fn completeness(&self, said: Utterance, ctx: &CallContext) -> Result<f32> {
+        (**self).completeness(said, ctx).await
+    }
+
+    async fn warm_up(&self) -> Result<()> {
+        (**self).warm_up().await
     }
 }

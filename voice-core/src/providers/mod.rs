@@ -1,7 +1,7 @@
 //! The concrete providers, a folder and a cargo feature each.
 
-#[cfg(feature = "openai")]
-mod http;
+#[cfg(any(feature = "openai", feature = "otel"))]
+pub(crate) mod http;
 #[cfg(feature = "local")]
 pub mod local;
 #[cfg(feature = "openai")]

@@ -8,15 +8,17 @@ mod openai;
 #[cfg(any(feature = "local", feature = "openai"))]
 mod settings;
 mod stores;
+mod telemetry;
 
 use std::sync::Arc;
 
 use crate::{
-    config::{Config, LocalConfig, ProviderConfig, invalid},
+    config::{Config, LocalConfig, ProviderConfig, TelemetryConfig, invalid},
     error::{Error, Result},
     layer::TimeoutOptions,
     provider::{LanguageModel, SpeechToText, TextToSpeech, TurnDetector},
     store::{BlobStore, Storage},
+    telemetry::{MetricsSink, Starting},
 };
 
 /// Builds what a config names.
@@ -92,6 +94,15 @@ impl Registry {
 
     pub(crate) async fn store(&self, storage: Option<&str>) -> Result<Storage> {
         stores::open(storage).await
+    }
+
+    /// What takes an agent's reports: the host's sinks, and a collector where the config names one.
+    pub(crate) fn telemetry(
+        &self,
+        sinks: Vec<Arc<dyn MetricsSink>>,
+        config: &TelemetryConfig,
+    ) -> Result<Vec<Starting>> {
+        telemetry::consumers(sinks, config)
     }
 
     /// Whether there is a provider of this name, compiled in.

@@ -20,19 +20,23 @@ use crate::{
     error::{Error, ErrorKind, Result},
     message::{ToolCall, ToolCallRecord},
     provider::CallContext,
+    telemetry::Scope,
 };
 
 /// The most characters of a result that go to the model; a longer one would push everything else out of its sight.
 const MOST_RESULT_CHARACTERS: usize = 50_000;
 
-/// Runs a call of a `known` tool to its end; what goes wrong is in the record. `task`: the work, or why it cannot be begun.
-pub(super) async fn run(call: ToolCall, known: bool, task: Result<Task>) -> ToolCallRecord {
+/// Runs a call of a `known` tool to its end; what goes wrong is in the record. `task`: the work, or why it cannot be begun. `scope`: what
+/// it is measured as a part of.
+pub(super) async fn run(call: ToolCall, known: bool, task: Result<Task>, scope: Scope) -> ToolCallRecord {
     let started = Instant::now();
+    let mut measured = scope.tool(known.then_some(call.name.as_str()));
     let result = match task {
         Ok(task) => task.await,
         Err(error) => Err(error),
     };
     let elapsed = started.elapsed();
+    measured.end(result.as_ref().err().map(Error::code));
     let tool = known.then_some(call.name.as_str());
     let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
     match result {

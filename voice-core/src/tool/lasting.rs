@@ -16,7 +16,8 @@ const UNDER_WAY: &str = "The work has begun and goes on; its result will be told
 /// Where the results go that come when their turn is over. Clones are one.
 #[derive(Clone)]
 pub(crate) struct Lasting {
-    results: mpsc::UnboundedSender<ToolCallRecord>,
+    // Boxed, because a queue has room for 32 of what it is made for, and is nearly always empty.
+    results: mpsc::UnboundedSender<Box<ToolCallRecord>>,
     running: Arc<Mutex<Vec<(u64, ToolCall)>>>,
     next: Arc<AtomicU64>,
 }
@@ -36,7 +37,7 @@ struct Ear {
 
 impl Lasting {
     /// And the end at which late results arrive.
-    pub(crate) fn new() -> (Self, mpsc::UnboundedReceiver<ToolCallRecord>) {
+    pub(crate) fn new() -> (Self, mpsc::UnboundedReceiver<Box<ToolCallRecord>>) {
         let (results, late) = mpsc::unbounded_channel();
         (Self { results, running: Arc::default(), next: Arc::default() }, late)
     }
@@ -89,7 +90,7 @@ impl Ticket {
 
     fn deliver(&self, record: ToolCallRecord) {
         // In this order it is never in neither place.
-        let _gone = self.lasting.results.send(record);
+        let _gone = self.lasting.results.send(Box::new(record));
         self.end();
     }
 }

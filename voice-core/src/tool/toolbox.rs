@@ -14,6 +14,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     message::{ToolCall, ToolCallRecord},
     provider::{CallContext, ToolSpec},
+    telemetry::Scope,
 };
 
 /// How many calls of one answer run at the same time; the others wait their turn.
@@ -148,7 +149,7 @@ impl Calls {
             let task = self.toolbox.start(&call, &self.ctx);
             // A name that the model made up is its words, which no log holds.
             let options = self.toolbox.find(&call.name).map(|(kept, _)| kept.options);
-            let work = call::run(call.clone(), options.is_some(), task);
+            let work = call::run(call.clone(), options.is_some(), task, self.ctx.scope.clone());
             let lasting = self.lasting.as_ref().filter(|_| options.is_some_and(|options| options.runs_on()));
             let Some(lasting) = lasting else {
                 self.alone = !parallel;
@@ -164,7 +165,7 @@ impl Calls {
             let seen = async move {
                 match result.await {
                     Some(record) => record,
-                    None => call::run(call, false, Err(lost())).await,
+                    None => call::run(call, false, Err(lost()), Scope::default()).await,
                 }
             };
             self.running.push(async move { (n, seen.await) }.boxed());

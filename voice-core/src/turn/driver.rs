@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::{
-    engine::{Caller, Engine, Leave, check_text},
+    engine::{Caller, Engine, Leave, check_text, who},
     machine::TurnMachine,
     speech::{Speech, Spoken},
     tools::GoAhead,
@@ -24,6 +24,7 @@ use crate::{
     message::{Message, Reply, ToolCall},
     provider::{CallContext, GenerateRequest, LlmEvent, PromptMessage, ToolChoice, TranscribeRequest, TtsCapabilities},
     store::{Saved, Session, TurnRecord},
+    telemetry::MeasuredTurn,
     tool::{Lasting, Tool, Toolbox},
 };
 
@@ -34,6 +35,9 @@ const OVERLAP_WINDOW: usize = 160;
 /// How often a turn is offered to a store that fails for a passing reason, and the first wait between.
 const SAVE_ATTEMPTS: u32 = 3;
 const SAVE_DELAY: Duration = Duration::from_millis(100);
+
+/// Why the agent speaks in a one-shot turn, as it is reported.
+const ANSWER: &str = "answer";
 
 /// What a turn is about.
 #[derive(Clone, Debug)]
@@ -116,20 +120,27 @@ impl Engine {
         let span = tracing::info_span!(
             "turn", turn_id = %call.turn_id, session_id = tracing::field::Empty, user = call.caller.user.as_deref()
         );
-        let result = AssertUnwindSafe(self.run_inner(call, sink))
+        let mut measured = self.telemetry.turn(call.turn_id, ANSWER);
+        let result = AssertUnwindSafe(self.run_inner(call, &measured, sink))
             .catch_unwind()
             .instrument(span.clone())
             .await
             .unwrap_or_else(|panic| Err(panic_error(panic.as_ref())));
         let _entered = span.enter();
         match &result {
-            Ok(reply) => log_done(reply),
-            Err(error) => log_failed(error),
+            Ok(reply) => {
+                measured.end(Some(reply), None);
+                log_done(reply);
+            }
+            Err(error) => {
+                measured.end(error.reply(), Some(error.code()));
+                log_failed(error);
+            }
         }
         result
     }
 
-    async fn run_inner(&self, call: TurnCall, sink: &Sink) -> Result<Reply> {
+    async fn run_inner(&self, call: TurnCall, measured: &MeasuredTurn, sink: &Sink) -> Result<Reply> {
         let started = Instant::now();
         let started_at = self.clock.now();
         let limit = call.deadline.unwrap_or(self.settings.deadline);
@@ -146,7 +157,7 @@ impl Engine {
                 ErrorKind::DeadlineExceeded,
                 format!("the turn took longer than its deadline of {limit:?}; nothing of it was stored"),
             )),
-            produced = self.produce(call, started, deadline, work, sink) => produced,
+            produced = self.produce(call, started, deadline, work, measured, sink) => produced,
         }?;
 
         // From here on the turn is saved whatever the caller does: it was heard.
@@ -190,6 +201,7 @@ impl Engine {
         started: Instant,
         deadline: Instant,
         cancel: CancellationToken,
+        measured: &MeasuredTurn,
         sink: &Sink,
     ) -> Result<Produced> {
         let (session, leave, is_new) = self.admit(&call.caller).await?;
@@ -200,6 +212,7 @@ impl Engine {
         ctx.user = session.user.as_deref().map(Into::into);
         ctx.deadline = Some(deadline);
         ctx.cancel = cancel;
+        ctx.scope = measured.enters(session.id, || who(&session));
         sink.emit(TurnEvent::Started { session_id: session.id, turn_id: call.turn_id }).await?;
 
         let engine = self.engine_of(&session).await?;
@@ -269,7 +282,7 @@ impl Run<'_> {
             attempts = metrics.attempts,
             "provider call"
         );
-        self.sink.emit(TurnEvent::Metrics(metrics)).await
+        self.sink.emit(TurnEvent::Metrics(Box::new(metrics))).await
     }
 
     /// From sound to words.

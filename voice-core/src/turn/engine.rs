@@ -18,6 +18,7 @@ use crate::{
     message::Message,
     provider::TurnDetector,
     store::{AssistantVersion, ConversationStore, MessageQuery, Session, SessionStatus},
+    telemetry::{Telemetry, Who},
     time::Clock,
     tool::{Tool, Toolbox},
 };
@@ -42,6 +43,8 @@ pub(crate) struct Engine {
     pub(crate) recordings: Option<Recordings>,
     /// What hears the end of turns, where the host gave one.
     pub(crate) turn_detector: Option<Arc<dyn TurnDetector>>,
+    /// Where what turns took and cost is reported.
+    pub(crate) telemetry: Telemetry,
 }
 
 /// Finds the engine with the providers and the settings of a session's assistant.
@@ -62,6 +65,11 @@ pub(crate) struct Caller {
     pub(crate) user: Option<String>,
     /// Which assistant talks in a fresh session, and must be the one of a session that goes on.
     pub(crate) assistant: Option<AssistantVersion>,
+}
+
+/// As whose the turns of a session are reported.
+pub(crate) fn who(session: &Session) -> Who {
+    Who { organization: session.organization, assistant: session.assistant.map(|a| a.id), user: session.user.clone() }
 }
 
 /// Leave to run turns in a session. One that is dropped is given back in the background.

@@ -5,16 +5,17 @@ use uuid::Uuid;
 
 use super::{
     driver::{Sink, narrowest},
-    engine::Engine,
+    engine::{Engine, who},
     machine::TurnMachine,
 };
 use crate::{
     audio::Pcm,
     error::{Error, Result, Stage},
     id::{MessageId, SessionId, TurnId},
-    message::{Message, Role},
+    message::{Message, Reply, Role},
     provider::{CallContext, LlmEvent},
     store::{MessageQuery, Session, TurnRecord},
+    telemetry::Scope,
 };
 
 /// What opens a conversation. `Debug` leaves the words and the sound out.
@@ -60,7 +61,9 @@ impl Engine {
             leave.give_back().await;
             return Ok(None);
         }
-        let (audio, audio_error) = engine.say_whole(&text, &session, turn_id, speak).await;
+        let mut measured = self.telemetry.turn(turn_id, "greeting");
+        let scope = measured.enters(session.id, || who(&session));
+        let reply = engine.say_whole(&text, &session, turn_id, speak, scope).await;
 
         let now = self.clock.now();
         let mut message = Message::new(session.id, turn_id, Role::Assistant, text.as_str(), now);
@@ -69,15 +72,17 @@ impl Engine {
         let saved =
             self.save(&TurnRecord::new(turn_id, Session { last_activity_at: now, ..session }, vec![message])).await;
         leave.give_back().await;
+        measured.end(Some(&reply), saved.as_ref().err().map(Error::code));
         saved.map_err(|e| e.with_stage(Stage::Store))?;
+        let Reply { audio, audio_error, .. } = reply;
         Ok(Some(Greeting { text, audio, audio_error, session_id, message_id }))
     }
 
     /// Speaks a text as a whole. Whatever fails, what was spoken until then is kept.
-    async fn say_whole(&self, text: &str, session: &Session, turn_id: TurnId, speak: bool) -> (Pcm, Option<Error>) {
+    async fn say_whole(&self, text: &str, session: &Session, turn_id: TurnId, speak: bool, scope: Scope) -> Reply {
         let tts = self.tts.as_ref().filter(|_| speak);
         let mut ctx = CallContext::new();
-        (ctx.session_id, ctx.turn_id) = (session.id, turn_id);
+        (ctx.session_id, ctx.turn_id, ctx.scope) = (session.id, turn_id, scope);
         ctx.user = session.user.as_deref().map(Into::into);
         ctx.deadline = Some(Instant::now() + self.settings.deadline);
         let (_stop, language) = (ctx.cancel.clone().drop_guard(), self.settings.language.clone());
@@ -93,8 +98,9 @@ impl Engine {
         let failed = saying.await.err();
         let now = self.clock.now();
         let spent = run.ctx.ledger.take();
-        let (_, reply) = run.machine.finish(turn_id, session.clone(), (now, now), spent);
-        (reply.audio, failed.or(reply.audio_error))
+        let (_, mut reply) = run.machine.finish(turn_id, session.clone(), (now, now), spent);
+        reply.audio_error = failed.or(reply.audio_error);
+        reply
     }
 }
 

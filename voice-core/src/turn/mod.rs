@@ -25,7 +25,7 @@ mod tools;
 
 pub use driver::TurnInput;
 pub(crate) use driver::{Sink, TurnCall};
-pub(crate) use engine::{Caller, Cast, Engine, Leave, check_text};
+pub(crate) use engine::{Caller, Cast, Engine, Leave, check_text, who};
 pub use greeting::Greeting;
 pub(crate) use listening::Spoken;
 pub(crate) use locks::{Saving, SessionLocks};

@@ -1,5 +1,6 @@
 //! Runs what a model calls, while what it said before is spoken.
 
+use futures_util::FutureExt;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -44,19 +45,22 @@ impl Run<'_> {
     ) -> Result<Vec<ToolCallRecord>> {
         let go_ahead = self.go_ahead.clone();
         self.while_speaking(speech.as_deref_mut(), go_ahead.given()).await?;
-        for call in &calls {
-            self.sink.emit(TurnEvent::ToolCall(call.clone())).await?;
-        }
+        let told: Vec<_> = calls.iter().map(|call| TurnEvent::ToolCall(Box::new(call.clone()))).collect();
         let settings = &self.engine.settings;
         let mut late = Instant::now() + settings.filler_after;
         let mut records = Vec::with_capacity(calls.len());
         let mut calls = Calls::new(self.tools.clone(), calls, self.ctx.clone(), self.lasting.clone());
+        // The tools are asked before anybody hears of it: who interrupts on that news stops the tools, not just the asking.
+        let mut at_once = calls.next().now_or_never();
+        for event in told {
+            self.sink.emit(event).await?;
+        }
         loop {
             let may_fill = settings.filler.is_some() && self.machine.may_fill();
             let step = async {
                 tokio::select! {
                     biased;
-                    done = calls.next() => done.map_or(Step::AllDone, |(n, done)| Step::Done(n, done)),
+                    done = next_of(&mut at_once, &mut calls) => done.map_or(Step::AllDone, |(n, done)| Step::Done(n, done)),
                     () = sleep_until(late), if may_fill => Step::Late,
                 }
             };
@@ -82,5 +86,13 @@ impl Run<'_> {
         }
         records.sort_by_key(|(n, _)| *n);
         Ok(records.into_iter().map(|(_, record)| record).collect())
+    }
+}
+
+/// What was there at once, and then what comes.
+async fn next_of(at_once: &mut Option<Option<(usize, Done)>>, calls: &mut Calls) -> Option<(usize, Done)> {
+    match at_once.take() {
+        Some(done) => done,
+        None => calls.next().await,
     }
 }

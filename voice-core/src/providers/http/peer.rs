@@ -7,9 +7,9 @@ use reqwest::{Response, StatusCode, header::CONTENT_TYPE, header::HeaderMap, hea
 use serde_json::Value;
 
 use super::{
-    answer::{Reported, retry_after, should_retry},
+    answer::{Reported, should_retry},
     redact::presentable,
-    transport,
+    retry_after, transport,
 };
 use crate::{
     error::{Error, ErrorKind, Result, Stage},
