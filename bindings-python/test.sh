@@ -1,7 +1,10 @@
 #!/bin/sh
 # Builds the wheel, installs it into an environment under target/, and tests what was installed.
 #
-# VOICE_CORE_MODELS names the folder of the local models. Arguments go to pytest; CARGO_TARGET_DIR and PYTHON are respected.
+#   VOICE_CORE_NATIVE   the folder of a library that is built already, with the feature `testing`
+#   VOICE_CORE_MODELS   the folder of the local models
+#
+# Arguments go to pytest; CARGO_TARGET_DIR and PYTHON are respected.
 set -eu
 cd "$(dirname "$0")"
 root=$(cd .. && pwd)
@@ -10,16 +13,26 @@ venv=$target/python-venv
 python=$venv/bin/python
 
 [ -x "$python" ] || "${PYTHON:-python3}" -m venv "$venv"
-"$python" -c 'import maturin, mypy, numpy, pyright, pytest' 2>/dev/null ||
-    "$python" -m pip install --quiet 'maturin>=1.9,<2' 'mypy>=1.18' 'numpy' 'pyright>=1.1.400' 'pytest>=8'
+"$python" -c 'import maturin, mypy, numpy, pyright, pytest, wheel' 2>/dev/null ||
+    "$python" -m pip install --quiet 'maturin>=1.9,<2' 'mypy>=1.18' 'numpy' 'pyright>=1.1.400' 'pytest>=8' 'wheel>=0.46'
 
 # For the example of a web server.
 "$python" -c 'import fastapi, httpx, multipart, uvicorn' 2>/dev/null ||
     "$python" -m pip install --quiet -r "$root/examples/fastapi/requirements.txt" 'httpx>=0.28,<1'
 
-rm -rf "$target/wheels-testing"
-"$python" -m maturin build --quiet --profile dev --features testing --out "$target/wheels-testing"
-"$python" -m pip install --quiet --force-reinstall --no-deps "$target"/wheels-testing/*.whl
+wheels=$target/wheels-testing
+rm -rf "$wheels"
+if [ -z "${VOICE_CORE_NATIVE:-}" ]; then
+    "$python" -m maturin build --quiet --profile dev --features testing --out "$wheels"
+else
+    # What maturin would put together, around the library that is there.
+    mkdir -p "$wheels/tree"
+    "$python" -m maturin pep517 write-dist-info --metadata-directory "$wheels/tree" --profile dev --features testing >/dev/null
+    cp -R python/voice_core "$wheels/tree"
+    cp "$VOICE_CORE_NATIVE/libvoice_core_python.so" "$wheels/tree/voice_core/_native.abi3.so"
+    "$python" -m wheel pack "$wheels/tree" --dest-dir "$wheels" >/dev/null
+fi
+"$python" -m pip install --quiet --force-reinstall --no-deps "$wheels"/*.whl
 
 cd tests
 "$python" -m mypy --config-file ../pyproject.toml -p voice_core

@@ -111,13 +111,10 @@ typedef struct vc_agent vc_agent;
 // Bytes or a text that the library hands over. The caller frees it with `vc_bytes_free`.
 typedef struct vc_bytes vc_bytes;
 
-// A turn that runs by itself. The caller frees it with `vc_call_free`.
-typedef struct vc_call vc_call;
-
 // Why a call failed. The caller frees it with `vc_error_free`; it holds no secret, no audio and nothing anybody said.
 typedef struct vc_error vc_error;
 
-// Something that happened in a turn or in a live session. The caller frees one from `vc_stream_next` and `vc_live_next` with
+// Something that happened in a turn or in a live session. The caller frees one from `vc_turn_next` and `vc_live_next` with
 // `vc_event_free`; the one that a callback gets is the library's.
 typedef struct vc_event vc_event;
 
@@ -131,8 +128,8 @@ typedef struct vc_reply vc_reply;
 // after which the handle is none. Any thread, also long after the host's function returned.
 typedef struct vc_responder vc_responder;
 
-// The events of a turn, to be pulled. The caller frees it with `vc_stream_free`.
-typedef struct vc_stream vc_stream;
+// A turn that runs by itself. The caller frees it with `vc_turn_free`.
+typedef struct vc_turn vc_turn;
 
 // A live session as frames: text frames are JSON, binary frames are sound; `docs/schema/live-wire.schema.json` says what they hold.
 // The caller frees it with `vc_wire_free`.
@@ -154,6 +151,14 @@ typedef struct {
                      vc_responder *answer);
   // Called exactly once, on any thread, when nothing uses `user_data` any more; may be NULL.
   void (*drop)(void *user_data);
+  // Recognises one utterance of a live session while it is spoken; NULL: it transcribes whole utterances only. `language` as above.
+  // Answers now or later, on any thread: takes the sound by `vc_responder_read_sound` and sends interim transcripts by
+  // `vc_responder_send_transcript`, each with everything said so far, then, once the sound is over, a final one, then
+  // `vc_responder_finish`. Whatever fails costs no words: the utterance is then given to `transcribe`.
+  void (*listen)(void *user_data, const char *language, vc_responder *answer);
+  // Gets ready before the first question (opens a connection, loads a model), when `vc_agent_warm_up` asks for it; NULL: it has nothing to get
+  // ready. Answers now or later, on any thread: `vc_responder_finish` once it is, or `vc_responder_fail`.
+  void (*warm_up)(void *user_data, vc_responder *answer);
 } vc_stt_vtable;
 
 // A language model of the host. Threads as for `vc_stt_vtable`.
@@ -163,12 +168,14 @@ typedef struct {
   // Handed to every function as it is.
   void *user_data;
   // Writes the answer to `{"messages": [{"role", "content"}], "max_tokens", "temperature"}`, a text that lasts for the call. Answers now or later, on any
-  // thread: `vc_responder_send_text` piece by piece, then `vc_responder_finish`. With `calls_tools` there is more: see README.md.
+  // thread: `vc_responder_send_text` piece by piece, what it used by `vc_responder_send_usage`, then `vc_responder_finish`. With `calls_tools` there is more: see README.md.
   void (*generate)(void *user_data, const char *request_json, vc_responder *answer);
   // Called exactly once, on any thread, when nothing uses `user_data` any more; may be NULL.
   void (*drop)(void *user_data);
   // Whether it can call tools, by `vc_responder_send_tool_call`; only then it is told of any.
   bool calls_tools;
+  // As `warm_up` of `vc_stt_vtable`, for prompts that will begin with `system_prompt`, which lasts for the call.
+  void (*warm_up)(void *user_data, const char *system_prompt, vc_responder *answer);
 } vc_llm_vtable;
 
 // A voice of the host. Threads as for `vc_stt_vtable`.
@@ -182,6 +189,8 @@ typedef struct {
   void (*synthesize)(void *user_data, const char *text, const char *language, vc_responder *answer);
   // Called exactly once, on any thread, when nothing uses `user_data` any more; may be NULL.
   void (*drop)(void *user_data);
+  // As `warm_up` of `vc_stt_vtable`.
+  void (*warm_up)(void *user_data, vc_responder *answer);
 } vc_tts_vtable;
 
 // A tool of the host, which the language model may call. Start from zeros. Threads as for `vc_stt_vtable`.
@@ -225,6 +234,39 @@ typedef struct {
   void (*drop)(void *user_data);
 } vc_store_vtable;
 
+// What hears the end of turns, in the host. Threads as for `vc_stt_vtable`.
+typedef struct {
+  // How logs name it.
+  const char *name;
+  // Handed to every function as it is.
+  void *user_data;
+  // Says how likely the speaker is done, given `count` mono samples of 16 kHz, which last for the call: the latest eight seconds at
+  // most of the turn, which end with a short silence. Called at every pause. Answers now or later, on any thread:
+  // `vc_responder_send_completeness`, then `vc_responder_finish`. When it fails or is late, the words alone tell.
+  void (*completeness)(void *user_data, const int16_t *samples, size_t count, vc_responder *answer);
+  // Called exactly once, on any thread, when nothing uses `user_data` any more; may be NULL.
+  void (*drop)(void *user_data);
+  // As `warm_up` of `vc_stt_vtable`.
+  void (*warm_up)(void *user_data, vc_responder *answer);
+} vc_turn_detector_vtable;
+
+// What is told, in the host, what calls, turns and live sessions took, used and cost. Threads as for `vc_stt_vtable`, but one call at a time.
+//
+// No turn waits for it: at most 2,048 reports do. What comes on top of that is dropped, as is what a call was given that fails or takes
+// longer than 30 seconds; `vc_agent_dropped_reports` counts it. `vc_agent_close` delivers what waits, within 5 seconds.
+typedef struct {
+  // Handed to every function as it is.
+  void *user_data;
+  // Takes what was measured since it was last called, in the order in which it ended: `reports_json`, which lasts for the call, is an array of
+  // 1 to 256 objects with a `type` (README.md tells of their keys): ids, times, amounts and codes of errors, never words. Ends by
+  // `vc_responder_finish` or `vc_responder_fail`, now or later, on any thread.
+  void (*record)(void *user_data, const char *reports_json, vc_responder *answer);
+  // Lets go of what it still holds, and ends like `record`: the agent closes. May be NULL.
+  void (*flush)(void *user_data, vc_responder *answer);
+  // Called exactly once, on any thread, when nothing uses `user_data` any more; may be NULL.
+  void (*drop)(void *user_data);
+} vc_metrics_vtable;
+
 // The host's own objects. Start from zeros, and set the address of the first of each kind and how many there are; none: as the config says.
 //
 // The config may name providers among others, by their numbers, to be tried in that order: `"llm": ["host/0", "openai/gpt-6-luna"]`;
@@ -248,6 +290,10 @@ typedef struct {
   size_t tool_count;
   // Where conversations are kept; one or NULL.
   const vc_store_vtable *store;
+  // What hears the end of turns in live sessions with `"turn_detection": "model"`; one, or NULL: the local one.
+  const vc_turn_detector_vtable *turn_detector;
+  // What is told what was measured; one or NULL.
+  const vc_metrics_vtable *metrics;
 } vc_hosts;
 
 // What a host's object says went wrong. Start from zeros.
@@ -267,7 +313,7 @@ typedef struct {
 // last for the call.
 //
 // Called on a thread of the library that serves this turn or session alone, one call after the other: it may take its time, which
-// slows only that one; it may use accessors, `vc_call_cancel`, and what of `vc_live_` does not block; a call that blocks fails there with
+// slows only that one; it may use accessors, `vc_turn_cancel`, and what of `vc_live_` does not block; a call that blocks fails there with
 // `VC_INTERNAL_ERROR`. It must not throw.
 typedef void (*vc_event_fn)(void *user_data, const vc_event *event, const vc_error *error);
 
@@ -320,6 +366,11 @@ typedef struct {
   const char *assistant;
   // In which organization the turn is taken, by its id; or NULL.
   const char *organization;
+  // What the language model may call in this turn besides the agent's tools: the first of them, or NULL. They are copied, and each `drop` is
+  // called exactly once, when the last use is over, also when the turn fails.
+  const vc_tool_vtable *tools;
+  // How many.
+  size_t tool_count;
 } vc_turn_options;
 
 #ifdef __cplusplus
@@ -359,6 +410,10 @@ vc_status vc_agent_new(const char *config_json,
                        vc_agent **agent,
                        vc_error **error);
 
+// How many reports neither the host's `vc_metrics_vtable` nor a collector took: they were too slow, failed, or were gone. 0 for a handle that
+// is none. Any thread.
+uint64_t vc_agent_dropped_reports(const vc_agent *agent);
+
 // Makes every provider ready, so that the first turn is as fast as the others. Blocks; not on a thread of the library.
 vc_status vc_agent_warm_up(const vc_agent *agent,
                            vc_error **error);
@@ -394,6 +449,80 @@ vc_status vc_agent_with(const vc_agent *agent,
                         const char *principal_json,
                         vc_agent **scoped,
                         vc_error **error);
+
+// Sends a piece of text (language model, tool), or the JSON answer (store). `VC_CANCELLED`: nobody wants it any more, stop.
+// `VC_VALIDATION_ERROR`: no text, not UTF-8, or an ended or other answer. Any thread.
+vc_status vc_responder_send_text(const vc_responder *answer,
+                                 const char *piece);
+
+// Sends a call of a tool (language model), its arguments as JSON. `id` tells the calls of an answer apart. Statuses as for
+// `vc_responder_send_text`. Any thread.
+vc_status vc_responder_send_tool_call(const vc_responder *answer,
+                                      const char *id,
+                                      const char *name,
+                                      const char *arguments_json);
+
+// Sends what was used (language model), in tokens: of the prompt, of those the ones that came from a cache, and of the answer. What is sent
+// more than once adds up. Statuses as for `vc_responder_send_text`. Any thread.
+vc_status vc_responder_send_usage(const vc_responder *answer,
+                                  uint64_t input_tokens,
+                                  uint64_t cached_tokens,
+                                  uint64_t output_tokens);
+
+// Sends why the model stopped (language model): `stop`, `tool_calls`, `length`, `content_filter` or `other`; a model that sends none was
+// done, or called tools. When nothing was said, the error of the turn tells the reason. `VC_VALIDATION_ERROR` also for any other word;
+// otherwise as for `vc_responder_send_text`. Any thread.
+vc_status vc_responder_send_finish_reason(const vc_responder *answer,
+                                          const char *reason);
+
+// Sends a transcript (speech to text): everything recognised so far. `language` is BCP 47 or NULL. Statuses as for
+// `vc_responder_send_text`. Any thread.
+vc_status vc_responder_send_transcript(const vc_responder *answer,
+                                       const char *transcript,
+                                       bool is_final,
+                                       const char *language);
+
+// Sends a chunk of sound (text to speech): `count` mono samples, `sample_rate` a second, copied. Statuses as for
+// `vc_responder_send_text`. Any thread.
+vc_status vc_responder_send_audio(const vc_responder *answer,
+                                  const int16_t *samples,
+                                  size_t count,
+                                  uint32_t sample_rate);
+
+// Sends how likely the speaker is done, 0–1 (detector of the end of turns). `VC_VALIDATION_ERROR` also for what is no such number;
+// otherwise as for `vc_responder_send_text`. Any thread.
+vc_status vc_responder_send_completeness(const vc_responder *answer,
+                                         float completeness);
+
+// Takes the next sound of an utterance that is being spoken (`listen`): waits for some, copies at most `capacity` mono samples of
+// 16 kHz to `samples`, and sets `*count`. None: the sound is over, or nobody wants the words any more. What is not taken waits; taking
+// none for the idle time-out is a failure. `VC_VALIDATION_ERROR`: the answer has ended or is none of `listen`, a NULL, or no
+// room. Blocks; on any thread but that of a callback that must not wait.
+vc_status vc_responder_read_sound(const vc_responder *answer,
+                                  int16_t *samples,
+                                  size_t capacity,
+                                  size_t *count);
+
+// Whether nobody wants the answer any more: the turn was cancelled, timed out, or answered otherwise. Also true for an answer
+// that has ended. Any thread.
+bool vc_responder_is_cancelled(const vc_responder *answer);
+
+// Has `callback(user_data)` called when nobody wants the answer any more, or it has ended: exactly once, on a thread of the library.
+// `VC_VALIDATION_ERROR`: there is no callback, or the answer had ended already, and it is not called. Any thread.
+vc_status vc_responder_on_cancel(const vc_responder *answer,
+                                 void (*callback)(void *user_data),
+                                 void *user_data);
+
+// The answer is complete; the handle is freed. `VC_VALIDATION_ERROR`: it had ended already. Any thread.
+vc_status vc_responder_finish(vc_responder *answer);
+
+// The answer failed; the handle is freed. `failure` may be NULL; it is copied. `VC_VALIDATION_ERROR`: it had ended already, or a
+// text is not UTF-8 (the answer fails without it). Any thread.
+vc_status vc_responder_fail(vc_responder *answer,
+                            const vc_failure *failure);
+
+// Gives no answer: a failure in itself. NULL and a second time are fine. Any thread.
+void vc_responder_free(vc_responder *answer);
 
 // The stable code, for example `VALIDATION_ERROR`. Belongs to the error; empty for NULL. Any thread.
 const char *vc_error_code(const vc_error *error);
@@ -456,65 +585,21 @@ vc_error *vc_event_error(const vc_event *event);
 // Frees an event. NULL and a second time are fine. Any thread.
 void vc_event_free(vc_event *event);
 
-// Sends a piece of text (language model, tool), or the JSON answer (store). `VC_CANCELLED`: nobody wants it any more, stop.
-// `VC_VALIDATION_ERROR`: no text, not UTF-8, or an ended or other answer. Any thread.
-vc_status vc_responder_send_text(const vc_responder *answer,
-                                 const char *piece);
-
-// Sends a call of a tool (language model), its arguments as JSON. `id` tells the calls of an answer apart. Statuses as for
-// `vc_responder_send_text`. Any thread.
-vc_status vc_responder_send_tool_call(const vc_responder *answer,
-                                      const char *id,
-                                      const char *name,
-                                      const char *arguments_json);
-
-// Sends a transcript (speech to text): everything recognised so far. `language` is BCP 47 or NULL. Statuses as for
-// `vc_responder_send_text`. Any thread.
-vc_status vc_responder_send_transcript(const vc_responder *answer,
-                                       const char *transcript,
-                                       bool is_final,
-                                       const char *language);
-
-// Sends a chunk of sound (text to speech): `count` mono samples, `sample_rate` a second, copied. Statuses as for
-// `vc_responder_send_text`. Any thread.
-vc_status vc_responder_send_audio(const vc_responder *answer,
-                                  const int16_t *samples,
-                                  size_t count,
-                                  uint32_t sample_rate);
-
-// Whether nobody wants the answer any more: the turn was cancelled, timed out, or answered otherwise. Also true for an answer
-// that has ended. Any thread.
-bool vc_responder_is_cancelled(const vc_responder *answer);
-
-// Has `callback(user_data)` called when nobody wants the answer any more, or it has ended: exactly once, on a thread of the library.
-// `VC_VALIDATION_ERROR`: there is no callback, or the answer had ended already, and it is not called. Any thread.
-vc_status vc_responder_on_cancel(const vc_responder *answer,
-                                 void (*callback)(void *user_data),
-                                 void *user_data);
-
-// The answer is complete; the handle is freed. `VC_VALIDATION_ERROR`: it had ended already. Any thread.
-vc_status vc_responder_finish(vc_responder *answer);
-
-// The answer failed; the handle is freed. `failure` may be NULL; it is copied. `VC_VALIDATION_ERROR`: it had ended already, or a
-// text is not UTF-8 (the answer fails without it). Any thread.
-vc_status vc_responder_fail(vc_responder *answer,
-                            const vc_failure *failure);
-
-// Gives no answer: a failure in itself. NULL and a second time are fine. Any thread.
-void vc_responder_free(vc_responder *answer);
-
 // Starts a live session: sound is pushed at any time, and events come at any time.
 //
 // `options_json`: an object, or NULL; every key may be left out.
 //
 // | key | meaning |
 // |---|---|
-// | `session`, `user`, `language` | as for a turn |
+// | `session`, `user`, `language`, `assistant`, `organization` | as for a turn |
 // | `config` | how turns are taken, in place of `live` in the agent's config; `{"turn_detection": "manual"}` is push to talk |
 // | `first_message` | what the agent says first |
 // | `input_rate`, `input_channels` | the sound that will be pushed; 16000 and 1 |
 // | `output_rate` | the rate of the sound that is given out; 24000 |
 // | `speak` | whether the agent speaks |
+//
+// `tools` are what the language model may call in this session besides the agent's, `tool_count` of them, or NULL; they are copied, and each
+// `drop` is called exactly once, when the last use is over, also when this call fails.
 //
 // With `on_event` the events come to it on a thread of the library that serves this session alone; the last call brings an
 // event of kind `VC_EVENT_ENDED` or an error, and `user_data` must last until it has returned. Without it (NULL) they are pulled with
@@ -522,6 +607,8 @@ void vc_responder_free(vc_responder *answer);
 // Blocks for a moment; not on a thread of the library.
 vc_status vc_live_start(const vc_agent *agent,
                         const char *options_json,
+                        const vc_tool_vtable *tools,
+                        size_t tool_count,
                         vc_event_fn on_event,
                         void *user_data,
                         vc_live **live,
@@ -690,82 +777,49 @@ vc_status vc_reply_encode_audio(const vc_reply *reply,
 // Frees a reply, and with it every text and sample that belongs to it. NULL and a second time are fine. Any thread.
 void vc_reply_free(vc_reply *reply);
 
-// Answers what is said in an audio file, in a fresh session. `*reply` is the caller's to free. Blocks; not on a thread of the library.
-vc_status vc_converse_file(const vc_agent *agent,
-                           const char *path,
-                           vc_reply **reply,
-                           vc_error **error);
-
-// Answers what is said in the bytes of an audio file. Otherwise like `vc_converse_file`.
-vc_status vc_converse_bytes(const vc_agent *agent,
-                            const uint8_t *bytes,
-                            size_t length,
-                            vc_reply **reply,
-                            vc_error **error);
-
-// Answers what is said in `length` mono samples. Otherwise like `vc_converse_file`.
-vc_status vc_converse_pcm(const vc_agent *agent,
-                          const int16_t *samples,
-                          size_t length,
-                          uint32_t sample_rate,
-                          vc_reply **reply,
-                          vc_error **error);
-
-// Answers something typed. Otherwise like `vc_converse_file`.
-vc_status vc_converse_text(const vc_agent *agent, const char *text, vc_reply **reply, vc_error **error);
-
 // Runs one turn. `options` may be NULL. `*reply` is the caller's to free. Blocks; not on a thread of the library. To be able to cancel
-// it, use `vc_turn_start` or `vc_turn_stream`.
-vc_status vc_turn_run(const vc_agent *agent,
+// it, use `vc_turn_start`.
+vc_status vc_converse(const vc_agent *agent,
                       const vc_input *input,
                       const vc_turn_options *options,
                       vc_reply **reply,
                       vc_error **error);
 
-// Prepares one turn as a stream of events; it begins with the first `vc_stream_next`. `options` may be NULL. `*stream` is the
-// caller's to free. Reads the file, if there is one; any thread.
-vc_status vc_turn_stream(const vc_agent *agent,
-                         const vc_input *input,
-                         const vc_turn_options *options,
-                         vc_stream **stream,
-                         vc_error **error);
+// Answers what is said in the audio file at `path`, in a fresh session. Otherwise like `vc_converse`.
+vc_status vc_converse_file(const vc_agent *agent, const char *path, vc_reply **reply, vc_error **error);
 
-// Waits for the next event. `*event` is the caller's to free; `VC_OK` with `*event == NULL`: the turn is over. Events that are there come
-// before the error that ends the turn. Blocks; not on a thread of the library; several threads take turns.
-vc_status vc_stream_next(const vc_stream *stream,
-                         vc_event **event,
-                         vc_error **error);
-
-// Cancels the turn: nothing is stored, and `vc_stream_next` ends with `VC_CANCELLED`. Any thread, any number of times.
-void vc_stream_cancel(const vc_stream *stream);
-
-// Frees a stream, and cancels its turn if it is not over. NULL and a second time are fine. Any thread.
-void vc_stream_free(vc_stream *stream);
-
-// Starts one turn and returns at once; `on_event` (may be NULL) gets its events on a thread of the library. `options` may be NULL.
-// `*call` is the caller's to free.
+// Starts one turn and returns at once. `options` may be NULL. `*turn` is the caller's to free. Reads the file, if there is one; any
+// thread.
 //
-// `user_data` must last until the last call of `on_event` has returned; `vc_call_wait` returns after that. Any thread.
+// With `on_event` its events come to that, on a thread of the library, and `user_data` must last until the last call has returned;
+// `vc_turn_wait` returns after that. Without it (NULL) they are pulled with `vc_turn_next`, or left alone: a turn of which nobody
+// takes the events waits for that once there are many.
 vc_status vc_turn_start(const vc_agent *agent,
                         const vc_input *input,
                         const vc_turn_options *options,
                         vc_event_fn on_event,
                         void *user_data,
-                        vc_call **call,
+                        vc_turn **turn,
                         vc_error **error);
 
-// Waits for the end of a turn. `reply` may be NULL; `*reply` is the caller's to free; every wait gives one. Blocks; not on a thread of
-// the library.
-vc_status vc_call_wait(const vc_call *call,
+// Waits for the next event. `*event` is the caller's to free; `VC_OK` with `*event == NULL`: the turn is over. Events that are there come
+// before the error that ends the turn. Blocks; not on a thread of the library; several threads take turns.
+vc_status vc_turn_next(const vc_turn *turn,
+                       vc_event **event,
+                       vc_error **error);
+
+// Waits for the end of a turn, past the events that nobody took. `reply` may be NULL; `*reply` is the caller's to free; every wait gives
+// one. Blocks; not on a thread of the library.
+vc_status vc_turn_wait(const vc_turn *turn,
                        vc_reply **reply,
                        vc_error **error);
 
 // Cancels a turn: it ends with `VC_CANCELLED`, and nothing is stored. Any thread, also in `on_event`; any number of times.
-void vc_call_cancel(const vc_call *call);
+void vc_turn_cancel(const vc_turn *turn);
 
-// Frees a call, and cancels its turn if it is not over; `on_event` then still gets its last call. NULL and a second time are
-// fine. Any thread, also in `on_event`.
-void vc_call_free(vc_call *call);
+// Frees a turn, and cancels it if it is not over; `on_event` then still gets its last call. NULL and a second time are fine. Any
+// thread, also in `on_event`.
+void vc_turn_free(vc_turn *turn);
 
 // The session as frames for a connection of the caller's own, in place of `vc_live_next` and of events to a callback. The other calls of
 // the session go on working beside it. `*wire` is the caller's to free. Any thread.

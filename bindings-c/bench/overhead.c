@@ -54,7 +54,7 @@ static double median(vc_agent *agent, vc_input input, bool silent) {
     for (int i = -WARM; i < RUNS; i++) {
         vc_reply *reply = NULL;
         double start = now();
-        CHECK(vc_turn_run(agent, &input, &options, &reply, NULL) == VC_OK);
+        CHECK(vc_converse(agent, &input, &options, &reply, NULL) == VC_OK);
         if (i >= 0) all[i] = now() - start;
         vc_reply_free(reply);
     }
@@ -67,7 +67,7 @@ static long turns(vc_agent *agent, int count) {
     for (int i = 0; i < count; i++) {
         vc_reply *reply = NULL;
         vc_bytes *none = NULL;
-        CHECK(vc_turn_run(agent, &input, NULL, &reply, NULL) == VC_OK);
+        CHECK(vc_converse(agent, &input, NULL, &reply, NULL) == VC_OK);
         char arguments[80];
         snprintf(arguments, sizeof arguments, "{\"id\": \"%s\"}", vc_reply_session_id(reply));
         CHECK(vc_agent_call(agent, "sessions", "delete", arguments, &none, NULL, NULL) == VC_OK);

@@ -6,16 +6,14 @@ use serde_json::json;
 use voice_bridge::{Agent, runtime};
 
 use crate::{
-    error::{free, give, give_blocking, run, run_blocking, vc_error, vc_status},
+    error::{ErrorOut, free, give, give_blocking, of, run, run_blocking, vc_status},
     handle::{self, handles},
     host::{adopted, vc_hosts},
     memory::{bytes, cleared, object, optional_text, put, text, vc_bytes},
 };
 
 /// An agent: any number of turns at a time, from any threads. The caller frees it with `vc_agent_free`.
-pub struct vc_agent {
-    _opaque: [u8; 0],
-}
+pub struct vc_agent(());
 
 handles!(vc_agent => Agent);
 
@@ -25,11 +23,7 @@ handles!(vc_agent => Agent);
 /// data folder. `*agent` is the caller's to free. Fails with `VC_INVALID_REQUEST` when models are missing: the message says
 /// how to fetch them. Blocks; not on a thread of the library.
 #[unsafe(no_mangle)]
-pub extern "C" fn vc_agent_new_local(
-    storage: *const c_char,
-    agent: *mut *mut vc_agent,
-    error: *mut *mut vc_error,
-) -> vc_status {
+pub extern "C" fn vc_agent_new_local(storage: *const c_char, agent: *mut *mut vc_agent, error: ErrorOut) -> vc_status {
     give_blocking(("agent", agent), error, || {
         let mut config = json!({ "stt": "local", "llm": "local", "tts": "local" });
         if let Some(storage) = optional_text("storage", storage)? {
@@ -49,7 +43,7 @@ pub extern "C" fn vc_agent_new(
     config_json: *const c_char,
     hosts: *const vc_hosts,
     agent: *mut *mut vc_agent,
-    error: *mut *mut vc_error,
+    error: ErrorOut,
 ) -> vc_status {
     run(error, || {
         let agent = cleared("agent", agent);
@@ -62,16 +56,23 @@ pub extern "C" fn vc_agent_new(
     })
 }
 
+/// How many reports neither the host's `vc_metrics_vtable` nor a collector took: they were too slow, failed, or were gone. 0 for a handle that
+/// is none. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn vc_agent_dropped_reports(agent: *const vc_agent) -> u64 {
+    of(agent, 0, Agent::dropped_reports)
+}
+
 /// Makes every provider ready, so that the first turn is as fast as the others. Blocks; not on a thread of the library.
 #[unsafe(no_mangle)]
-pub extern "C" fn vc_agent_warm_up(agent: *const vc_agent, error: *mut *mut vc_error) -> vc_status {
+pub extern "C" fn vc_agent_warm_up(agent: *const vc_agent, error: ErrorOut) -> vc_status {
     run_blocking(error, || handle::get(agent)?.warm_up().wait())
 }
 
 /// Closes an agent: cancels what runs, finishes what is being saved. The handle stays, to be freed; turns fail from now on. A
 /// second time is fine. Blocks; not on a thread of the library.
 #[unsafe(no_mangle)]
-pub extern "C" fn vc_agent_close(agent: *const vc_agent, error: *mut *mut vc_error) -> vc_status {
+pub extern "C" fn vc_agent_close(agent: *const vc_agent, error: ErrorOut) -> vc_status {
     run_blocking(error, || handle::get(agent)?.close().wait())
 }
 
@@ -95,7 +96,7 @@ pub extern "C" fn vc_agent_call(
     arguments_json: *const c_char,
     answer: *mut *mut vc_bytes,
     sound: *mut *mut vc_bytes,
-    error: *mut *mut vc_error,
+    error: ErrorOut,
 ) -> vc_status {
     run_blocking(error, || {
         put(sound, std::ptr::null_mut());
@@ -120,7 +121,7 @@ pub extern "C" fn vc_agent_with(
     agent: *const vc_agent,
     principal_json: *const c_char,
     scoped: *mut *mut vc_agent,
-    error: *mut *mut vc_error,
+    error: ErrorOut,
 ) -> vc_status {
     give(("scoped", scoped), error, || {
         Ok(handle::open(handle::get(agent)?.with(&text("principal_json", principal_json)?)?))

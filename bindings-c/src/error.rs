@@ -1,13 +1,14 @@
 //! Statuses and errors.
 
-use std::ffi::{CString, c_char};
+use std::ffi::c_char;
 
 use voice_bridge::{ErrorRecord, Outcome, guard, runtime};
 
 use crate::{
     handle::{self, Handle, handles},
-    memory::{c_text, cleared, pointer, put},
-    reply::{Given, vc_reply},
+    memory::{cleared, put},
+    reply::vc_reply,
+    shown::{Shown, shown, shown_if, text_if_of, text_of},
 };
 
 /// How a call ended. The numbers never change; the names are the codes that every language uses.
@@ -60,40 +61,19 @@ const CODES: [(&str, vc_status); 12] = [
 ];
 
 /// Why a call failed. The caller frees it with `vc_error_free`; it holds no secret, no audio and nothing anybody said.
-pub struct vc_error {
-    _opaque: [u8; 0],
-}
+pub struct vc_error(());
 
-handles!(vc_error => Failure);
+handles!(vc_error => Shown<ErrorRecord>);
 
-pub(crate) struct Failure {
-    record: ErrorRecord,
-    code: CString,
-    kind: CString,
-    message: CString,
-    stage: Option<CString>,
-    provider: Option<CString>,
-}
-
-impl Failure {
-    pub(crate) fn open(record: ErrorRecord) -> *mut vc_error {
-        handle::open(Self {
-            code: c_text(&record.code),
-            kind: c_text(&record.kind),
-            message: c_text(&record.detail),
-            stage: record.stage.as_deref().map(c_text),
-            provider: record.provider.as_deref().map(c_text),
-            record,
-        })
-    }
-}
+/// Where a function puts why it failed; NULL: the caller does not want to know. The header has it as what it is.
+pub type ErrorOut = *mut *mut vc_error;
 
 fn status_of(record: &ErrorRecord) -> vc_status {
     CODES.iter().find(|(code, _)| *code == record.code).map_or(VC_INTERNAL_ERROR, |(_, status)| *status)
 }
 
 /// Runs the body of a function that can fail: a panic becomes an error, and the error goes where the caller wants it.
-pub(crate) fn run(error: *mut *mut vc_error, body: impl FnOnce() -> Outcome<()>) -> vc_status {
+pub(crate) fn run(error: ErrorOut, body: impl FnOnce() -> Outcome<()>) -> vc_status {
     put(error, std::ptr::null_mut());
     let outcome = guard(|| {
         #[cfg(feature = "testing")]
@@ -103,13 +83,13 @@ pub(crate) fn run(error: *mut *mut vc_error, body: impl FnOnce() -> Outcome<()>)
     let Err(record) = outcome else { return VC_OK };
     let status = status_of(&record);
     if !error.is_null() {
-        put(error, Failure::open(record));
+        put(error, shown(record));
     }
     status
 }
 
 /// As [`run`], for a body that waits: on a thread of the library it fails before it has begun anything.
-pub(crate) fn run_blocking(error: *mut *mut vc_error, body: impl FnOnce() -> Outcome<()>) -> vc_status {
+pub(crate) fn run_blocking(error: ErrorOut, body: impl FnOnce() -> Outcome<()>) -> vc_status {
     run(error, || {
         runtime::may_block()?;
         body()
@@ -119,7 +99,7 @@ pub(crate) fn run_blocking(error: *mut *mut vc_error, body: impl FnOnce() -> Out
 /// As [`run`], for a body that makes something which the caller must take: its handle goes to `out`, NULL when there is none.
 pub(crate) fn give<H: Handle>(
     (name, out): (&str, *mut *mut H),
-    error: *mut *mut vc_error,
+    error: ErrorOut,
     body: impl FnOnce() -> Outcome<*mut H>,
 ) -> vc_status {
     run(error, || {
@@ -132,7 +112,7 @@ pub(crate) fn give<H: Handle>(
 /// As [`give`], for a body that waits.
 pub(crate) fn give_blocking<H: Handle>(
     out: (&str, *mut *mut H),
-    error: *mut *mut vc_error,
+    error: ErrorOut,
     body: impl FnOnce() -> Outcome<*mut H>,
 ) -> vc_status {
     give(out, error, || {
@@ -141,14 +121,21 @@ pub(crate) fn give_blocking<H: Handle>(
     })
 }
 
+/// As [`give_blocking`], for something that the caller may do without: then `out` is NULL.
+pub(crate) fn offer_blocking<H: Handle>(
+    out: *mut *mut H,
+    error: ErrorOut,
+    body: impl FnOnce() -> Outcome<*mut H>,
+) -> vc_status {
+    let mut unwanted = std::ptr::null_mut();
+    let status = give_blocking(("out", if out.is_null() { &raw mut unwanted } else { out }), error, body);
+    free(unwanted);
+    status
+}
+
 /// Something of an object; `otherwise` for a handle that is none.
 pub(crate) fn of<H: Handle, T: Copy>(handle: *const H, otherwise: T, read: impl FnOnce(&H::Object) -> T) -> T {
     value(otherwise, || handle::get(handle).map_or(otherwise, |object| read(&object)))
-}
-
-/// A text of an object, which belongs to it; empty for a handle that is none.
-pub(crate) fn text_of<H: Handle>(handle: *const H, read: impl FnOnce(&H::Object) -> &CString) -> *const c_char {
-    of(handle, c"".as_ptr(), |object| read(object).as_ptr())
 }
 
 /// Frees a handle: NULL and a second time are fine.
@@ -169,31 +156,31 @@ pub(crate) fn value<T>(otherwise: T, body: impl FnOnce() -> T) -> T {
 /// The stable code, for example `VALIDATION_ERROR`. Belongs to the error; empty for NULL. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_error_code(error: *const vc_error) -> *const c_char {
-    text_of(error, |e| &e.code)
+    text_of(error, "code", |e| (&e.code).into())
 }
 
 /// The finer kind, for example `no_speech`. Belongs to the error; empty for NULL. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_error_kind(error: *const vc_error) -> *const c_char {
-    text_of(error, |e| &e.kind)
+    text_of(error, "kind", |e| (&e.kind).into())
 }
 
 /// What happened and what to do, for people. Belongs to the error; empty for NULL. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_error_message(error: *const vc_error) -> *const c_char {
-    text_of(error, |e| &e.message)
+    text_of(error, "message", |e| (&e.detail).into())
 }
 
 /// The stage of the turn (`admit`, `audio`, `stt`, `llm`, `tts`, `store`), or NULL. Belongs to the error. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_error_stage(error: *const vc_error) -> *const c_char {
-    of(error, std::ptr::null(), |e| pointer(&e.stage))
+    text_if_of(error, "stage", |e| e.stage.as_deref().map(Into::into))
 }
 
 /// The provider that failed, or NULL. Belongs to the error. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_error_provider(error: *const vc_error) -> *const c_char {
-    of(error, std::ptr::null(), |e| pointer(&e.provider))
+    text_if_of(error, "provider", |e| e.provider.as_deref().map(Into::into))
 }
 
 /// The code as a status; `VC_OK` for NULL. Any thread.
@@ -218,7 +205,7 @@ pub extern "C" fn vc_error_retry_after_ms(error: *const vc_error) -> i64 {
 /// thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_error_reply(error: *const vc_error) -> *mut vc_reply {
-    of(error, std::ptr::null_mut(), |e| e.record.reply.clone().map_or(std::ptr::null_mut(), Given::open))
+    of(error, std::ptr::null_mut(), |e| shown_if(e.record.reply.clone()))
 }
 
 /// The HTTP status with which a web host should answer; 0 for NULL. Any thread.

@@ -1,14 +1,14 @@
 //! Events of turns and live sessions.
 
-use std::ffi::{CString, c_char};
+use std::ffi::c_char;
 
 use voice_bridge::EventRecord;
 
 use crate::{
-    error::{Failure, free, of, text_of, vc_error},
-    handle::{self, handles},
-    memory::c_text,
-    reply::{Given, sound, vc_reply},
+    error::{free, of, vc_error},
+    handle::handles,
+    reply::vc_reply,
+    shown::{Shown, shown, sound_of, text_of},
 };
 
 /// What kind of event it is, and so which accessors have something to say.
@@ -70,27 +70,11 @@ pub enum vc_event_kind {
 
 use vc_event_kind::*;
 
-/// Something that happened in a turn or in a live session. The caller frees one from `vc_stream_next` and `vc_live_next` with
+/// Something that happened in a turn or in a live session. The caller frees one from `vc_turn_next` and `vc_live_next` with
 /// `vc_event_free`; the one that a callback gets is the library's.
-pub struct vc_event {
-    _opaque: [u8; 0],
-}
+pub struct vc_event(());
 
-handles!(vc_event => Happening);
-
-pub(crate) struct Happening {
-    record: EventRecord,
-    kind: vc_event_kind,
-    text: CString,
-    json: CString,
-}
-
-impl Happening {
-    pub(crate) fn open(record: EventRecord) -> *mut vc_event {
-        let (kind, text) = described(&record);
-        handle::open(Self { kind, text: c_text(text), json: c_text(&record.to_json()), record })
-    }
-}
+handles!(vc_event => Shown<EventRecord>);
 
 /// The kind of an event, and its text if it has one.
 fn described(record: &EventRecord) -> (vc_event_kind, &str) {
@@ -125,13 +109,13 @@ fn described(record: &EventRecord) -> (vc_event_kind, &str) {
 /// The kind of event. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_event_get_kind(event: *const vc_event) -> vc_event_kind {
-    of(event, VC_EVENT_OTHER, |e| e.kind)
+    of(event, VC_EVENT_OTHER, |e| described(&e.record).0)
 }
 
 /// The transcript so far, the next piece of the answer, or what the kind says; empty for other kinds. Belongs to the event. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_event_text(event: *const vc_event) -> *const c_char {
-    text_of(event, |e| &e.text)
+    text_of(event, "text", |e| described(e).1.into())
 }
 
 /// Whether a transcript is the last word on it. Any thread.
@@ -143,14 +127,14 @@ pub extern "C" fn vc_event_is_final(event: *const vc_event) -> bool {
 /// The event as JSON, sound left out (its length is there): `{"type": "transcript", …}`. Belongs to the event. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_event_json(event: *const vc_event) -> *const c_char {
-    text_of(event, |e| &e.json)
+    text_of(event, "json", |e| e.to_json().into())
 }
 
 /// A piece of sound: mono 16-bit samples; `*count` of them, `*sample_rate` a second. NULL and 0 for other kinds. Belongs to the
 /// event. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_event_samples(event: *const vc_event, count: *mut usize, sample_rate: *mut u32) -> *const i16 {
-    sound(event, count, sample_rate, |e| match &e.record {
+    sound_of(event, count, sample_rate, |e| match e {
         EventRecord::Audio { pcm } => Some(pcm),
         _ => None,
     })
@@ -160,7 +144,7 @@ pub extern "C" fn vc_event_samples(event: *const vc_event, count: *mut usize, sa
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_event_reply(event: *const vc_event) -> *mut vc_reply {
     of(event, std::ptr::null_mut(), |e| match &e.record {
-        EventRecord::Done { reply } => Given::open(reply.clone()),
+        EventRecord::Done { reply } => shown(reply.clone()),
         _ => std::ptr::null_mut(),
     })
 }
@@ -169,7 +153,7 @@ pub extern "C" fn vc_event_reply(event: *const vc_event) -> *mut vc_reply {
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_event_error(event: *const vc_event) -> *mut vc_error {
     of(event, std::ptr::null_mut(), |e| match &e.record {
-        EventRecord::AudioFailed { error } | EventRecord::Error { error } => Failure::open(error.clone()),
+        EventRecord::AudioFailed { error } | EventRecord::Error { error } => shown(error.clone()),
         _ => std::ptr::null_mut(),
     })
 }

@@ -1,4 +1,4 @@
-//! Providers, stores and tools that the host writes in C.
+//! Providers, stores, tools and sinks of metrics that the host writes in C.
 
 use std::{
     ffi::{c_char, c_void},
@@ -7,18 +7,18 @@ use std::{
 
 use serde_json::{Value, json};
 use voice_bridge::{
-    ErrorRecord, Hosts, Outcome,
+    ErrorRecord, Hosts, Outcome, Tool,
     host::{
-        Answer, HostLlm, HostStore, HostStt, HostTool, HostTts, LlmAdaptor, LlmEvent, Pcm, Responder, StoreAdaptor,
-        SttAdaptor, ToolAdaptor, Transcript, TtsAdaptor,
+        HostLlm, HostMetrics, HostStore, HostStt, HostTool, HostTts, HostTurnDetector, LlmAdaptor, LlmEvent,
+        MetricsAdaptor, Pcm, Responder, Sound, StoreAdaptor, SttAdaptor, ToolAdaptor, Transcript, TtsAdaptor,
+        TurnDetectorAdaptor,
     },
     runtime,
 };
 
 use crate::{
-    error::{of, value, vc_status},
-    handle::{self, handles},
-    memory::{UserData, c_text, copied, given, optional_text, pointer, text},
+    answer::{opened, vc_responder, with_sound},
+    memory::{UserData, c_text, copied, given, optional_text, pointer},
 };
 
 /// A recogniser of the host. Its function is called on a thread of the library that it may keep busy, several calls at a time;
@@ -43,6 +43,33 @@ pub struct vc_stt_vtable {
     >,
     /// Called exactly once, on any thread, when nothing uses `user_data` any more; may be NULL.
     pub drop: Option<extern "C" fn(user_data: *mut c_void)>,
+    /// Recognises one utterance of a live session while it is spoken; NULL: it transcribes whole utterances only. `language` as above.
+    /// Answers now or later, on any thread: takes the sound by `vc_responder_read_sound` and sends interim transcripts by
+    /// `vc_responder_send_transcript`, each with everything said so far, then, once the sound is over, a final one, then
+    /// `vc_responder_finish`. Whatever fails costs no words: the utterance is then given to `transcribe`.
+    pub listen: Option<extern "C" fn(user_data: *mut c_void, language: *const c_char, answer: *mut vc_responder)>,
+    /// Gets ready before the first question (opens a connection, loads a model), when `vc_agent_warm_up` asks for it; NULL: it has nothing to get
+    /// ready. Answers now or later, on any thread: `vc_responder_finish` once it is, or `vc_responder_fail`.
+    pub warm_up: Option<extern "C" fn(user_data: *mut c_void, answer: *mut vc_responder)>,
+}
+
+/// What hears the end of turns, in the host. Threads as for `vc_stt_vtable`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct vc_turn_detector_vtable {
+    /// How logs name it.
+    pub name: *const c_char,
+    /// Handed to every function as it is.
+    pub user_data: *mut c_void,
+    /// Says how likely the speaker is done, given `count` mono samples of 16 kHz, which last for the call: the latest eight seconds at
+    /// most of the turn, which end with a short silence. Called at every pause. Answers now or later, on any thread:
+    /// `vc_responder_send_completeness`, then `vc_responder_finish`. When it fails or is late, the words alone tell.
+    pub completeness:
+        Option<extern "C" fn(user_data: *mut c_void, samples: *const i16, count: usize, answer: *mut vc_responder)>,
+    /// Called exactly once, on any thread, when nothing uses `user_data` any more; may be NULL.
+    pub drop: Option<extern "C" fn(user_data: *mut c_void)>,
+    /// As `warm_up` of `vc_stt_vtable`.
+    pub warm_up: Option<extern "C" fn(user_data: *mut c_void, answer: *mut vc_responder)>,
 }
 
 /// A language model of the host. Threads as for `vc_stt_vtable`.
@@ -54,12 +81,14 @@ pub struct vc_llm_vtable {
     /// Handed to every function as it is.
     pub user_data: *mut c_void,
     /// Writes the answer to `{"messages": [{"role", "content"}], "max_tokens", "temperature"}`, a text that lasts for the call. Answers now or later, on any
-    /// thread: `vc_responder_send_text` piece by piece, then `vc_responder_finish`. With `calls_tools` there is more: see README.md.
+    /// thread: `vc_responder_send_text` piece by piece, what it used by `vc_responder_send_usage`, then `vc_responder_finish`. With `calls_tools` there is more: see README.md.
     pub generate: Option<extern "C" fn(user_data: *mut c_void, request_json: *const c_char, answer: *mut vc_responder)>,
     /// Called exactly once, on any thread, when nothing uses `user_data` any more; may be NULL.
     pub drop: Option<extern "C" fn(user_data: *mut c_void)>,
     /// Whether it can call tools, by `vc_responder_send_tool_call`; only then it is told of any.
     pub calls_tools: bool,
+    /// As `warm_up` of `vc_stt_vtable`, for prompts that will begin with `system_prompt`, which lasts for the call.
+    pub warm_up: Option<extern "C" fn(user_data: *mut c_void, system_prompt: *const c_char, answer: *mut vc_responder)>,
 }
 
 /// A voice of the host. Threads as for `vc_stt_vtable`.
@@ -77,6 +106,8 @@ pub struct vc_tts_vtable {
     >,
     /// Called exactly once, on any thread, when nothing uses `user_data` any more; may be NULL.
     pub drop: Option<extern "C" fn(user_data: *mut c_void)>,
+    /// As `warm_up` of `vc_stt_vtable`.
+    pub warm_up: Option<extern "C" fn(user_data: *mut c_void, answer: *mut vc_responder)>,
 }
 
 /// A conversation store of the host: one function, JSON in and out. Threads as for `vc_stt_vtable`.
@@ -138,6 +169,25 @@ pub struct vc_tool_vtable {
     pub in_background: bool,
 }
 
+/// What is told, in the host, what calls, turns and live sessions took, used and cost. Threads as for `vc_stt_vtable`, but one call at a time.
+///
+/// No turn waits for it: at most 2,048 reports do. What comes on top of that is dropped, as is what a call was given that fails or takes
+/// longer than 30 seconds; `vc_agent_dropped_reports` counts it. `vc_agent_close` delivers what waits, within 5 seconds.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct vc_metrics_vtable {
+    /// Handed to every function as it is.
+    pub user_data: *mut c_void,
+    /// Takes what was measured since it was last called, in the order in which it ended: `reports_json`, which lasts for the call, is an array of
+    /// 1 to 256 objects with a `type` (README.md tells of their keys): ids, times, amounts and codes of errors, never words. Ends by
+    /// `vc_responder_finish` or `vc_responder_fail`, now or later, on any thread.
+    pub record: Option<extern "C" fn(user_data: *mut c_void, reports_json: *const c_char, answer: *mut vc_responder)>,
+    /// Lets go of what it still holds, and ends like `record`: the agent closes. May be NULL.
+    pub flush: Option<extern "C" fn(user_data: *mut c_void, answer: *mut vc_responder)>,
+    /// Called exactly once, on any thread, when nothing uses `user_data` any more; may be NULL.
+    pub drop: Option<extern "C" fn(user_data: *mut c_void)>,
+}
+
 /// The host's own objects. Start from zeros, and set the address of the first of each kind and how many there are; none: as the config says.
 ///
 /// The config may name providers among others, by their numbers, to be tried in that order: `"llm": ["host/0", "openai/gpt-6-luna"]`;
@@ -163,6 +213,10 @@ pub struct vc_hosts {
     pub tool_count: usize,
     /// Where conversations are kept; one or NULL.
     pub store: *const vc_store_vtable,
+    /// What hears the end of turns in live sessions with `"turn_detection": "model"`; one, or NULL: the local one.
+    pub turn_detector: *const vc_turn_detector_vtable,
+    /// What is told what was measured; one or NULL.
+    pub metrics: *const vc_metrics_vtable,
 }
 
 /// A host's function with its name and its data.
@@ -199,29 +253,52 @@ pub(crate) fn adopted(hosts: *const vc_hosts) -> Outcome<Hosts> {
     let stt = adopt!("stt", hosts.stt, hosts.stt_count, transcribe);
     let llm = adopt!("llm", hosts.llm, hosts.llm_count, generate);
     let tts = adopt!("tts", hosts.tts, hosts.tts_count, synthesize);
-    let tools = adopt!("tools", hosts.tools, hosts.tool_count, call);
+    let tools = adopted_tools("hosts.tools", hosts.tools, hosts.tool_count);
     let store = adopt!("store", hosts.store, usize::from(!hosts.store.is_null()), call);
-    let (mut all, (stt, llm, tts, tools)) = (Hosts::default(), (stt?, llm?, tts?, tools?));
-    for (object, _) in stt {
+    let detectors = usize::from(!hosts.turn_detector.is_null());
+    let detector = adopt!("turn_detector", hosts.turn_detector, detectors, completeness);
+    let sink = copied("hosts.metrics", hosts.metrics, usize::from(!hosts.metrics.is_null()))
+        .map(|tables| tables.first().map(|table| (*table, Arc::new(UserData::new(table.user_data, table.drop)))));
+    let (mut all, (stt, llm, tts)) = (Hosts { tools: tools?, ..Hosts::default() }, (stt?, llm?, tts?));
+    for (object, table) in stt {
         let host = object?;
-        all.stt.push(Arc::new(SttAdaptor(host.name.clone(), host)));
+        let stt = Recogniser { host, listen: table.listen, warm_up: table.warm_up };
+        all.stt.push(Arc::new(SttAdaptor(stt.host.name.clone(), stt, table.listen.is_some())));
+    }
+    for (object, table) in detector? {
+        let detector = Prepared { host: object?, warm_up: table.warm_up };
+        all.turn_detector = Some(Arc::new(TurnDetectorAdaptor(detector.host.name.clone(), detector)));
     }
     for (object, table) in llm {
-        let host = object?;
-        all.llm.push(Arc::new(LlmAdaptor(host.name.clone(), host, table.calls_tools)));
+        let llm = Prepared { host: object?, warm_up: table.warm_up };
+        all.llm.push(Arc::new(LlmAdaptor(llm.host.name.clone(), llm, table.calls_tools)));
     }
-    for (object, _) in tts {
-        let host = object?;
-        all.tts.push(Arc::new(TtsAdaptor(host.name.clone(), host)));
-    }
-    for (object, table) in tools {
-        all.tools.push(Arc::new(ToolAdaptor::new(&definition(&table)?, object?)?));
+    for (object, table) in tts {
+        let tts = Prepared { host: object?, warm_up: table.warm_up };
+        all.tts.push(Arc::new(TtsAdaptor(tts.host.name.clone(), tts)));
     }
     for (object, _) in store? {
         let host = object?;
         all.store = Some(Arc::new(StoreAdaptor(host.name.clone(), host)));
     }
+    if let Some((table, data)) = sink? {
+        let record = table.record.ok_or_else(|| ErrorRecord::invalid("hosts.metrics: the function is NULL"))?;
+        all.metrics = Some(Arc::new(MetricsAdaptor(Sink { record, flush: table.flush, data })));
+    }
     Ok(all)
+}
+
+/// The host's tools. All are taken over before any is looked at.
+pub(crate) fn adopted_tools(name: &str, tables: *const vc_tool_vtable, count: usize) -> Outcome<Vec<Arc<dyn Tool>>> {
+    let tables = copied(name, tables, count)?.into_iter().map(|table| {
+        let data = UserData::new(table.user_data, table.drop);
+        (host_object("tools", table.name, table.call, data), table)
+    });
+    let tools: Vec<_> = tables.collect();
+    tools
+        .into_iter()
+        .map(|(object, table)| Ok(Arc::new(ToolAdaptor::new(&definition(&table)?, object?)?) as _))
+        .collect()
 }
 
 /// A tool's definition as the bridge reads it.
@@ -245,7 +322,7 @@ fn definition(table: &vc_tool_vtable) -> Outcome<String> {
 }
 
 /// Runs host code where it may block without holding up the library.
-fn apart(work: impl FnOnce() + Send + 'static) {
+pub(crate) fn apart(work: impl FnOnce() + Send + 'static) {
     // Without threads the answer is dropped with `work`, and its asker learns that none came.
     if let Ok(handle) = runtime::handle() {
         handle.spawn_blocking(work);
@@ -253,34 +330,96 @@ fn apart(work: impl FnOnce() + Send + 'static) {
 }
 
 type Transcribe = extern "C" fn(*mut c_void, *const i16, usize, *const c_char, *mut vc_responder);
+type Listen = extern "C" fn(*mut c_void, *const c_char, *mut vc_responder);
+type Judge = extern "C" fn(*mut c_void, *const i16, usize, *mut vc_responder);
 type Generate = extern "C" fn(*mut c_void, *const c_char, *mut vc_responder);
+type Flush = extern "C" fn(*mut c_void, *mut vc_responder);
 type Ask = extern "C" fn(*mut c_void, *const c_char, *const c_char, *mut vc_responder);
+type WarmUp = extern "C" fn(*mut c_void, *mut vc_responder);
+type WarmUpFor = extern "C" fn(*mut c_void, *const c_char, *mut vc_responder);
 
-impl HostStt for HostObject<Transcribe> {
+/// A host's object that may have something to get ready.
+struct Prepared<F, W> {
+    host: HostObject<F>,
+    warm_up: Option<W>,
+}
+
+impl<F> HostObject<F> {
+    /// Has it get ready, if it has a function for that.
+    fn get_ready(&self, warm_up: Option<WarmUp>, answer: Responder<()>) {
+        let Some(warm_up) = warm_up else { return answer.finish() };
+        let data = Arc::clone(&self.data);
+        apart(move || warm_up(data.pointer, opened(answer)));
+    }
+}
+
+/// A recogniser, which may be one that listens.
+struct Recogniser {
+    host: HostObject<Transcribe>,
+    listen: Option<Listen>,
+    warm_up: Option<WarmUp>,
+}
+
+impl HostStt for Recogniser {
     fn transcribe(&self, samples: Arc<[i16]>, language: Option<String>, answer: Responder<Transcript>) {
-        let (call, data) = (self.call, Arc::clone(&self.data));
+        let (call, data) = (self.host.call, Arc::clone(&self.host.data));
         apart(move || {
             let language = language.as_deref().map(c_text);
             let answer = opened(answer);
             call(data.pointer, samples.as_ptr(), samples.len(), pointer(&language), answer);
         });
     }
-}
 
-impl HostLlm for HostObject<Generate> {
-    fn generate(&self, request_json: String, answer: Responder<LlmEvent>) {
-        let (call, data) = (self.call, Arc::clone(&self.data));
-        apart(move || call(data.pointer, c_text(&request_json).as_ptr(), opened(answer)));
+    fn listen(&self, sound: Sound, language: Option<String>, answer: Responder<Transcript>) {
+        // Without the function nobody asks.
+        let Some(listen) = self.listen else { return };
+        let data = Arc::clone(&self.host.data);
+        apart(move || {
+            let language = language.as_deref().map(c_text);
+            listen(data.pointer, pointer(&language), with_sound(answer, sound));
+        });
+    }
+
+    fn warm_up(&self, answer: Responder<()>) {
+        self.host.get_ready(self.warm_up, answer);
     }
 }
 
-impl HostTts for HostObject<Ask> {
+impl HostTurnDetector for Prepared<Judge, WarmUp> {
+    fn completeness(&self, samples: Arc<[i16]>, answer: Responder<f32>) {
+        let (call, data) = (self.host.call, Arc::clone(&self.host.data));
+        apart(move || call(data.pointer, samples.as_ptr(), samples.len(), opened(answer)));
+    }
+
+    fn warm_up(&self, answer: Responder<()>) {
+        self.host.get_ready(self.warm_up, answer);
+    }
+}
+
+impl HostLlm for Prepared<Generate, WarmUpFor> {
+    fn generate(&self, request_json: String, answer: Responder<LlmEvent>) {
+        let (call, data) = (self.host.call, Arc::clone(&self.host.data));
+        apart(move || call(data.pointer, c_text(&request_json).as_ptr(), opened(answer)));
+    }
+
+    fn warm_up(&self, system_prompt: String, answer: Responder<()>) {
+        let Some(warm_up) = self.warm_up else { return answer.finish() };
+        let data = Arc::clone(&self.host.data);
+        apart(move || warm_up(data.pointer, c_text(&system_prompt).as_ptr(), opened(answer)));
+    }
+}
+
+impl HostTts for Prepared<Ask, WarmUp> {
     fn synthesize(&self, text: String, language: Option<String>, answer: Responder<Pcm>) {
-        let (call, data) = (self.call, Arc::clone(&self.data));
+        let (call, data) = (self.host.call, Arc::clone(&self.host.data));
         apart(move || {
             let language = language.as_deref().map(c_text);
             call(data.pointer, c_text(&text).as_ptr(), pointer(&language), opened(answer));
         });
+    }
+
+    fn warm_up(&self, answer: Responder<()>) {
+        self.host.get_ready(self.warm_up, answer);
     }
 }
 
@@ -303,158 +442,22 @@ impl HostTool for HostObject<Ask> {
     }
 }
 
-/// Where a host's answer goes. It ends with exactly one of `vc_responder_finish`, `vc_responder_fail` and `vc_responder_free`,
-/// after which the handle is none. Any thread, also long after the host's function returned.
-pub struct vc_responder {
-    _opaque: [u8; 0],
+/// A sink of metrics.
+struct Sink {
+    record: Generate,
+    flush: Option<Flush>,
+    data: Arc<UserData>,
 }
 
-handles!(vc_responder => Answer);
+impl HostMetrics for Sink {
+    fn record(&self, reports_json: String, answer: Responder<String>) {
+        let (record, data) = (self.record, Arc::clone(&self.data));
+        apart(move || record(data.pointer, c_text(&reports_json).as_ptr(), opened(answer)));
+    }
 
-fn opened(answer: impl Into<Answer>) -> *mut vc_responder {
-    handle::open(answer.into())
-}
-
-/// Runs `send` on the answer; `false`: nobody wants it any more.
-fn sent(answer: *const vc_responder, send: impl FnOnce(&Answer) -> Outcome<bool>) -> vc_status {
-    value(vc_status::VC_INTERNAL_ERROR, || match handle::get(answer).and_then(|answer| send(&answer)) {
-        Ok(true) => vc_status::VC_OK,
-        Ok(false) => vc_status::VC_CANCELLED,
-        Err(_) => vc_status::VC_VALIDATION_ERROR,
-    })
-}
-
-/// Sends a piece of text (language model, tool), or the JSON answer (store). `VC_CANCELLED`: nobody wants it any more, stop.
-/// `VC_VALIDATION_ERROR`: no text, not UTF-8, or an ended or other answer. Any thread.
-#[unsafe(no_mangle)]
-pub extern "C" fn vc_responder_send_text(answer: *const vc_responder, piece: *const c_char) -> vc_status {
-    sent(answer, |answer| answer.send_text(text("piece", piece)?))
-}
-
-/// Sends a call of a tool (language model), its arguments as JSON. `id` tells the calls of an answer apart. Statuses as for
-/// `vc_responder_send_text`. Any thread.
-#[unsafe(no_mangle)]
-pub extern "C" fn vc_responder_send_tool_call(
-    answer: *const vc_responder,
-    id: *const c_char,
-    name: *const c_char,
-    arguments_json: *const c_char,
-) -> vc_status {
-    sent(answer, |answer| {
-        answer.send_tool_call(text("id", id)?, text("name", name)?, &text("arguments_json", arguments_json)?)
-    })
-}
-
-/// Sends a transcript (speech to text): everything recognised so far. `language` is BCP 47 or NULL. Statuses as for
-/// `vc_responder_send_text`. Any thread.
-#[unsafe(no_mangle)]
-pub extern "C" fn vc_responder_send_transcript(
-    answer: *const vc_responder,
-    transcript: *const c_char,
-    is_final: bool,
-    language: *const c_char,
-) -> vc_status {
-    sent(answer, |answer| {
-        answer.send_transcript(text("transcript", transcript)?, is_final, optional_text("language", language)?)
-    })
-}
-
-/// Sends a chunk of sound (text to speech): `count` mono samples, `sample_rate` a second, copied. Statuses as for
-/// `vc_responder_send_text`. Any thread.
-#[unsafe(no_mangle)]
-pub extern "C" fn vc_responder_send_audio(
-    answer: *const vc_responder,
-    samples: *const i16,
-    count: usize,
-    sample_rate: u32,
-) -> vc_status {
-    sent(answer, |answer| answer.send_audio(copied("samples", samples, count)?, sample_rate))
-}
-
-/// Whether nobody wants the answer any more: the turn was cancelled, timed out, or answered otherwise. Also true for an answer
-/// that has ended. Any thread.
-#[unsafe(no_mangle)]
-pub extern "C" fn vc_responder_is_cancelled(answer: *const vc_responder) -> bool {
-    of(answer, true, Answer::is_over)
-}
-
-/// Has `callback(user_data)` called when nobody wants the answer any more, or it has ended: exactly once, on a thread of the library.
-/// `VC_VALIDATION_ERROR`: there is no callback, or the answer had ended already, and it is not called. Any thread.
-#[unsafe(no_mangle)]
-pub extern "C" fn vc_responder_on_cancel(
-    answer: *const vc_responder,
-    callback: Option<extern "C" fn(user_data: *mut c_void)>,
-    user_data: *mut c_void,
-) -> vc_status {
-    value(vc_status::VC_INTERNAL_ERROR, || {
-        let (Ok(answer), Some(_)) = (handle::get(answer), callback) else { return vc_status::VC_VALIDATION_ERROR };
-        let Ok(handle) = runtime::handle() else { return vc_status::VC_INTERNAL_ERROR };
-        let (unwanted, data) = (answer.cancellation(), UserData::new(user_data, callback));
-        handle.spawn(async move {
-            unwanted.cancelled().await;
-            // Letting go of the data is what calls the host.
-            apart(move || drop(data));
-        });
-        vc_status::VC_OK
-    })
-}
-
-/// Ends an answer and frees its handle. `false`: it had ended already.
-fn ended(answer: *const vc_responder, end: impl FnOnce(&Answer) -> bool) -> bool {
-    handle::take(answer).is_ok_and(|answer| end(&answer))
-}
-
-fn unless_ended(ended: bool) -> vc_status {
-    if ended { vc_status::VC_OK } else { vc_status::VC_VALIDATION_ERROR }
-}
-
-/// The answer is complete; the handle is freed. `VC_VALIDATION_ERROR`: it had ended already. Any thread.
-#[unsafe(no_mangle)]
-pub extern "C" fn vc_responder_finish(answer: *mut vc_responder) -> vc_status {
-    value(vc_status::VC_INTERNAL_ERROR, || unless_ended(ended(answer, Answer::finish)))
-}
-
-/// What a host's object says went wrong. Start from zeros.
-#[repr(C)]
-#[derive(Clone, Copy, Default)]
-pub struct vc_failure {
-    /// A code of the library, or NULL for `PROVIDER_ERROR`. The library acts on it: `TIMEOUT` and `RATE_LIMIT_EXCEEDED` are tried again.
-    pub code: *const c_char,
-    /// What happened, for people and logs: nothing that was said. NULL: "failed".
-    pub message: *const c_char,
-    /// 1: trying again may help; -1: it cannot; 0: as the code says.
-    pub retryable: i8,
-    /// How long to wait before that, in milliseconds; 0: nobody said.
-    pub retry_after_ms: u64,
-}
-
-/// The answer failed; the handle is freed. `failure` may be NULL; it is copied. `VC_VALIDATION_ERROR`: it had ended already, or a
-/// text is not UTF-8 (the answer fails without it). Any thread.
-#[unsafe(no_mangle)]
-pub extern "C" fn vc_responder_fail(answer: *mut vc_responder, failure: *const vc_failure) -> vc_status {
-    value(vc_status::VC_INTERNAL_ERROR, || {
-        let failure = given(failure);
-        let (code, message) = (optional_text("code", failure.code), optional_text("message", failure.message));
-        let good = code.is_ok() && message.is_ok();
-        let failed = ended(answer, |answer| {
-            answer.fail(
-                code.ok().flatten().as_deref(),
-                message.ok().flatten().as_deref().unwrap_or("failed"),
-                (failure.retryable != 0).then_some(failure.retryable > 0),
-                (failure.retry_after_ms > 0).then_some(failure.retry_after_ms),
-            )
-        });
-        unless_ended(failed && good)
-    })
-}
-
-/// Gives no answer: a failure in itself. NULL and a second time are fine. Any thread.
-#[unsafe(no_mangle)]
-pub extern "C" fn vc_responder_free(answer: *mut vc_responder) {
-    value((), || {
-        ended(answer, |answer| {
-            answer.abandon();
-            true
-        });
-    });
+    fn flush(&self, answer: Responder<String>) {
+        let Some(flush) = self.flush else { return answer.finish() };
+        let data = Arc::clone(&self.data);
+        apart(move || flush(data.pointer, opened(answer)));
+    }
 }

@@ -4,6 +4,7 @@
 //! undefined behaviour. Raw memory is touched only in `memory.rs` and where host functions are called.
 
 mod agent;
+mod answer;
 mod error;
 mod event;
 mod handle;
@@ -13,12 +14,14 @@ mod log;
 mod memory;
 mod models;
 mod reply;
+mod shown;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod turn;
 mod wire;
 
 pub use agent::*;
+pub use answer::*;
 pub use error::*;
 pub use event::*;
 pub use host::*;
@@ -29,14 +32,9 @@ pub use models::*;
 pub use reply::*;
 pub use turn::*;
 
-use std::ffi::{CStr, c_char};
+use std::ffi::c_char;
 
 use crate::error::value;
-
-const VERSION: &CStr = match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
-    Ok(version) => version,
-    Err(_) => c"",
-};
 
 /// The version of the binary interface. A program built for another number must not go on: compare it with
 /// `VC_ABI_VERSION`. Any thread.
@@ -51,7 +49,7 @@ pub const VC_ABI_VERSION: u32 = 1;
 /// The version of the library, for example `0.1.0`. Static text, never freed. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_version() -> *const c_char {
-    VERSION.as_ptr()
+    concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
 }
 
 /// How many handles exist that nobody has freed: 0 in a program that frees what it gets. Any thread.

@@ -5,21 +5,21 @@ use std::{
     time::Duration,
 };
 
-use voice_bridge::{ErrorRecord, EventRecord, LiveSession, Outcome, from_host, runtime};
+use voice_bridge::{LiveSession, Outcome, runtime};
 
 use crate::{
     agent::vc_agent,
-    error::{free, give_blocking, run, run_blocking, vc_error, vc_status},
-    event::{Happening, vc_event},
+    error::{ErrorOut, free, give_blocking, offer_blocking, run, vc_status},
+    event::vc_event,
     handle::{self, handles},
-    memory::{UserData, bytes, copied, object, optional_text, put, text, vc_bytes},
-    turn::{BATCH, told, vc_event_fn},
+    host::{adopted_tools, vc_tool_vtable},
+    memory::{bytes, cleared, copied, object, optional_text, put, text, vc_bytes},
+    shown::shown_if,
+    turn::{teller, vc_event_fn},
 };
 
 /// A live conversation. The caller frees it with `vc_live_free`.
-pub struct vc_live {
-    _opaque: [u8; 0],
-}
+pub struct vc_live(());
 
 handles!(vc_live => Conversation);
 
@@ -32,38 +32,21 @@ impl Drop for Conversation {
     }
 }
 
-/// Hands every event to the host; the last one is that of the end, or an error.
-fn followed(live: &LiveSession, tell: impl Fn(Result<EventRecord, ErrorRecord>)) -> Outcome<()> {
-    let handle = runtime::handle()?;
-    loop {
-        let batch = handle.block_on(live.next_batch(BATCH))?;
-        let mut ended = false;
-        let events = batch.into_events();
-        if events.is_empty() {
-            return Err(ErrorRecord::closed("live session, whose events were not taken in time,"));
-        }
-        for event in events {
-            ended |= matches!(event, EventRecord::Ended { .. });
-            tell(Ok(event));
-        }
-        if ended {
-            return Ok(());
-        }
-    }
-}
-
 /// Starts a live session: sound is pushed at any time, and events come at any time.
 ///
 /// `options_json`: an object, or NULL; every key may be left out.
 ///
 /// | key | meaning |
 /// |---|---|
-/// | `session`, `user`, `language` | as for a turn |
+/// | `session`, `user`, `language`, `assistant`, `organization` | as for a turn |
 /// | `config` | how turns are taken, in place of `live` in the agent's config; `{"turn_detection": "manual"}` is push to talk |
 /// | `first_message` | what the agent says first |
 /// | `input_rate`, `input_channels` | the sound that will be pushed; 16000 and 1 |
 /// | `output_rate` | the rate of the sound that is given out; 24000 |
 /// | `speak` | whether the agent speaks |
+///
+/// `tools` are what the language model may call in this session besides the agent's, `tool_count` of them, or NULL; they are copied, and each
+/// `drop` is called exactly once, when the last use is over, also when this call fails.
 ///
 /// With `on_event` the events come to it on a thread of the library that serves this session alone; the last call brings an
 /// event of kind `VC_EVENT_ENDED` or an error, and `user_data` must last until it has returned. Without it (NULL) they are pulled with
@@ -73,23 +56,24 @@ fn followed(live: &LiveSession, tell: impl Fn(Result<EventRecord, ErrorRecord>))
 pub extern "C" fn vc_live_start(
     agent: *const vc_agent,
     options_json: *const c_char,
+    tools: *const vc_tool_vtable,
+    tool_count: usize,
     on_event: vc_event_fn,
     user_data: *mut c_void,
     live: *mut *mut vc_live,
-    error: *mut *mut vc_error,
+    error: ErrorOut,
 ) -> vc_status {
-    give_blocking(("live", live), error, || {
-        let session = handle::get(agent)?.live(&object("options_json", options_json)?).wait()?;
-        if on_event.is_some() {
-            let (session, told_to) = (session.clone(), UserData::new(user_data, None));
-            runtime::handle()?.spawn_blocking(move || {
-                let tell = |item| told(on_event, &told_to, item);
-                if let Err(record) = voice_bridge::guard(|| followed(&session, tell)) {
-                    told(on_event, &told_to, Err(record));
-                }
-            });
+    run(error, || {
+        // Before anything can fail, so that the host gets its tools back.
+        let tools = adopted_tools("tools", tools, tool_count);
+        let live = cleared("live", live)?;
+        runtime::may_block()?;
+        let session = handle::get(agent)?.live(&object("options_json", options_json)?, tools?).wait()?;
+        if let Some(told) = teller(on_event, user_data) {
+            session.tell(told)?;
         }
-        Ok(handle::open(Conversation(session)))
+        put(live, handle::open(Conversation(session)));
+        Ok(())
     })
 }
 
@@ -101,28 +85,21 @@ pub extern "C" fn vc_live_next(
     live: *const vc_live,
     timeout_ms: i64,
     event: *mut *mut vc_event,
-    error: *mut *mut vc_error,
+    error: ErrorOut,
 ) -> vc_status {
     give_blocking(("event", event), error, || {
-        let live = handle::get(live)?;
-        let batch = match u64::try_from(timeout_ms) {
-            Ok(ms) => live.0.next_within(1, Duration::from_millis(ms)).wait()?.ok_or_else(nothing)?,
-            Err(_) => live.0.next_batch(1).wait()?,
-        };
-        Ok(batch.into_events().pop().map_or(std::ptr::null_mut(), Happening::open))
+        let next = handle::get(live)?.0.next_within(1, patience(timeout_ms)).wait()?;
+        Ok(shown_if(next.into_events().pop()))
     })
 }
 
-pub(crate) fn nothing() -> ErrorRecord {
-    from_host(Some("TIMEOUT"), "nothing happened in that time; ask again", Some(true), None).into()
+/// How long to wait; less than 0: for as long as it takes.
+pub(crate) fn patience(timeout_ms: i64) -> Option<Duration> {
+    u64::try_from(timeout_ms).ok().map(Duration::from_millis)
 }
 
 /// Does something with a session that never waits.
-fn at_once(
-    live: *const vc_live,
-    error: *mut *mut vc_error,
-    act: impl FnOnce(&LiveSession) -> Outcome<()>,
-) -> vc_status {
+fn at_once(live: *const vc_live, error: ErrorOut, act: impl FnOnce(&LiveSession) -> Outcome<()>) -> vc_status {
     run(error, || act(&handle::get(live)?.0))
 }
 
@@ -134,7 +111,7 @@ pub extern "C" fn vc_live_push_audio(
     live: *const vc_live,
     samples: *const i16,
     length: usize,
-    error: *mut *mut vc_error,
+    error: ErrorOut,
 ) -> vc_status {
     at_once(live, error, |live| live.push_audio(copied("samples", samples, length)?))
 }
@@ -148,7 +125,7 @@ pub extern "C" fn vc_live_push_audio_at(
     seconds: f64,
     samples: *const i16,
     length: usize,
-    error: *mut *mut vc_error,
+    error: ErrorOut,
 ) -> vc_status {
     at_once(live, error, |live| live.push_audio_at(seconds, copied("samples", samples, length)?))
 }
@@ -159,30 +136,26 @@ pub extern "C" fn vc_live_push_audio_f32(
     live: *const vc_live,
     samples: *const f32,
     length: usize,
-    error: *mut *mut vc_error,
+    error: ErrorOut,
 ) -> vc_status {
     at_once(live, error, |live| live.push_audio_f32(&copied("samples", samples, length)?))
 }
 
 /// Takes something that the user typed. It is answered at once; what the agent says is interrupted. Any thread.
 #[unsafe(no_mangle)]
-pub extern "C" fn vc_live_push_text(
-    live: *const vc_live,
-    typed: *const c_char,
-    error: *mut *mut vc_error,
-) -> vc_status {
+pub extern "C" fn vc_live_push_text(live: *const vc_live, typed: *const c_char, error: ErrorOut) -> vc_status {
     at_once(live, error, |live| live.push_text(&text("typed", typed)?))
 }
 
 /// Takes keys of the telephone: `0`–`9`, `*`, `#`, `A`–`D`. `#` or a pause completes them. Any thread.
 #[unsafe(no_mangle)]
-pub extern "C" fn vc_live_push_dtmf(live: *const vc_live, keys: *const c_char, error: *mut *mut vc_error) -> vc_status {
+pub extern "C" fn vc_live_push_dtmf(live: *const vc_live, keys: *const c_char, error: ErrorOut) -> vc_status {
     at_once(live, error, |live| live.push_dtmf(&text("keys", keys)?))
 }
 
 /// Ends the user's turn now: push to talk. Any thread.
 #[unsafe(no_mangle)]
-pub extern "C" fn vc_live_commit(live: *const vc_live, error: *mut *mut vc_error) -> vc_status {
+pub extern "C" fn vc_live_commit(live: *const vc_live, error: ErrorOut) -> vc_status {
     at_once(live, error, LiveSession::commit)
 }
 
@@ -192,48 +165,40 @@ pub extern "C" fn vc_live_say(
     live: *const vc_live,
     words: *const c_char,
     interruptible: bool,
-    error: *mut *mut vc_error,
+    error: ErrorOut,
 ) -> vc_status {
     at_once(live, error, |live| live.say(&text("words", words)?, interruptible))
 }
 
 /// Stops what the agent says or is about to say. What was heard of it is stored. Any thread.
 #[unsafe(no_mangle)]
-pub extern "C" fn vc_live_interrupt(live: *const vc_live, error: *mut *mut vc_error) -> vc_status {
+pub extern "C" fn vc_live_interrupt(live: *const vc_live, error: ErrorOut) -> vc_status {
     at_once(live, error, LiveSession::interrupt)
 }
 
 /// Holds the sound back until `vc_live_resume`; what is not played yet is to be thrown away (`VC_EVENT_CLEAR`) and comes again then. Any
 /// thread.
 #[unsafe(no_mangle)]
-pub extern "C" fn vc_live_pause(live: *const vc_live, error: *mut *mut vc_error) -> vc_status {
+pub extern "C" fn vc_live_pause(live: *const vc_live, error: ErrorOut) -> vc_status {
     at_once(live, error, LiveSession::pause)
 }
 
 /// Goes on after `vc_live_pause`. Any thread.
 #[unsafe(no_mangle)]
-pub extern "C" fn vc_live_resume(live: *const vc_live, error: *mut *mut vc_error) -> vc_status {
+pub extern "C" fn vc_live_resume(live: *const vc_live, error: ErrorOut) -> vc_status {
     at_once(live, error, LiveSession::resume)
 }
 
 /// Says how many seconds of the session's sound were played so far. From then on only this tells what was heard; until then sound
 /// counts as played when its time has passed. Any thread.
 #[unsafe(no_mangle)]
-pub extern "C" fn vc_live_set_playback_position(
-    live: *const vc_live,
-    seconds: f64,
-    error: *mut *mut vc_error,
-) -> vc_status {
+pub extern "C" fn vc_live_set_playback_position(live: *const vc_live, seconds: f64, error: ErrorOut) -> vc_status {
     at_once(live, error, |live| live.set_playback_position(seconds))
 }
 
 /// Changes the language that is expected and spoken (BCP 47); NULL: it is detected. Any thread.
 #[unsafe(no_mangle)]
-pub extern "C" fn vc_live_set_language(
-    live: *const vc_live,
-    language: *const c_char,
-    error: *mut *mut vc_error,
-) -> vc_status {
+pub extern "C" fn vc_live_set_language(live: *const vc_live, language: *const c_char, error: ErrorOut) -> vc_status {
     at_once(live, error, |live| live.set_language(optional_text("language", language)?))
 }
 
@@ -241,19 +206,8 @@ pub extern "C" fn vc_live_set_language(
 /// `*summary` is the caller's to free, JSON with `session_id`, `reason`, `duration_seconds`, `turns`, `interruptions` and `usage`. Ending it
 /// again gives the same. Blocks; not on a thread of the library.
 #[unsafe(no_mangle)]
-pub extern "C" fn vc_live_end(
-    live: *const vc_live,
-    summary: *mut *mut vc_bytes,
-    error: *mut *mut vc_error,
-) -> vc_status {
-    run_blocking(error, || {
-        put(summary, std::ptr::null_mut());
-        let ended = handle::get(live)?.0.end().wait()?;
-        if !summary.is_null() {
-            put(summary, bytes(ended.to_json().into_bytes()));
-        }
-        Ok(())
-    })
+pub extern "C" fn vc_live_end(live: *const vc_live, summary: *mut *mut vc_bytes, error: ErrorOut) -> vc_status {
+    offer_blocking(summary, error, || Ok(bytes(handle::get(live)?.0.end().wait()?.to_json().into_bytes())))
 }
 
 /// Frees a session, and ends it if it is not over. NULL and a second time are fine. Any thread, also in `on_event`.

@@ -8,7 +8,7 @@ use std::{
 use voice_bridge::logging;
 
 use crate::{
-    error::{run, value, vc_error, vc_status},
+    error::{ErrorOut, run, value, vc_status},
     memory::{UserData, c_text, text},
 };
 
@@ -33,7 +33,7 @@ pub extern "C" fn vc_log_set(
     log: vc_log_fn,
     user_data: *mut c_void,
     drop: Option<extern "C" fn(user_data: *mut c_void)>,
-    error: *mut *mut vc_error,
+    error: ErrorOut,
 ) -> vc_status {
     run(error, || {
         let user_data = UserData::new(user_data, drop);

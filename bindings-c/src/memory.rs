@@ -10,9 +10,7 @@ use crate::{
 };
 
 /// Bytes or a text that the library hands over. The caller frees it with `vc_bytes_free`.
-pub struct vc_bytes {
-    _opaque: [u8; 0],
-}
+pub struct vc_bytes(());
 
 handles!(vc_bytes => Vec<u8>);
 
@@ -63,10 +61,15 @@ pub(crate) fn optional_text(name: &str, pointer: *const c_char) -> Outcome<Optio
     }
     // SAFETY: every text argument is documented as NULL or a NUL-terminated string that stays as it is during the call.
     let text = unsafe { CStr::from_ptr(pointer) };
-    let text = text
-        .to_str()
-        .map_err(|e| ErrorRecord::invalid(format!("{name}: expected UTF-8; the byte at {} is not", e.valid_up_to())))?;
-    Ok(Some(text.to_owned()))
+    Ok(Some(utf8(name, text.to_bytes().to_vec())?))
+}
+
+/// Bytes as a text.
+pub(crate) fn utf8(name: &str, bytes: Vec<u8>) -> Outcome<String> {
+    String::from_utf8(bytes).map_err(|e| {
+        let at = e.utf8_error().valid_up_to();
+        ErrorRecord::invalid(format!("{name}: expected UTF-8; the byte at {at} is not"))
+    })
 }
 
 /// A copy of `length` values.
@@ -80,6 +83,16 @@ pub(crate) fn copied<T: Copy>(name: &str, pointer: *const T, length: usize) -> O
     // SAFETY: not NULL, aligned, and within the bounds of an object; documented as `length` values that stay as they are during
     // the call.
     Ok(unsafe { std::slice::from_raw_parts(pointer, length) }.to_vec())
+}
+
+/// The caller's room for values, at least one.
+pub(crate) fn room<'a, T: Copy>(name: &str, pointer: *mut T, capacity: usize) -> Outcome<&'a mut [T]> {
+    if pointer.is_null() || !pointer.is_aligned() || capacity == 0 || capacity > isize::MAX as usize / size_of::<T>() {
+        return Err(ErrorRecord::invalid(format!("{name}: expected an aligned address with room for values")));
+    }
+    // SAFETY: not NULL, aligned, and within the bounds of an object; documented as room for as many values that nobody else uses
+    // during the call.
+    Ok(unsafe { std::slice::from_raw_parts_mut(pointer, capacity) })
 }
 
 /// A text of JSON that may be NULL: then it is an empty object.

@@ -8,7 +8,7 @@ use std::{
 use voice_bridge::{Call, Outcome, models};
 
 use crate::{
-    error::{give_blocking, vc_error, vc_status},
+    error::{ErrorOut, give_blocking, vc_status},
     memory::{UserData, bytes, c_text, object, optional_text, vc_bytes},
 };
 
@@ -21,7 +21,7 @@ pub type vc_fetch_fn = Option<extern "C" fn(user_data: *mut c_void, step_json: *
 fn answered(
     folder: *const c_char,
     result: *mut *mut vc_bytes,
-    error: *mut *mut vc_error,
+    error: ErrorOut,
     begin: impl FnOnce(Option<PathBuf>) -> Outcome<Call<String>>,
 ) -> vc_status {
     give_blocking(("result", result), error, || {
@@ -44,7 +44,7 @@ pub extern "C" fn vc_models_fetch(
     progress: vc_fetch_fn,
     user_data: *mut c_void,
     result: *mut *mut vc_bytes,
-    error: *mut *mut vc_error,
+    error: ErrorOut,
 ) -> vc_status {
     answered(folder, result, error, |folder| {
         let options = object("options_json", options_json)?;
@@ -60,21 +60,13 @@ pub extern "C" fn vc_models_fetch(
 /// Lists the models: `*result` is `{"folder", "models": [{"name", "present", "bytes", "default", "licence", "purpose"}]}`. Otherwise
 /// like `vc_models_fetch`.
 #[unsafe(no_mangle)]
-pub extern "C" fn vc_models_list(
-    folder: *const c_char,
-    result: *mut *mut vc_bytes,
-    error: *mut *mut vc_error,
-) -> vc_status {
+pub extern "C" fn vc_models_list(folder: *const c_char, result: *mut *mut vc_bytes, error: ErrorOut) -> vc_status {
     answered(folder, result, error, |folder| Ok(models::list(folder)))
 }
 
 /// Compares every fetched file with its checksum: `*result` is `{"folder", "files": [{"path", "state"}]}`, a state being `intact`,
 /// `missing` or `changed`. Otherwise like `vc_models_fetch`.
 #[unsafe(no_mangle)]
-pub extern "C" fn vc_models_verify(
-    folder: *const c_char,
-    result: *mut *mut vc_bytes,
-    error: *mut *mut vc_error,
-) -> vc_status {
+pub extern "C" fn vc_models_verify(folder: *const c_char, result: *mut *mut vc_bytes, error: ErrorOut) -> vc_status {
     answered(folder, result, error, |folder| Ok(models::verify(folder)))
 }

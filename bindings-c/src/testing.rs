@@ -3,7 +3,7 @@
 use std::{cell::Cell, ffi::c_char};
 
 use crate::{
-    error::{run, vc_error, vc_status},
+    error::{ErrorOut, run, vc_status},
     memory::text,
 };
 
@@ -32,12 +32,12 @@ pub(crate) fn panic_if_armed() {
 
 /// Panics inside work on the library's threads.
 #[unsafe(no_mangle)]
-pub extern "C" fn vc_testing_panic_in_work(error: *mut *mut vc_error) -> vc_status {
+pub extern "C" fn vc_testing_panic_in_work(error: ErrorOut) -> vc_status {
     run(error, || voice_bridge::testing::panic_in_work().wait())
 }
 
 /// Fails with a code of the list.
 #[unsafe(no_mangle)]
-pub extern "C" fn vc_testing_fail_with(code: *const c_char, error: *mut *mut vc_error) -> vc_status {
+pub extern "C" fn vc_testing_fail_with(code: *const c_char, error: ErrorOut) -> vc_status {
     run(error, || voice_bridge::testing::fail_with(&text("code", code)?))
 }

@@ -1,28 +1,24 @@
 //! A live session as frames for a connection of the host's, a WebSocket for example.
 
-use std::time::Duration;
-
-use voice_bridge::{ErrorRecord, Frame, LiveWire};
+use voice_bridge::{Frame, LiveWire};
 
 use crate::{
-    error::{free, give, give_blocking, run, vc_error, vc_status},
+    error::{ErrorOut, free, give, give_blocking, run, vc_status},
     handle::{self, handles},
-    live::{nothing, vc_live},
-    memory::{bytes, copied, put, vc_bytes},
+    live::{patience, vc_live},
+    memory::{bytes, copied, put, utf8, vc_bytes},
 };
 
 /// A live session as frames: text frames are JSON, binary frames are sound; `docs/schema/live-wire.schema.json` says what they hold.
 /// The caller frees it with `vc_wire_free`.
-pub struct vc_wire {
-    _opaque: [u8; 0],
-}
+pub struct vc_wire(());
 
 handles!(vc_wire => LiveWire);
 
 /// The session as frames for a connection of the caller's own, in place of `vc_live_next` and of events to a callback. The other calls of
 /// the session go on working beside it. `*wire` is the caller's to free. Any thread.
 #[unsafe(no_mangle)]
-pub extern "C" fn vc_live_wire(live: *const vc_live, wire: *mut *mut vc_wire, error: *mut *mut vc_error) -> vc_status {
+pub extern "C" fn vc_live_wire(live: *const vc_live, wire: *mut *mut vc_wire, error: ErrorOut) -> vc_status {
     give(("wire", wire), error, || Ok(handle::open(handle::get(live)?.0.wire()?)))
 }
 
@@ -34,19 +30,12 @@ pub extern "C" fn vc_wire_receive(
     message: *const u8,
     length: usize,
     binary: bool,
-    error: *mut *mut vc_error,
+    error: ErrorOut,
 ) -> vc_status {
     run(error, || {
         let wire = handle::get(wire)?;
         let message = copied("message", message, length)?;
-        wire.receive(&if binary { Frame::Binary(message) } else { Frame::Text(text(message)?) })
-    })
-}
-
-fn text(message: Vec<u8>) -> Result<String, ErrorRecord> {
-    String::from_utf8(message).map_err(|e| {
-        let at = e.utf8_error().valid_up_to();
-        ErrorRecord::invalid(format!("message: a text frame is UTF-8; the byte at {at} is not"))
+        wire.receive(&if binary { Frame::Binary(message) } else { Frame::Text(utf8("message", message)?) })
     })
 }
 
@@ -59,14 +48,10 @@ pub extern "C" fn vc_wire_next(
     timeout_ms: i64,
     frame: *mut *mut vc_bytes,
     binary: *mut bool,
-    error: *mut *mut vc_error,
+    error: ErrorOut,
 ) -> vc_status {
     give_blocking(("frame", frame), error, || {
-        let wire = handle::get(wire)?;
-        let next = match u64::try_from(timeout_ms) {
-            Ok(ms) => wire.next_within(1, Duration::from_millis(ms)).wait()?.ok_or_else(nothing)?,
-            Err(_) => wire.next_batch(1).wait()?,
-        };
+        let next = handle::get(wire)?.next_within(1, patience(timeout_ms)).wait()?;
         Ok(next.into_iter().next().map_or(std::ptr::null_mut(), |next| {
             put(binary, matches!(next, Frame::Binary(_)));
             bytes(match next {

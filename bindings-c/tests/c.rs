@@ -89,6 +89,16 @@ fn tools_from_c_behave() {
 }
 
 #[test]
+fn listening_from_c_behaves() {
+    behaves("listening");
+}
+
+#[test]
+fn a_sink_of_metrics_from_c_behaves() {
+    behaves("metrics");
+}
+
+#[test]
 fn accounts_from_c_behave() {
     behaves("people");
 }

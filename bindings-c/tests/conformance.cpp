@@ -163,10 +163,10 @@ struct Outcome {
 
 // What a live session told.
 struct Told {
-    Json order{Json::List}, states{Json::List}, finals{Json::List}, keys{Json::List}, turns{Json::List}, errors{Json::List}, recordings{Json::List};
+    Json order{Json::List}, states{Json::List}, shown{Json::List}, finals{Json::List}, keys{Json::List}, turns{Json::List}, errors{Json::List}, recordings{Json::List};
     Tools tools;
     std::set<string> kinds;
-    string latest, text, spoken;
+    string latest, text, spoken, seen;
     double seconds = 0;
 
     // Takes the next event; false at the end.
@@ -183,7 +183,11 @@ struct Told {
         tools.take(event, told);
         switch (vc_event_get_kind(event)) {
             case VC_EVENT_AGENT_STATE: states.add(vc_event_text(event)); break;
-            case VC_EVENT_TRANSCRIPT: if (vc_event_is_final(event)) finals.add(vc_event_text(event)); break;
+            case VC_EVENT_TRANSCRIPT:
+                if (seen != vc_event_text(event)) shown.add(vc_event_text(event));
+                seen = vc_event_text(event);
+                if (vc_event_is_final(event)) finals.add(seen);
+                break;
             case VC_EVENT_TEXT: text += vc_event_text(event); break;
             case VC_EVENT_SPEAKING: spoken += vc_event_text(event); break;
             case VC_EVENT_RECORDED: recordings.add(vc_event_text(event)); break;
@@ -203,6 +207,7 @@ struct Told {
         Json all(Json::Object);
         all.set("order", order);
         all.set("states", states);
+        all.set("shown", shown);
         all.set("finals", finals);
         all.set("text", text);
         all.set("spoken", spoken);
@@ -280,6 +285,22 @@ static const Json &inner(const Json &value, const string &path) {
     return inner(value.kind == Json::List ? value.members[std::stoul(name)].second : value[name], rest);
 }
 
+// The tools of an agent, or of one turn or live session.
+struct Toolset {
+    std::deque<Tool> tools;
+    std::vector<vc_tool_vtable> tables;
+
+    // Those that are written there, which from now on are among the hosts.
+    Toolset(const Json &scripts, std::map<string, HostRef> &hosts) {
+        for (const auto &script : scripts.members) {
+            auto host = std::make_shared<Host>();
+            host->script = script.second;
+            hosts["tool:" + script.first] = host;
+            tables.push_back(tools.emplace_back(script.first, host).table);
+        }
+    }
+};
+
 struct Run {
     vc_agent *agent = nullptr;
     std::map<string, HostRef> hosts;
@@ -291,17 +312,20 @@ struct Run {
         vc_reply *reply = nullptr;
         Input input(step["input"]);
         vc_turn_options options = options_of(step["options"]);
+        const Toolset tools(step["tools"], hosts);
+        options.tools = tools.tables.data();
+        options.tool_count = tools.tables.size();
         if (!step["cancel"]) {
-            vc_turn_run(agent, &input.input, &options, &reply, &error);
+            vc_converse(agent, &input.input, &options, &reply, &error);
         } else {
             const string &when = step["cancel"].text;
             int before = when == "start" ? 0 : hosts.at(when)->calls.load();
-            vc_call *call = nullptr;
-            if (vc_turn_start(agent, &input.input, &options, nullptr, nullptr, &call, &error) == VC_OK) {
+            vc_turn *turn = nullptr;
+            if (vc_turn_start(agent, &input.input, &options, nullptr, nullptr, &turn, &error) == VC_OK) {
                 while (when != "start" && hosts.at(when)->calls == before) rest(1);
-                vc_call_cancel(call);
-                vc_call_wait(call, &reply, &error);
-                vc_call_free(call);
+                vc_turn_cancel(turn);
+                vc_turn_wait(turn, &reply, &error);
+                vc_turn_free(turn);
             }
         }
         outcome.error = error_value(error);
@@ -312,43 +336,51 @@ struct Run {
     Outcome stream(const Json &step) {
         Outcome outcome;
         vc_error *error = nullptr;
-        vc_stream *stream = nullptr;
+        vc_turn *turn = nullptr;
         Input input(step["input"]);
         vc_turn_options options = options_of(step["options"]);
-        Json order(Json::List), transcripts(Json::List), metrics(Json::List), audio_failed;
-        Tools tools;
+        const Toolset tools(step["tools"], hosts);
+        options.tools = tools.tables.data();
+        options.tool_count = tools.tables.size();
+        Json order(Json::List), transcripts(Json::List), metrics(Json::List), used(Json::Object), audio_failed;
+        Tools told_of_tools;
         std::set<string> kinds, stages;
         string text;
         double seconds = 0;
-        bool over = vc_turn_stream(agent, &input.input, &options, &stream, &error) != VC_OK;
+        bool over = vc_turn_start(agent, &input.input, &options, nullptr, nullptr, &turn, &error) != VC_OK;
         while (!over) {
             vc_event *event = nullptr;
-            if (vc_stream_next(stream, &event, &error) != VC_OK || !event) break;
+            if (vc_turn_next(turn, &event, &error) != VC_OK || !event) break;
             Json told = Json::parse(vc_event_json(event));
             const string kind = told["type"].text;
             if (kind != "metrics" && kinds.insert(kind).second) order.add(kind);
-            tools.take(event, told);
+            told_of_tools.take(event, told);
             if (kind == "transcript") transcripts.add(told);
             if (kind == "text") text += vc_event_text(event);
-            if (kind == "metrics") stages.insert(told["stage"].text);
+            if (kind == "metrics") {
+                stages.insert(told["stage"].text);
+                for (const char *tokens : {"input_tokens", "cached_tokens", "output_tokens"})
+                    used.set(tokens, used[tokens].number + told["usage"][tokens].number);
+            }
             if (kind == "audio_failed") audio_failed = error_value(vc_event_error(event));
             if (kind == "done") outcome.value = reply_value(vc_event_reply(event));
             size_t count = 0;
             uint32_t rate = 0;
             if (vc_event_samples(event, &count, &rate)) seconds += static_cast<double>(count) / rate;
             vc_event_free(event);
-            if (step["cancel"].text == "event:" + kind) vc_stream_cancel(stream);
+            if (step["cancel"].text == "event:" + kind) vc_turn_cancel(turn);
             over = step["abandon"].text == "event:" + kind;
         }
-        vc_stream_free(stream);
+        vc_turn_free(turn);
         for (const string &stage : stages) metrics.add(stage);
         outcome.events.set("order", order);
         outcome.events.set("transcripts", transcripts);
         outcome.events.set("text", text);
         outcome.events.set("audio_seconds", seconds);
         outcome.events.set("metrics", metrics);
+        outcome.events.set("used", used);
         outcome.events.set("audio_failed", audio_failed);
-        tools.add_to(outcome.events);
+        told_of_tools.add_to(outcome.events);
         outcome.error = error_value(error);
         return outcome;
     }
@@ -410,12 +442,18 @@ struct Run {
         vc_live *live = nullptr;
         vc_wire *wire = nullptr;
         Talk talk;
-        vc_live_start(agent, step["options"] ? step["options"].dump().c_str() : nullptr, nullptr, nullptr, &live, &error);
+        const Toolset tools(step["tools"], hosts);
+        const string options = step["options"].dump();
+        vc_live_start(agent, step["options"] ? options.c_str() : nullptr, tools.tables.data(), tools.tables.size(), nullptr, nullptr, &live, &error);
         talk.live.reset(live);
         if (live && step["wire"].truth) vc_live_wire(live, &wire, &error);
         talk.wire.reset(wire);
         if (!error) {
             for (const auto &action : step["script"].members) {
+                if (action.second["after"]) {
+                    after(action.second["after"]);
+                    continue;
+                }
                 Json failed = talk.act(action.second);
                 if (failed && !action.second["error"]) throw std::runtime_error("an action failed: " + failed.dump());
                 match(action.second["error"], failed, action.second.dump());
@@ -445,6 +483,16 @@ struct Run {
         return outcome;
     }
 
+    // What the sink of metrics was told, and what nobody took.
+    Json reports() {
+        const Host &sink = *hosts.at("metrics");
+        Json value(Json::Object);
+        value.set("told", sink.told);
+        value.set("flushes", static_cast<double>(sink.flushes));
+        value.set("dropped", static_cast<double>(vc_agent_dropped_reports(agent)));
+        return value;
+    }
+
     Outcome made(const Json &step) {
         const string &what = step["do"].text;
         if (what == "live") return live(step);
@@ -454,6 +502,7 @@ struct Run {
         Outcome outcome;
         vc_error *error = nullptr;
         if (what == "close") vc_agent_close(agent, &error);
+        else if (what == "reports") outcome.value = reports();
         else if (what == "warm_up") vc_agent_warm_up(agent, &error);
         else if (what == "fail_with") vc_testing_fail_with(step["code"].text.c_str(), &error);
         else throw std::runtime_error("there is no step " + what);
@@ -503,6 +552,8 @@ struct Run {
             for (const auto &host : hosts) {
                 Json count(Json::Object);
                 count.set("calls", static_cast<double>(host.second->calls));
+                count.set("listens", static_cast<double>(host.second->listens));
+                count.set("warm_ups", static_cast<double>(host.second->warm_ups));
                 count.set("cancelled", static_cast<double>(host.second->cancelled));
                 counts.set(host.first, count);
             }
@@ -524,31 +575,27 @@ static void play_scenario(const Json &defaults, const Json &scenario) {
     vc_llm_vtable llm = {};
     vc_tts_vtable tts = {};
     vc_store_vtable store = {};
+    vc_turn_detector_vtable detector = {};
+    vc_metrics_vtable metrics = {};
     vc_hosts hosts = {};
-    std::deque<Tool> tools;
-    std::vector<vc_tool_vtable> tables;
+    const Toolset tools(over("hosts")["tools"], run.hosts);
+    hosts.tools = tools.tables.data();
+    hosts.tool_count = tools.tables.size();
     for (const auto &member : over("hosts").members) {
-        if (!member.second) continue;
-        if (member.first == "tools") {
-            for (const auto &tool : member.second.members) {
-                auto host = std::make_shared<Host>();
-                host->script = tool.second;
-                run.hosts["tool:" + tool.first] = host;
-                tables.push_back(tools.emplace_back(tool.first, host).table);
-            }
-            hosts.tools = tables.data();
-            hosts.tool_count = tables.size();
-            continue;
-        }
+        if (!member.second || member.first == "tools") continue;
         auto host = std::make_shared<Host>();
         host->script = member.second;
         host->name = "host/" + member.first;
         run.hosts[member.first] = host;
         const char *name = host->name.c_str();
         void *user_data = new HostRef(host);
-        if (member.first == "stt") { stt = {name, user_data, transcribe, drop_host}; hosts.stt = &stt; hosts.stt_count = 1; }
-        else if (member.first == "llm") { llm = {name, user_data, generate, drop_host, member.second["tools"].truth}; hosts.llm = &llm; hosts.llm_count = 1; }
-        else if (member.first == "tts") { tts = {name, user_data, synthesize, drop_host}; hosts.tts = &tts; hosts.tts_count = 1; }
+        const auto ready = member.second["warm_up"] ? warm_up : nullptr;
+        const auto ready_for = member.second["warm_up"] ? warm_up_for : nullptr;
+        if (member.first == "stt") { stt = {name, user_data, transcribe, drop_host, member.second["listens"] ? listen : nullptr, ready}; hosts.stt = &stt; hosts.stt_count = 1; }
+        else if (member.first == "llm") { llm = {name, user_data, generate, drop_host, member.second["tools"].truth, ready_for}; hosts.llm = &llm; hosts.llm_count = 1; }
+        else if (member.first == "tts") { tts = {name, user_data, synthesize, drop_host, ready}; hosts.tts = &tts; hosts.tts_count = 1; }
+        else if (member.first == "turn_detector") { detector = {name, user_data, completeness, drop_host, ready}; hosts.turn_detector = &detector; }
+        else if (member.first == "metrics") { metrics = {user_data, record, flush, drop_host}; hosts.metrics = &metrics; }
         else { store = {name, user_data, store_call, drop_host}; hosts.store = &store; }
     }
     vc_error *error = nullptr;

@@ -92,16 +92,24 @@ static inline void keep(void *user_data, const char *request_json, vc_responder 
 }
 
 static inline vc_agent *agent_of(vc_llm_vtable llm) {
-    vc_stt_vtable stt = {"c/ears", NULL, hear, NULL};
-    vc_tts_vtable tts = {"c/mouth", NULL, speak, NULL};
-    vc_hosts hosts = {&stt, 1, &llm, 1, &tts, 1, NULL, 0, NULL};
+    vc_stt_vtable stt = {"c/ears", NULL, hear, NULL, NULL, NULL};
+    vc_tts_vtable tts = {"c/mouth", NULL, speak, NULL, NULL};
+    vc_hosts hosts = {&stt, 1, &llm, 1, &tts, 1, NULL, 0, NULL, NULL, NULL};
     vc_agent *agent = NULL;
     OK(vc_agent_new("{\"storage\": \"memory\"}", &hosts, &agent, error));
     return agent;
 }
 
+// A typed turn with every default.
+static inline vc_status ask(const vc_agent *agent, const char *text, vc_reply **reply, vc_error **error) {
+    vc_input input;
+    memset(&input, 0, sizeof input);
+    input.text = text;
+    return vc_converse(agent, &input, NULL, reply, error);
+}
+
 static inline vc_agent *plain_agent(void) {
-    vc_llm_vtable llm = {"c/mind", NULL, think, NULL, false};
+    vc_llm_vtable llm = {"c/mind", NULL, think, NULL, false, NULL};
     return agent_of(llm);
 }
 

@@ -24,7 +24,7 @@ static void turns(vc_agent *agent, int count) {
     for (int i = 0; i < count; i++) {
         vc_reply *reply = NULL, *gone = NULL;
         vc_bytes *none = NULL;
-        OK(vc_turn_run(agent, &input, &options, &reply, error));
+        OK(vc_converse(agent, &input, &options, &reply, error));
         // The store keeps every conversation, so each is deleted: what is left over would be the library's.
         char arguments[80];
         snprintf(arguments, sizeof arguments, "{\"id\": \"%s\"}", vc_reply_session_id(reply));

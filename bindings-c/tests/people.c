@@ -58,7 +58,7 @@ int main(void) {
     FAILS(VC_VALIDATION_ERROR, vc_agent_with(agent, "{}", &again, error));
     FAILS(VC_UNAUTHORIZED, vc_agent_close(scoped, error));
     vc_reply *reply = NULL;
-    OK(vc_converse_text(scoped, "Hello", &reply, error));
+    OK(ask(scoped, "Hello", &reply, error));
     char *session = arguments_of("{\"id\": \"%s\"}%s", vc_reply_session_id(reply), "");
     vc_reply_free(reply);
     char *kept = called(scoped, "sessions", "get", session);
@@ -80,10 +80,10 @@ int main(void) {
     vc_bytes_free(sound);
     vc_input input = {.text = "Hello"};
     vc_turn_options options = {.assistant = assistant, .silent = true};
-    OK(vc_turn_run(agent, &input, &options, &reply, error));
+    OK(vc_converse(agent, &input, &options, &reply, error));
     vc_reply_free(reply);
     options.assistant = "nobody";
-    CHECK(vc_turn_run(agent, &input, &options, &reply, NULL) == VC_VALIDATION_ERROR);
+    CHECK(vc_converse(agent, &input, &options, &reply, NULL) == VC_VALIDATION_ERROR);
 
     char *log = called(agent, "audit", "entries", NULL);
     CHECK(strstr(log, "\"action\"") != NULL && strstr(log, secret) == NULL);

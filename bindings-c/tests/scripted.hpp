@@ -6,6 +6,7 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <thread>
 
@@ -26,7 +27,9 @@ static string replaced(string text, const string &what, const string &with) {
 struct Host {
     Json script;
     string name;
-    std::atomic<int> calls{0}, cancelled{0};
+    std::atomic<int> calls{0}, listens{0}, warm_ups{0}, cancelled{0}, flushes{0};
+    // What a sink was told. One call at a time; looked at when no other will come.
+    Json told{Json::List};
 };
 using HostRef = std::shared_ptr<Host>;
 using Send = std::function<vc_status(const Json &action, vc_responder *answer)>;
@@ -34,7 +37,17 @@ using Send = std::function<vc_status(const Json &action, vc_responder *answer)>;
 static HostRef host_of(void *user_data) { return *static_cast<HostRef *>(user_data); }
 static void drop_host(void *user_data) { delete static_cast<HostRef *>(user_data); }
 
-static void play(const HostRef &host, const Json &script, vc_responder *answer, const Send &send) {
+// Takes sound until so many samples have come, or it is over.
+static void hear(vc_responder *answer, std::atomic<size_t> &heard, double wanted) {
+    int16_t room[1600];
+    size_t count = 1;
+    while (count > 0 && static_cast<double>(heard) < wanted) {
+        if (vc_responder_read_sound(answer, room, 1600, &count) != VC_OK) return;
+        heard += count;
+    }
+}
+
+static void play(const HostRef &host, const Json &script, vc_responder *answer, const Send &send, std::atomic<size_t> *heard) {
     bool told = false;
     for (const auto &entry : script.members) {
         const Json &action = entry.second;
@@ -53,6 +66,10 @@ static void play(const HostRef &host, const Json &script, vc_responder *answer, 
         } else if (action["no_answer"]) {
             vc_responder_free(answer);
             return;
+        } else if (heard && action["hear"]) {
+            const bool all = action["hear"].kind == Json::Text;
+            hear(answer, *heard, all ? std::numeric_limits<double>::infinity() : action["hear"].number * 16000);
+            told = vc_responder_is_cancelled(answer);
         } else if (action["hang"]) {
             while (!vc_responder_is_cancelled(answer)) rest(1);
             told = true;
@@ -71,15 +88,59 @@ static void answer_later(void *user_data, const char *method, vc_responder *answ
     size_t call = static_cast<size_t>(host->calls++);
     const auto &scripts = host->script["calls"].members;
     Json script = method ? host->script["methods"][method] : scripts[std::min(call, scripts.size() - 1)].second;
-    std::thread(play, host, script, answer, send).detach();
+    std::thread(play, host, script, answer, send, nullptr).detach();
+}
+
+// Sends what an action says was recognised in so many samples.
+static vc_status recognised(const Json &action, vc_responder *to, size_t samples, const string &asked) {
+    string text = replaced(replaced(action["transcript"].text, "{samples}", std::to_string(samples)), "{language}", asked);
+    const Json &heard = action["language"];
+    return vc_responder_send_transcript(to, text.c_str(), action["final"].truth, heard ? heard.text.c_str() : nullptr);
 }
 
 static void transcribe(void *user_data, const int16_t *, size_t count, const char *language, vc_responder *answer) {
     string asked = language ? language : "none";
-    answer_later(user_data, nullptr, answer, [=](const Json &action, vc_responder *to) {
-        string text = replaced(replaced(action["transcript"].text, "{samples}", std::to_string(count)), "{language}", asked);
-        const Json &heard = action["language"];
-        return vc_responder_send_transcript(to, text.c_str(), action["final"].truth, heard ? heard.text.c_str() : nullptr);
+    answer_later(user_data, nullptr, answer, [=](const Json &action, vc_responder *to) { return recognised(action, to, count, asked); });
+}
+
+// Keeps the library's thread busy while somebody speaks, as it may.
+static void listen(void *user_data, const char *language, vc_responder *answer) {
+    HostRef host = host_of(user_data);
+    string asked = language ? language : "none";
+    size_t call = static_cast<size_t>(host->listens++);
+    const auto &scripts = host->script["listens"].members;
+    std::atomic<size_t> heard{0};
+    auto send = [&](const Json &action, vc_responder *to) { return recognised(action, to, heard, asked); };
+    play(host, scripts[std::min(call, scripts.size() - 1)].second, answer, send, &heard);
+}
+
+// Gets ready as the script says.
+static void get_ready(void *user_data, const string &told, vc_responder *answer) {
+    HostRef host = host_of(user_data);
+    size_t call = static_cast<size_t>(host->warm_ups++);
+    const auto &scripts = host->script["warm_up"].members;
+    Json script = scripts[std::min(call, scripts.size() - 1)].second;
+    for (const auto &action : script.members) {
+        const Json &expected = action.second["told"];
+        if (!expected || expected.text == told) continue;
+        vc_failure failure = {};
+        failure.message = "told another system prompt";
+        vc_responder_fail(answer, &failure);
+        return;
+    }
+    auto nothing = [](const Json &, vc_responder *) { return VC_OK; };
+    std::thread(play, host, script, answer, nothing, nullptr).detach();
+}
+
+static void warm_up(void *user_data, vc_responder *answer) { get_ready(user_data, "", answer); }
+
+static void warm_up_for(void *user_data, const char *system_prompt, vc_responder *answer) {
+    get_ready(user_data, system_prompt, answer);
+}
+
+static void completeness(void *user_data, const int16_t *, size_t, vc_responder *answer) {
+    answer_later(user_data, nullptr, answer, [](const Json &action, vc_responder *to) {
+        return vc_responder_send_completeness(to, static_cast<float>(action["completeness"].number));
     });
 }
 
@@ -95,6 +156,11 @@ static void generate(void *user_data, const char *request_json, vc_responder *an
             string arguments = call["arguments"].kind == Json::Text ? call["arguments"].text : call["arguments"].dump();
             return vc_responder_send_tool_call(to, call["id"].text.c_str(), call["name"].text.c_str(), arguments.c_str());
         }
+        if (action["usage"]) {
+            auto tokens = [&](const char *name) { return static_cast<uint64_t>(action["usage"][name].number); };
+            return vc_responder_send_usage(to, tokens("input_tokens"), tokens("cached_tokens"), tokens("output_tokens"));
+        }
+        if (action["finish_reason"]) return vc_responder_send_finish_reason(to, action["finish_reason"].text.c_str());
         string text = replaced(replaced(replaced(action["text"].text, "{count}", count), "{system}", first), "{last}", last);
         return vc_responder_send_text(to, replaced(text, "{tools}", tools).c_str());
     });
@@ -125,6 +191,16 @@ static void tool_call(void *user_data, const char *arguments_json, const char *c
         }
         return vc_responder_send_text(to, result.c_str());
     });
+}
+
+static void record(void *user_data, const char *reports_json, vc_responder *answer) {
+    for (const auto &report : Json::parse(reports_json).members) host_of(user_data)->told.add(report.second);
+    answer_later(user_data, nullptr, answer, [](const Json &, vc_responder *) { return VC_OK; });
+}
+
+static void flush(void *user_data, vc_responder *answer) {
+    host_of(user_data)->flushes++;
+    vc_responder_finish(answer);
 }
 
 // A tool as its script says it is, with the texts that it points to.

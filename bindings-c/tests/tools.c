@@ -48,10 +48,10 @@ static void keep_call(void *user_data, const char *arguments_json, const char *c
 }
 
 static vc_agent *agent_with(const vc_tool_vtable *tool) {
-    vc_stt_vtable stt = {"c/ears", NULL, hear, NULL};
-    vc_llm_vtable llm = {"c/mind", (void *)tool->name, call_then_tell, NULL, true};
-    vc_tts_vtable tts = {"c/mouth", NULL, speak, NULL};
-    vc_hosts hosts = {&stt, 1, &llm, 1, &tts, 1, tool, 1, NULL};
+    vc_stt_vtable stt = {"c/ears", NULL, hear, NULL, NULL, NULL};
+    vc_llm_vtable llm = {"c/mind", (void *)tool->name, call_then_tell, NULL, true, NULL};
+    vc_tts_vtable tts = {"c/mouth", NULL, speak, NULL, NULL};
+    vc_hosts hosts = {&stt, 1, &llm, 1, &tts, 1, tool, 1, NULL, NULL, NULL};
     vc_agent *agent = NULL;
     OK(vc_agent_new("{\"storage\": \"memory\"}", &hosts, &agent, error));
     return agent;
@@ -63,12 +63,12 @@ static void a_model_calls_a_tool(void) {
     vc_agent *agent = agent_with(&tool);
     vc_input input = {.text = "Where is order 7?"};
     vc_turn_options options = {.user = "ada", .silent = true};
-    vc_stream *stream = NULL;
+    vc_turn *turn = NULL;
     int calls = 0, results = 0;
-    OK(vc_turn_stream(agent, &input, &options, &stream, error));
+    OK(vc_turn_start(agent, &input, &options, NULL, NULL, &turn, error));
     for (;;) {
         vc_event *event = NULL;
-        OK(vc_stream_next(stream, &event, error));
+        OK(vc_turn_next(turn, &event, error));
         if (event == NULL) break;
         switch (vc_event_get_kind(event)) {
             case VC_EVENT_TOOL_CALL:
@@ -86,7 +86,7 @@ static void a_model_calls_a_tool(void) {
         vc_event_free(event);
     }
     CHECK(calls == 1 && results == 1);
-    vc_stream_free(stream);
+    vc_turn_free(turn);
     vc_agent_free(agent);
 }
 
@@ -95,13 +95,13 @@ static void a_tool_that_fails_does_not_fail_the_turn(void) {
     vc_agent *agent = agent_with(&tool);
     vc_reply *reply = NULL;
     // It takes no arguments, and the model gives one.
-    OK(vc_converse_text(agent, "Go", &reply, error));
+    OK(ask(agent, "Go", &reply, error));
     CHECK(strstr(vc_reply_json(reply), "order_id is not a parameter") != NULL);
     vc_reply_free(reply);
     vc_agent_free(agent);
     tool.parameters_json = "{\"type\": \"object\"}";
     agent = agent_with(&tool);
-    OK(vc_converse_text(agent, "Go", &reply, error));
+    OK(ask(agent, "Go", &reply, error));
     CHECK(strcmp(vc_reply_text(reply), "That is all.") == 0);
     CHECK(strstr(vc_reply_json(reply), "the archive is closed") != NULL && strstr(vc_reply_json(reply), "\"failed\":true") != NULL);
     vc_reply_free(reply);
@@ -113,14 +113,14 @@ static void a_cancelled_turn_tells_its_tool_once(void) {
     vc_tool_vtable tool = {.name = "slow", .parameters_json = "{\"type\": \"object\"}", .user_data = &kept, .call = keep_call, .drop = given_back};
     vc_agent *agent = agent_with(&tool);
     vc_input input = {.text = "Go"};
-    vc_call *call = NULL;
+    vc_turn *turn = NULL;
     vc_reply *reply = NULL;
-    OK(vc_turn_start(agent, &input, NULL, NULL, NULL, &call, error));
+    OK(vc_turn_start(agent, &input, NULL, NULL, NULL, &turn, error));
     while (__atomic_load_n(&kept.answer, __ATOMIC_SEQ_CST) == NULL) sched_yield();
     CHECK(!vc_responder_is_cancelled(kept.answer) && kept.stopped == 0);
-    vc_call_cancel(call);
-    FAILS(VC_CANCELLED, vc_call_wait(call, &reply, error));
-    vc_call_free(call);
+    vc_turn_cancel(turn);
+    FAILS(VC_CANCELLED, vc_turn_wait(turn, &reply, error));
+    vc_turn_free(turn);
     while (__atomic_load_n(&kept.stopped, __ATOMIC_SEQ_CST) == 0) sched_yield();
     CHECK(vc_responder_is_cancelled(kept.answer));
     CHECK(vc_responder_send_text(kept.answer, "late") == VC_CANCELLED);
@@ -150,21 +150,41 @@ static void what_is_wrong_with_a_tool_is_named(void) {
     FAILS(VC_VALIDATION_ERROR, vc_agent_new("{}", &hosts, &agent, error));
 }
 
+static void tools_of_one_turn_are_given_back_whatever_becomes_of_it(void) {
+    int drops = 0;
+    vc_tool_vtable tool = {.name = "here", .user_data = &drops, .call = broken, .drop = count_drop, .parameters_json = "{\"type\": \"object\"}"};
+    vc_agent *agent = agent_with(&(vc_tool_vtable){.name = "here", .call = broken});
+    vc_input input = {.text = "Go"};
+    vc_turn_options options = {.silent = true, .tools = &tool, .tool_count = 1};
+    vc_reply *reply = NULL;
+    vc_turn *turn = NULL;
+    vc_live *live = NULL;
+    // The agent has one of that name.
+    FAILS(VC_INVALID_REQUEST, vc_converse(agent, &input, &options, &reply, error));
+    FAILS(VC_VALIDATION_ERROR, vc_converse(agent, &input, &options, NULL, error));
+    FAILS(VC_VALIDATION_ERROR, vc_converse(NULL, &input, &options, &reply, error));
+    FAILS(VC_VALIDATION_ERROR, vc_turn_start(NULL, &input, &options, NULL, NULL, &turn, error));
+    FAILS(VC_VALIDATION_ERROR, vc_live_start(agent, "[]", &tool, 1, NULL, NULL, &live, error));
+    while (__atomic_load_n(&drops, __ATOMIC_SEQ_CST) < 5) sched_yield();
+    CHECK(drops == 5);
+    vc_agent_free(agent);
+}
+
 static void hosts_of_one_role_are_tried_in_their_order(void) {
-    vc_llm_vtable llm[2] = {{"c/broken", "PROVIDER_ERROR", fail, NULL, false}, {"c/mind", NULL, think, NULL, false}};
-    vc_stt_vtable stt = {"c/ears", NULL, hear, NULL};
-    vc_tts_vtable tts = {"c/mouth", NULL, speak, NULL};
+    vc_llm_vtable llm[2] = {{"c/broken", "PROVIDER_ERROR", fail, NULL, false, NULL}, {"c/mind", NULL, think, NULL, false, NULL}};
+    vc_stt_vtable stt = {"c/ears", NULL, hear, NULL, NULL, NULL};
+    vc_tts_vtable tts = {"c/mouth", NULL, speak, NULL, NULL};
     vc_hosts hosts = {.stt = &stt, .stt_count = 1, .llm = llm, .llm_count = 2, .tts = &tts, .tts_count = 1};
     vc_agent *agent = NULL;
     vc_reply *reply = NULL;
     OK(vc_agent_new("{\"storage\": \"memory\"}", &hosts, &agent, error));
-    OK(vc_converse_text(agent, "Hello", &reply, error));
+    OK(ask(agent, "Hello", &reply, error));
     CHECK(strstr(vc_reply_text(reply), "Nothing more.") != NULL);
     vc_reply_free(reply);
     vc_agent_free(agent);
     // By its number, one alone.
     OK(vc_agent_new("{\"storage\": \"memory\", \"llm\": \"host/1\"}", &hosts, &agent, error));
-    OK(vc_converse_text(agent, "Hello", &reply, error));
+    OK(ask(agent, "Hello", &reply, error));
     vc_reply_free(reply);
     vc_agent_free(agent);
 }
@@ -173,6 +193,7 @@ int main(void) {
     a_model_calls_a_tool();
     a_tool_that_fails_does_not_fail_the_turn();
     a_cancelled_turn_tells_its_tool_once();
+    tools_of_one_turn_are_given_back_whatever_becomes_of_it();
     what_is_wrong_with_a_tool_is_named();
     hosts_of_one_role_are_tried_in_their_order();
     puts("ok");

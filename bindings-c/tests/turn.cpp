@@ -12,14 +12,14 @@ int main() {
     {
         Agent agent(plain_agent());
         vc_reply *reply = nullptr;
-        OK(vc_converse_text(agent.get(), "Hello", &reply, error));
+        OK(ask(agent.get(), "Hello", &reply, error));
         Reply owned(reply);
         CHECK(std::string(vc_reply_transcript(owned.get())) == "Hello");
-        vc_stream *stream = nullptr;
+        vc_turn *turn = nullptr;
         vc_input input{};
         input.text = "And again";
-        OK(vc_turn_stream(agent.get(), &input, nullptr, &stream, error));
-        vc_stream_free(stream);
+        OK(vc_turn_start(agent.get(), &input, nullptr, nullptr, nullptr, &turn, error));
+        vc_turn_free(turn);
     }
     CHECK(vc_live_handles() == 0);
 }

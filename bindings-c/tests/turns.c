@@ -1,4 +1,4 @@
-// What turns do, from C: blocking, streamed, with a callback, cancelled, failing; misuse of every kind.
+// What turns do, from C: blocking, pulled, with a callback, cancelled, failing; misuse of every kind.
 #include <pthread.h>
 
 #include "hosts.h"
@@ -13,7 +13,7 @@ static int16_t second[16000];
 static void a_typed_turn_is_answered(void) {
     vc_agent *agent = plain_agent();
     vc_reply *reply = NULL;
-    OK(vc_converse_text(agent, "Hello \xe2\x9c\x93", &reply, error));
+    OK(ask(agent, "Hello \xe2\x9c\x93", &reply, error));
     CHECK(strcmp(vc_reply_transcript(reply), "Hello \xe2\x9c\x93") == 0);
     CHECK(strcmp(vc_reply_text(reply), "A t\xc3\xa9st. Nothing more.") == 0);
     CHECK(strlen(vc_reply_session_id(reply)) == 36 && strlen(vc_reply_turn_id(reply)) == 36);
@@ -34,12 +34,13 @@ static void a_typed_turn_is_answered(void) {
 static void sound_is_answered_and_the_session_goes_on(void) {
     vc_agent *agent = plain_agent();
     vc_reply *first = NULL, *next = NULL;
-    OK(vc_converse_pcm(agent, second, 16000, 16000, &first, error));
+    vc_input said = {.samples = second, .length = 16000, .sample_rate = 16000};
+    OK(vc_converse(agent, &said, NULL, &first, error));
     CHECK(strcmp(vc_reply_transcript(first), "What is this?") == 0);
     CHECK(strcmp(vc_reply_language(first), "en") == 0);
     vc_input input = {.text = "And then?"};
     vc_turn_options options = {.session = vc_reply_session_id(first), .silent = true, .deadline_ms = 20000};
-    OK(vc_turn_run(agent, &input, &options, &next, error));
+    OK(vc_converse(agent, &input, &options, &next, error));
     CHECK(strcmp(vc_reply_session_id(first), vc_reply_session_id(next)) == 0);
     CHECK(vc_reply_samples(next, NULL, NULL) == NULL);
     char arguments[80];
@@ -55,15 +56,15 @@ static void sound_is_answered_and_the_session_goes_on(void) {
     vc_agent_free(agent);
 }
 
-static void a_stream_tells_everything_and_ends(void) {
+static void a_pulled_turn_tells_everything_and_ends(void) {
     vc_agent *agent = plain_agent();
     vc_input input = {.samples = second, .length = 16000, .sample_rate = 16000};
-    vc_stream *stream = NULL;
-    OK(vc_turn_stream(agent, &input, NULL, &stream, error));
+    vc_turn *turn = NULL;
+    OK(vc_turn_start(agent, &input, NULL, NULL, NULL, &turn, error));
     int seen[VC_EVENT_FILLER + 1] = {0};
     for (;;) {
         vc_event *event = NULL;
-        OK(vc_stream_next(stream, &event, error));
+        OK(vc_turn_next(turn, &event, error));
         if (event == NULL) break;
         vc_event_kind kind = vc_event_get_kind(event);
         seen[kind]++;
@@ -82,8 +83,18 @@ static void a_stream_tells_everything_and_ends(void) {
     }
     CHECK(seen[VC_EVENT_STARTED] == 1 && seen[VC_EVENT_TRANSCRIPT] >= 1 && seen[VC_EVENT_TEXT] >= 1);
     CHECK(seen[VC_EVENT_AUDIO] >= 1 && seen[VC_EVENT_DONE] == 1);
-    vc_stream_free(stream);
-    vc_stream_free(stream);
+    // What was pulled is no less the reply, and nothing comes after it.
+    for (int i = 0; i < 2; i++) {
+        vc_reply *reply = NULL;
+        vc_event *event = NULL;
+        OK(vc_turn_wait(turn, &reply, error));
+        CHECK(strcmp(vc_reply_transcript(reply), "What is this?") == 0);
+        vc_reply_free(reply);
+        OK(vc_turn_next(turn, &event, error));
+        CHECK(event == NULL);
+    }
+    vc_turn_free(turn);
+    vc_turn_free(turn);
     vc_agent_free(agent);
 }
 
@@ -102,7 +113,7 @@ static void on_event(void *user_data, const vc_event *event, const vc_error *fai
         heard->end = vc_error_status(failed);
         vc_reply *reply = NULL;
         // It would wait for ever if every thread of the library did this.
-        FAILS(VC_INTERNAL_ERROR, vc_converse_text(heard->agent, "from inside", &reply, error));
+        FAILS(VC_INTERNAL_ERROR, ask(heard->agent, "from inside", &reply, error));
     }
 }
 
@@ -110,15 +121,15 @@ static void a_callback_gets_the_events_and_one_end(void) {
     vc_agent *agent = plain_agent();
     struct heard heard = {.agent = agent, .end = VC_INTERNAL_ERROR};
     vc_input input = {.text = "Hello"};
-    vc_call *call = NULL;
+    vc_turn *turn = NULL;
     vc_reply *reply = NULL;
-    OK(vc_turn_start(agent, &input, NULL, on_event, &heard, &call, error));
-    OK(vc_call_wait(call, &reply, error));
+    OK(vc_turn_start(agent, &input, NULL, on_event, &heard, &turn, error));
+    OK(vc_turn_wait(turn, &reply, error));
     CHECK(heard.ends == 1 && heard.end == VC_OK && heard.events > 3);
-    OK(vc_call_wait(call, NULL, error));
+    OK(vc_turn_wait(turn, NULL, error));
     vc_reply_free(reply);
-    vc_call_free(call);
-    vc_call_free(call);
+    vc_turn_free(turn);
+    vc_turn_free(turn);
     vc_agent_free(agent);
 }
 
@@ -138,7 +149,7 @@ static void a_live_session_calls_back_until_its_one_end(void) {
     vc_agent *agent = plain_agent();
     struct call call = {0, 0};
     vc_live *live = NULL;
-    OK(vc_live_start(agent, "{\"config\": {\"turn_detection\": \"manual\"}}", on_live, &call, &live, error));
+    OK(vc_live_start(agent, "{\"config\": {\"turn_detection\": \"manual\"}}", NULL, 0, on_live, &call, &live, error));
     for (int at = 0; at < 16000; at += 320) OK(vc_live_push_audio(live, second + at, 320, error));
     OK(vc_live_commit(live, error));
     while (__atomic_load_n(&call.answers, __ATOMIC_SEQ_CST) == 0) sched_yield();
@@ -154,8 +165,8 @@ static void a_live_session_is_pulled_with_patience(void) {
     vc_live *live = NULL;
     vc_event *event = NULL;
     vc_bytes *summary = NULL;
-    FAILS(VC_VALIDATION_ERROR, vc_live_start(agent, "{\"rate\": 1}", NULL, NULL, &live, error));
-    OK(vc_live_start(agent, NULL, NULL, NULL, &live, error));
+    FAILS(VC_VALIDATION_ERROR, vc_live_start(agent, "{\"rate\": 1}", NULL, 0, NULL, NULL, &live, error));
+    OK(vc_live_start(agent, NULL, NULL, 0, NULL, NULL, &live, error));
     OK(vc_live_next(live, -1, &event, error));
     CHECK(vc_event_get_kind(event) == VC_EVENT_STARTED && strstr(vc_event_json(event), "24000") != NULL);
     vc_event_free(event);
@@ -186,44 +197,44 @@ static vc_responder *asked(vc_responder **slot) {
 
 static void a_cancelled_turn_ends_and_its_provider_knows(void) {
     vc_responder *kept = NULL;
-    vc_llm_vtable llm = {"c/late", &kept, keep, NULL, false};
+    vc_llm_vtable llm = {"c/late", &kept, keep, NULL, false, NULL};
     vc_agent *agent = agent_of(llm);
     struct heard heard = {.agent = agent};
     vc_input input = {.text = "Hello"};
-    vc_call *call = NULL;
-    OK(vc_turn_start(agent, &input, NULL, on_event, &heard, &call, error));
+    vc_turn *turn = NULL;
+    OK(vc_turn_start(agent, &input, NULL, on_event, &heard, &turn, error));
     vc_responder *answer = asked(&kept);
     CHECK(!vc_responder_is_cancelled(answer));
-    vc_call_cancel(call);
-    vc_call_cancel(call);
-    FAILS(VC_CANCELLED, vc_call_wait(call, NULL, error));
+    vc_turn_cancel(turn);
+    vc_turn_cancel(turn);
+    FAILS(VC_CANCELLED, vc_turn_wait(turn, NULL, error));
     CHECK(heard.ends == 1 && heard.end == VC_CANCELLED);
     while (!vc_responder_is_cancelled(answer)) sched_yield();
     CHECK(vc_responder_send_text(answer, "too late") == VC_CANCELLED);
     vc_responder_free(answer);
-    vc_call_free(call);
+    vc_turn_free(turn);
 
     kept = NULL;
-    vc_stream *stream = NULL;
     vc_event *event = NULL;
-    OK(vc_turn_stream(agent, &input, NULL, &stream, error));
-    OK(vc_stream_next(stream, &event, error));
+    OK(vc_turn_start(agent, &input, NULL, NULL, NULL, &turn, error));
+    OK(vc_turn_next(turn, &event, error));
     vc_event_free(event);
     answer = asked(&kept);
-    vc_stream_cancel(stream);
+    vc_turn_cancel(turn);
     vc_status end = VC_OK;
     do {
-        end = vc_stream_next(stream, &event, NULL);
+        end = vc_turn_next(turn, &event, NULL);
         vc_event_free(event);
     } while (end == VC_OK && event != NULL);
     CHECK(end == VC_CANCELLED);
-    vc_stream_free(stream);
+    FAILS(VC_CANCELLED, vc_turn_wait(turn, NULL, error));
+    vc_turn_free(turn);
     vc_responder_free(answer);
 
     kept = NULL;
     vc_turn_options hurried = {.deadline_ms = 50};
     vc_reply *reply = NULL;
-    FAILS(VC_TIMEOUT, vc_turn_run(agent, &input, &hurried, &reply, error));
+    FAILS(VC_TIMEOUT, vc_converse(agent, &input, &hurried, &reply, error));
     vc_responder_free(asked(&kept));
     vc_agent_free(agent);
 }
@@ -237,16 +248,16 @@ static void a_host_that_fails_is_told_apart(void) {
         {"TIMEOUT", VC_TIMEOUT},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        vc_llm_vtable llm = {"c/broken", (void *)cases[i].code, fail, NULL, false};
+        vc_llm_vtable llm = {"c/broken", (void *)cases[i].code, fail, NULL, false, NULL};
         vc_agent *agent = agent_of(llm);
         vc_reply *reply = NULL;
-        FAILS(cases[i].status, vc_converse_text(agent, "Hello", &reply, error));
+        FAILS(cases[i].status, ask(agent, "Hello", &reply, error));
         vc_agent_free(agent);
     }
-    vc_llm_vtable llm = {"c/silent", NULL, give_up, NULL, false};
+    vc_llm_vtable llm = {"c/silent", NULL, give_up, NULL, false, NULL};
     vc_agent *agent = agent_of(llm);
     vc_reply *reply = NULL;
-    FAILS(VC_PROVIDER_ERROR, vc_converse_text(agent, "Hello", &reply, error));
+    FAILS(VC_PROVIDER_ERROR, ask(agent, "Hello", &reply, error));
     vc_agent_free(agent);
 }
 
@@ -278,23 +289,23 @@ static void store(void *user_data, const char *method, const char *arguments_jso
 
 static void a_store_in_c_keeps_the_turn(void) {
     struct shelf shelf = {0};
-    vc_stt_vtable stt = {"c/ears", NULL, hear, NULL};
-    vc_llm_vtable llm = {"c/mind", NULL, think, NULL, false};
-    vc_tts_vtable tts = {"c/mouth", NULL, speak, NULL};
+    vc_stt_vtable stt = {"c/ears", NULL, hear, NULL, NULL, NULL};
+    vc_llm_vtable llm = {"c/mind", NULL, think, NULL, false, NULL};
+    vc_tts_vtable tts = {"c/mouth", NULL, speak, NULL, NULL};
     vc_store_vtable kept = {"c/shelf", &shelf, store, NULL};
-    vc_hosts hosts = {&stt, 1, &llm, 1, &tts, 1, NULL, 0, &kept};
+    vc_hosts hosts = {&stt, 1, &llm, 1, &tts, 1, NULL, 0, &kept, NULL, NULL};
     vc_agent *agent = NULL;
     vc_reply *reply = NULL;
     vc_bytes *list = NULL;
     OK(vc_agent_new(NULL, &hosts, &agent, error));
-    OK(vc_converse_text(agent, "Keep this", &reply, error));
+    OK(ask(agent, "Keep this", &reply, error));
     vc_reply_free(reply);
     CHECK(shelf.saved == 1);
     OK(vc_agent_call(agent, "sessions", "list", NULL, &list, NULL, error));
     CHECK(strcmp(vc_bytes_data(list), "{\"items\":[],\"has_more\":false}") == 0);
     vc_bytes_free(list);
     shelf.broken = true;
-    FAILS(VC_STORAGE_ERROR, vc_converse_text(agent, "Keep this", &reply, error));
+    FAILS(VC_STORAGE_ERROR, ask(agent, "Keep this", &reply, error));
     FAILS(VC_STORAGE_ERROR, vc_agent_call(agent, "sessions", "list", NULL, &list, NULL, error));
     shelf.broken = false;
     OK(vc_agent_close(agent, error));
@@ -303,10 +314,10 @@ static void a_store_in_c_keeps_the_turn(void) {
 
 static void host_objects_are_given_back_once(void) {
     int drops = 0;
-    vc_llm_vtable llm = {"c/mind", &drops, think, count_drop, false};
+    vc_llm_vtable llm = {"c/mind", &drops, think, count_drop, false, NULL};
     vc_agent *agent = agent_of(llm);
     vc_reply *reply = NULL;
-    OK(vc_converse_text(agent, "Hello", &reply, error));
+    OK(ask(agent, "Hello", &reply, error));
     vc_reply_free(reply);
     OK(vc_agent_close(agent, error));
     vc_agent_free(agent);
@@ -314,8 +325,8 @@ static void host_objects_are_given_back_once(void) {
     CHECK(drops == 1);
 
     drops = 0;
-    vc_stt_vtable deaf = {"c/ears", &drops, NULL, count_drop};
-    vc_hosts hosts = {&deaf, 1, &llm, 1, NULL, 0, NULL, 0, NULL};
+    vc_stt_vtable deaf = {"c/ears", &drops, NULL, count_drop, NULL, NULL};
+    vc_hosts hosts = {&deaf, 1, &llm, 1, NULL, 0, NULL, 0, NULL, NULL, NULL};
     FAILS(VC_VALIDATION_ERROR, vc_agent_new("{}", &hosts, &agent, error));
     CHECK(agent == NULL && drops == 2);
     drops = 0;
@@ -328,32 +339,37 @@ static void misuse_is_a_clear_error(void) {
     vc_agent *agent = plain_agent(), *other = NULL;
     vc_reply *reply = NULL;
     vc_error *none = NULL;
-    FAILS(VC_VALIDATION_ERROR, vc_converse_text(NULL, "x", &reply, error));
-    FAILS(VC_VALIDATION_ERROR, vc_converse_text((vc_agent *)error, "x", &reply, error));
-    FAILS(VC_VALIDATION_ERROR, vc_converse_text(agent, NULL, &reply, error));
-    FAILS(VC_VALIDATION_ERROR, vc_converse_text(agent, "\xff", &reply, error));
-    FAILS(VC_VALIDATION_ERROR, vc_converse_text(agent, "x", NULL, error));
-    FAILS(VC_VALIDATION_ERROR, vc_converse_bytes(agent, NULL, 3, &reply, error));
-    FAILS(VC_VALIDATION_ERROR, vc_converse_bytes(agent, (const uint8_t *)"", 0, &reply, error));
-    FAILS(VC_VALIDATION_ERROR, vc_converse_bytes(agent, (const uint8_t *)"not audio", 9, &reply, error));
-    FAILS(VC_VALIDATION_ERROR, vc_converse_pcm(agent, second, 16000, 0, &reply, error));
+    FAILS(VC_VALIDATION_ERROR, ask(NULL, "x", &reply, error));
+    FAILS(VC_VALIDATION_ERROR, ask((vc_agent *)error, "x", &reply, error));
+    FAILS(VC_VALIDATION_ERROR, ask(agent, NULL, &reply, error));
+    FAILS(VC_VALIDATION_ERROR, ask(agent, "\xff", &reply, error));
+    FAILS(VC_VALIDATION_ERROR, ask(agent, "x", NULL, error));
+    const struct { vc_input input; vc_status status; } inputs[] = {
+        {{.length = 3}, VC_VALIDATION_ERROR},
+        {{.bytes = (const uint8_t *)"", .length = 0}, VC_VALIDATION_ERROR},
+        {{.bytes = (const uint8_t *)"not audio", .length = 9}, VC_VALIDATION_ERROR},
+        {{.samples = second, .length = 16000, .sample_rate = 0}, VC_VALIDATION_ERROR},
+        {{.path = "no such file.wav"}, VC_INVALID_REQUEST},
+        {{.text = "x", .path = "y"}, VC_VALIDATION_ERROR},
+    };
+    for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++)
+        FAILS(inputs[i].status, vc_converse(agent, &inputs[i].input, NULL, &reply, error));
+    FAILS(VC_VALIDATION_ERROR, vc_converse(agent, NULL, NULL, &reply, error));
+    FAILS(VC_VALIDATION_ERROR, vc_converse_file(agent, NULL, &reply, error));
     FAILS(VC_INVALID_REQUEST, vc_converse_file(agent, "no such file.wav", &reply, error));
-    FAILS(VC_VALIDATION_ERROR, vc_turn_run(agent, NULL, NULL, &reply, error));
-    vc_input both = {.text = "x", .path = "y"};
-    FAILS(VC_VALIDATION_ERROR, vc_turn_run(agent, &both, NULL, &reply, error));
     FAILS(VC_INVALID_REQUEST, vc_agent_new("{", NULL, &other, error));
-    CHECK(vc_converse_text(agent, "\xff", &reply, NULL) == VC_VALIDATION_ERROR);
+    CHECK(ask(agent, "\xff", &reply, NULL) == VC_VALIDATION_ERROR);
     OK(vc_agent_close(agent, error));
     OK(vc_agent_close(agent, error));
-    CHECK(vc_converse_text(agent, "x", &reply, &none) != VC_OK);
+    CHECK(ask(agent, "x", &reply, &none) != VC_OK);
     CHECK(strcmp(vc_error_kind(none), "closed") == 0);
     vc_error_free(none);
     vc_error_free(none);
     vc_agent_free(agent);
     vc_agent_free(agent);
-    FAILS(VC_VALIDATION_ERROR, vc_converse_text(agent, "x", &reply, error));
+    FAILS(VC_VALIDATION_ERROR, ask(agent, "x", &reply, error));
     vc_agent_free(NULL); vc_reply_free(NULL); vc_error_free(NULL); vc_event_free(NULL);
-    vc_stream_free(NULL); vc_call_free(NULL); vc_bytes_free(NULL); vc_responder_free(NULL);
+    vc_turn_free(NULL); vc_bytes_free(NULL); vc_responder_free(NULL);
     CHECK(vc_reply_text(NULL)[0] == '\0' && vc_error_message(NULL)[0] == '\0' && vc_bytes_data(NULL) == NULL);
 }
 
@@ -369,7 +385,7 @@ static void the_log_reaches_the_host_without_what_was_said(void) {
     OK(vc_log_set("trace", on_log, &drops, count_drop, error));
     vc_agent *agent = plain_agent();
     vc_reply *reply = NULL;
-    OK(vc_converse_text(agent, "secret words", &reply, error));
+    OK(ask(agent, "secret words", &reply, error));
     vc_reply_free(reply);
     vc_agent_free(agent);
     vc_log_clear();
@@ -391,7 +407,7 @@ static void the_log_reaches_the_host_without_what_was_said(void) {
 
 static void a_panic_in_any_function_is_an_error(void) {
     vc_agent *a = plain_agent();
-    vc_agent *made = NULL; vc_reply *reply = NULL; vc_stream *stream = NULL; vc_call *call = NULL; vc_bytes *bytes = NULL;
+    vc_agent *made = NULL; vc_reply *reply = NULL; vc_turn *turn = NULL; vc_bytes *bytes = NULL;
     vc_event *event = NULL; vc_live *live = NULL; vc_wire *wire = NULL;
     vc_input input = {.text = "x"};
     PANICS(vc_agent_new_local(NULL, &made, error));
@@ -400,19 +416,15 @@ static void a_panic_in_any_function_is_an_error(void) {
     PANICS(vc_agent_close(a, error));
     PANICS(vc_agent_with(a, "{}", &made, error));
     PANICS(vc_agent_call(a, "sessions", "list", NULL, &bytes, NULL, error));
+    PANICS(vc_converse(a, &input, NULL, &reply, error));
     PANICS(vc_converse_file(a, "x", &reply, error));
-    PANICS(vc_converse_bytes(a, (const uint8_t *)"x", 1, &reply, error));
-    PANICS(vc_converse_pcm(a, second, 1, 16000, &reply, error));
-    PANICS(vc_converse_text(a, "x", &reply, error));
-    PANICS(vc_turn_run(a, &input, NULL, &reply, error));
-    PANICS(vc_turn_stream(a, &input, NULL, &stream, error));
-    PANICS(vc_stream_next(stream, &event, error));
-    PANICS(vc_turn_start(a, &input, NULL, NULL, NULL, &call, error));
-    PANICS(vc_call_wait(call, &reply, error));
+    PANICS(vc_turn_start(a, &input, NULL, NULL, NULL, &turn, error));
+    PANICS(vc_turn_next(turn, &event, error));
+    PANICS(vc_turn_wait(turn, &reply, error));
     PANICS(vc_reply_save_audio(reply, "x.wav", error));
     PANICS(vc_reply_encode_audio(reply, "wav", &bytes, error));
     PANICS(vc_log_set("info", on_log, NULL, NULL, error));
-    PANICS(vc_live_start(a, NULL, NULL, NULL, &live, error));
+    PANICS(vc_live_start(a, NULL, NULL, 0, NULL, NULL, &live, error));
     PANICS(vc_live_next(live, 0, &event, error));
     PANICS(vc_live_push_audio(live, second, 320, error));
     PANICS(vc_live_push_audio_at(live, 0, second, 320, error));
@@ -431,8 +443,7 @@ static void a_panic_in_any_function_is_an_error(void) {
     PANICS(vc_wire_next(wire, 0, &bytes, NULL, error));
     PANICS(vc_live_end(live, NULL, error));
     SURVIVES((vc_live_free(live), 0)); SURVIVES((vc_wire_free(wire), 0));
-    SURVIVES((vc_stream_cancel(stream), 0)); SURVIVES((vc_stream_free(stream), 0));
-    SURVIVES((vc_call_cancel(call), 0)); SURVIVES((vc_call_free(call), 0));
+    SURVIVES((vc_turn_cancel(turn), 0)); SURVIVES((vc_turn_free(turn), 0));
     SURVIVES((vc_agent_free(NULL), 0)); SURVIVES((vc_reply_free(NULL), 0)); SURVIVES((vc_error_free(NULL), 0));
     SURVIVES((vc_event_free(NULL), 0)); SURVIVES((vc_bytes_free(NULL), 0)); SURVIVES((vc_responder_free(NULL), 0));
     SURVIVES((vc_log_clear(), 0)); SURVIVES((vc_shutdown(), 0));
@@ -450,6 +461,7 @@ static void a_panic_in_any_function_is_an_error(void) {
     SURVIVES(vc_responder_send_audio(NULL, NULL, 0, 0)); SURVIVES(vc_responder_is_cancelled(NULL));
     SURVIVES(vc_responder_finish(NULL)); SURVIVES(vc_responder_fail(NULL, NULL));
     SURVIVES(vc_responder_send_tool_call(NULL, "", "", "")); SURVIVES(vc_responder_on_cancel(NULL, NULL, NULL));
+    SURVIVES(vc_responder_send_usage(NULL, 0, 0, 0)); SURVIVES(vc_responder_send_finish_reason(NULL, "stop"));
     vc_agent_free(a);
     FAILS(VC_INTERNAL_ERROR, vc_testing_panic_in_work(error));
 }
@@ -471,7 +483,7 @@ static void every_code_has_its_status(void) {
 static void *talk(void *agent) {
     for (int i = 0; i < 5; i++) {
         vc_reply *reply = NULL;
-        OK(vc_converse_text(agent, "Hello", &reply, error));
+        OK(ask(agent, "Hello", &reply, error));
         vc_reply_free(reply);
     }
     return NULL;
@@ -526,7 +538,7 @@ int main(void) {
 #define RUN(test) (test(), everything_was_freed(), printf("ok %s\n", #test))
     RUN(a_typed_turn_is_answered);
     RUN(sound_is_answered_and_the_session_goes_on);
-    RUN(a_stream_tells_everything_and_ends);
+    RUN(a_pulled_turn_tells_everything_and_ends);
     RUN(a_callback_gets_the_events_and_one_end);
     RUN(a_live_session_calls_back_until_its_one_end);
     RUN(a_live_session_is_pulled_with_patience);

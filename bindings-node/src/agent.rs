@@ -5,7 +5,7 @@ use napi_derive::napi;
 use voice_bridge::{AudioInput, Call, ErrorRecord, EventStream, Input, Outcome, TurnOptions};
 
 use crate::{
-    host::{HostObjects, adopted},
+    host::{HostFunction, HostObjects, adopted, adopted_tools},
     live::Live,
     message::{Bytes, Message},
     port::Port,
@@ -82,20 +82,25 @@ pub struct Options {
     pub speak: Option<bool>,
     /// Who answers in a fresh session.
     pub assistant: Option<String>,
+    /// In which organization it is taken.
+    pub organization: Option<String>,
+    /// What the language model may call besides the agent's tools.
+    pub tools: Option<Vec<HostFunction>>,
 }
 
-impl From<Options> for TurnOptions {
-    fn from(options: Options) -> Self {
-        Self {
-            session: options.session,
-            user: options.user,
-            language: options.language,
+impl Options {
+    fn read(self, port: &Port) -> Outcome<TurnOptions> {
+        Ok(TurnOptions {
+            session: self.session,
+            user: self.user,
+            language: self.language,
             // JavaScript has checked that it is a finite number from 0.
-            deadline_ms: options.deadline_ms.map(|ms| ms as u64),
-            speak: options.speak,
-            assistant: options.assistant,
-            ..Self::default()
-        }
+            deadline_ms: self.deadline_ms.map(|ms| ms as u64),
+            speak: self.speak,
+            assistant: self.assistant,
+            organization: self.organization,
+            tools: adopted_tools(&port.line, self.tools)?,
+        })
     }
 }
 
@@ -114,7 +119,8 @@ impl Agent {
     #[napi]
     pub fn turn(&self, port: &Port, id: u32, input: TurnInput, options: Options) -> napi::Result<()> {
         run(|| {
-            let call = self.0.turn(input.read()?, options.into());
+            let options = options.read(port)?;
+            let call = self.0.turn(input.read()?, options);
             port.line.follow(id, call, |done, reply| Message { reply: Some(Reply(reply)), ..done })
         })
     }
@@ -123,19 +129,26 @@ impl Agent {
     #[napi]
     pub fn stream(&self, port: &Port, id: u32, input: TurnInput, options: Options) -> napi::Result<()> {
         run(|| {
-            let (agent, input) = (self.0.clone(), input.read()?);
-            let call = Call::blocking(move || agent.stream(input, options.into()));
+            let (agent, options) = (self.0.clone(), options.read(port)?);
+            let input = input.read()?;
+            let call = Call::blocking(move || agent.stream(input, options));
             port.line.follow(id, call, |done, stream| Message { stream: Some(Events(stream)), ..done })
         })
     }
 
     /// Starts a live session.
     #[napi]
-    pub fn live(&self, port: &Port, id: u32, options: String) -> napi::Result<()> {
+    pub fn live(&self, port: &Port, id: u32, options: String, tools: Vec<HostFunction>) -> napi::Result<()> {
         run(|| {
-            let call = self.0.live(&options);
+            let call = self.0.live(&options, adopted_tools(&port.line, Some(tools))?);
             port.line.follow(id, call, |done, live| Message { live: Some(Live(live)), ..done })
         })
+    }
+
+    /// How many reports nobody took.
+    #[napi]
+    pub fn dropped_reports(&self) -> napi::Result<f64> {
+        run(|| Ok(self.0.dropped_reports() as f64))
     }
 
     /// Makes every provider ready.

@@ -3,7 +3,11 @@
 use napi::bindgen_prelude::Int16Array;
 use napi_derive::napi;
 
-use crate::run;
+use crate::{
+    message::{Bytes, Message},
+    port::Port,
+    run,
+};
 
 /// An answer, given piece by piece and ended once. Letting go of it without an end is a failure.
 #[napi]
@@ -29,10 +33,28 @@ impl Answer {
         run(|| self.0.send_tool_call(id, name, &arguments))
     }
 
+    /// Sends what a model has used, in tokens. `false`: nobody wants it any more.
+    #[napi]
+    pub fn usage(&self, input: f64, cached: f64, output: f64) -> napi::Result<bool> {
+        run(|| self.0.send_usage(input as u64, cached as u64, output as u64))
+    }
+
+    /// Sends why a model stopped. `false`: nobody wants it any more.
+    #[napi]
+    pub fn finish_reason(&self, reason: String) -> napi::Result<bool> {
+        run(|| self.0.send_finish_reason(&reason))
+    }
+
     /// Sends a chunk of mono sound. `false`: nobody wants it any more.
     #[napi]
     pub fn audio(&self, samples: Int16Array, sample_rate: u32) -> napi::Result<bool> {
         run(|| self.0.send_audio(samples.to_vec(), sample_rate))
+    }
+
+    /// Sends how likely a speaker is done, 0–1. `false`: nobody wants it any more.
+    #[napi]
+    pub fn completeness(&self, likely: f64) -> napi::Result<bool> {
+        run(|| self.0.send_completeness(likely))
     }
 
     /// The answer is complete. `false`: it had ended already.
@@ -51,5 +73,23 @@ impl Answer {
         retry_after_ms: Option<f64>,
     ) -> napi::Result<bool> {
         run(|| Ok(self.0.fail(code.as_deref(), &detail, retryable, retry_after_ms.map(|ms| ms as u64))))
+    }
+}
+
+/// The sound of an utterance that is being spoken.
+#[napi]
+pub struct Sound(pub(crate) voice_bridge::host::Sound);
+
+#[napi]
+impl Sound {
+    /// Waits for the next sound: the bytes of 16-bit samples; none: it is over.
+    #[napi]
+    pub fn next(&self, port: &Port, id: u32) -> napi::Result<()> {
+        run(|| {
+            port.line.follow(id, self.0.next(), |done, piece| Message {
+                bytes: piece.into_samples().map(|samples| Bytes::of_samples(&samples)),
+                ..done
+            })
+        })
     }
 }

@@ -1,4 +1,4 @@
-//! JavaScript objects as providers, stores and tools.
+//! JavaScript objects as providers, detectors, stores, tools and sinks of metrics.
 
 use std::sync::{
     Arc,
@@ -7,16 +7,17 @@ use std::sync::{
 
 use napi_derive::napi;
 use voice_bridge::{
-    Hosts, Outcome,
+    Hosts, Outcome, Tool,
     host::{
-        HostLlm, HostStore, HostStt, HostTool, HostTts, LlmAdaptor, LlmEvent, Pcm, Responder, StoreAdaptor, SttAdaptor,
-        ToolAdaptor, Transcript, TtsAdaptor,
+        HostLlm, HostMetrics, HostStore, HostStt, HostTool, HostTts, HostTurnDetector, LlmAdaptor, LlmEvent,
+        MetricsAdaptor, Pcm, Responder, StoreAdaptor, SttAdaptor, ToolAdaptor, Transcript, TtsAdaptor,
+        TurnDetectorAdaptor,
     },
     runtime,
 };
 
 use crate::{
-    answer::Answer,
+    answer::{Answer, Sound},
     message::{Bytes, Message},
     port::Line,
 };
@@ -30,6 +31,8 @@ pub struct HostObject {
     pub name: String,
     /// Of a language model: whether it can call tools.
     pub calls_tools: Option<bool>,
+    /// Of a recogniser: whether it can listen.
+    pub listens: Option<bool>,
 }
 
 /// A tool of the host's.
@@ -51,10 +54,14 @@ pub struct HostObjects {
     pub llm: Option<Vec<HostObject>>,
     /// Text to speech.
     pub tts: Option<Vec<HostObject>>,
+    /// What hears the end of turns.
+    pub turn_detector: Option<HostObject>,
     /// Where conversations are kept.
     pub store: Option<HostObject>,
     /// What the language model may call.
     pub tools: Option<Vec<HostFunction>>,
+    /// The number of what is told what was measured.
+    pub metrics: Option<u32>,
 }
 
 /// A host object as the library holds it.
@@ -82,10 +89,17 @@ impl Host {
     ) where
         voice_bridge::host::Answer: From<Responder<T>>,
     {
+        self.put(Message { text, name, bytes, ..Message::of("ask", self.id) }, answer);
+    }
+
+    fn put<T: Send + 'static>(&self, message: Message, answer: Responder<T>)
+    where
+        voice_bridge::host::Answer: From<Responder<T>>,
+    {
         let question = QUESTIONS.fetch_add(1, Ordering::Relaxed);
         let unwanted = answer.cancellation();
         let answer = Some(Answer(answer.into()));
-        let message = Message { text, name, bytes, answer, question: Some(question), ..Message::of("ask", self.id) };
+        let message = Message { answer, question: Some(question), ..message };
         self.line.post(message);
         // Without threads the answer is asked for all the same; only its end is not told.
         let Ok(handle) = runtime::handle() else { return };
@@ -101,17 +115,43 @@ impl HostStt for Host {
     fn transcribe(&self, samples: Arc<[i16]>, language: Option<String>, answer: Responder<Transcript>) {
         self.ask(None, language, Some(Bytes::of_samples(&samples)), answer);
     }
+
+    fn listen(&self, sound: voice_bridge::host::Sound, language: Option<String>, answer: Responder<Transcript>) {
+        self.put(Message { name: language, sound: Some(Sound(sound)), ..Message::of("ask", self.id) }, answer);
+    }
+
+    fn warm_up(&self, answer: Responder<()>) {
+        self.put(Message::of("warm_up", self.id), answer);
+    }
+}
+
+impl HostTurnDetector for Host {
+    fn completeness(&self, samples: Arc<[i16]>, answer: Responder<f32>) {
+        self.ask(None, None, Some(Bytes::of_samples(&samples)), answer);
+    }
+
+    fn warm_up(&self, answer: Responder<()>) {
+        self.put(Message::of("warm_up", self.id), answer);
+    }
 }
 
 impl HostLlm for Host {
     fn generate(&self, request_json: String, answer: Responder<LlmEvent>) {
         self.ask(Some(request_json), None, None, answer);
     }
+
+    fn warm_up(&self, system_prompt: String, answer: Responder<()>) {
+        self.put(Message { text: Some(system_prompt), ..Message::of("warm_up", self.id) }, answer);
+    }
 }
 
 impl HostTts for Host {
     fn synthesize(&self, text: String, language: Option<String>, answer: Responder<Pcm>) {
         self.ask(Some(text), language, None, answer);
+    }
+
+    fn warm_up(&self, answer: Responder<()>) {
+        self.put(Message::of("warm_up", self.id), answer);
     }
 }
 
@@ -127,18 +167,40 @@ impl HostTool for Host {
     }
 }
 
-/// The host objects as providers, stores and tools.
+impl HostMetrics for Host {
+    fn record(&self, reports_json: String, answer: Responder<String>) {
+        self.ask(Some(reports_json), Some("record".into()), None, answer);
+    }
+
+    fn flush(&self, answer: Responder<String>) {
+        self.ask(None, Some("flush".into()), None, answer);
+    }
+}
+
+/// The host's tools as the library holds them. Those of a call that is not made are let go of like any.
+pub(crate) fn adopted_tools(line: &Arc<Line>, tools: Option<Vec<HostFunction>>) -> Outcome<Vec<Arc<dyn Tool>>> {
+    let held: Vec<_> =
+        tools.into_iter().flatten().map(|t| (t.definition, Host { line: Arc::clone(line), id: t.id })).collect();
+    held.into_iter().map(|(definition, host)| Ok(Arc::new(ToolAdaptor::new(&definition, host)?) as _)).collect()
+}
+
+/// The host objects as providers, stores, tools and a sink of metrics.
 pub(crate) fn adopted(line: &Arc<Line>, objects: HostObjects) -> Outcome<Hosts> {
     let host = |id| Host { line: Arc::clone(line), id };
     let named = |object: HostObject| (object.name, host(object.id));
     let all = |objects: Option<Vec<HostObject>>| objects.into_iter().flatten().map(named);
+    let recognisers = objects.stt.into_iter().flatten().map(|o| (o.listens.unwrap_or(false), named(o)));
     let models = objects.llm.into_iter().flatten().map(|o| (o.calls_tools.unwrap_or(false), named(o)));
-    let tools = objects.tools.into_iter().flatten().map(|t| ToolAdaptor::new(&t.definition, host(t.id)));
     Ok(Hosts {
-        stt: all(objects.stt).map(|(name, host)| Arc::new(SttAdaptor(name, host)) as _).collect(),
+        stt: recognisers.map(|(listens, (name, host))| Arc::new(SttAdaptor(name, host, listens)) as _).collect(),
         llm: models.map(|(tools, (name, host))| Arc::new(LlmAdaptor(name, host, tools)) as _).collect(),
         tts: all(objects.tts).map(|(name, host)| Arc::new(TtsAdaptor(name, host)) as _).collect(),
+        turn_detector: objects
+            .turn_detector
+            .map(named)
+            .map(|(name, host)| Arc::new(TurnDetectorAdaptor(name, host)) as _),
         store: objects.store.map(named).map(|(name, host)| Arc::new(StoreAdaptor(name, host)) as _),
-        tools: tools.map(|tool| Ok(Arc::new(tool?) as _)).collect::<Outcome<_>>()?,
+        tools: adopted_tools(line, objects.tools)?,
+        metrics: objects.metrics.map(|id| Arc::new(MetricsAdaptor(host(id))) as _),
     })
 }

@@ -6,7 +6,7 @@ use voice_bridge::{ErrorRecord, EventRecord};
 
 use crate::{
     agent::{Agent, Events},
-    answer::Answer,
+    answer::{Answer, Sound},
     as_json,
     live::Live,
     reply::Reply,
@@ -44,7 +44,7 @@ impl ToNapiValue for Bytes {
 #[napi(object, object_from_js = false)]
 #[derive(Default)]
 pub struct Message {
-    /// `done`: work ended. `ask`: a host object is asked. `stop`: its answer is not wanted any more. `drop`: a host object is
+    /// `done`: work ended. `ask`: a host object is asked. `warm_up`: it is to get ready. `stop`: its answer is not wanted any more. `drop`: a host object is
     /// not used any more. `log`: a log record. `step`: the progress of a fetch.
     pub kind: &'static str,
     /// The number of the work, of the host object, or of the question.
@@ -69,6 +69,8 @@ pub struct Message {
     pub reply: Option<Reply>,
     /// Where the host object's answer goes.
     pub answer: Option<Answer>,
+    /// The sound that the host object is to listen to.
+    pub sound: Option<Sound>,
     /// The number of the question.
     pub question: Option<u32>,
     /// Encoded sound, or 16-bit samples.

@@ -18,19 +18,39 @@ const fill = (text, values) => text.replace(/\{(\w+)\}/g, (whole, name) => (name
 /** A host object that plays scripts, and who watches it. */
 class Host {
   calls = 0
+  listens = 0
+  warmUps = 0
   cancelled = 0
+  told = []
+  flushes = 0
   #waiting = []
 
-  constructor(role, { calls, methods, tools = false, ...definition }) {
+  constructor(role, { calls, listens, warm_up: warm, methods, tools = false, ...definition }) {
     this.role = role
     const play = (script, request) => this.#play(script, request)
-    const nth = () => calls[Math.min(this.calls, calls.length - 1)]
+    const nth = () => calls[Math.min(this.calls++, calls.length - 1)]
+    const heard = (request) => play(listens[Math.min(this.listens++, listens.length - 1)], request)
+    const completeness = async (request) => {
+      for await (const likely of play(nth(), request)) return likely
+    }
+    const record = async (reports, context) => {
+      this.told.push(...reports)
+      for await (const _ of play(nth(), context));
+    }
+    const flush = () => void (this.flushes += 1)
+    const ready = warm && {
+      warmUp: async (request) => {
+        for await (const _ of play(warm[Math.min(this.warmUps++, warm.length - 1)], request));
+      },
+    }
     const name = `host/${role}`
     this.name = role
     this.object = {
-      stt: { name, transcribe: (request) => play(nth(), request) },
-      llm: { name, callsTools: tools, generate: (request) => play(nth(), request) },
-      tts: { name, synthesize: (request) => play(nth(), request) },
+      stt: { name, transcribe: (request) => play(nth(), request), ...(listens && { listen: heard }), ...ready },
+      turn_detector: { name, completeness, ...ready },
+      llm: { name, callsTools: tools, generate: (request) => play(nth(), request), ...ready },
+      tts: { name, synthesize: (request) => play(nth(), request), ...ready },
+      metrics: { record, flush },
       store: new Proxy({ name }, { get: (own, key) => own[key] ?? this.#method(methods, key, play) }),
     }[role] ?? this.#tool(definition, nth, play)
   }
@@ -48,6 +68,7 @@ class Host {
     if (typeof key !== 'string' || key === 'then') return undefined
     const script = methods?.[snake(key)] ?? [{ json: null }]
     return async (_, context) => {
+      this.calls += 1
       let answer = null
       for await (const value of play(script, context)) answer = value
       return answer
@@ -60,13 +81,12 @@ class Host {
   }
 
   async *#play(script, request) {
-    this.calls += 1
     for (const tell of this.#waiting.splice(0)) tell()
     const { signal, messages = [] } = request
     const aborted = new Promise((resolve) => signal.addEventListener('abort', resolve))
     signal.addEventListener('abort', () => (this.cancelled += 1))
     const values = {
-      samples: request.samples?.length,
+      samples: request.samples?.length ?? 0,
       language: request.language ?? 'none',
       last: messages.at(-1)?.content,
       count: messages.length,
@@ -77,6 +97,13 @@ class Host {
     }
     for (const action of script) {
       if ('wait_ms' in action) await sleep(action.wait_ms)
+      else if ('hear' in action) {
+        const wanted = action.hear === 'all' ? Infinity : action.hear * 16_000
+        for await (const piece of request.sound) {
+          values.samples += piece.length
+          if (values.samples >= wanted) break
+        }
+      } else if ('completeness' in action) yield action.completeness
       else if ('transcript' in action) {
         const { transcript, final, language } = action
         yield { text: fill(transcript, values), final, language }
@@ -85,7 +112,11 @@ class Host {
         const { audio_ms, sample_rate: sampleRate } = action
         yield { samples: new Int16Array((audio_ms * sampleRate) / 1000).fill(1000), sampleRate }
       } else if ('tool_call' in action) yield action.tool_call
-      else if ('result' in action) yield fill(action.result, values)
+      else if ('usage' in action) yield { usage: camelKeys(action.usage) }
+      else if ('finish_reason' in action) yield { finishReason: action.finish_reason }
+      else if ('told' in action) {
+        if (request.systemPrompt !== action.told) throw new Error('told another system prompt')
+      } else if ('result' in action) yield fill(action.result, values)
       else if ('json' in action) yield action.json
       else if ('throw' in action) throw new Error(action.throw)
       else if ('fail' in action || 'no_answer' in action) {
@@ -137,6 +168,7 @@ const replyOf = (reply) => ({
   audio_seconds: reply.audio.samples.length / reply.audio.sampleRate || 0,
   audio_error: errorOf(reply.audioError) ?? null,
   tool_calls: valueOf(reply.toolCalls),
+  usage: valueOf(reply.usage),
   cost: reply.cost,
 })
 
@@ -176,6 +208,9 @@ class Events {
       text: of('text').map(({ text }) => text).join(''),
       audio_seconds: seconds,
       metrics: [...new Set(of('metrics').map(({ stage }) => stage))].sort(),
+      used: Object.fromEntries(
+        ['inputTokens', 'cachedTokens', 'outputTokens'].map((key) => [snake(key), of('metrics').reduce((sum, { usage }) => sum + usage[key], 0)]),
+      ),
       audio_failed: errorOf(of('audioFailed')[0]?.error) ?? null,
       ...toolsOf(of),
     }
@@ -189,6 +224,7 @@ function told(events) {
   return {
     order: [...new Set(events.map(({ type }) => snake(type)).filter((kind) => !apart.includes(kind)))],
     states: of('agentState').map(({ state }) => state),
+    shown: of('transcript').map(({ text }) => text).filter((text, n, all) => text !== all[n - 1]),
     finals: of('transcript').filter(({ final }) => final).map(({ text }) => text),
     text: of('text').map(({ text }) => text).join(''),
     spoken: of('speaking').map(({ text }) => text).join(''),
@@ -239,9 +275,20 @@ function timed(frames, { at, shuffled }) {
   return list.flatMap((one) => [one, one])
 }
 
+/** Waits until the hosts have seen what is written. */
+async function after(hosts, expected) {
+  for (let left = 500; ; left -= 1) {
+    const counts = Object.fromEntries(Object.entries(hosts).map(([role, { calls, listens, warmUps, cancelled }]) => [role, { calls, listens, warm_ups: warmUps, cancelled }]))
+    const why = mismatch(expected, counts, 'after')
+    if (!why) return
+    if (left === 0) throw new Error(why)
+    await sleep(10)
+  }
+}
+
 /** Plays a script on a live session; gives the summary, and what it told even when it fails. */
-async function talk(agent, { script = [], options: { session, ...rest } = {}, wire: over = false }, result) {
-  const live = await agent.live({ sessionId: session, ...camelKeys(rest) })
+async function talk(agent, hosts, { script = [], options: { session, ...rest } = {}, tools, wire: over = false }, result) {
+  const live = await agent.live({ sessionId: session, ...camelKeys(rest), tools })
   const wire = over ? live.wire() : undefined
   const [seen, frames] = [[], new Frames()]
   result.told = () => (wire ? frames.summary : told(seen))
@@ -272,6 +319,10 @@ async function talk(agent, { script = [], options: { session, ...rest } = {}, wi
     else await live[action.do]()
   }
   for (const [i, action] of script.entries()) {
+    if (action.after) {
+      await after(hosts, action.after)
+      continue
+    }
     const error = errorOf(await act(action).then(() => undefined, (thrown) => thrown))
     const why = action.error ? mismatch(action.error, error) : error && JSON.stringify(error)
     if (why) throw new Error(`action ${i}: ${why}`)
@@ -363,7 +414,8 @@ async function made(agent, step, hosts) {
   const { signal } = controller
   if (hosts[step.cancel]) void hosts[step.cancel].asked().then(() => controller.abort())
   const { session, deadline_ms: deadline, ...rest } = step.options ?? {}
-  const options = { ...rest, sessionId: session, deadline, signal }
+  const tools = toolsIn(step, hosts)
+  const options = { ...rest, sessionId: session, deadline, signal, tools }
   const events = new Events()
   const live = { told: () => told([]) }
   const call = async () => {
@@ -387,9 +439,13 @@ async function made(agent, step, hosts) {
         return { value: valueOf(await called(acting, step.do, step.method, step.arguments ?? {})) }
       }
       case 'live':
-        return talk(agent, step, live)
+        return talk(agent, hosts, { ...step, tools }, live)
       case 'close':
         return { value: valueOf(await agent.close()) }
+      case 'reports': {
+        const { told: reports, flushes } = hosts.metrics
+        return { value: { told: valueOf(reports), flushes, dropped: agent.droppedReports } }
+      }
       case 'warm_up':
         return { value: valueOf(await agent.warmUp()) }
       case 'fail_with': {
@@ -407,6 +463,11 @@ async function made(agent, step, hosts) {
   if (step.cancel === 'start') controller.abort()
   const done = await outcome
   return done && { ...done, events: step.do === 'live' ? live.told() : events.summary }
+}
+
+/** The tools that are written there, which from now on are among the hosts. */
+function toolsIn({ tools = {} }, hosts) {
+  return Object.entries(tools).map(([name, script]) => (hosts[`tool:${name}`] = new Host(`tool:${name}`, script)).object)
 }
 
 async function take(agent, step, hosts, values) {
@@ -432,8 +493,7 @@ async function play(scenario) {
   for (const [role, script] of Object.entries(scripts)) {
     if (!script) continue
     if (role === 'tools') {
-      for (const [name, of] of Object.entries(script)) hosts[`tool:${name}`] = new Host(`tool:${name}`, of)
-      config.tools = Object.keys(script).map((name) => hosts[`tool:${name}`].object)
+      config.tools = toolsIn(scripts, hosts)
       continue
     }
     hosts[role] = new Host(role, script)
@@ -459,14 +519,7 @@ async function play(scenario) {
         throw new Error(`step ${i + 1}: ${error.message}`, { cause: error })
       })
     }
-    let why
-    for (let i = 0; i < 500; i += 1) {
-      const counts = Object.fromEntries(Object.entries(hosts).map(([role, { calls, cancelled }]) => [role, { calls, cancelled }]))
-      why = mismatch(scenario.after ?? {}, counts, 'after')
-      if (!why) break
-      await sleep(10)
-    }
-    if (why) throw new Error(why)
+    await after(hosts, scenario.after ?? {})
   } finally {
     await agent.close()
   }

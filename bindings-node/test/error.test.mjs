@@ -70,7 +70,7 @@ test('a panic in any export is an error', async () => {
     await until(() => messages.some(wanted))
     return messages.splice(messages.findIndex(wanted), 1)[0]
   }
-  const hosts = { stt: [{ id: 1, name: 'a' }], llm: [{ id: 2, name: 'b' }], tts: [{ id: 3, name: 'c' }] }
+  const hosts = { stt: [{ id: 1, name: 'a', listens: true }], llm: [{ id: 2, name: 'b' }], tts: [{ id: 3, name: 'c' }] }
   native.Agent.build(port, 1, '{"storage":"memory"}', hosts)
   const { agent: nativeAgent } = await came(({ agent }) => agent)
   nativeAgent.stream(port, 2, { text: 'hi' }, {})
@@ -82,8 +82,10 @@ test('a panic in any export is an error', async () => {
   const { reply } = await came(({ reply }) => reply)
   nativeAgent.turn(port, 4, { text: 'hi' }, {})
   const { answer } = await came(({ answer }) => answer)
-  nativeAgent.live(port, 5, '{}')
+  nativeAgent.live(port, 5, '{"config":{"turn_detection":"manual"}}', [])
   const { live } = await came(({ live }) => live)
+  live.pushSamples(new Int16Array(3_200).fill(1_000))
+  const { sound } = await came(({ sound }) => sound)
 
   const connection = live.wire()
 
@@ -107,7 +109,8 @@ test('a panic in any export is an error', async () => {
     'Agent.close': () => nativeAgent.close(port, id()),
     'Agent.call': () => nativeAgent.call(port, id(), 'sessions', 'list', '{}'),
     'Agent.acting': () => nativeAgent.acting('{}'),
-    'Agent.live': () => nativeAgent.live(port, id(), '{}'),
+    'Agent.droppedReports': () => nativeAgent.droppedReports(),
+    'Agent.live': () => nativeAgent.live(port, id(), '{}', []),
     'Live.sessionId': () => live.sessionId(),
     'Live.pushSamples': () => live.pushSamples(new Int16Array(320)),
     'Live.pushSamplesAt': () => live.pushSamplesAt(0, new Int16Array(320)),
@@ -133,9 +136,13 @@ test('a panic in any export is an error', async () => {
     'Reply.pcm': () => reply.pcm(),
     'Reply.encode': () => reply.encode(port, id(), 'wav'),
     'Reply.save': () => reply.save(port, id(), '/nowhere/a.wav'),
+    'Sound.next': () => sound.next(port, id()),
     'Answer.transcript': () => answer.transcript('a', true),
     'Answer.text': () => answer.text('a'),
     'Answer.toolCall': () => answer.toolCall('a', 'b', '{}'),
+    'Answer.usage': () => answer.usage(1, 0, 1),
+    'Answer.finishReason': () => answer.finishReason('stop'),
+    'Answer.completeness': () => answer.completeness(1),
     'Answer.audio': () => answer.audio(new Int16Array(1), 16_000),
     'Answer.finish': () => answer.finish(),
     'Answer.fail': () => answer.fail('a'),
@@ -149,7 +156,7 @@ test('a panic in any export is an error', async () => {
   port.awaited(false)
 
   // Nothing is left out of the table above.
-  const classes = ['Port', 'Agent', 'Events', 'Live', 'Connection', 'Reply', 'Answer']
+  const classes = ['Port', 'Agent', 'Events', 'Live', 'Connection', 'Reply', 'Answer', 'Sound']
   const methods = classes.flatMap((name) => [
     ...Object.getOwnPropertyNames(native[name].prototype).filter((method) => method !== 'constructor'),
     ...Object.getOwnPropertyNames(native[name]).filter((method) => typeof native[name][method] === 'function'),

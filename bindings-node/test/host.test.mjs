@@ -268,3 +268,47 @@ test('an agent that nobody holds any more is collected with what it was given', 
   model = undefined
   await until(() => (globalThis.gc(), weak.deref() === undefined))
 })
+
+test('what a model used is in the reply', async () => {
+  const voice = await agent({ llm: llm('Fine.', { usage: { inputTokens: 12, cachedTokens: 5, outputTokens: 3 }, finishReason: 'stop' }) })
+  const { usage } = await voice.converse({ text: 'how are you' })
+  assert.deepEqual([usage.inputTokens, usage.cachedTokens, usage.outputTokens], [12, 5, 3])
+})
+
+test('a report that cannot be is the failure of its model', async () => {
+  for (const report of [{ usage: { inputTokens: -1 } }, { usage: { outputTokens: 'many' } }, { finishReason: 'bored' }]) {
+    const voice = await agent({ llm: llm('Fine.', report) })
+    const error = await failure(voice.converse({ text: 'how are you' }))
+    assert.ok(error instanceof VoiceError, JSON.stringify(report))
+    assert.equal(error.stage, 'llm')
+  }
+})
+
+test('a model gets ready when its agent is warmed up', async () => {
+  const told = []
+  const cold = { ...llm('Fine.'), warmUp: async ({ systemPrompt }) => void told.push(systemPrompt) }
+  const voice = await agent({ llm: cold, config: { assistant: { system_prompt: 'Be brief.' } } })
+  assert.deepEqual(told, [])
+  await voice.warmUp()
+  assert.deepEqual(told, ['Be brief.'])
+})
+
+test('what is thrown while getting ready is what warming up fails with', async () => {
+  const cold = { ...stt(), warmUp: () => { throw new Error('no microphone') } }
+  const voice = await agent({ stt: cold })
+  const error = await failure(voice.warmUp())
+  assert.deepEqual([error.code, error.stage, error.provider, error.message], ['PROVIDER_ERROR', 'stt', 'script/stt', 'no microphone'])
+})
+
+test('aborting the wait for a warm agent tells what gets ready', async () => {
+  const controller = new AbortController()
+  let told = false
+  const warmUp = ({ signal }) => {
+    signal.addEventListener('abort', () => (told = true))
+    controller.abort()
+    return never()
+  }
+  const voice = await agent({ tts: { ...tts(), warmUp } })
+  assert.equal((await failure(voice.warmUp({ signal: controller.signal }))).code, 'CANCELLED')
+  await until(() => told)
+})

@@ -37,6 +37,18 @@ test('somebody reaches their own and nothing else', async () => {
   assert.equal((await failure(anns.sessions.list())).kind, 'closed')
 })
 
+test('a host names the organization of a turn and of a live session', async () => {
+  const { voice, organization } = await house()
+  const theirs = voice.withPrincipal({ organization }).sessions
+  const { sessionId } = await voice.converse({ text: 'Hello' }, { organization })
+  const live = await voice.live({ organization, speak: false })
+  live.pushText('Hello')
+  for await (const event of live) if (event.type === 'turnDone') break
+  assert.equal((await theirs.get(live.sessionId)).organization, organization)
+  assert.equal((await theirs.get(sessionId)).organization, organization)
+  assert.match((await failure(voice.converse({ text: 'Hello' }, { organization: 'nobody' }))).message, /organization/)
+})
+
 test('a key is limited, rotated and revoked, and every change is in the log', async () => {
   const { voice, organization, accounts } = await house()
   const { user } = await accounts.register('ann@example.com')

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createRequire } from 'node:module'
 import { test } from 'node:test'
 
 import { tool, VoiceError } from 'voice-core'
@@ -135,4 +136,26 @@ test('what is wrong with a tool is named where it is written', async () => {
   assert.match((await failure(agent({ tools: [3] }))).message, /tools\[0\]: expected/)
   assert.match((await failure(agent({ tools: 'weather' }))).message, /tools: expected a list/)
   assert.match((await failure(agent({ llm: caller(), tools: [{ name: 'a', timeoutMs: -1, execute() {} }] }))).message, /tools\.a\.timeout_ms/)
+})
+
+test('a turn and a live session have tools of their own, which nobody keeps afterwards', async () => {
+  const { line } = createRequire(import.meta.url)('../dist/line.js')
+  const llm = caller(call('weather', { city: 'Bern' }))
+  const weather = tool({ name: 'weather', parameters: anything, execute: ({ city }) => `rain in ${city}` })
+  const own = await agent({ llm })
+  const before = line.hosts.size
+  assert.equal((await own.converse({ text: 'Rain?' }, { tools: [weather] })).text, 'It says: rain in Bern.')
+  const seen = await events(own.turn({ text: 'Rain?' }, { tools: [weather] }))
+  assert.equal(seen.filter(({ type }) => type === 'toolResult').length, 1)
+  const live = await own.live({ tools: [weather] })
+  live.pushText('Rain?')
+  for await (const event of live) {
+    if (event.type !== 'turnDone') continue
+    assert.deepEqual(event.turn.toolCalls.map(({ result }) => result), ['rain in Bern'])
+    break
+  }
+  assert.deepEqual(llm.asked.map(({ tools }) => tools.map(({ name }) => name)), Array(6).fill(['weather']))
+  assert.equal((await failure(own.converse({ text: 'Rain?' }, { tools: [{ name: 'weather' }] }))).code, 'VALIDATION_ERROR')
+  await until(() => line.hosts.size === before)
+  await own.close()
 })

@@ -3,15 +3,23 @@ import { Assistants } from './assistants.js'
 import { Audit } from './audit.js'
 import type { Config, ProviderConfig } from './config.js'
 import { guarded, invalid, VoiceError } from './error.js'
-import { type ConversationStore, isHost, type LanguageModel, type SpeechToText, type TextToSpeech } from './host.js'
+import {
+  type ConversationStore,
+  isHost,
+  type LanguageModel,
+  type SpeechToText,
+  type TextToSpeech,
+  type TurnDetector,
+} from './host.js'
 import type { TurnInput } from './input.js'
 import { line } from './line.js'
 import { type LiveOptions, LiveSession } from './live.js'
+import type { MetricsSink } from './metrics.js'
 import { type HostId, type NativeAgent, type NativeHosts, native, type Role } from './native.js'
 import type { CallOptions, Reply } from './reply.js'
 import type { Principal } from './people.js'
 import { Sessions } from './sessions.js'
-import { definitionOf, type Tool } from './tool.js'
+import type { Tool } from './tool.js'
 import { Turn, type TurnOptions } from './turn.js'
 
 /**
@@ -30,12 +38,16 @@ export interface AgentConfig extends Omit<Config, 'stt' | 'llm' | 'tts' | 'stora
   storage?: Config['storage'] | ConversationStore
   /** What the language model may call. */
   tools?: readonly Tool[]
+  /** What hears the end of turns in live sessions with `turn_detection: 'model'`, if it is your own. Default: the model `smart-turn`. */
+  turn_detector?: TurnDetector
+  /** What is told what calls, turns and live sessions took, used and cost: an object, or just its function `record`. */
+  metrics?: MetricsSink | MetricsSink['record']
 }
 
 /** A provider by its name or with settings, one of your own, or several in the order in which they are tried. */
 export type OneOrMore<Own> = string | ProviderConfig | Own | ReadonlyArray<string | ProviderConfig | Own> | null
 
-const ROLES: ReadonlyArray<[Exclude<Role, 'tool'>, 'stt' | 'llm' | 'tts' | 'storage']> = [
+const ROLES: ReadonlyArray<[Exclude<Role, 'tool' | 'turn_detector' | 'metrics'>, 'stt' | 'llm' | 'tts' | 'storage']> = [
   ['stt', 'stt'],
   ['llm', 'llm'],
   ['tts', 'tts'],
@@ -81,15 +93,26 @@ export class VoiceAgent {
       ids.push(id)
       return id
     }
-    const host = (role: Role, object: { name?: string; callsTools?: boolean }): HostId => {
+    const host = (role: Role, object: { name?: string; callsTools?: boolean; listen?: unknown }): HostId => {
       const name = typeof object.name === 'string' ? object.name : `host-${role}`
-      return { id: kept(role, object), name, callsTools: object.callsTools === true }
+      const listens = typeof object.listen === 'function'
+      return { id: kept(role, object), name, callsTools: object.callsTools === true, listens }
     }
-    const { tools = [] } = config
-    if (!Array.isArray(tools)) throw invalid(`tools: expected a list, got ${typeof tools}`)
+    const { tools = [], turn_detector: detector, metrics } = config
+    if (detector !== undefined && detector !== null) {
+      if (!isHost('turn_detector', detector)) throw invalid('turn_detector: expected an object with a method completeness')
+      hosts.turnDetector = host('turn_detector', detector)
+    }
+    delete document.turn_detector
+    if (metrics !== undefined && metrics !== null) {
+      const sink = typeof metrics === 'function' ? { record: metrics } : metrics
+      if (!isHost('metrics', sink)) throw invalid('metrics: expected a function or an object with a method record')
+      hosts.metrics = kept('metrics', sink)
+    }
+    delete document.metrics
     delete document.tools
-    const definitions = tools.map((tool, i) => definitionOf(tool, `tools[${i}]`))
-    hosts.tools = definitions.map((definition, i) => ({ id: kept('tool', tools[i]), definition }))
+    hosts.tools = line.kept(tools)
+    ids.push(...hosts.tools.map(({ id }) => id))
     for (const [role, key] of ROLES) {
       const value = document[key]
       if (role === 'store') {
@@ -164,6 +187,11 @@ export class VoiceAgent {
   withPrincipal(principal: Principal): VoiceAgent {
     const agent = this.#open()
     return new VoiceAgent(guarded(() => agent.acting(JSON.stringify(principal) ?? 'null')))
+  }
+
+  /** How many reports neither `metrics` nor a collector took: they were too slow, failed, or were gone. */
+  get droppedReports(): number {
+    return guarded(() => this.#native.droppedReports())
   }
 
   /** Makes every provider ready: loads models, opens connections. Otherwise the first turn does it. */

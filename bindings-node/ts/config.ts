@@ -35,6 +35,8 @@ export interface Config {
   rate_limit?: RateLimitOptions | null
   /** What providers charge, so that turns know what they cost. Default: no prices, and no costs. */
   prices?: PricesConfig
+  /** Whether what is measured is sent to an OpenTelemetry collector. Default: it is not. */
+  telemetry?: TelemetryConfig
   /** Local models. */
   local?: LocalConfig
   /** Whether every provider is made ready (models loaded, connections opened) before the agent is. Default false. */
@@ -343,6 +345,34 @@ export interface ModelPrice {
   heard_per_minute?: number | null
   /** The price of a million characters that were spoken. */
   spoken_per_million_characters?: number | null
+}
+
+/**
+ * Sends what is measured to an OpenTelemetry collector, as OTLP in JSON over HTTP: a span for every live session,
+ * turn, and call of a provider or a tool, and metrics. Never words, sound or keys. Needs the feature `otel`, which
+ * the packages of other languages have. The environment variables of OpenTelemetry stand for what is left out:
+ * `OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_EXPORTER_OTLP_HEADERS`, `OTEL_EXPORTER_OTLP_TIMEOUT`, `OTEL_SERVICE_NAME`,
+ * `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_BSP_SCHEDULE_DELAY`, `OTEL_METRIC_EXPORT_INTERVAL`. With
+ * `OTEL_SDK_DISABLED=true` none of them is read.
+ */
+export interface TelemetryConfig {
+  /**
+   * Where the collector is, for example `http://localhost:4318`; `/v1/traces` and `/v1/metrics` are added. Default:
+   * nothing is sent.
+   */
+  otlp_endpoint?: string | null
+  /** Headers of every request, for example the key of a service. Their values are never shown. */
+  headers?: Record<string, string>
+  /** The attribute `service.name` of everything that is sent. Default `voice-core`. */
+  service_name?: string
+  /** More attributes of everything that is sent, for example `deployment.environment.name`. */
+  attributes?: Record<string, string>
+  /** How often spans are sent, in milliseconds; 512 are sent at once. Default 5,000. */
+  spans_interval_ms?: number
+  /** How often metrics are sent, in milliseconds. Default 60,000. */
+  metrics_interval_ms?: number
+  /** How long the collector may take over a request, in milliseconds. Default 10,000. */
+  timeout_ms?: number
 }
 
 /** Local models. */

@@ -1,7 +1,9 @@
 import { invalid } from './error.js'
 import type { ToolCall } from './event.js'
 import { until } from './input.js'
-import type { Message, NativeAnswer, Role } from './native.js'
+import { line } from './line.js'
+import type { MetricsSink, Report } from './metrics.js'
+import type { Message, NativeAnswer, NativeSound, Role } from './native.js'
 import { resultText, type Tool, type ToolContext } from './tool.js'
 import { camel, camelWord, type JsonObject, snake } from './words.js'
 
@@ -30,12 +32,43 @@ export interface TranscribeRequest {
   signal: AbortSignal
 }
 
+/** What comes with the call to get ready. */
+export interface WarmUpRequest {
+  /** Aborted when nobody waits for it any more. */
+  signal: AbortSignal
+}
+
 /** Your own speech to text. */
 export interface SpeechToText {
   /** Its name in events and logs. */
   name?: string
   /** Transcribes: interim transcripts if there are any, then one final. A string is a final transcript. */
   transcribe(request: TranscribeRequest): Given<string | Transcript>
+  /**
+   * Recognises one utterance of a live session while it is spoken, if it can: interim transcripts as they come, each with everything
+   * said so far, then, once the sound is over, one final. Whatever fails here costs no words: the utterance is then given to `transcribe`.
+   */
+  listen?(request: ListenRequest): Given<string | Transcript>
+  /**
+   * Gets ready before it is asked for the first time, if it has something to get ready: opens a connection, loads a model.
+   * {@link VoiceAgent.warmUp} calls it and waits for it; what it throws is thrown there.
+   */
+  warmUp?(request: WarmUpRequest): void | Promise<void>
+}
+
+/** What a recogniser is asked that listens while somebody speaks. */
+export interface ListenRequest {
+  /**
+   * The utterance as it is spoken: 16 kHz mono, in pieces of any length. It ends with the utterance. What is not taken waits; a recogniser that
+   * takes none for the idle time-out counts as failed.
+   */
+  sound: AsyncIterable<Int16Array>
+  /** Samples a second: 16,000. */
+  sampleRate: number
+  /** The language that is spoken, if it is known. */
+  language: string | undefined
+  /** Aborted when nobody wants the answer any more. */
+  signal: AbortSignal
 }
 
 /** A message of the prompt. */
@@ -82,14 +115,40 @@ export interface GenerateRequest {
   signal: AbortSignal
 }
 
+/** Why a model stopped: `stop`: it was done; `length`: it reached the most tokens; `content_filter`: the answer, or its rest, was withheld. */
+export type FinishReason = 'stop' | 'tool_calls' | 'length' | 'content_filter' | 'other'
+
+/** What a model has used, in tokens. */
+export interface TokenUsage {
+  /** Tokens of the prompt. */
+  inputTokens?: number
+  /** Of those, tokens that were served from a cache. */
+  cachedTokens?: number
+  /** Tokens that it wrote. */
+  outputTokens?: number
+}
+
+/** What a model says of its answer, usually at the end. */
+export interface AnswerReport {
+  /** What it has used, for metrics and costs; what is said more than once adds up. */
+  usage?: TokenUsage
+  /** Why it stopped. Default: it was done, or called tools. When nothing was said, the error of the turn tells it. */
+  finishReason?: FinishReason
+}
+
 /** Your own language model. */
 export interface LanguageModel {
   /** Its name in events and logs. */
   name?: string
   /** Whether it can call tools. Default false. */
   callsTools?: boolean
-  /** Answers, in pieces as they come. A piece may be a call of a tool; its result is in the prompt of the next request. */
-  generate(request: GenerateRequest): Given<string | ToolCall>
+  /**
+   * Answers, in pieces as they come. A piece may be a call of a tool, whose result is in the prompt of the next request, or a report of
+   * what was used and why it stopped.
+   */
+  generate(request: GenerateRequest): Given<string | ToolCall | AnswerReport>
+  /** The same as of a recogniser, for prompts that will begin with `systemPrompt`. */
+  warmUp?(request: WarmUpRequest & { systemPrompt: string }): void | Promise<void>
 }
 
 /** What a voice is asked. */
@@ -111,6 +170,31 @@ export interface TextToSpeech {
   name?: string
   /** Speaks, in chunks as they come. */
   synthesize(request: SynthesizeRequest): Given<SoundChunk>
+  /** Gets ready, as a recogniser may. */
+  warmUp?(request: WarmUpRequest): void | Promise<void>
+}
+
+/** What a detector of the end of turns is asked. */
+export interface CompletenessRequest {
+  /** The latest eight seconds at most of the turn, which end with a short silence: 16 kHz mono. */
+  samples: Int16Array
+  /** Samples a second: 16,000. */
+  sampleRate: number
+  /** Aborted when nobody wants the answer any more. */
+  signal: AbortSignal
+}
+
+/** What hears the end of turns, of your own: asked in live sessions whose config has `turn_detection: 'model'`. */
+export interface TurnDetector {
+  /** Its name in logs. */
+  name?: string
+  /**
+   * Says how likely the speaker is done, 0–1. Asked at every pause; when it fails, or takes longer than the longest pause, the words
+   * alone tell.
+   */
+  completeness(request: CompletenessRequest): number | Promise<number>
+  /** Gets ready, as a recogniser may. */
+  warmUp?(request: WarmUpRequest): void | Promise<void>
 }
 
 /** A conversation as it is stored. Times are RFC 3339. */
@@ -219,15 +303,19 @@ export type HostObject =
   | { role: 'stt'; object: SpeechToText }
   | { role: 'llm'; object: LanguageModel }
   | { role: 'tts'; object: TextToSpeech }
+  | { role: 'turn_detector'; object: TurnDetector }
   | { role: 'store'; object: ConversationStore }
   | { role: 'tool'; object: Tool }
+  | { role: 'metrics'; object: MetricsSink }
 
 const METHODS: Record<Role, string> = {
   stt: 'transcribe',
   llm: 'generate',
   tts: 'synthesize',
+  turn_detector: 'completeness',
   store: 'saveTurn',
   tool: 'execute',
+  metrics: 'record',
 }
 
 /** @internal Whether a value is a host object for a role, rather than a part of the config. */
@@ -255,18 +343,34 @@ export async function serve(
 /** Runs the host's method; yields after each piece whether more is wanted. */
 async function* answered(
   host: HostObject,
-  { text = '', name, bytes }: Message,
+  { kind, text = '', name, bytes, sound }: Message,
   answer: NativeAnswer,
   signal: AbortSignal,
 ): AsyncGenerator<boolean, void, undefined> {
+  if (kind === 'warm_up' && host.role !== 'store' && host.role !== 'tool' && host.role !== 'metrics') {
+    await host.object.warmUp?.({ systemPrompt: text, signal })
+    return
+  }
   switch (host.role) {
     case 'stt': {
-      const samples = samplesOf(bytes ?? new Uint8Array())
-      for await (const piece of many(host.object.transcribe({ samples, sampleRate: 16_000, language: name, signal }))) {
-        const transcript: Transcript = typeof piece === 'string' ? { text: piece } : piece
-        if (typeof transcript?.text !== 'string') throw invalid('transcribe: expected a string or { text, final }')
+      const asked = { sampleRate: 16_000, language: name, signal }
+      const given = sound
+        ? host.object.listen?.({ ...asked, sound: spoken(sound) })
+        : host.object.transcribe({ ...asked, samples: samplesOf(bytes ?? new Uint8Array()) })
+      for await (const piece of many(given)) {
+        const transcript: Transcript = typeof piece === 'string' ? { text: piece } : Object(piece)
+        if (typeof transcript.text !== 'string') {
+          throw invalid(`${sound ? 'listen' : 'transcribe'}: expected a string or { text, final }`)
+        }
         yield answer.transcript(transcript.text, transcript.final ?? true, transcript.language)
       }
+      return
+    }
+    case 'turn_detector': {
+      const samples = samplesOf(bytes ?? new Uint8Array())
+      const likely: unknown = await host.object.completeness({ samples, sampleRate: 16_000, signal })
+      if (typeof likely !== 'number') throw invalid('completeness: expected a number from 0 to 1')
+      yield answer.completeness(likely)
       return
     }
     case 'llm':
@@ -296,19 +400,54 @@ async function* answered(
       const context: ToolContext = { ...camel<Omit<ToolContext, 'signal'>>(JSON.parse(name ?? '{}')), signal }
       const told = resultText(host.object.name, await host.object.execute(JSON.parse(text), context))
       if (told !== undefined) yield answer.text(told)
+      return
     }
+    case 'metrics':
+      if (name === 'record') await host.object.record(camel<Report[]>(JSON.parse(text)), { signal })
+      else await host.object.flush?.({ signal })
   }
 }
 
-/** Hands over what a model wrote: text, or a call of a tool. */
+/** The sound of an utterance as it is spoken. Leaving a loop over it in the middle loses nothing: the next loop goes on. */
+function spoken(sound: NativeSound): AsyncIterable<Int16Array> {
+  return { [Symbol.asyncIterator]: () => pieces(sound) }
+}
+
+async function* pieces(sound: NativeSound): AsyncGenerator<Int16Array, void, undefined> {
+  for (;;) {
+    const piece = await line.call(
+      (id, port) => sound.next(port, id),
+      ({ bytes }) => bytes && samplesOf(bytes),
+    )
+    if (piece === undefined) return
+    yield piece
+  }
+}
+
+/** Hands over what a model wrote: text, a call of a tool, or what it says of its answer. */
 function written(answer: NativeAnswer, piece: unknown): boolean {
   if (typeof piece === 'string') return answer.text(piece)
+  const { usage, finishReason } = Object(piece) as AnswerReport
+  if (usage !== undefined || finishReason !== undefined) return reported(answer, usage, finishReason)
   const call = Object(piece) as Partial<ToolCall>
   if (typeof call.id !== 'string' || typeof call.name !== 'string') {
-    throw invalid('generate: expected strings and calls of tools, { id, name, arguments }')
+    throw invalid('generate: expected strings, calls of tools { id, name, arguments }, and reports { usage, finishReason }')
   }
   const args = call.arguments ?? {}
   return answer.toolCall(call.id, call.name, typeof args === 'string' ? args : JSON.stringify(args))
+}
+
+function reported(answer: NativeAnswer, usage: TokenUsage | undefined, finishReason: string | undefined): boolean {
+  const tokens = (count: unknown = 0): number => {
+    if (Number.isSafeInteger(count) && (count as number) >= 0) return count as number
+    throw invalid('usage: expected whole numbers from 0: inputTokens, cachedTokens, outputTokens')
+  }
+  let wanted = true
+  if (usage !== undefined) {
+    const { inputTokens, cachedTokens, outputTokens } = Object(usage) as TokenUsage
+    wanted = answer.usage(tokens(inputTokens), tokens(cachedTokens), tokens(outputTokens))
+  }
+  return finishReason === undefined ? wanted : answer.finishReason(String(finishReason))
 }
 
 /** Everything that is given, whichever way it is given. A string is one piece, not many letters. */

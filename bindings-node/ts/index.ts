@@ -12,11 +12,15 @@ export type * from './config.js'
 export { type ErrorCode, type Stage, VoiceError, type VoiceErrorDetails } from './error.js'
 export type * from './event.js'
 export type {
+  AnswerReport,
   AssistantVersion,
+  CompletenessRequest,
   ConversationStore,
+  FinishReason,
   GenerateRequest,
   Given,
   LanguageModel,
+  ListenRequest,
   Page,
   PromptMessage,
   Session,
@@ -26,9 +30,12 @@ export type {
   StoredMessage,
   SynthesizeRequest,
   TextToSpeech,
+  TokenUsage,
   ToolSpec,
   TranscribeRequest,
   Transcript,
+  TurnDetector,
+  WarmUpRequest,
 } from './host.js'
 export type { AudioInput, ByteStream, Samples, TurnInput } from './input.js'
 export type {
@@ -54,6 +61,7 @@ export type {
 } from './live.js'
 export type { LiveWire } from './wire.js'
 export { type Logger, type LogLevel, type LogRecord, setLogger } from './logger.js'
+export type { MetricsContext, MetricsSink, Report } from './metrics.js'
 export { type Fetched, type FetchOptions, type FetchStep, type FileCheck, type FolderOptions, type ModelStatus, models } from './models.js'
 export type {
   ApiKey,
@@ -72,6 +80,7 @@ export type {
   User,
 } from './people.js'
 export type { CallOptions, Cost, Reply, ReplyAudio, SoundFormat, Timings, Usage } from './reply.js'
+export type { CallReport, SessionReport, ToolReport, TurnReport } from './reports.js'
 export type { PageOptions } from './room.js'
 export type { ExportFormat, Greeting, Sessions } from './sessions.js'
 export { type Tool, type ToolContext, type ToolParameters, tool } from './tool.js'

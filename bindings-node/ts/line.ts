@@ -1,7 +1,8 @@
 import { fromRecord, cancelled, guarded } from './error.js'
 import { type HostObject, serve } from './host.js'
-import { type Message, type NativePort, native } from './native.js'
+import { type HostFunction, type Message, type NativePort, native } from './native.js'
 import { Reply } from './reply.js'
+import { definitionsOf, type Tool } from './tool.js'
 
 interface Pending {
   settle(message: Message): void
@@ -36,6 +37,16 @@ class Line {
   number(): number {
     this.last = (this.last + 1) % 0x1_0000_0000
     return this.last
+  }
+
+  /** Keeps tools for as long as the addon uses them. */
+  kept(tools: readonly Tool[]): HostFunction[] {
+    const definitions = definitionsOf(tools)
+    return definitions.map((definition, i) => {
+      const id = this.number()
+      this.hosts.set(id, { role: 'tool', object: tools[i]! })
+      return { id, definition }
+    })
   }
 
   /**
@@ -89,7 +100,8 @@ class Line {
       case 'step':
         this.pending.get(message.id)?.step?.(message.text ?? '')
         break
-      case 'ask': {
+      case 'ask':
+      case 'warm_up': {
         const { id, question, answer } = message
         const host = this.hosts.get(id)
         if (host === undefined || question === undefined || answer === undefined) break

@@ -16,6 +16,7 @@ import { line } from './line.js'
 import type { LiveConfig } from './config.js'
 import type { NativeAgent, NativeEvent, NativeLive } from './native.js'
 import type { CallOptions, Cost, Timings, Usage } from './reply.js'
+import type { Tool } from './tool.js'
 import { LiveWire } from './wire.js'
 import { camel, camelWord, type JsonObject } from './words.js'
 
@@ -41,6 +42,10 @@ export interface LiveOptions extends CallOptions {
   speak?: boolean | undefined
   /** Who talks in a fresh session: an assistant that is kept, by its id. */
   assistant?: string | undefined
+  /** In which organization it is held, by its id. */
+  organization?: string | undefined
+  /** What the language model may call in this session, besides the agent's tools. */
+  tools?: readonly Tool[] | undefined
 }
 
 /** Why the agent speaks. */
@@ -208,7 +213,7 @@ export type LiveEvent =
   | RecordedEvent
   | EndedEvent
 
-const KNOWN: Record<Exclude<keyof LiveOptions, 'signal'>, [wire: string, type: 'string' | 'number' | 'boolean' | 'object']> = {
+const KNOWN: Record<Exclude<keyof LiveOptions, 'signal' | 'tools'>, [wire: string, type: 'string' | 'number' | 'boolean' | 'object']> = {
   sessionId: ['session', 'string'],
   user: ['user', 'string'],
   language: ['language', 'string'],
@@ -219,6 +224,7 @@ const KNOWN: Record<Exclude<keyof LiveOptions, 'signal'>, [wire: string, type: '
   outputRate: ['output_rate', 'number'],
   speak: ['speak', 'boolean'],
   assistant: ['assistant', 'string'],
+  organization: ['organization', 'string'],
 }
 
 /** How many events are fetched at a time: one wait serves all that are there. */
@@ -245,10 +251,10 @@ export class LiveSession implements AsyncIterable<LiveEvent> {
 
   /** @internal Starts a session. */
   static async start(agent: NativeAgent, options: LiveOptions): Promise<LiveSession> {
-    const { signal } = options
+    const { signal, tools = [] } = options
     const wire = JSON.stringify(checked(options))
     return line.call(
-      (id, port) => agent.live(port, id, wire),
+      (id, port) => agent.live(port, id, wire, line.kept(tools)),
       (done) => new LiveSession(done.live!, signal),
       { signal },
     )
@@ -398,9 +404,9 @@ function checked(options: LiveOptions): JsonObject {
   if (options.signal?.aborted) throw cancelled(options.signal)
   const wire: JsonObject = {}
   for (const [name, value] of Object.entries(options)) {
-    if (name === 'signal' || value === undefined) continue
+    if (name === 'signal' || name === 'tools' || value === undefined) continue
     const known = (KNOWN as Record<string, [string, string]>)[name]
-    if (!known) throw invalid(`options.${name}: there is no such option; known: ${Object.keys(KNOWN).join(', ')}, signal`)
+    if (!known) throw invalid(`options.${name}: there is no such option; known: ${Object.keys(KNOWN).join(', ')}, tools, signal`)
     const [key, type] = known
     if (typeof value !== type) throw invalid(`options.${name}: expected a ${type}, got ${typeof value}`)
     wire[key] = value as never

@@ -13,7 +13,7 @@ export interface NativeEvent {
 
 /** @internal A message of the addon; see `Message` in `src/message.rs`. */
 export interface Message {
-  kind: 'done' | 'ask' | 'stop' | 'drop' | 'log' | 'step'
+  kind: 'done' | 'ask' | 'warm_up' | 'stop' | 'drop' | 'log' | 'step'
   id: number
   error?: string
   text?: string
@@ -25,6 +25,7 @@ export interface Message {
   frames?: NativeFrame[]
   reply?: NativeReply
   answer?: NativeAnswer
+  sound?: NativeSound
   question?: number
   bytes?: Buffer
 }
@@ -59,6 +60,8 @@ export interface NativeOptions {
   deadlineMs?: number
   speak?: boolean
   assistant?: string
+  organization?: string
+  tools?: HostFunction[]
 }
 
 /** @internal */
@@ -66,6 +69,7 @@ export interface HostId {
   id: number
   name: string
   callsTools?: boolean
+  listens?: boolean
 }
 
 /** @internal */
@@ -79,19 +83,22 @@ export interface NativeHosts {
   stt?: HostId[]
   llm?: HostId[]
   tts?: HostId[]
+  turnDetector?: HostId
   store?: HostId
   tools?: HostFunction[]
+  metrics?: number
 }
 
 /** @internal */
 export interface NativeAgent {
   turn(port: NativePort, id: number, input: NativeInput, options: NativeOptions): void
   stream(port: NativePort, id: number, input: NativeInput, options: NativeOptions): void
-  live(port: NativePort, id: number, options: string): void
+  live(port: NativePort, id: number, options: string, tools: HostFunction[]): void
   warmUp(port: NativePort, id: number): void
   close(port: NativePort, id: number): void
   call(port: NativePort, id: number, room: string, method: string, args: string): void
   acting(principal: string): NativeAgent
+  droppedReports(): number
 }
 
 /** @internal */
@@ -146,9 +153,17 @@ export interface NativeAnswer {
   transcript(text: string, isFinal: boolean, language?: string): boolean
   text(piece: string): boolean
   toolCall(id: string, name: string, args: string): boolean
+  usage(input: number, cached: number, output: number): boolean
+  finishReason(reason: string): boolean
   audio(samples: Int16Array, sampleRate: number): boolean
+  completeness(likely: number): boolean
   finish(): boolean
   fail(detail: string, code?: string, retryable?: boolean, retryAfterMs?: number): boolean
+}
+
+/** @internal The sound of an utterance that is being spoken. */
+export interface NativeSound {
+  next(port: NativePort, id: number): void
 }
 
 /** @internal */
@@ -162,7 +177,7 @@ export interface Native {
 }
 
 /** @internal What a host object can stand in for. */
-export type Role = 'stt' | 'llm' | 'tts' | 'store' | 'tool'
+export type Role = 'stt' | 'llm' | 'tts' | 'turn_detector' | 'store' | 'tool' | 'metrics'
 
 /** The addon with the stores of servers, where the package that brings it is installed. */
 function withServers(name: string): Native | undefined {

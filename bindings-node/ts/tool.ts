@@ -71,6 +71,12 @@ export function tool<Arguments = any>(definition: Tool<Arguments>): Tool<Argumen
   return definition
 }
 
+/** @internal What the addon is told of a list of tools: JSON of each. */
+export function definitionsOf(tools: readonly Tool[]): string[] {
+  if (!Array.isArray(tools)) throw invalid(`tools: expected a list, got ${typeof tools}`)
+  return tools.map((tool, i) => definitionOf(tool, `tools[${i}]`))
+}
+
 /** @internal What the addon is told of a tool: JSON. */
 export function definitionOf(tool: Tool, path: string): string {
   if (typeof tool !== 'object' || tool === null || typeof tool.name !== 'string' || typeof tool.execute !== 'function') {

@@ -4,6 +4,7 @@ import { accepted, type TurnInput } from './input.js'
 import { line } from './line.js'
 import type { NativeAgent, NativeOptions } from './native.js'
 import { type CallOptions, Reply } from './reply.js'
+import type { Tool } from './tool.js'
 
 /** How a turn is to be run. */
 export interface TurnOptions extends CallOptions {
@@ -19,6 +20,10 @@ export interface TurnOptions extends CallOptions {
   speak?: boolean | undefined
   /** Who answers in a fresh session: an assistant that is kept, by its id. */
   assistant?: string | undefined
+  /** In which organization the turn is taken, by its id. `withPrincipal` names it for everything. */
+  organization?: string | undefined
+  /** What the language model may call in this turn, besides the agent's tools. */
+  tools?: readonly Tool[] | undefined
 }
 
 const KNOWN: Record<keyof TurnOptions, 'string' | 'number' | 'boolean' | 'object'> = {
@@ -28,8 +33,12 @@ const KNOWN: Record<keyof TurnOptions, 'string' | 'number' | 'boolean' | 'object
   deadline: 'number',
   speak: 'boolean',
   assistant: 'string',
+  organization: 'string',
+  tools: 'object',
   signal: 'object',
 }
+
+const EXPECTED: Record<string, string> = { signal: 'AbortSignal', tools: 'list of tools' }
 
 /** How many events are fetched at a time: one wait serves all that are there. */
 const BATCH = 16
@@ -76,13 +85,13 @@ export class Turn implements PromiseLike<Reply>, AsyncIterable<TurnEvent> {
   async *[Symbol.asyncIterator](): AsyncGenerator<TurnEvent, void, undefined> {
     if (this.#iterated || this.#reply) throw twice()
     this.#iterated = true
-    const { signal } = this.#options
+    const { signal, tools = [] } = this.#options
     if (signal?.aborted) throw cancelled(signal)
     const options = checked(this.#options)
     const input = await accepted(this.#input, signal)
     const agent = this.#agent()
     const stream = await line.call(
-      (id, port) => agent.stream(port, id, input, options),
+      (id, port) => agent.stream(port, id, input, { ...options, tools: line.kept(tools) }),
       (done) => done.stream!,
       { signal },
     )
@@ -107,13 +116,13 @@ export class Turn implements PromiseLike<Reply>, AsyncIterable<TurnEvent> {
   }
 
   async #run(): Promise<Reply> {
-    const { signal } = this.#options
+    const { signal, tools = [] } = this.#options
     if (signal?.aborted) throw cancelled(signal)
     const options = checked(this.#options)
     const input = await accepted(this.#input, signal)
     const agent = this.#agent()
     return line.call(
-      (id, port) => agent.turn(port, id, input, options),
+      (id, port) => agent.turn(port, id, input, { ...options, tools: line.kept(tools) }),
       (done) => new Reply(done.reply!),
       { signal },
     )
@@ -130,10 +139,10 @@ function checked(options: TurnOptions): NativeOptions {
     const type = (KNOWN as Record<string, string>)[name]
     if (type === undefined) throw invalid(`options.${name}: there is no such option; known: ${Object.keys(KNOWN).join(', ')}`)
     if (value !== undefined && typeof value !== type) {
-      throw invalid(`options.${name}: expected a ${name === 'signal' ? 'AbortSignal' : type}, got ${typeof value}`)
+      throw invalid(`options.${name}: expected a ${EXPECTED[name] ?? type}, got ${typeof value}`)
     }
   }
-  const { sessionId, user, language, deadline, speak, assistant } = options
+  const { sessionId, user, language, deadline, speak, assistant, organization } = options
   if (deadline !== undefined && !(deadline >= 0 && deadline < Number.MAX_SAFE_INTEGER)) {
     throw invalid(`options.deadline: expected a number of milliseconds from 0, got ${deadline}`)
   }
@@ -144,5 +153,6 @@ function checked(options: TurnOptions): NativeOptions {
     ...(deadline === undefined ? {} : { deadlineMs: deadline }),
     ...(speak === undefined ? {} : { speak }),
     ...(assistant === undefined ? {} : { assistant }),
+    ...(organization === undefined ? {} : { organization }),
   }
 }

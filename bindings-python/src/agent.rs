@@ -1,6 +1,6 @@
 //! The agent, its turns and their events.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::{
     IntoPyObjectExt,
@@ -8,14 +8,13 @@ use pyo3::{
     types::{PyBytes, PyList},
 };
 use voice_bridge::{
-    AudioInput, ErrorRecord, EventRecord, Hosts, Outcome, TurnOptions,
-    host::{StoreAdaptor, SttAdaptor, TtsAdaptor},
-    runtime,
+    AudioInput, Call, ErrorRecord, EventRecord, Hosts, Outcome, Tool, TurnOptions,
+    host::{StoreAdaptor, TtsAdaptor, TurnDetectorAdaptor},
 };
 
 use crate::{
     error::run,
-    host::{hosted, model, tool},
+    host::{hosted, metrics as sink, model, recogniser, tool},
     live::LiveSession,
     pending::Pending,
     reply::{Reply, chunk},
@@ -71,6 +70,31 @@ impl Input {
     }
 }
 
+/// How a turn is to be run: a tuple.
+#[derive(Default, FromPyObject)]
+struct Options(
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    Option<u64>,
+    Option<bool>,
+    Option<String>,
+    Option<String>,
+    Vec<Py<PyAny>>,
+);
+
+impl Options {
+    fn read(self, py: Python<'_>) -> Outcome<TurnOptions> {
+        let Self(session, user, language, deadline_ms, speak, assistant, organization, tools) = self;
+        let tools = all_tools(py, tools)?;
+        Ok(TurnOptions { session, user, language, deadline_ms, speak, assistant, organization, tools })
+    }
+}
+
+fn all_tools(py: Python<'_>, tools: Vec<Py<PyAny>>) -> Outcome<Vec<Arc<dyn Tool>>> {
+    tools.into_iter().map(|t| Ok(tool(py, t)? as _)).collect()
+}
+
 /// An agent.
 #[pyclass(frozen, module = "voice_core._native")]
 pub(crate) struct Agent(voice_bridge::Agent);
@@ -86,64 +110,46 @@ impl Agent {
         tts: Vec<Py<PyAny>>,
         store: Option<Py<PyAny>>,
         tools: Vec<Py<PyAny>>,
+        turn_detector: Option<Py<PyAny>>,
+        metrics: Option<Py<PyAny>>,
     ) -> PyResult<Pending> {
         run(py, || {
             let hosts = Hosts {
-                stt: stt.into_iter().map(|h| Ok(hosted(py, h, SttAdaptor)? as _)).collect::<Outcome<_>>()?,
+                stt: stt.into_iter().map(|h| Ok(recogniser(py, h)? as _)).collect::<Outcome<_>>()?,
                 llm: llm.into_iter().map(|h| Ok(model(py, h)? as _)).collect::<Outcome<_>>()?,
                 tts: tts.into_iter().map(|h| Ok(hosted(py, h, TtsAdaptor)? as _)).collect::<Outcome<_>>()?,
                 store: store.map(|h| hosted(py, h, StoreAdaptor)).transpose()?.map(|h| h as _),
-                tools: tools.into_iter().map(|t| Ok(tool(py, t)? as _)).collect::<Outcome<_>>()?,
+                turn_detector: turn_detector.map(|h| hosted(py, h, TurnDetectorAdaptor)).transpose()?.map(|h| h as _),
+                tools: all_tools(py, tools)?,
+                metrics: metrics.map(|m| sink(py, m)).transpose()?.map(|m| m as _),
             };
             Pending::of(voice_bridge::Agent::build(config_json, hosts), |py, agent| Self(agent).into_py_any(py))
         })
     }
 
-    #[pyo3(signature = (input, session=None, user=None, language=None, deadline_ms=None, speak=None, assistant=None))]
-    fn turn(
-        &self,
-        py: Python<'_>,
-        input: &Input,
-        session: Option<String>,
-        user: Option<String>,
-        language: Option<String>,
-        deadline_ms: Option<u64>,
-        speak: Option<bool>,
-        assistant: Option<String>,
-    ) -> PyResult<Pending> {
+    #[pyo3(signature = (input, options=None))]
+    fn turn(&self, py: Python<'_>, input: &Input, options: Option<Options>) -> PyResult<Pending> {
         run(py, || {
-            let options =
-                TurnOptions { session, user, language, deadline_ms, speak, assistant, ..TurnOptions::default() };
+            let options = options.unwrap_or_default().read(py)?;
             Pending::of(self.0.turn(input.take()?, options), |py, reply| Reply(reply).into_py_any(py))
         })
     }
 
-    #[pyo3(signature = (input, session=None, user=None, language=None, deadline_ms=None, speak=None, assistant=None))]
-    fn stream(
-        &self,
-        py: Python<'_>,
-        input: &Input,
-        session: Option<String>,
-        user: Option<String>,
-        language: Option<String>,
-        deadline_ms: Option<u64>,
-        speak: Option<bool>,
-        assistant: Option<String>,
-    ) -> PyResult<Pending> {
+    /// It may read a file, for which an event loop must not wait.
+    #[pyo3(signature = (input, options=None))]
+    fn stream(&self, py: Python<'_>, input: &Input, options: Option<Options>) -> PyResult<Pending> {
         run(py, || {
-            let options =
-                TurnOptions { session, user, language, deadline_ms, speak, assistant, ..TurnOptions::default() };
-            let (agent, input) = (self.0.clone(), input.take()?);
-            // It may read a file, for which an event loop must not wait.
-            let begun = runtime::handle()?.spawn_blocking(move || voice_bridge::guard(|| agent.stream(input, options)));
-            let work =
-                async { begun.await.unwrap_or_else(|_| Err(ErrorRecord::internal("the runtime was shut down"))) };
-            Pending::start(work, || {}, |py, stream| EventStream(stream).into_py_any(py))
+            let (agent, input, options) = (self.0.clone(), input.take()?, options.unwrap_or_default().read(py)?);
+            let begun = Call::blocking(move || agent.stream(input, options));
+            Pending::of(begun, |py, stream| EventStream(stream).into_py_any(py))
         })
     }
 
-    fn live(&self, py: Python<'_>, options_json: &str) -> PyResult<Pending> {
-        run(py, || Pending::of(self.0.live(options_json), |py, live| LiveSession(live).into_py_any(py)))
+    fn live(&self, py: Python<'_>, options_json: &str, tools: Vec<Py<PyAny>>) -> PyResult<Pending> {
+        run(py, || {
+            let call = self.0.live(options_json, all_tools(py, tools)?);
+            Pending::of(call, |py, live| LiveSession(live).into_py_any(py))
+        })
     }
 
     /// A method of a room: the answer as JSON, and the sound that goes with it.
@@ -159,6 +165,12 @@ impl Agent {
     /// The same agent as a principal reaches it.
     fn acting(&self, py: Python<'_>, principal_json: &str) -> PyResult<Self> {
         run(py, || self.0.with(principal_json).map(Self))
+    }
+
+    /// How many reports nobody took.
+    #[getter]
+    fn dropped_reports(&self, py: Python<'_>) -> PyResult<u64> {
+        run(py, || Ok(self.0.dropped_reports()))
     }
 
     fn warm_up(&self, py: Python<'_>) -> PyResult<Pending> {

@@ -1,18 +1,19 @@
-//! Python objects as providers, stores and tools. Each is an adaptor of `voice_core._host` with a `name` and a `start`; a model says
-//! besides whether it calls tools, and a tool has its `definition` as JSON.
+//! Python objects as providers, detectors, stores, tools and sinks of metrics. Each is an adaptor of `voice_core._host` with a `name` and a `start`; a
+//! recogniser says besides whether it `listens`, a model whether it calls tools, and a tool has its `definition` as JSON.
 
 use std::sync::Arc;
 
-use pyo3::{prelude::*, types::PyTuple};
+use pyo3::{IntoPyObjectExt, prelude::*, types::PyTuple};
 use voice_bridge::{
     ErrorRecord, Outcome,
     host::{
-        Answer, HostLlm, HostStore, HostStt, HostTool, HostTts, LlmAdaptor, LlmEvent, Pcm, ToolAdaptor, Transcript,
+        Answer, HostLlm, HostMetrics, HostStore, HostStt, HostTool, HostTts, HostTurnDetector, LlmAdaptor, LlmEvent,
+        MetricsAdaptor, Pcm, SttAdaptor, ToolAdaptor, Transcript,
     },
     runtime,
 };
 
-use crate::{courier::CALLS, error::run, reply::pcm_bytes};
+use crate::{courier::CALLS, error::run, pending::Pending, reply::pcm_bytes};
 
 /// A Python object, shared without the interpreter's lock.
 pub(crate) struct Hosted(Arc<Py<PyAny>>);
@@ -28,6 +29,12 @@ pub(crate) fn hosted<A>(
     Ok(Arc::new(adaptor(name, Hosted(Arc::new(object)))))
 }
 
+/// A recogniser, which may be one that listens.
+pub(crate) fn recogniser(py: Python<'_>, object: Py<PyAny>) -> Outcome<Arc<SttAdaptor<Hosted>>> {
+    let listens = attribute(py, &object, "listens")?;
+    hosted(py, object, |name, host| SttAdaptor(name, host, listens))
+}
+
 /// A language model, which may be one that calls tools.
 pub(crate) fn model(py: Python<'_>, object: Py<PyAny>) -> Outcome<Arc<LlmAdaptor<Hosted>>> {
     let calls_tools = attribute(py, &object, "calls_tools")?;
@@ -41,6 +48,11 @@ pub(crate) fn tool(py: Python<'_>, object: Py<PyAny>) -> Outcome<Arc<ToolAdaptor
     Ok(Arc::new(ToolAdaptor::new(&definition, Hosted(Arc::new(object)))?))
 }
 
+/// A sink of metrics.
+pub(crate) fn metrics(py: Python<'_>, object: Py<PyAny>) -> Outcome<Arc<MetricsAdaptor<Hosted>>> {
+    hosted(py, object, |_, host| MetricsAdaptor(host))
+}
+
 fn attribute<T: for<'a> FromPyObjectOwned<'a>>(py: Python<'_>, object: &Py<PyAny>, name: &str) -> Outcome<T> {
     let value = object.bind(py).getattr(name).ok().and_then(|value| value.extract().ok());
     value.ok_or_else(|| ErrorRecord::internal(format!("a host object has no {name}")))
@@ -52,10 +64,18 @@ impl Hosted {
     where
         A: for<'py> IntoPyObject<'py, Target = PyTuple, Output = Bound<'py, PyTuple>, Error: Into<PyErr>>,
     {
+        self.call("start", arguments);
+    }
+
+    /// The same for another method than `start`.
+    fn call<A>(&self, method: &'static str, arguments: impl FnOnce(Python<'_>) -> PyResult<A> + Send + 'static)
+    where
+        A: for<'py> IntoPyObject<'py, Target = PyTuple, Output = Bound<'py, PyTuple>, Error: Into<PyErr>>,
+    {
         let object = Arc::clone(&self.0);
         // When it fails, the answer is dropped with the arguments, so that its asker learns that none comes.
         CALLS.send(move |py| {
-            Ok((object.getattr(py, "start")?, arguments(py)?.into_pyobject(py).map_err(Into::into)?.unbind()))
+            Ok((object.getattr(py, method)?, arguments(py)?.into_pyobject(py).map_err(Into::into)?.unbind()))
         });
     }
 }
@@ -69,17 +89,48 @@ impl HostStt for Hosted {
     ) {
         self.start(move |py| Ok((pcm_bytes(py, &samples)?.unbind(), language, Responder::new(answer))));
     }
+
+    fn listen(
+        &self,
+        sound: voice_bridge::host::Sound,
+        language: Option<String>,
+        answer: voice_bridge::host::Responder<Transcript>,
+    ) {
+        self.call("listen", move |_| Ok((Sound(sound), language, Responder::new(answer))));
+    }
+
+    fn warm_up(&self, answer: voice_bridge::host::Responder<()>) {
+        self.call("warm_up", move |_| Ok((Responder::new(answer),)));
+    }
+}
+
+impl HostTurnDetector for Hosted {
+    fn completeness(&self, samples: Arc<[i16]>, answer: voice_bridge::host::Responder<f32>) {
+        self.start(move |py| Ok((pcm_bytes(py, &samples)?.unbind(), Responder::new(answer))));
+    }
+
+    fn warm_up(&self, answer: voice_bridge::host::Responder<()>) {
+        self.call("warm_up", move |_| Ok((Responder::new(answer),)));
+    }
 }
 
 impl HostLlm for Hosted {
     fn generate(&self, request_json: String, answer: voice_bridge::host::Responder<LlmEvent>) {
         self.start(move |_| Ok((request_json, Responder::new(answer))));
     }
+
+    fn warm_up(&self, system_prompt: String, answer: voice_bridge::host::Responder<()>) {
+        self.call("warm_up", move |_| Ok((system_prompt, Responder::new(answer))));
+    }
 }
 
 impl HostTts for Hosted {
     fn synthesize(&self, text: String, language: Option<String>, answer: voice_bridge::host::Responder<Pcm>) {
         self.start(move |_| Ok((text, language, Responder::new(answer))));
+    }
+
+    fn warm_up(&self, answer: voice_bridge::host::Responder<()>) {
+        self.call("warm_up", move |_| Ok((Responder::new(answer),)));
     }
 }
 
@@ -92,6 +143,33 @@ impl HostStore for Hosted {
 impl HostTool for Hosted {
     fn call(&self, arguments_json: String, context_json: String, answer: voice_bridge::host::Responder<String>) {
         self.start(move |_| Ok((arguments_json, context_json, Responder::new(answer))));
+    }
+}
+
+impl HostMetrics for Hosted {
+    fn record(&self, reports_json: String, answer: voice_bridge::host::Responder<String>) {
+        self.start(move |_| Ok((reports_json, Responder::new(answer))));
+    }
+
+    fn flush(&self, answer: voice_bridge::host::Responder<String>) {
+        self.call("flush", move |_| Ok((Responder::new(answer),)));
+    }
+}
+
+/// The sound of an utterance that is being spoken.
+#[pyclass(frozen, module = "voice_core._native")]
+pub(crate) struct Sound(voice_bridge::host::Sound);
+
+#[pymethods]
+impl Sound {
+    /// The next sound as 16-bit little-endian samples; None: it is over.
+    fn next(&self, py: Python<'_>) -> PyResult<Pending> {
+        run(py, || {
+            Pending::of(self.0.next(), |py, piece| match piece.into_samples() {
+                Some(samples) => pcm_bytes(py, &samples)?.into_py_any(py),
+                None => Ok(py.None()),
+            })
+        })
     }
 }
 
@@ -115,6 +193,14 @@ impl Responder {
         run(py, || self.0.send_tool_call(id, name, arguments_json))
     }
 
+    fn send_usage(&self, py: Python<'_>, input_tokens: u64, cached_tokens: u64, output_tokens: u64) -> PyResult<bool> {
+        run(py, || self.0.send_usage(input_tokens, cached_tokens, output_tokens))
+    }
+
+    fn send_finish_reason(&self, py: Python<'_>, reason: &str) -> PyResult<bool> {
+        run(py, || self.0.send_finish_reason(reason))
+    }
+
     fn send_transcript(
         &self,
         py: Python<'_>,
@@ -127,6 +213,10 @@ impl Responder {
 
     fn send_audio(&self, py: Python<'_>, pcm: &[u8], sample_rate: u32) -> PyResult<bool> {
         run(py, || self.0.send_audio(crate::agent::samples(pcm)?, sample_rate))
+    }
+
+    fn send_completeness(&self, py: Python<'_>, completeness: f64) -> PyResult<bool> {
+        run(py, || self.0.send_completeness(completeness))
     }
 
     /// Has `callback()` called when nobody wants the answer any more, on a thread of the library.

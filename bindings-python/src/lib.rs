@@ -4,6 +4,8 @@
 //! the interpreter's lock: what they have for Python goes to the courier.
 
 mod agent;
+#[cfg(unix)]
+mod bell;
 mod courier;
 mod error;
 mod host;
@@ -22,10 +24,13 @@ use pyo3::prelude::*;
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("VERSION", voice_bridge::VERSION)?;
     module.add_class::<agent::Agent>()?;
+    #[cfg(unix)]
+    module.add_class::<bell::Bell>()?;
     module.add_class::<courier::Errands>()?;
     module.add_class::<agent::EventStream>()?;
     module.add_class::<agent::Input>()?;
     module.add_class::<host::Responder>()?;
+    module.add_class::<host::Sound>()?;
     module.add_class::<live::LiveSession>()?;
     module.add_class::<live::LiveWire>()?;
     module.add_class::<pending::Pending>()?;

@@ -19,10 +19,29 @@ const SIGNALS: Duration = Duration::from_millis(50);
 
 type Convert = Box<dyn FnOnce(Python<'_>) -> PyResult<Py<PyAny>> + Send>;
 
+/// Who is to learn of the end, and on which way.
+enum News {
+    /// From a thread of the library.
+    Courier(Py<PyAny>),
+    /// From an event loop.
+    #[cfg(unix)]
+    Bell(Py<PyAny>, Py<crate::bell::Bell>),
+}
+
+impl News {
+    fn pass_on(self) {
+        match self {
+            Self::Courier(callback) => CALLS.call(callback),
+            #[cfg(unix)]
+            Self::Bell(callback, bell) => bell.get().call(callback),
+        }
+    }
+}
+
 /// What has become of the work.
 enum State {
     Running {
-        callbacks: Vec<Py<PyAny>>,
+        callbacks: Vec<News>,
     },
     /// Not looked at yet: it becomes a Python object where the interpreter's lock is held anyway.
     Arrived(Convert),
@@ -48,7 +67,7 @@ impl Shared {
         let before = std::mem::replace(&mut *self.lock(), state);
         self.ended.notify_all();
         if let State::Running { callbacks } = before {
-            callbacks.into_iter().for_each(|callback| CALLS.call(callback));
+            callbacks.into_iter().for_each(News::pass_on);
         }
     }
 }
@@ -87,6 +106,18 @@ impl Pending {
     }
 }
 
+impl Pending {
+    fn tell(&self, news: News) {
+        let mut state = self.shared.lock();
+        if let State::Running { callbacks } = &mut *state {
+            callbacks.push(news);
+        } else {
+            drop(state);
+            news.pass_on();
+        }
+    }
+}
+
 #[pymethods]
 impl Pending {
     /// Blocks until the work has ended, without the interpreter's lock; Ctrl-C cancels it.
@@ -113,15 +144,15 @@ impl Pending {
     fn on_done(&self, py: Python<'_>, callback: Py<PyAny>) -> PyResult<()> {
         run(py, || {
             CALLS.serve(py)?;
-            let mut state = self.shared.lock();
-            if let State::Running { callbacks } = &mut *state {
-                callbacks.push(callback);
-            } else {
-                drop(state);
-                CALLS.call(callback);
-            }
+            self.tell(News::Courier(callback));
             Ok(())
         })
+    }
+
+    /// The same by the event loop that waits for the bell.
+    #[cfg(unix)]
+    fn on_done_ring(&self, bell: Py<crate::bell::Bell>, callback: Py<PyAny>) {
+        self.tell(News::Bell(callback, bell));
     }
 
     /// What the work gave, or its exception. Only after its end.

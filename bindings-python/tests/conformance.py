@@ -5,16 +5,18 @@ from __future__ import annotations
 import array
 import asyncio
 import dataclasses
+import itertools
 import json
 import pathlib
 import sys
-from typing import Any, AsyncIterator, Callable, Dict, Iterator, List, Optional, Sequence, Set, Union
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Union
 
 import voice_core
-from voice_core import AsyncLiveSession, Audio, AsyncVoiceAgent, Done, Dtmf, LiveSummary, Reply, Transcript, VoiceError, _errors, _native
+from scripted import Function, Host, Sink, filled, host
+from voice_core import AsyncLiveSession, Audio, AsyncVoiceAgent, Done, Dtmf, LiveSummary, Reply, Transcript, VoiceError, _native
 
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "tests" / "conformance"
-ROLES = ("stt", "llm", "tts", "store")
+ROLES = ("stt", "llm", "tts", "turn_detector", "store", "metrics")
 ROOMS = ("sessions", "accounts", "assistants", "audit")
 
 
@@ -40,140 +42,6 @@ def impossible(scenario: Dict[str, Any]) -> Optional[str]:
     if "testing" in needs and not hasattr(_native, "_fail_with"):
         return "built without the functions that fail on purpose"
     return None
-
-
-class Host:
-    """A provider or a store that plays scripts."""
-
-    def __init__(self, role: str, script: Dict[str, Any]) -> None:
-        self.name = f"host/{role}"
-        self._script = script
-        self.calls_tools = bool(script.get("tools"))
-        self.calls = self.cancelled = 0
-        self.asked: Set[Callable[[], object]] = set()
-
-    def _next(self, scripts: List[Any], index: int) -> List[Dict[str, Any]]:
-        self.calls += 1
-        for tell in list(self.asked):
-            tell()
-        return scripts[min(index, len(scripts) - 1)] if scripts else []
-
-    async def _play(self, script: List[Dict[str, Any]], words: Dict[str, object]) -> AsyncIterator[Any]:
-        try:
-            for action in script:
-                if "wait_ms" in action:
-                    await asyncio.sleep(action["wait_ms"] / 1000)
-                elif "hang" in action:
-                    await asyncio.Event().wait()
-                elif "throw" in action:
-                    raise RuntimeError(action["throw"])
-                elif "fail" in action:
-                    raise failure(**action["fail"])
-                elif "no_answer" in action:
-                    raise VoiceError("no answer", retryable=False)
-                elif "transcript" in action:
-                    text = filled(action["transcript"], words)
-                    yield Transcript(text, action["final"], action.get("language"))
-                elif "text" in action:
-                    yield filled(action["text"], words)
-                elif "tool_call" in action:
-                    yield voice_core.ToolCall(**action["tool_call"])
-                elif "result" in action:
-                    yield filled(action["result"], words)
-                elif "audio_ms" in action:
-                    rate = action["sample_rate"]
-                    yield Audio(array.array("h", [1000] * (rate * action["audio_ms"] // 1000)).tobytes(), rate)
-                else:
-                    yield action["json"]
-        except asyncio.CancelledError:
-            self.cancelled += 1
-            raise
-
-    async def transcribe(self, request: voice_core.TranscribeRequest) -> AsyncIterator[Any]:
-        words = {"samples": len(request.audio.pcm) // 2, "language": request.language or "none"}
-        async for item in self._play(self._next(self._script["calls"], self.calls), words):
-            yield item
-
-    async def generate(self, request: voice_core.GenerateRequest) -> AsyncIterator[Any]:
-        messages = request.messages
-        tools = ",".join(tool.name for tool in request.tools)
-        words = {"last": messages[-1].content, "count": len(messages), "system": messages[0].content, "tools": tools}
-        async for item in self._play(self._next(self._script["calls"], self.calls), words):
-            yield item
-
-    async def synthesize(self, request: voice_core.SynthesisRequest) -> AsyncIterator[Any]:
-        async for item in self._play(self._next(self._script["calls"], self.calls), {}):
-            yield item
-
-
-class Store(Host):
-    """A conversation store that plays a script for each method."""
-
-    def __init__(self, script: Dict[str, Any]) -> None:
-        super().__init__("store", script)
-
-    def __getattr__(self, method: str) -> Any:
-        if method.startswith("_"):
-            raise AttributeError(method)
-
-        async def run(**_: object) -> Any:
-            answer = None
-            async for item in self._play(self._next([self._script["methods"].get(method, [])], 0), {}):
-                answer = item
-            return answer
-
-        return run
-
-
-class Function(Host):
-    """A tool that plays scripts."""
-
-    def __init__(self, name: str, script: Dict[str, Any]) -> None:
-        super().__init__(name, script)
-
-        async def call(context: voice_core.ToolContext, **arguments: Any) -> Any:
-            words = {name: value if isinstance(value, str) else json.dumps(value) for name, value in arguments.items()}
-            answer = None
-            script = self._next(self._script["calls"], self.calls)
-            async for item in self._play(script, {**words, "user": context.user or "none"}):
-                answer = item
-            return answer
-
-        # A function of keywords has no schema of its own; the context is asked for all the same.
-        self.tool = voice_core.Tool(
-            call,
-            name=name,
-            description=script.get("description"),
-            parameters=script.get("parameters", NOTHING),
-            timeout=script.get("timeout_ms", 20_000) / 1000,
-            on_interruption=script.get("on_interruption", "cancel"),
-            parallel=script.get("parallel", True),
-            background=script.get("background", False),
-        )
-
-
-NOTHING: Dict[str, Any] = {"type": "object", "properties": {}}
-
-
-def failure(
-    message: str, code: Optional[str] = None, retryable: Optional[bool] = None, retry_after_ms: Optional[int] = None
-) -> VoiceError:
-    """What a provider of the host raises for a failure record."""
-    kind = VoiceError if code is None else _errors.CLASSES[code]
-    return kind(message, retryable=retryable, retry_after=None if retry_after_ms is None else retry_after_ms / 1000)
-
-
-def filled(value: Any, words: Dict[str, object]) -> Any:
-    """Puts words in place of their names in every string."""
-    if isinstance(value, str):
-        for name, word in words.items():
-            value = value.replace("{" + name + "}", str(word))
-        return value
-    if isinstance(value, list):
-        return [filled(item, words) for item in value]
-    if isinstance(value, dict):
-        return {key: filled(item, words) for key, item in value.items()}
-    return value
 
 
 def match(path: str, expected: Any, found: Any) -> None:
@@ -236,6 +104,18 @@ def reply_fields(reply: Reply) -> Dict[str, Any]:
     return fields
 
 
+def report_fields(report: voice_core.Report) -> Dict[str, Any]:
+    """What a sink was told as the scenarios write it."""
+    fields = dataclasses.asdict(report)
+    kind, cost = type(report).__name__[: -len("Report")].lower(), fields.get("cost")
+    return {
+        **fields,
+        "type": kind,
+        "started_at": report.started_at.isoformat(),
+        "cost": None if cost is None else {**cost, "amount": str(cost["amount"])},
+    }
+
+
 TOOL_EVENTS: Dict[type, str] = {
     voice_core.Speaking: "speaking",
     voice_core.Filler: "filler",
@@ -251,6 +131,9 @@ def tool_fields(events: Sequence[object]) -> Dict[str, Any]:
         "results": [dataclasses.asdict(event) for event in events if isinstance(event, voice_core.ToolResult)],
         "fillers": [event.text for event in events if isinstance(event, voice_core.Filler)],
     }
+
+
+TOKENS = ("input_tokens", "cached_tokens", "output_tokens")
 
 
 def event_fields(events: List[voice_core.TurnEvent]) -> Dict[str, Any]:
@@ -272,6 +155,7 @@ def event_fields(events: List[voice_core.TurnEvent]) -> Dict[str, Any]:
         "text": "".join(event.text for event in events if isinstance(event, voice_core.TextDelta)),
         "audio_seconds": sum(event.duration for event in events if isinstance(event, voice_core.AudioChunk)),
         "metrics": sorted({event.stage for event in events if isinstance(event, voice_core.Metrics)}),
+        "used": {key: sum(event.usage[key] for event in events if isinstance(event, voice_core.Metrics)) for key in TOKENS},
         "audio_failed": error_fields(failed),
         **tool_fields(events),
     }
@@ -301,6 +185,7 @@ def live_fields(events: List[voice_core.LiveEvent]) -> Dict[str, Any]:
     order = [LIVE_EVENTS[type(event)] for event in events if type(event) in LIVE_EVENTS]
     return {
         "order": list(dict.fromkeys(order)),
+        "shown": [text for text, _ in itertools.groupby(event.text for event in events if isinstance(event, Transcript))],
         "states": [event.state for event in events if isinstance(event, voice_core.AgentStateChanged)],
         "finals": [event.text for event in events if isinstance(event, Transcript) and event.final],
         "text": "".join(event.text for event in events if isinstance(event, voice_core.TextDelta)),
@@ -461,21 +346,19 @@ class Player:
         for role in ROLES:
             script = scenario["hosts"].get(role)
             if script is not None:
-                self.hosts[role] = Store(script) if role == "store" else Host(role, script)
-        self.tools: List[voice_core.Tool[Any]] = []
+                self.hosts[role] = host(role, script)
 
     async def play(self) -> None:
         """Plays it; raises what is not as expected."""
         config: Any = dict(self._scenario["config"])
         for role, host in list(self.hosts.items()):
+            if role in ("turn_detector", "metrics"):
+                continue
             listed = config.get(role)
             placed = [host if one == "host/0" else one for one in listed] if isinstance(listed, list) else host
             config["storage" if role == "store" else role] = placed
-        for name, script in self._scenario["hosts"].get("tools", {}).items():
-            function = Function(name, script)
-            self.hosts[f"tool:{name}"] = function
-            self.tools.append(function.tool)
-        agent = AsyncVoiceAgent(config, tools=self.tools)
+        tools = self._functions(self._scenario["hosts"])
+        agent = AsyncVoiceAgent(config, tools=tools, turn_detector=self.hosts.get("turn_detector"), metrics=self._sink())
         if "build" in self._scenario:
             found = await outcome(agent.__aenter__())
             return match("build", self._scenario["build"], {"error": error_fields(found) if isinstance(found, BaseException) else None})
@@ -487,12 +370,31 @@ class Player:
                         raise Mismatch(f"step {number + 1}: {result}")
                     if isinstance(result, BaseException):
                         raise result
-            await self._after()
+            await self._after(self._scenario.get("after", {}))
 
-    async def _after(self) -> None:
-        expected = self._scenario.get("after", {})
+    def _sink(self) -> Optional[Sink]:
+        sink = self.hosts.get("metrics")
+        return sink if isinstance(sink, Sink) else None
+
+    def _functions(self, step: Dict[str, Any]) -> List[voice_core.Tool[Any]]:
+        made: List[voice_core.Tool[Any]] = []
+        for name, script in step.get("tools", {}).items():
+            function = Function(name, script)
+            self.hosts[f"tool:{name}"] = function
+            made.append(function.tool)
+        return made
+
+    async def _after(self, expected: Dict[str, Any]) -> None:
         for patience in range(500, -1, -1):
-            found = {role: {"calls": host.calls, "cancelled": host.cancelled} for role, host in self.hosts.items()}
+            found = {
+                role: {
+                    "calls": host.calls,
+                    "listens": host.listens,
+                    "warm_ups": host.warm_ups,
+                    "cancelled": host.cancelled,
+                }
+                for role, host in self.hosts.items()
+            }
             try:
                 return match("after", expected, found)
             except Mismatch:
@@ -533,12 +435,18 @@ class Player:
             return await agent.close()
         if kind == "warm_up":
             return await agent.warm_up()
+        if kind == "reports":
+            sink = self._sink()
+            assert sink is not None
+            told = [report_fields(report) for report in sink.told]
+            return {"told": told, "flushes": sink.flushes, "dropped": agent.dropped_reports}
         if kind == "fail_with":
             return getattr(_native, "_fail_with")(step["code"])
         if kind in ROOMS:
             acting = agent.with_principal(voice_core.Principal(**step["as"])) if "as" in step else agent
             return await called(getattr(acting, kind), step["method"], **step.get("arguments", {}))
-        run = self._streamed(agent, step, events) if kind == "stream" else agent.converse(**parameters(step))
+        turn = {**parameters(step), "tools": self._functions(step)}
+        run = self._streamed(agent, turn, step, events) if kind == "stream" else agent.converse(**turn)
         work = asyncio.ensure_future(run)
         when = step.get("cancel", "")
         if when == "start":
@@ -549,8 +457,12 @@ class Player:
         return await work
 
     async def _live(self, agent: AsyncVoiceAgent, step: Dict[str, Any], told: Dict[str, Any]) -> LiveSummary:
-        talk = Talk(await agent.live(**step.get("options", {})).start(), step.get("wire", False))
+        live = agent.live(**step.get("options", {}), tools=self._functions(step))
+        talk = Talk(await live.start(), step.get("wire", False))
         for number, action in enumerate(step.get("script", ())):
+            if "after" in action:
+                await self._after(action["after"])
+                continue
             found = await outcome(talk.act(action))
             if not isinstance(found, BaseException) and "error" not in action:
                 continue
@@ -562,11 +474,13 @@ class Player:
         told.update(talk.fields())
         return summary
 
-    async def _streamed(self, agent: AsyncVoiceAgent, step: Dict[str, Any], events: List[voice_core.TurnEvent]) -> Any:
+    async def _streamed(
+        self, agent: AsyncVoiceAgent, turn: Dict[str, Any], step: Dict[str, Any], events: List[voice_core.TurnEvent]
+    ) -> Any:
         def reached(when: Optional[str], event: voice_core.TurnEvent) -> bool:
             return when is not None and when.startswith("event:") and isinstance(event, EVENTS[when[6:]])
 
-        async for event in agent.turn(**parameters(step)):
+        async for event in agent.turn(**turn):
             events.append(event)
             if reached(step.get("abandon"), event):
                 return None

@@ -47,7 +47,7 @@ def test_a_panic_at_every_entry_point_is_an_internal_error(agent):
     pending.wait()
     stream = native.stream(_native.Input.text("Hello")).wait()
     reply = native.turn(_native.Input.text("Hello")).wait()
-    live = native.live("{}").wait()
+    live = native.live("{}", []).wait()
     wire = live.wire()
     entries = [
         (_native.error_codes,),
@@ -61,7 +61,7 @@ def test_a_panic_at_every_entry_point_is_an_internal_error(agent):
         (_native.Input.path, "x"),
         (_native.Input.file, b"x"),
         (_native.Input.pcm16, b"xx", 8000, 1),
-        (_native.Agent.build, "{}", [], [], [], None, []),
+        (_native.Agent.build, "{}", [], [], [], None, [], None, None),
         (native.turn, _native.Input.text("x")),
         (native.stream, _native.Input.text("x")),
         (native.call, "sessions", "list", "{}"),
@@ -69,7 +69,7 @@ def test_a_panic_at_every_entry_point_is_an_internal_error(agent):
         (native.warm_up,),
         (native.close,),
         (stream.next_batch, 1),
-        (native.live, "{}"),
+        (native.live, "{}", []),
         (live.push_pcm16, b""),
         (live.push_pcm16_at, 0.0, b""),
         (live.push_text, "x"),

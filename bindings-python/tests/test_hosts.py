@@ -12,12 +12,15 @@ from voice_core import (
     AsyncVoiceAgent,
     Audio,
     AudioChunk,
+    Finished,
     InvalidProviderKeyError,
     InvalidRequestError,
     ProviderError,
     RateLimitError,
     StorageError,
+    TokenUsage,
     Transcript,
+    ValidationError,
     VoiceAgent,
     VoiceTimeoutError,
 )
@@ -298,3 +301,89 @@ def test_a_voice_that_fails_leaves_the_text():
 def test_warming_up_needs_nothing_of_a_host(agent):
     agent.warm_up()
     assert Mouth().name == "test/mouth"
+
+
+def test_what_a_model_used_is_in_the_reply():
+    def write(request):
+        yield "One."
+        yield TokenUsage(input_tokens=12, output_tokens=3, cached_tokens=5)
+        yield Finished("stop")
+
+    with VoiceAgent(**parts(llm=model(write))) as agent:
+        usage = agent.converse(text="Hello").usage
+    assert (usage["input_tokens"], usage["cached_tokens"], usage["output_tokens"]) == (12, 5, 3)
+
+
+@pytest.mark.parametrize("said", [Finished("bored"), TokenUsage(input_tokens=-1), TokenUsage(output_tokens="many")])
+def test_a_report_that_cannot_be_is_the_model_s_failure(said):
+    with VoiceAgent(**parts(llm=model(lambda request: ["One.", said]))) as agent:
+        with pytest.raises((ProviderError, ValidationError)) as caught:
+            agent.converse(text="Hello")
+    assert caught.value.stage == "llm"
+
+
+class Cold:
+    """A model that has to get ready, whichever way."""
+
+    def __init__(self, fails=None):
+        self.told = []
+        self._fails = fails
+
+    def generate(self, request):
+        return "One."
+
+    def warm_up(self, system_prompt):
+        self.told.append(system_prompt)
+        if self._fails:
+            raise self._fails
+
+
+class AsyncCold(Cold):
+    async def warm_up(self, system_prompt):
+        await asyncio.sleep(0)
+        super().warm_up(system_prompt)
+
+
+@pytest.mark.parametrize("kind", [Cold, AsyncCold])
+def test_a_model_gets_ready_when_its_agent_is_warmed_up(kind):
+    cold = kind()
+    with VoiceAgent(**parts(llm=cold, assistant={"system_prompt": "Be brief."})) as agent:
+        assert cold.told == []
+        agent.warm_up()
+        assert cold.told == ["Be brief."]
+
+    async def run():
+        async with AsyncVoiceAgent(**parts(llm=kind())) as agent:
+            await agent.warm_up()
+            return (await agent.converse(text="Hello")).text
+
+    assert asyncio.run(run()) == "One."
+
+
+def test_what_is_raised_while_getting_ready_is_raised_by_warm_up():
+    with VoiceAgent(**parts(llm=Cold(RateLimitError("come back", retry_after=2)))) as agent:
+        with pytest.raises(RateLimitError, match="come back") as caught:
+            agent.warm_up()
+    assert (caught.value.stage, caught.value.provider, caught.value.retry_after) == ("llm", "Cold", 2)
+
+
+def test_giving_up_warming_up_cancels_what_gets_ready():
+    async def run():
+        begun, cancelled = asyncio.Event(), asyncio.Event()
+
+        class Endless(Ears):
+            async def warm_up(self):
+                begun.set()
+                try:
+                    await asyncio.Event().wait()
+                except asyncio.CancelledError:
+                    cancelled.set()
+                    raise
+
+        async with AsyncVoiceAgent(**parts(stt=Endless())) as agent:
+            warming = asyncio.ensure_future(agent.warm_up())
+            await begun.wait()
+            warming.cancel()
+            await asyncio.wait_for(cancelled.wait(), 30)
+
+    asyncio.run(run())

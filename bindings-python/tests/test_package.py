@@ -25,6 +25,22 @@ def command(*arguments, **options):
     )
 
 
+def test_every_name_is_there_when_it_is_asked_for_and_the_rare_ones_are_not_imported_before():
+    program = """
+import sys, voice_core
+early = {name for name in sys.modules if name.startswith("voice_core.")} | ({"logging", "asyncio"} & set(sys.modules))
+assert not early & ({f"voice_core.{name}" for name in voice_core._LATER} | {"logging", "asyncio"}), early
+missing = [name for name in voice_core.__all__ if name not in dir(voice_core) or getattr(voice_core, name) is None]
+assert not missing, missing
+try:
+    voice_core.LiveSesion
+    raise SystemExit("a name that is not there was found")
+except AttributeError as error:
+    assert "LiveSesion" in str(error)
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
 def test_a_recording_is_answered_offline(models, recording):
     with VoiceAgent.local(storage="memory") as agent:
         events = list(agent.turn(recording, deadline=600))

@@ -13,6 +13,7 @@ from voice_core import (
     Principal,
     RateLimitError,
     SessionNotFoundError,
+    TurnDone,
     UnauthorizedError,
     ValidationError,
     VoiceAgent,
@@ -51,6 +52,21 @@ def test_somebody_reaches_their_own_and_nothing_else(agent, house):
     assert anns.sessions.erase_user().messages == 2
     with pytest.raises(UnauthorizedError):
         anns.with_principal(Principal(ann.user.organization)).sessions.list()
+
+
+def test_a_host_names_the_organization_of_a_turn_and_of_a_live_session(agent, house):
+    organization, _ = house
+    theirs = agent.with_principal(Principal(organization.id)).sessions
+    reply = agent.converse(text="Hello", organization=organization.id, speak=False)
+    with agent.live(organization=organization.id, speak=False) as live:
+        live.push_text("Hello")
+        assert any(isinstance(event, TurnDone) for event in live)
+        assert theirs.get(live.session_id).organization == organization.id
+    assert theirs.get(reply.session_id).organization == organization.id
+    with pytest.raises(ValidationError, match="organization"):
+        agent.converse(text="Hello", organization="nobody's")
+    with pytest.raises(ValidationError, match="organization: int"):
+        agent.converse(text="Hello", organization=1)
 
 
 def test_a_key_is_limited_rotated_and_revoked_and_never_printed(agent, house):

@@ -310,3 +310,41 @@ def test_events_tell_of_calls_results_and_history() -> None:
         assert isinstance(done, voice_core.Done) and done.reply.tool_calls == (result,)
         history = agent.sessions.history(done.reply.session_id)
         assert [message.role for message in history.items] == ["user", "tool", "assistant"]
+
+
+def test_a_turn_and_a_live_session_have_tools_of_their_own() -> None:
+    loops: List[object] = []
+
+    async def weather(city: str) -> str:
+        loops.append(asyncio.get_running_loop())
+        return f"rain in {city}"
+
+    def spoken(model: Model) -> List[List[str]]:
+        return [[spec.name for spec in request.tools] for request in model.requests]
+
+    async def run() -> None:
+        model = Model(ToolCall("a", "weather", {"city": "Bern"}))
+        async with AsyncVoiceAgent(llm=model, storage="memory", tts=Mouth(), stt=Mouth()) as agent:
+            reply = await agent.converse(text="Rain?", tools=[weather])
+            assert reply.text == "It says: rain in Bern."
+            events = [event async for event in agent.turn(text="Rain?", tools=[weather])]
+            assert sum(isinstance(event, voice_core.ToolResult) for event in events) == 1
+            async with agent.live(tools=[tool(weather)]) as live:
+                live.push_text("Rain?")
+                async for event in live:
+                    if isinstance(event, voice_core.TurnDone):
+                        assert [call.result for call in event.tool_calls] == ["rain in Bern"]
+                        break
+            assert loops == [asyncio.get_running_loop()] * 3
+            assert spoken(model) == [["weather"]] * 6
+
+    asyncio.run(run())
+
+
+def test_the_blocking_agent_has_tools_for_a_turn_too() -> None:
+    with VoiceAgent(llm=Model(ToolCall("a", "look", {})), storage="memory", tts=Mouth(), stt=Mouth()) as agent:
+        assert agent.converse(text="Look", tools=[tool(name="look")(lambda: "a cat")]).text == "It says: a cat."
+        with pytest.raises(ValidationError, match=r"tools\[0\]: int is not accepted"):
+            agent.turn(text="Look", tools=[3])  # type: ignore[list-item]
+        with pytest.raises(ValidationError, match="tools: str is not accepted"):
+            agent.live(tools="look")

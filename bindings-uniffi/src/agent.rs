@@ -2,13 +2,13 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use voice_bridge::{Call, Cancel, ErrorRecord, ReplyRecord};
+use voice_bridge::{Call, Cancel, ErrorRecord, Outcome, ReplyRecord};
 
 use crate::{
     error::{Failure, guarded},
     event::{Event, Reply},
     floats_from_bytes, from_bytes,
-    host::Hosts,
+    host::{Hosts, ToolHost, adopted},
     live::LiveSession,
 };
 
@@ -101,6 +101,8 @@ pub struct TurnOptions {
     pub assistant: Option<String>,
     /// In which organization the turn is taken, by its id.
     pub organization: Option<String>,
+    /// What the language model may call in this turn, besides the agent's tools.
+    pub tools: Vec<ToolHost>,
 }
 
 /// What a method of a room gave.
@@ -112,10 +114,11 @@ pub struct Answer {
     pub sound: Option<Vec<u8>>,
 }
 
-impl From<TurnOptions> for voice_bridge::TurnOptions {
-    fn from(options: TurnOptions) -> Self {
-        let TurnOptions { session, user, language, deadline_ms, speak, assistant, organization } = options;
-        Self { session, user, language, deadline_ms, speak, assistant, organization }
+impl TurnOptions {
+    fn adopted(self) -> Outcome<voice_bridge::TurnOptions> {
+        let Self { session, user, language, deadline_ms, speak, assistant, organization, tools } = self;
+        let tools = adopted(tools)?;
+        Ok(voice_bridge::TurnOptions { session, user, language, deadline_ms, speak, assistant, organization, tools })
     }
 }
 
@@ -135,20 +138,20 @@ impl Agent {
     }
 
     /// Starts one turn.
-    pub fn turn(&self, input: Input, options: TurnOptions) -> Arc<TurnCall> {
-        let call = self.agent.turn(input.into(), options.into());
-        Arc::new(TurnCall { cancel: call.canceller(), call: Mutex::new(Some(call)) })
+    pub fn turn(&self, input: Input, options: TurnOptions) -> Result<Arc<TurnCall>, Failure> {
+        let call = guarded(|| Ok(self.agent.turn(input.into(), options.adopted()?)))?;
+        Ok(Arc::new(TurnCall { cancel: call.canceller(), call: Mutex::new(Some(call)) }))
     }
 
     /// Prepares one turn as a stream of events; it begins with the first pull.
     pub fn stream(&self, input: Input, options: TurnOptions) -> Result<Arc<EventStream>, Failure> {
-        let stream = guarded(|| self.agent.stream(input.into(), options.into()))?;
+        let stream = guarded(|| self.agent.stream(input.into(), options.adopted()?))?;
         Ok(Arc::new(EventStream { stream }))
     }
 
-    /// Starts a live session from options as JSON: see `voice-bridge`.
-    pub async fn live(&self, options_json: String) -> Result<Arc<LiveSession>, Failure> {
-        Ok(LiveSession::new(self.agent.live(&options_json).await?))
+    /// Starts a live session from options as JSON: see `voice-bridge`. The language model may call `tools` in it, besides the agent's.
+    pub async fn live(&self, options_json: String, tools: Vec<ToolHost>) -> Result<Arc<LiveSession>, Failure> {
+        Ok(LiveSession::new(self.agent.live(&options_json, adopted(tools)?).await?))
     }
 
     /// Runs a method of a room, JSON in and out: see `voice-bridge`.
@@ -161,6 +164,11 @@ impl Agent {
     pub fn with_principal(&self, principal_json: &str) -> Result<Arc<Self>, Failure> {
         let agent = guarded(|| self.agent.with(principal_json))?;
         Ok(Arc::new(Self { agent }))
+    }
+
+    /// How many reports neither the host's sink of metrics nor a collector took.
+    pub fn dropped_reports(&self) -> u64 {
+        self.agent.dropped_reports()
     }
 
     /// Makes every provider ready.

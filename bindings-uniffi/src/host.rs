@@ -6,13 +6,16 @@ use async_trait::async_trait;
 use voice_bridge::{
     Outcome,
     host::{
-        self, Answer, LlmAdaptor, LlmEvent, Pcm, Responder, StoreAdaptor, SttAdaptor, ToolAdaptor, Transcript,
-        TtsAdaptor,
+        self, Answer, LlmAdaptor, LlmEvent, MetricsAdaptor, Pcm, Responder, StoreAdaptor, SttAdaptor, ToolAdaptor,
+        Transcript, TtsAdaptor, TurnDetectorAdaptor,
     },
     runtime,
 };
 
-use crate::{error::HostFailure, from_bytes, to_bytes};
+use crate::{
+    error::{Failure, HostFailure},
+    from_bytes, to_bytes,
+};
 
 macro_rules! answers {
     ($($(#[$doc:meta])* $name:ident, $send:ident($($argument:ident: $kind:ty => $made:expr),*);)*) => {$(
@@ -48,6 +51,16 @@ impl TextAnswer {
     pub fn call_tool(&self, id: String, name: String, arguments_json: &str) -> bool {
         self.answer.send_tool_call(id, name, arguments_json).unwrap_or(false)
     }
+
+    /// Says what was used, in tokens. `false`: nobody wants it any more.
+    pub fn used(&self, input_tokens: u64, cached_tokens: u64, output_tokens: u64) -> bool {
+        self.answer.send_usage(input_tokens, cached_tokens, output_tokens).unwrap_or(false)
+    }
+
+    /// Says why the model stopped, by one of the words that `voice-bridge` knows. `false`: nobody wants it any more.
+    pub fn finished(&self, reason: &str) -> bool {
+        self.answer.send_finish_reason(reason).unwrap_or(false)
+    }
 }
 
 /// A recogniser of the host.
@@ -61,6 +74,43 @@ pub trait HostStt: Send + Sync {
         language: Option<String>,
         answer: Arc<TranscriptAnswer>,
     ) -> Result<(), HostFailure>;
+
+    /// Recognises one utterance while it is spoken: interim transcripts as they come, then, once the sound is over, one final. Only
+    /// asked of a host that listens.
+    async fn listen(
+        &self,
+        sound: Arc<SpokenSound>,
+        language: Option<String>,
+        answer: Arc<TranscriptAnswer>,
+    ) -> Result<(), HostFailure>;
+
+    /// Gets ready before the first question.
+    async fn warm_up(&self) -> Result<(), HostFailure>;
+}
+
+/// The sound of an utterance that is being spoken.
+#[derive(uniffi::Object)]
+pub struct SpokenSound {
+    sound: host::Sound,
+}
+
+#[uniffi::export]
+impl SpokenSound {
+    /// Waits for the next sound, 16 kHz mono (16 bits, little-endian). Nothing: it is over.
+    pub async fn next(&self) -> Result<Option<Vec<u8>>, Failure> {
+        Ok(self.sound.next().await?.into_samples().map(|samples| to_bytes(&samples)))
+    }
+}
+
+/// What hears the end of turns, in the host.
+#[uniffi::export(with_foreign)]
+#[async_trait]
+pub trait HostTurnDetector: Send + Sync {
+    /// Says how likely the speaker is done, 0–1, given 16 kHz mono samples (16 bits, little-endian).
+    async fn completeness(&self, pcm: Vec<u8>) -> Result<f64, HostFailure>;
+
+    /// Gets ready before the first question.
+    async fn warm_up(&self) -> Result<(), HostFailure>;
 }
 
 /// A language model of the host.
@@ -69,6 +119,9 @@ pub trait HostStt: Send + Sync {
 pub trait HostLlm: Send + Sync {
     /// Writes the answer to a prompt, whose JSON is described at the trait of this name in `voice-bridge`.
     async fn generate(&self, request_json: String, answer: Arc<TextAnswer>) -> Result<(), HostFailure>;
+
+    /// Gets ready before the first question, for prompts that will begin with `system_prompt`.
+    async fn warm_up(&self, system_prompt: String) -> Result<(), HostFailure>;
 }
 
 /// A voice of the host.
@@ -82,6 +135,9 @@ pub trait HostTts: Send + Sync {
         language: Option<String>,
         answer: Arc<AudioAnswer>,
     ) -> Result<(), HostFailure>;
+
+    /// Gets ready before the first question.
+    async fn warm_up(&self) -> Result<(), HostFailure>;
 }
 
 /// A conversation store of the host: one function, JSON in and out.
@@ -100,6 +156,17 @@ pub trait HostTool: Send + Sync {
     async fn call(&self, arguments_json: String, context_json: String) -> Result<Option<String>, HostFailure>;
 }
 
+/// A sink of metrics of the host.
+#[uniffi::export(with_foreign)]
+#[async_trait]
+pub trait HostMetrics: Send + Sync {
+    /// Takes reports, a JSON array of objects with a `type`.
+    async fn record(&self, reports_json: String) -> Result<(), HostFailure>;
+
+    /// Lets go of what it still holds: the agent closes.
+    async fn flush(&self) -> Result<(), HostFailure>;
+}
+
 /// A recogniser of the host and its name.
 #[derive(uniffi::Record)]
 pub struct SttHost {
@@ -107,6 +174,17 @@ pub struct SttHost {
     pub name: String,
     /// The object.
     pub host: Arc<dyn HostStt>,
+    /// Whether it can listen.
+    pub listens: bool,
+}
+
+/// A detector of the end of turns and its name.
+#[derive(uniffi::Record)]
+pub struct TurnDetectorHost {
+    /// How logs name it.
+    pub name: String,
+    /// The object.
+    pub host: Arc<dyn HostTurnDetector>,
 }
 
 /// A language model of the host and its name.
@@ -157,29 +235,40 @@ pub struct Hosts {
     pub llm: Vec<LlmHost>,
     /// Text to speech.
     pub tts: Vec<TtsHost>,
+    /// What hears the end of turns.
+    pub turn_detector: Option<TurnDetectorHost>,
     /// Where conversations are kept.
     pub store: Option<StoreHost>,
     /// What the language model may call.
     pub tools: Vec<ToolHost>,
+    /// What is told what was measured.
+    pub metrics: Option<Arc<dyn HostMetrics>>,
 }
 
 impl Hosts {
     /// The objects behind the bridge's traits.
     pub(crate) fn adopted(self) -> Outcome<voice_bridge::Hosts> {
         let hosts = self;
-        let tools = hosts.tools.into_iter().map(|t| ToolAdaptor::new(&t.definition_json, Foreign(t.host)));
         Ok(voice_bridge::Hosts {
-            stt: hosts.stt.into_iter().map(|h| Arc::new(SttAdaptor(h.name, Foreign(h.host))) as _).collect(),
+            stt: hosts.stt.into_iter().map(|h| Arc::new(SttAdaptor(h.name, Foreign(h.host), h.listens)) as _).collect(),
             llm: hosts
                 .llm
                 .into_iter()
                 .map(|h| Arc::new(LlmAdaptor(h.name, Foreign(h.host), h.calls_tools)) as _)
                 .collect(),
             tts: hosts.tts.into_iter().map(|h| Arc::new(TtsAdaptor(h.name, Foreign(h.host))) as _).collect(),
+            turn_detector: hosts.turn_detector.map(|h| Arc::new(TurnDetectorAdaptor(h.name, Foreign(h.host))) as _),
             store: hosts.store.map(|h| Arc::new(StoreAdaptor(h.name, Foreign(h.host))) as _),
-            tools: tools.map(|tool| Ok(Arc::new(tool?) as _)).collect::<Outcome<_>>()?,
+            tools: adopted(hosts.tools)?,
+            metrics: hosts.metrics.map(|host| Arc::new(MetricsAdaptor(Foreign(host))) as _),
         })
     }
+}
+
+/// The host's tools behind the bridge's trait.
+pub(crate) fn adopted(tools: Vec<ToolHost>) -> Outcome<Vec<Arc<dyn voice_bridge::Tool>>> {
+    let tools = tools.into_iter().map(|t| ToolAdaptor::new(&t.definition_json, Foreign(t.host)));
+    tools.map(|tool| Ok(Arc::new(tool?) as _)).collect()
 }
 
 /// A host's object behind the bridge's traits.
@@ -216,6 +305,39 @@ impl host::HostStt for Foreign<dyn HostStt> {
             Box::pin(async move { host.transcribe(to_bytes(&samples), language, answer).await })
         });
     }
+
+    fn listen(&self, sound: host::Sound, language: Option<String>, answer: Responder<Transcript>) {
+        let host = Arc::clone(&self.0);
+        run(answer, |answer| {
+            let (sound, answer) = (Arc::new(SpokenSound { sound }), Arc::new(TranscriptAnswer { answer }));
+            Box::pin(async move { host.listen(sound, language, answer).await })
+        });
+    }
+
+    fn warm_up(&self, answer: Responder<()>) {
+        let host = Arc::clone(&self.0);
+        run(answer, |_| Box::pin(async move { host.warm_up().await }));
+    }
+}
+
+impl host::HostTurnDetector for Foreign<dyn HostTurnDetector> {
+    fn completeness(&self, samples: Arc<[i16]>, answer: Responder<f32>) {
+        let host = Arc::clone(&self.0);
+        run(answer, |answer| {
+            Box::pin(async move {
+                let likely = host.completeness(to_bytes(&samples)).await?;
+                if let Err(fault) = answer.send_completeness(likely) {
+                    answer.fail(Some(&fault.code), &fault.detail, None, None);
+                }
+                Ok(())
+            })
+        });
+    }
+
+    fn warm_up(&self, answer: Responder<()>) {
+        let host = Arc::clone(&self.0);
+        run(answer, |_| Box::pin(async move { host.warm_up().await }));
+    }
 }
 
 impl host::HostLlm for Foreign<dyn HostLlm> {
@@ -226,6 +348,11 @@ impl host::HostLlm for Foreign<dyn HostLlm> {
             Box::pin(async move { host.generate(request_json, answer).await })
         });
     }
+
+    fn warm_up(&self, system_prompt: String, answer: Responder<()>) {
+        let host = Arc::clone(&self.0);
+        run(answer, |_| Box::pin(async move { host.warm_up(system_prompt).await }));
+    }
 }
 
 impl host::HostTts for Foreign<dyn HostTts> {
@@ -235,6 +362,11 @@ impl host::HostTts for Foreign<dyn HostTts> {
             let answer = Arc::new(AudioAnswer { answer });
             Box::pin(async move { host.synthesize(text, language, answer).await })
         });
+    }
+
+    fn warm_up(&self, answer: Responder<()>) {
+        let host = Arc::clone(&self.0);
+        run(answer, |_| Box::pin(async move { host.warm_up().await }));
     }
 }
 
@@ -249,6 +381,18 @@ impl host::HostStore for Foreign<dyn HostStore> {
                 Ok(())
             })
         });
+    }
+}
+
+impl host::HostMetrics for Foreign<dyn HostMetrics> {
+    fn record(&self, reports_json: String, answer: Responder<String>) {
+        let host = Arc::clone(&self.0);
+        run(answer, |_| Box::pin(async move { host.record(reports_json).await }));
+    }
+
+    fn flush(&self, answer: Responder<String>) {
+        let host = Arc::clone(&self.0);
+        run(answer, |_| Box::pin(async move { host.flush().await }));
     }
 }
 

@@ -17,8 +17,8 @@ pub use agent::{Agent, AudioInput, EventStream, Input, TurnCall, TurnOptions};
 pub use error::{ErrorDetails, Failure, HostFailure};
 pub use event::{Event, Reply, ReplyFields};
 pub use host::{
-    AudioAnswer, HostLlm, HostStore, HostStt, HostTts, Hosts, LlmHost, StoreHost, SttHost, TextAnswer,
-    TranscriptAnswer, TtsHost,
+    AudioAnswer, HostLlm, HostStore, HostStt, HostTts, HostTurnDetector, Hosts, LlmHost, SpokenSound, StoreHost,
+    SttHost, TextAnswer, TranscriptAnswer, TtsHost, TurnDetectorHost,
 };
 pub use live::{LiveSession, LiveSummaryFields, LiveTurnFields, LiveWire, WireFrame};
 pub use log::LogSink;

@@ -5,10 +5,11 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use voice_core::{
-    Audio, Config, ConversationStore, Error, ErrorKind, LanguageModel, OrganizationId, Providers, SessionId,
-    SpeechToText, TextToSpeech, Tool, Turn, TurnInput, VoiceAgent,
+    Audio, Config, ConversationStore, Error, ErrorKind, LanguageModel, MetricsSink, OrganizationId, Providers,
+    SessionId, SpeechToText, TextToSpeech, Tool, Turn, TurnInput, VoiceAgent,
     agent::{Assistants, Audit, OrganizationAccounts, ScopedAgent, Sessions},
     config::ProviderList,
+    provider::TurnDetector,
 };
 
 use crate::{
@@ -30,10 +31,14 @@ pub struct Hosts {
     pub llm: Vec<Arc<dyn LanguageModel>>,
     /// Text to speech.
     pub tts: Vec<Arc<dyn TextToSpeech>>,
+    /// What hears the end of turns in live sessions with `turn_detection` `model`.
+    pub turn_detector: Option<Arc<dyn TurnDetector>>,
     /// Where conversations are kept.
     pub store: Option<Arc<dyn ConversationStore>>,
     /// What the language model may call.
     pub tools: Vec<Arc<dyn Tool>>,
+    /// What is told what calls, turns and live sessions took, used and cost.
+    pub metrics: Option<Arc<dyn MetricsSink>>,
 }
 
 /// How the config names host objects.
@@ -119,7 +124,7 @@ impl Input {
 }
 
 /// How a turn is to be run.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct TurnOptions {
     /// The session to continue. One that is unknown, or no id at all, starts a fresh session.
     pub session: Option<String>,
@@ -135,6 +140,8 @@ pub struct TurnOptions {
     pub assistant: Option<String>,
     /// In which organization the turn is taken, by its id.
     pub organization: Option<String>,
+    /// What the language model may call in this turn, besides the agent's tools.
+    pub tools: Vec<Arc<dyn Tool>>,
 }
 
 /// An agent, or what somebody reaches of it ([`with`](Self::with)). Cheap to clone; closing it twice is fine, using it
@@ -165,8 +172,14 @@ impl Agent {
             if let Some(tts) = tts {
                 builder = builder.tts(tts);
             }
+            if let Some(detector) = hosts.turn_detector {
+                builder = builder.turn_detector(detector);
+            }
             if let Some(store) = hosts.store {
                 builder = builder.store(store);
+            }
+            if let Some(metrics) = hosts.metrics {
+                builder = builder.metrics_sink(metrics);
             }
             Ok(Self { agent: builder.build().await?, scope: None })
         })
@@ -195,7 +208,7 @@ impl Agent {
         if let Some(ms) = options.deadline_ms {
             turn = turn.deadline(Duration::from_millis(ms));
         }
-        Ok(turn.speak(options.speak.unwrap_or(true)))
+        Ok(turn.tools(options.tools).speak(options.speak.unwrap_or(true)))
     }
 
     /// Runs one turn. Cancelling the call ends it with `CANCELLED`, and nothing is stored.
@@ -217,10 +230,11 @@ impl Agent {
         Ok(EventStream::new(self.prepared(input, options)?))
     }
 
-    /// Starts a live session. What `options_json` may say, and what is taken for what it leaves out, is told at [`LiveSession`].
-    pub fn live(&self, options_json: &str) -> Call<LiveSession> {
+    /// Starts a live session. What `options_json` may say, and what is taken for what it leaves out, is told at [`LiveSession`]. The language
+    /// model may call `tools` in it, besides the agent's.
+    pub fn live(&self, options_json: &str, tools: Vec<Arc<dyn Tool>>) -> Call<LiveSession> {
         let live = self.scope.as_ref().map_or_else(|| self.agent.live(), ScopedAgent::live);
-        LiveSession::start(live, options_json)
+        LiveSession::start(live.tools(tools), options_json)
     }
 
     /// Makes every provider ready.
@@ -233,6 +247,12 @@ impl Agent {
     pub fn close(&self) -> Call<()> {
         let agent = self.host().cloned();
         Call::spawn(async move { Ok(agent?.close().await?) })
+    }
+
+    /// How many reports neither the host's sink of metrics nor a collector took. Of an agent that acts for somebody 0.
+    #[must_use]
+    pub fn dropped_reports(&self) -> u64 {
+        self.host().map_or(0, VoiceAgent::dropped_reports)
     }
 
     /// Runs a method of a room: what is kept, and who may reach it. JSON in and out, so that every language offers the same calls.

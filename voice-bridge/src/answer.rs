@@ -3,38 +3,48 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures_util::StreamExt;
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use voice_core::{
-    Error, ErrorKind, Pcm, Result, ToolCall, Transcript,
-    provider::{LlmEvent, ResultStream},
+    Error, ErrorKind, Pcm, Result, ToolCall, Transcript, Usage,
+    provider::{FinishReason, LlmEvent, ResultStream},
 };
 
-use crate::{ErrorRecord, Outcome, from_host};
+use crate::{
+    ErrorRecord, Outcome, from_host,
+    queue::{Sender, queue},
+};
+
+/// How many transcripts of what is being spoken wait for their reader: a later one says all that an earlier one says.
+const TRANSCRIPTS: usize = 16;
 
 /// Where a host's answer goes: items, then [`finish`](Responder::finish) or [`fail`](Responder::fail). Dropping it without
 /// either is a failure ("the host gave no answer").
 pub struct Responder<T> {
-    items: Option<mpsc::UnboundedSender<Result<T>>>,
+    items: Option<Sender<Result<T>>>,
     cancelled: CancellationToken,
 }
 
 impl<T: Send + 'static> Responder<T> {
     pub(crate) fn new() -> (Self, ResultStream<T>) {
-        let (sender, mut receiver) = mpsc::unbounded_channel();
+        Self::holding(usize::MAX)
+    }
+
+    /// The same where at most so many items wait for their reader: then the oldest gives way.
+    fn holding(most: usize) -> (Self, ResultStream<T>) {
+        let (sender, mut receiver) = queue(most);
         let cancelled = CancellationToken::new();
         let stop = cancelled.clone().drop_guard();
         let stream = futures_util::stream::poll_fn(move |cx| {
             // Dropping the stream tells the host that nobody wants the rest.
             let _held = &stop;
-            receiver.poll_recv(cx)
+            receiver.poll_next(cx)
         });
         (Self { items: Some(sender), cancelled }, stream.boxed())
     }
 
     /// Hands over one item. `false`: nobody wants it any more, so the host should stop.
     pub fn send(&self, item: T) -> bool {
-        self.items.as_ref().is_some_and(|items| items.send(Ok(item)).is_ok())
+        self.items.as_ref().is_some_and(|items| items.send(Ok(item)))
     }
 
     /// The answer is complete.
@@ -56,6 +66,13 @@ impl<T: Send + 'static> Responder<T> {
     }
 }
 
+impl Responder<Transcript> {
+    /// For an utterance that is being spoken, of which there may be any number of transcripts.
+    pub(crate) fn listening() -> (Self, ResultStream<Transcript>) {
+        Self::holding(TRANSCRIPTS)
+    }
+}
+
 impl<T> Drop for Responder<T> {
     fn drop(&mut self) {
         if let Some(items) = self.items.take() {
@@ -70,6 +87,8 @@ enum Kind {
     Text(Responder<String>),
     Written(Responder<LlmEvent>),
     Audio(Responder<Pcm>),
+    Completeness(Responder<f32>),
+    Ready(Responder<()>),
 }
 
 /// The answer to a question of any role, as a handle that a host may keep for as long as it likes: what comes after its end is
@@ -90,7 +109,7 @@ macro_rules! of_responders {
     };
 }
 
-of_responders!(Transcript of Transcript, Text of String, Written of LlmEvent, Audio of Pcm);
+of_responders!(Transcript of Transcript, Text of String, Written of LlmEvent, Audio of Pcm, Completeness of f32, Ready of ());
 
 impl Answer {
     fn lock(&self) -> MutexGuard<'_, Option<Kind>> {
@@ -141,6 +160,35 @@ impl Answer {
         }
     }
 
+    /// Says what a language model has used: tokens of its prompt, how many of those came from a cache, and tokens that it wrote.
+    /// What is said more than once adds up.
+    ///
+    /// # Errors
+    /// As for [`send_transcript`](Self::send_transcript).
+    pub fn send_usage(&self, input_tokens: u64, cached_tokens: u64, output_tokens: u64) -> Outcome<bool> {
+        match &*self.lock() {
+            Some(Kind::Written(answer)) => {
+                let mut usage = Usage::default();
+                (usage.input_tokens, usage.cached_tokens, usage.output_tokens) =
+                    (input_tokens, cached_tokens, output_tokens);
+                Ok(answer.send(LlmEvent::Usage(usage)))
+            }
+            other => unfit(other.as_ref()),
+        }
+    }
+
+    /// Says why a language model stopped: `stop` (it was done), `tool_calls`, `length` (it reached the most tokens), `content_filter`
+    /// (its provider withheld the answer or the rest of it), `other`. A model that does not say was done, or called tools.
+    ///
+    /// # Errors
+    /// `VALIDATION_ERROR` for any other word; otherwise as for [`send_transcript`](Self::send_transcript).
+    pub fn send_finish_reason(&self, reason: &str) -> Outcome<bool> {
+        match &*self.lock() {
+            Some(Kind::Written(answer)) => Ok(answer.send(LlmEvent::Finished(finish_reason(reason)?))),
+            other => unfit(other.as_ref()),
+        }
+    }
+
     /// Hands over a chunk of mono sound.
     ///
     /// # Errors
@@ -152,6 +200,20 @@ impl Answer {
         }
     }
 
+    /// Says how likely a speaker is done, 0–1.
+    ///
+    /// # Errors
+    /// `VALIDATION_ERROR` for what is no number from 0 to 1; otherwise as for [`send_transcript`](Self::send_transcript).
+    pub fn send_completeness(&self, likely: f64) -> Outcome<bool> {
+        match &*self.lock() {
+            Some(Kind::Completeness(answer)) if (0.0..=1.0).contains(&likely) => Ok(answer.send(likely as f32)),
+            Some(Kind::Completeness(_)) => {
+                Err(ErrorRecord::invalid(format!("completeness: expected a number from 0 to 1, got {likely}")))
+            }
+            other => unfit(other.as_ref()),
+        }
+    }
+
     /// The answer is complete. `false`: it had ended already.
     pub fn finish(&self) -> bool {
         match self.lock().take() {
@@ -159,6 +221,8 @@ impl Answer {
             Some(Kind::Text(answer)) => answer.finish(),
             Some(Kind::Written(answer)) => answer.finish(),
             Some(Kind::Audio(answer)) => answer.finish(),
+            Some(Kind::Completeness(answer)) => answer.finish(),
+            Some(Kind::Ready(answer)) => answer.finish(),
             None => return false,
         }
         true
@@ -172,6 +236,8 @@ impl Answer {
             Some(Kind::Text(answer)) => answer.fail(error),
             Some(Kind::Written(answer)) => answer.fail(error),
             Some(Kind::Audio(answer)) => answer.fail(error),
+            Some(Kind::Completeness(answer)) => answer.fail(error),
+            Some(Kind::Ready(answer)) => answer.fail(error),
             None => return false,
         }
         true
@@ -195,9 +261,45 @@ impl Answer {
     }
 }
 
+fn finish_reason(word: &str) -> Outcome<FinishReason> {
+    Ok(match word {
+        "stop" => FinishReason::Stop,
+        "tool_calls" => FinishReason::ToolCalls,
+        "length" => FinishReason::Length,
+        "content_filter" => FinishReason::ContentFilter,
+        "other" => FinishReason::Other,
+        _ => {
+            let known = "stop, tool_calls, length, content_filter or other";
+            return Err(ErrorRecord::invalid(format!("finish reason: expected {known}, got {word:?}")));
+        }
+    })
+}
+
 fn unfit(other: Option<&Kind>) -> Outcome<bool> {
     match other {
         None => Ok(false),
         Some(_) => Err(ErrorRecord::invalid("this is not what the answer consists of")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_model_says_what_it_used_and_why_it_stopped() {
+        let (written, _stream) = Responder::<LlmEvent>::new();
+        let model = Answer::from(written);
+        assert!(matches!(model.send_usage(1, 0, 2), Ok(true)));
+        assert!(matches!(model.send_finish_reason("content_filter"), Ok(true)));
+        let refused = model.send_finish_reason("bored").err().map(|e| (e.code, e.detail));
+        let expected = r#"finish reason: expected stop, tool_calls, length, content_filter or other, got "bored""#;
+        assert_eq!(refused, Some(("VALIDATION_ERROR".to_owned(), expected.to_owned())));
+
+        let (spoken, _stream) = Responder::<Pcm>::new();
+        let voice = Answer::from(spoken);
+        assert!(voice.send_usage(1, 0, 2).is_err());
+        assert!(voice.send_finish_reason("stop").is_err());
+        assert!(model.finish() && matches!(model.send_usage(1, 0, 2), Ok(false)));
     }
 }

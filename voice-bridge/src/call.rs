@@ -5,6 +5,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use futures_util::FutureExt;
@@ -117,6 +118,13 @@ impl<T: Send + 'static> Call<T> {
 async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> Outcome<T> + Send + 'static) -> Outcome<T> {
     let work = runtime::handle()?.spawn_blocking(work);
     work.await.unwrap_or_else(|_| Err(panicked()))
+}
+
+/// Waits for `work` for as long as `patience`; `None`: for as long as it takes. `TIMEOUT` when nothing happened.
+pub(crate) async fn patient<T>(patience: Option<Duration>, work: impl Future<Output = Outcome<T>>) -> Outcome<T> {
+    let Some(patience) = patience else { return work.await };
+    let nothing = |_| crate::from_host(Some("TIMEOUT"), "nothing happened in that time; ask again", Some(true), None);
+    tokio::time::timeout(patience, work).await.map_err(nothing)?
 }
 
 fn cancelled() -> ErrorRecord {

@@ -1,4 +1,4 @@
-//! Host objects as providers, stores and tools.
+//! Host objects as providers, stores, tools and sinks of metrics.
 //!
 //! A binding implements one small trait: take a request, answer through a [`Responder`], on any thread, in any number of
 //! pieces, now or later. Time-outs, retries and fallback are the core's: a host that never answers is cut off like any
@@ -7,22 +7,27 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use futures_util::StreamExt;
+use futures_util::{StreamExt, TryStreamExt};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use voice_core::{
-    Error, ErrorKind, LanguageModel, Message, Result, SessionId, SpeechToText, TextToSpeech,
+    Error, ErrorKind, LanguageModel, Message, Result, SessionId, SpeechToText, TextToSpeech, Utterance,
     provider::{
-        CallContext, FinishReason, GenerateRequest, LlmCapabilities, PromptMessage, ResultStream, SttCapabilities,
-        SynthesisRequest, ToolChoice, ToolSpec, TranscribeRequest, TtsCapabilities,
+        CallContext, GenerateRequest, ListenRequest, LlmCapabilities, PromptMessage, ResultStream, SpokenSound,
+        SttCapabilities, SynthesisRequest, ToolChoice, ToolSpec, TranscribeRequest, TtsCapabilities, TurnDetector,
     },
     store::{ConversationStore, MessageQuery, Page, Saved, Session, SessionQuery, TurnRecord},
     time::Timestamp,
 };
-pub use voice_core::{Pcm, Transcript, provider::LlmEvent};
+pub use voice_core::{
+    Pcm, Transcript,
+    provider::{FinishReason, LlmEvent},
+};
 
 pub use crate::{
     answer::{Answer, Responder},
+    metrics::{HostMetrics, MetricsAdaptor},
+    sound::{Piece, Sound},
     tool::{HostTool, ToolAdaptor},
 };
 
@@ -33,6 +38,19 @@ const LARGEST_PAGE: usize = 100;
 pub trait HostStt: Send + Sync + 'static {
     /// Transcribes 16 kHz mono samples: interim transcripts if any, then one final.
     fn transcribe(&self, samples: Arc<[i16]>, language: Option<String>, answer: Responder<Transcript>);
+
+    /// Recognises one utterance of a live session while it is spoken: interim transcripts as they come, each with everything
+    /// said so far, then, once the sound is over, one final. Only asked of a host that was adopted as one that listens.
+    ///
+    /// Whatever fails here costs no words: the utterance is then given to [`transcribe`](Self::transcribe), this host's or the
+    /// next provider's in the list.
+    fn listen(&self, sound: Sound, language: Option<String>, answer: Responder<Transcript>);
+
+    /// Gets ready before the first question (opens a connection, loads a model); the end of the answer says that it is. One that has
+    /// nothing to get ready is ready at once.
+    fn warm_up(&self, answer: Responder<()>) {
+        answer.finish();
+    }
 }
 
 /// A language model in the host's language.
@@ -44,12 +62,35 @@ pub trait HostLlm: Send + Sync + 'static {
     /// it have `tool_call_id`, `name` and `failed`. A tool is `{name, description, parameters}`; `tool_choice` is `auto`, or
     /// `none` when the model shall answer in words now. A model that cannot call tools is never given any of these.
     fn generate(&self, request_json: String, answer: Responder<LlmEvent>);
+
+    /// As [`HostStt::warm_up`], for prompts that will begin with `system_prompt`.
+    fn warm_up(&self, system_prompt: String, answer: Responder<()>) {
+        drop(system_prompt);
+        answer.finish();
+    }
 }
 
 /// A voice in the host's language.
 pub trait HostTts: Send + Sync + 'static {
     /// Speaks a text: chunks of mono sound.
     fn synthesize(&self, text: String, language: Option<String>, answer: Responder<Pcm>);
+
+    /// As [`HostStt::warm_up`].
+    fn warm_up(&self, answer: Responder<()>) {
+        answer.finish();
+    }
+}
+
+/// What hears the end of turns, in the host's language.
+pub trait HostTurnDetector: Send + Sync + 'static {
+    /// Says how likely the speaker is done, 0–1, given 16 kHz mono samples: the latest eight seconds at most of the turn, which
+    /// end with a short silence. Asked at every pause. When it fails or is late, the words alone tell.
+    fn completeness(&self, samples: Arc<[i16]>, answer: Responder<f32>);
+
+    /// As [`HostStt::warm_up`].
+    fn warm_up(&self, answer: Responder<()>) {
+        answer.finish();
+    }
 }
 
 /// A conversation store in the host's language: one function, JSON in and out.
@@ -61,12 +102,14 @@ pub trait HostStore: Send + Sync + 'static {
     fn call(&self, method: &'static str, arguments_json: String, answer: Responder<String>);
 }
 
-/// A host's recogniser as a provider.
-pub struct SttAdaptor<H>(pub String, pub H);
+/// A host's recogniser as a provider; the last field says whether it can listen.
+pub struct SttAdaptor<H>(pub String, pub H, pub bool);
 /// A host's language model as a provider; the last field says whether it can call tools.
 pub struct LlmAdaptor<H>(pub String, pub H, pub bool);
 /// A host's voice as a provider.
 pub struct TtsAdaptor<H>(pub String, pub H);
+/// A host's detector of the end of turns as one of the library's.
+pub struct TurnDetectorAdaptor<H>(pub String, pub H);
 /// A host's store as a conversation store.
 pub struct StoreAdaptor<H>(pub String, pub H);
 
@@ -77,13 +120,28 @@ impl<H: HostStt> SpeechToText for SttAdaptor<H> {
     }
 
     fn capabilities(&self) -> SttCapabilities {
-        SttCapabilities::default()
+        SttCapabilities::default().with_streaming(self.2)
     }
 
     async fn transcribe(&self, request: TranscribeRequest, _: &CallContext) -> Result<ResultStream<Transcript>> {
         let (answer, stream) = Responder::new();
         self.1.transcribe(Arc::from(&request.audio.samples[..]), request.language, answer);
         Ok(stream)
+    }
+
+    async fn listen(
+        &self,
+        request: ListenRequest,
+        sound: SpokenSound,
+        _: &CallContext,
+    ) -> Result<ResultStream<Transcript>> {
+        let (answer, stream) = Responder::listening();
+        self.1.listen(Sound::new(sound), request.language, answer);
+        Ok(stream)
+    }
+
+    async fn warm_up(&self) -> Result<()> {
+        ready(|answer| self.1.warm_up(answer)).await
     }
 }
 
@@ -98,11 +156,42 @@ impl<H: HostLlm> LanguageModel for LlmAdaptor<H> {
     }
 
     async fn generate(&self, request: GenerateRequest, _: &CallContext) -> Result<ResultStream<LlmEvent>> {
-        let (answer, events) = Responder::new();
+        let (answer, written) = Responder::new();
         self.1.generate(asked(&request).to_string(), answer);
-        let end = futures_util::stream::once(async { Ok(LlmEvent::Finished(FinishReason::Stop)) });
-        Ok(events.chain(end).boxed())
+        Ok(ended(written))
     }
+
+    async fn warm_up(&self, system_prompt: &str) -> Result<()> {
+        ready(|answer| self.1.warm_up(system_prompt.to_owned(), answer)).await
+    }
+}
+
+/// Waits until a host is ready.
+async fn ready(ask: impl FnOnce(Responder<()>)) -> Result<()> {
+    let (answer, said) = Responder::new();
+    ask(answer);
+    said.try_for_each(|()| async { Ok(()) }).await
+}
+
+/// What a host's model writes, and at its end why it stopped: what the host said of that, else what is to be seen.
+fn ended(written: ResultStream<LlmEvent>) -> ResultStream<LlmEvent> {
+    let begin = (Some(written), None, FinishReason::Stop);
+    futures_util::stream::unfold(begin, |(written, mut said, mut seen)| async move {
+        let mut written = written?;
+        loop {
+            match written.next().await {
+                Some(Ok(LlmEvent::Finished(reason))) => said = Some(reason),
+                Some(item) => {
+                    if matches!(item, Ok(LlmEvent::ToolCall(_))) {
+                        seen = FinishReason::ToolCalls;
+                    }
+                    return Some((item, (Some(written), said, seen)));
+                }
+                None => return Some((Ok(LlmEvent::Finished(said.unwrap_or(seen))), (None, said, seen))),
+            }
+        }
+    })
+    .boxed()
 }
 
 /// A prompt as a host's model sees it.
@@ -145,6 +234,28 @@ impl<H: HostTts> TextToSpeech for TtsAdaptor<H> {
         let (answer, stream) = Responder::new();
         self.1.synthesize(request.text.to_string(), request.language, answer);
         Ok(stream)
+    }
+
+    async fn warm_up(&self) -> Result<()> {
+        ready(|answer| self.1.warm_up(answer)).await
+    }
+}
+
+#[async_trait]
+impl<H: HostTurnDetector> TurnDetector for TurnDetectorAdaptor<H> {
+    fn name(&self) -> &str {
+        &self.0
+    }
+
+    async fn completeness(&self, said: Utterance, _: &CallContext) -> Result<f32> {
+        let (answer, mut stream) = Responder::new();
+        self.1.completeness(Arc::from(&said.samples[..]), answer);
+        let nothing = || Err(Error::new(ErrorKind::MalformedResponse, "the detector said nothing"));
+        stream.next().await.unwrap_or_else(nothing)
+    }
+
+    async fn warm_up(&self) -> Result<()> {
+        ready(|answer| self.1.warm_up(answer)).await
     }
 }
 
@@ -252,5 +363,56 @@ impl<H: HostStore> ConversationStore for StoreAdaptor<H> {
 
     async fn close(&self) -> Result<()> {
         self.ask::<Value>("close", json!({})).await.map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use voice_core::ToolCall;
+
+    use super::*;
+
+    /// What is last of what a model wrote.
+    async fn last(written: Vec<LlmEvent>) -> Option<FinishReason> {
+        let events = ended(futures_util::stream::iter(written.into_iter().map(Ok)).boxed());
+        match events.try_collect::<Vec<_>>().await.ok()?.pop()? {
+            LlmEvent::Finished(reason) => Some(reason),
+            _ => None,
+        }
+    }
+
+    #[tokio::test]
+    async fn why_a_model_stopped_comes_last_as_it_says_or_as_is_to_be_seen() {
+        let text = || LlmEvent::Text("Well.".into());
+        let call = || LlmEvent::ToolCall(ToolCall::new("a", "look", json!({})));
+        assert_eq!(last(vec![text()]).await, Some(FinishReason::Stop));
+        assert_eq!(last(vec![text(), call()]).await, Some(FinishReason::ToolCalls));
+        assert_eq!(last(vec![LlmEvent::Finished(FinishReason::Length), text()]).await, Some(FinishReason::Length));
+        assert_eq!(last(vec![call(), LlmEvent::Finished(FinishReason::Other)]).await, Some(FinishReason::Other));
+    }
+
+    struct Cold;
+
+    impl HostTts for Cold {
+        fn synthesize(&self, _: String, _: Option<String>, _: Responder<Pcm>) {}
+
+        fn warm_up(&self, answer: Responder<()>) {
+            // Whatever is handed over, only the end counts.
+            answer.send(());
+            answer.fail(Error::new(ErrorKind::InvalidProviderKey, "the key is refused"));
+        }
+    }
+
+    struct Warm;
+
+    impl HostTts for Warm {
+        fn synthesize(&self, _: String, _: Option<String>, _: Responder<Pcm>) {}
+    }
+
+    #[tokio::test]
+    async fn a_host_is_ready_at_the_end_of_its_answer() {
+        let failed = TtsAdaptor("cold".into(), Cold).warm_up().await.err().map(|e| e.kind());
+        assert_eq!(failed, Some(ErrorKind::InvalidProviderKey));
+        assert!(TtsAdaptor("warm".into(), Warm).warm_up().await.is_ok());
     }
 }

@@ -2,13 +2,14 @@
 //!
 //! * owned, `'static` types only: [`ReplyRecord`], [`EventRecord`], [`ErrorRecord`]; config and stored records as JSON text;
 //! * every piece of work is a [`Call`]: wait for it, await it, or cancel it;
-//! * streams are pulled in batches: [`EventStream::next_batch`]; items that are there come before the error that ends them;
+//! * streams are pulled in batches: [`EventStream::next_batch`]; items that are there come before the error that ends them; or they are
+//!   handed to the host: [`EventStream::tell`];
 //! * live conversations: [`LiveSession`] takes sound at any time and gives its events in batches; [`LiveWire`] does the same in
 //!   frames for a connection of the host's;
 //! * what is kept, and who may reach it: [`Agent::call`] runs a method of one of the [`rooms`], JSON in and out;
 //! * a panic anywhere comes back as an [`ErrorRecord`] with code `INTERNAL_ERROR`;
 //! * the [`runtime`] starts with the first call, survives `fork`, and shuts down with the process;
-//! * host objects become providers, stores and tools through [`host`]; the host's logger gets records through [`logging`].
+//! * host objects become providers, detectors, stores, tools and sinks of metrics through [`host`]; the host's logger gets records through [`logging`].
 
 mod agent;
 mod answer;
@@ -18,11 +19,15 @@ mod error;
 pub mod host;
 mod live;
 pub mod logging;
+mod metrics;
 pub mod models;
+mod queue;
 mod record;
 pub mod rooms;
 pub mod runtime;
+mod sound;
 mod stream;
+mod tell;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod tool;
@@ -35,7 +40,7 @@ pub use live::{LiveBatch, LiveSession};
 pub use record::{EventRecord, LiveSummaryRecord, LiveTurnRecord, ReplyRecord};
 pub use rooms::Answer;
 pub use stream::EventStream;
-pub use voice_core::{Cost, ToolCall, ToolCallRecord, Usage};
+pub use voice_core::{Cost, Tool, ToolCall, ToolCallRecord, Usage};
 pub use wire::{Frame, LiveWire};
 
 /// The version of the library, the same in every language.
@@ -51,6 +56,12 @@ pub fn config_schema() -> String {
 #[must_use]
 pub fn people_schema() -> String {
     rooms::records::schema().to_string()
+}
+
+/// The JSON schema of reports to a sink of metrics, by their names in `$defs`.
+#[must_use]
+pub fn reports_schema() -> String {
+    metrics::schema().to_string()
 }
 
 /// The JSON schema of the text frames of a live session.

@@ -6,7 +6,12 @@ use futures_util::FutureExt;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use voice_core::{LiveEvent, SessionId, agent::Live, config::LiveConfig};
 
-use crate::{Call, ErrorRecord, EventRecord, LiveSummaryRecord, Outcome, arguments::Arguments};
+use crate::{
+    Call, ErrorRecord, EventRecord, LiveSummaryRecord, Outcome,
+    arguments::Arguments,
+    call::patient,
+    tell::{BATCH, tell},
+};
 
 const OPTIONS: [&str; 11] = [
     "session",
@@ -235,14 +240,27 @@ impl LiveSession {
     /// Waits for the next events, at least one and at most `max`: whatever is there comes at once. Empty: the session is over.
     /// Cancelling the call loses nothing.
     pub fn next_batch(&self, max: usize) -> Call<LiveBatch> {
-        let work = self.wait(max);
-        Call::spawn(async move { work?.await })
+        self.next_within(max, None)
     }
 
-    /// The same for as long as `patience`; `None`: nothing happened.
-    pub fn next_within(&self, max: usize, patience: Duration) -> Call<Option<LiveBatch>> {
+    /// The same for as long as `patience`; `None`: for as long as it takes.
+    ///
+    /// # Errors
+    /// `TIMEOUT` when nothing happened: ask again.
+    pub fn next_within(&self, max: usize, patience: Option<Duration>) -> Call<LiveBatch> {
         let work = self.wait(max);
-        Call::spawn(async move { tokio::time::timeout(patience, work?).await.ok().transpose() })
+        Call::spawn(async move { patient(patience, work?).await })
+    }
+
+    /// Hands every event to `told`, on a thread that serves this session alone, one call after the other; the last call brings `Ended`
+    /// or an error.
+    ///
+    /// # Errors
+    /// `INTERNAL_ERROR` when the system gives no threads.
+    pub fn tell(&self, told: impl FnMut(Outcome<EventRecord>) + Send + 'static) -> Outcome<()> {
+        let session = self.clone();
+        let lost = || ErrorRecord::closed("live session, whose events were not taken in time,");
+        tell(move |runtime| Ok(runtime.block_on(session.next_batch(BATCH))?.into_events()), lost, told)
     }
 
     fn wait(&self, max: usize) -> Outcome<impl Future<Output = Outcome<LiveBatch>> + Send + use<>> {
@@ -290,7 +308,7 @@ impl Events {
         match event {
             None => self.over = true,
             Some(LiveEvent::Ended(summary)) => {
-                self.summary = Some((*summary).into());
+                self.summary = Some((**summary).into());
                 self.over = true;
             }
             Some(_) => {}

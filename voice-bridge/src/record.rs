@@ -347,7 +347,7 @@ impl EventRecord {
             TurnEvent::Speaking(delta) => Self::Speaking { text: delta.0 },
             TurnEvent::Filler(delta) => Self::Filler { text: delta.0 },
             TurnEvent::Audio(pcm) => Self::Audio { pcm },
-            TurnEvent::ToolCall(call) => Self::ToolCall { call },
+            TurnEvent::ToolCall(call) => Self::ToolCall { call: *call },
             TurnEvent::ToolResult(call) => Self::ToolResult { call },
             TurnEvent::Metrics(metrics) => Self::metrics(&metrics),
             TurnEvent::AudioFailed(error) => Self::AudioFailed { error: error.into() },
@@ -372,7 +372,7 @@ impl EventRecord {
             LiveEvent::Speaking(delta) => Self::Speaking { text: delta.0 },
             LiveEvent::Filler(delta) => Self::Filler { text: delta.0 },
             LiveEvent::Audio(pcm) => Self::Audio { pcm },
-            LiveEvent::ToolCall(call) => Self::ToolCall { call },
+            LiveEvent::ToolCall(call) => Self::ToolCall { call: *call },
             LiveEvent::ToolResult(call) => Self::ToolResult { call },
             LiveEvent::Clear { position } => Self::Clear { position: position.as_secs_f64() },
             LiveEvent::Interrupted { turn_id, heard } => {
@@ -385,7 +385,7 @@ impl EventRecord {
             LiveEvent::TurnDone(turn) => Self::TurnDone { turn: Box::new((*turn).into()) },
             LiveEvent::Error(error) => Self::Error { error: error.into() },
             LiveEvent::Recorded { recording } => Self::Recorded { recording: recording.to_string() },
-            LiveEvent::Ended(summary) => Self::Ended { summary: summary.into() },
+            LiveEvent::Ended(summary) => Self::Ended { summary: (*summary).into() },
             _ => return None,
         })
     }
@@ -400,6 +400,12 @@ impl EventRecord {
             usage: metrics.usage,
             cost: metrics.cost,
         }
+    }
+
+    /// Whether no other event comes behind it.
+    #[must_use]
+    pub const fn is_last(&self) -> bool {
+        matches!(self, Self::Done { .. } | Self::Ended { .. })
     }
 
     /// The event as JSON, its kind as `type`; of sound the number of samples and the rate, of a reply what

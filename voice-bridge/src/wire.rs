@@ -14,7 +14,7 @@ use voice_core::{
     live::wire::{ClientMessage, Wire},
 };
 
-use crate::{Call, LiveSession, Outcome};
+use crate::{Call, LiveSession, Outcome, call::patient};
 
 /// How many answers to faulty frames may wait for the client. A client that sends nothing else hears no more of them.
 const FAULTS: usize = 16;
@@ -80,14 +80,16 @@ impl LiveWire {
     /// Waits for the next frames for the client, at least one and at most `max`: whatever is there comes at once. Empty: the
     /// session is over, and its last frame was taken.
     pub fn next_batch(&self, max: usize) -> Call<Vec<Frame>> {
-        let this = self.clone();
-        Call::spawn(async move { this.wait(max.max(1)).await })
+        self.next_within(max, None)
     }
 
-    /// The same for as long as `patience`; `None`: nothing happened.
-    pub fn next_within(&self, max: usize, patience: Duration) -> Call<Option<Vec<Frame>>> {
+    /// The same for as long as `patience`; `None`: for as long as it takes.
+    ///
+    /// # Errors
+    /// `TIMEOUT` when nothing happened: ask again.
+    pub fn next_within(&self, max: usize, patience: Option<Duration>) -> Call<Vec<Frame>> {
         let this = self.clone();
-        Call::spawn(async move { tokio::time::timeout(patience, this.wait(max.max(1))).await.ok().transpose() })
+        Call::spawn(patient(patience, async move { this.wait(max.max(1)).await }))
     }
 
     /// Waits only while it has no frame yet: giving up loses none.

@@ -3,10 +3,12 @@ import {
   type AuditEntry,
   type ConversationStore,
   type LanguageModel,
+  type MetricsSink,
   models,
   type Principal,
   type Registered,
   type Reply,
+  type Report,
   type Session,
   setLogger,
   type SpeechToText,
@@ -36,6 +38,12 @@ const agent: VoiceAgent = await VoiceAgent.create({
   limits: { max_audio_seconds: 60 },
   retry: { attempts: 2 },
 })
+const ms = (report: Report): number | null => (report.type === 'turn' ? report.firstAudioMs : report.durationMs)
+const sink: MetricsSink = { record: async (reports, { signal }) => console.log(reports.map(ms), signal.aborted) }
+const watched: VoiceAgent = await VoiceAgent.create({ metrics: sink })
+await VoiceAgent.create({ metrics: (reports) => console.log(reports.length, watched.droppedReports) })
+// @ts-expect-error: a sink takes reports.
+await VoiceAgent.create({ metrics: { flush: () => undefined } })
 await VoiceAgent.create({
   stt: 'openai/gpt-transcribe',
   llm: ['openai/gpt-6-luna', { provider: 'local', model: 'smollm2-135m-instruct' }],

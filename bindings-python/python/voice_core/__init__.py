@@ -9,6 +9,10 @@
 `AsyncVoiceAgent` is the same for asyncio. Everything that fails raises a `VoiceError`.
 """
 
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
+from typing import List as _List
+
 from . import _library as _library  # first: it chooses the native half  # isort: skip
 from ._aio import AsyncVoiceAgent
 from ._audio import Audio, AudioSource
@@ -27,46 +31,16 @@ from ._errors import (
     VoiceError,
     VoiceTimeoutError,
 )
-from ._host import ConversationStore, LanguageModel, SpeechToText, TextToSpeech
-from ._live import AsyncLiveSession, LiveSession
-from ._live_types import (
-    AgentStateChanged,
-    Backchannel,
-    Clear,
-    Dtmf,
-    FalseInterruption,
-    Interrupted,
-    LiveEnded,
-    LiveEvent,
-    LiveFailure,
-    LiveStarted,
-    LiveSummary,
-    Recorded,
-    TurnDone,
-    TurnStarted,
-    UserStateChanged,
+from ._host import (
+    ConversationStore,
+    LanguageModel,
+    SpeechToText,
+    TextToSpeech,
+    TurnDetector,
+    Warm,
+    WarmLanguageModel,
 )
-from ._logging import log_level
 from ._native import VERSION as __version__
-from ._people import Greeting
-from ._records import (
-    ApiKey,
-    Assistant,
-    AuditEntry,
-    CleanedUp,
-    Credential,
-    Erased,
-    KeyLimit,
-    Login,
-    NewApiKey,
-    Organization,
-    Principal,
-    Registered,
-    StoredAssistant,
-    User,
-)
-from ._rooms import Accounts, Assistants, Audit, Sessions
-from ._rooms_aio import AsyncAccounts, AsyncAssistants, AsyncAudit, AsyncSessions
 from ._sync import VoiceAgent
 from ._tools import Tool, ToolContext, tool
 from ._turns import AsyncTurn, Turn
@@ -77,6 +51,7 @@ from ._types import (
     Cost,
     Done,
     Filler,
+    Finished,
     GenerateRequest,
     Message,
     Metrics,
@@ -88,6 +63,7 @@ from ._types import (
     Started,
     SynthesisRequest,
     TextDelta,
+    TokenUsage,
     ToolCall,
     ToolResult,
     ToolSpec,
@@ -95,7 +71,50 @@ from ._types import (
     Transcript,
     TurnEvent,
 )
-from ._wire import AsyncLiveWire, LiveWire
+
+if _TYPE_CHECKING:
+    from ._listening import ListenRequest, SpokenSound, StreamingSpeechToText
+    from ._live import AsyncLiveSession, LiveSession
+    from ._live_types import (
+        AgentStateChanged,
+        Backchannel,
+        Clear,
+        Dtmf,
+        FalseInterruption,
+        Interrupted,
+        LiveEnded,
+        LiveEvent,
+        LiveFailure,
+        LiveStarted,
+        LiveSummary,
+        Recorded,
+        TurnDone,
+        TurnStarted,
+        UserStateChanged,
+    )
+    from ._logging import log_level
+    from ._metrics import MetricsSink, Report
+    from ._people import Greeting
+    from ._records import (
+        ApiKey,
+        Assistant,
+        AuditEntry,
+        CleanedUp,
+        Credential,
+        Erased,
+        KeyLimit,
+        Login,
+        NewApiKey,
+        Organization,
+        Principal,
+        Registered,
+        StoredAssistant,
+        User,
+    )
+    from ._reports import CallReport, SessionReport, ToolReport, TurnReport
+    from ._rooms import Accounts, Assistants, Audit, Sessions
+    from ._rooms_aio import AsyncAccounts, AsyncAssistants, AsyncAudit, AsyncSessions
+    from ._wire import AsyncLiveWire, LiveWire
 
 __all__ = [
     "Accounts",
@@ -119,6 +138,7 @@ __all__ = [
     "Audit",
     "AuditEntry",
     "Backchannel",
+    "CallReport",
     "CleanedUp",
     "Clear",
     "ConversationStore",
@@ -129,6 +149,7 @@ __all__ = [
     "Erased",
     "FalseInterruption",
     "Filler",
+    "Finished",
     "GenerateRequest",
     "Greeting",
     "InternalError",
@@ -138,6 +159,7 @@ __all__ = [
     "InvalidRequestError",
     "KeyLimit",
     "LanguageModel",
+    "ListenRequest",
     "LiveEnded",
     "LiveEvent",
     "LiveFailure",
@@ -148,6 +170,7 @@ __all__ = [
     "Login",
     "Message",
     "Metrics",
+    "MetricsSink",
     "NewApiKey",
     "Organization",
     "Page",
@@ -158,28 +181,36 @@ __all__ = [
     "Recorded",
     "Registered",
     "Reply",
+    "Report",
     "Session",
     "SessionNotFoundError",
+    "SessionReport",
     "Sessions",
     "Speaking",
     "SpeechToText",
+    "SpokenSound",
     "Started",
     "StorageError",
     "StoredAssistant",
+    "StreamingSpeechToText",
     "SynthesisRequest",
     "TextDelta",
     "TextToSpeech",
+    "TokenUsage",
     "Tool",
     "ToolCall",
     "ToolContext",
+    "ToolReport",
     "ToolResult",
     "ToolSpec",
     "TranscribeRequest",
     "Transcript",
     "Turn",
     "TurnCancelledError",
+    "TurnDetector",
     "TurnDone",
     "TurnEvent",
+    "TurnReport",
     "TurnStarted",
     "UnauthorizedError",
     "User",
@@ -188,10 +219,74 @@ __all__ = [
     "VoiceAgent",
     "VoiceError",
     "VoiceTimeoutError",
+    "Warm",
+    "WarmLanguageModel",
     "__version__",
     "log_level",
     "tool",
 ]
+
+
+# What only live sessions, accounts, assistants and sinks of metrics need is imported when it is first asked for: a program that just converses starts
+# sooner without it.
+_LATER = {
+    "_listening": ("ListenRequest", "SpokenSound", "StreamingSpeechToText"),
+    "_live": ("AsyncLiveSession", "LiveSession"),
+    "_live_types": (
+        "AgentStateChanged",
+        "Backchannel",
+        "Clear",
+        "Dtmf",
+        "FalseInterruption",
+        "Interrupted",
+        "LiveEnded",
+        "LiveEvent",
+        "LiveFailure",
+        "LiveStarted",
+        "LiveSummary",
+        "Recorded",
+        "TurnDone",
+        "TurnStarted",
+        "UserStateChanged",
+    ),
+    "_logging": ("log_level",),
+    "_metrics": ("MetricsSink", "Report"),
+    "_people": ("Greeting",),
+    "_records": (
+        "ApiKey",
+        "Assistant",
+        "AuditEntry",
+        "CleanedUp",
+        "Credential",
+        "Erased",
+        "KeyLimit",
+        "Login",
+        "NewApiKey",
+        "Organization",
+        "Principal",
+        "Registered",
+        "StoredAssistant",
+        "User",
+    ),
+    "_reports": ("CallReport", "SessionReport", "ToolReport", "TurnReport"),
+    "_rooms": ("Accounts", "Assistants", "Audit", "Sessions"),
+    "_rooms_aio": ("AsyncAccounts", "AsyncAssistants", "AsyncAudit", "AsyncSessions"),
+    "_wire": ("AsyncLiveWire", "LiveWire"),
+}
+_MODULES = {name: module for module, names in _LATER.items() for name in names}
+
+
+def __getattr__(name: str) -> _Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    found = globals()[name] = getattr(import_module(f".{_MODULES[name]}", __name__), name)
+    return found
+
+
+def __dir__() -> _List[str]:
+    return sorted({*globals(), *_MODULES})
 
 
 def _shut_down() -> None:

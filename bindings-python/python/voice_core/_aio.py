@@ -6,13 +6,10 @@ import json
 import os
 from dataclasses import asdict
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Sequence, Tuple, Type, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Tuple, Type, Union
 
 from ._core import Core, Request
-from ._live import AsyncLiveSession
 from ._native import Agent as NativeAgent
-from ._records import Principal
-from ._rooms_aio import AsyncAccounts, AsyncAssistants, AsyncAudit, AsyncSessions
 from ._turns import AsyncTurn
 from ._types import Reply
 from ._waiting import awaited, running_loop
@@ -20,7 +17,11 @@ from ._waiting import awaited, running_loop
 if TYPE_CHECKING:
     from ._audio import AudioSource
     from .config import Assistant, CircuitBreaker, Config, Limits, Live, Local, Provider, RateLimit, Retry, Timeout
-    from ._host import ConversationStore, LanguageModel, SpeechToText, TextToSpeech
+    from ._host import ConversationStore, LanguageModel, SpeechToText, TextToSpeech, TurnDetector
+    from ._live import AsyncLiveSession
+    from ._metrics import MetricsSink, Report
+    from ._records import Principal
+    from ._rooms_aio import AsyncAccounts, AsyncAssistants, AsyncAudit, AsyncSessions
     from ._tools import Tool
 
 
@@ -44,6 +45,12 @@ class AsyncVoiceAgent:
         SQLite file in the user's data folder.
     tools
         What the language model may call: functions, plain or decorated with `tool`.
+    turn_detector
+        What hears the end of turns in live sessions with ``turn_detection`` ``model``: an object of your own (`TurnDetector`). Default:
+        the model ``smart-turn``.
+    metrics
+        What is told what calls, turns and live sessions took, used and cost: an object of your own (`MetricsSink`), or a function that takes
+        a list of reports, plain or ``async``.
     assistant
         Who the agent is: ``{"system_prompt": …, "language": …}``.
     limits, retry, timeouts, circuit_breaker, rate_limit, local, live, warm_up, log_level
@@ -67,6 +74,8 @@ class AsyncVoiceAgent:
         tts: Union[None, str, Provider, TextToSpeech, Sequence[Union[str, Provider, TextToSpeech]]] = None,
         storage: Union[None, str, ConversationStore] = None,
         tools: Optional[Sequence[Union[Tool[Any], Callable[..., Any]]]] = None,
+        turn_detector: Optional[TurnDetector] = None,
+        metrics: Union[None, MetricsSink, Callable[[List[Report]], object]] = None,
         assistant: Optional[Assistant] = None,
         limits: Optional[Limits] = None,
         retry: Optional[Retry] = None,
@@ -112,12 +121,16 @@ class AsyncVoiceAgent:
         deadline: Optional[float] = None,
         speak: bool = True,
         assistant: Optional[str] = None,
+        organization: Optional[str] = None,
+        tools: Optional[Sequence[Union[Tool[Any], Callable[..., Any]]]] = None,
     ) -> AsyncTurn:
         """One turn about something said or typed: ``async for`` over its events, or await its reply.
 
         Takes the same parameters as `converse`, and raises the same errors when it is run.
         """
-        request = Request(audio, text, sample_rate, channels, session, user, language, deadline, speak, assistant)
+        request = Request(
+            audio, text, sample_rate, channels, session, user, language, deadline, speak, assistant, organization, tools
+        )
         return AsyncTurn(self, request)
 
     async def converse(
@@ -133,6 +146,8 @@ class AsyncVoiceAgent:
         deadline: Optional[float] = None,
         speak: bool = True,
         assistant: Optional[str] = None,
+        organization: Optional[str] = None,
+        tools: Optional[Sequence[Union[Tool[Any], Callable[..., Any]]]] = None,
     ) -> Reply:
         """One whole turn: hears the audio, answers, saves both messages.
 
@@ -157,6 +172,10 @@ class AsyncVoiceAgent:
             Whether the answer is spoken.
         assistant
             Who answers in a fresh session: an assistant that is kept, by its id.
+        organization
+            In which organization the turn is taken, by its id. `with_principal` names it for everything.
+        tools
+            What the language model may call in this turn, besides the agent's tools.
 
         Raises
         ------
@@ -167,7 +186,9 @@ class AsyncVoiceAgent:
         VoiceError
             A provider or the store failed. Nothing is stored then.
         """
-        request = Request(audio, text, sample_rate, channels, session, user, language, deadline, speak, assistant)
+        request = Request(
+            audio, text, sample_rate, channels, session, user, language, deadline, speak, assistant, organization, tools
+        )
         return await AsyncTurn(self, request).reply()
 
     def live(
@@ -183,6 +204,8 @@ class AsyncVoiceAgent:
         output_rate: int = 24_000,
         speak: bool = True,
         assistant: Optional[str] = None,
+        organization: Optional[str] = None,
+        tools: Optional[Sequence[Union[Tool[Any], Callable[..., Any]]]] = None,
     ) -> AsyncLiveSession:
         """A live conversation: sound in both directions at once, in an ``async with`` block.
 
@@ -210,6 +233,10 @@ class AsyncVoiceAgent:
             Whether the agent speaks.
         assistant
             Who talks in a fresh session: an assistant that is kept, by its id.
+        organization
+            In which organization it is held, by its id.
+        tools
+            What the language model may call in this session, besides the agent's tools.
 
         Raises
         ------
@@ -221,28 +248,44 @@ class AsyncVoiceAgent:
             The stored session cannot be read.
         """
         options: Dict[str, object] = dict(locals())
-        del options["self"]
-        return AsyncLiveSession(self, options)
+        for name in ("self", "tools"):
+            del options[name]
+        from ._live import AsyncLiveSession
+
+        return AsyncLiveSession(self, options, tools)
 
     @property
     def sessions(self) -> AsyncSessions:
         """The sessions and their history."""
+        from ._rooms_aio import AsyncSessions
+
         return AsyncSessions(self)
 
     @property
     def accounts(self) -> AsyncAccounts:
         """Organizations, users and API keys."""
+        from ._rooms_aio import AsyncAccounts
+
         return AsyncAccounts(self)
 
     @property
     def assistants(self) -> AsyncAssistants:
         """Assistants that are kept."""
+        from ._rooms_aio import AsyncAssistants
+
         return AsyncAssistants(self)
 
     @property
     def audit(self) -> AsyncAudit:
         """The audit log."""
+        from ._rooms_aio import AsyncAudit
+
         return AsyncAudit(self)
+
+    @property
+    def dropped_reports(self) -> int:
+        """How many reports neither `metrics` nor a collector took: they were too slow, failed, or were gone."""
+        return 0 if self._acting else self._core.dropped_reports()
 
     def with_principal(self, principal: Principal) -> AsyncVoiceAgent:
         """The same agent as somebody with a credential reaches it: nothing of anybody else.
@@ -268,6 +311,7 @@ class AsyncVoiceAgent:
         if made is not None:
             native = await awaited(made, shared=True)
             await awaited(native.close())
+            self._core.dropped_reports(native)
 
     async def __aenter__(self) -> AsyncVoiceAgent:
         await self._native()

@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Tuple, Type, Union
+from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Optional, Tuple, Type, Union
 
-from . import _audio, _host, _logging, _tools
-from ._errors import InvalidRequestError, ValidationError
+from . import _audio, _host, _tools
+from ._errors import InvalidRequestError, ValidationError, VoiceError
 from ._native import Agent, Input
 
 if TYPE_CHECKING:
     import asyncio
 
     from ._native import Pending
+
+    # Session, user, language, deadline in milliseconds, whether the answer is spoken, assistant, organization, tools.
+    Options = Tuple[
+        Optional[str],
+        Optional[str],
+        Optional[str],
+        Optional[int],
+        bool,
+        Optional[str],
+        Optional[str],
+        List[_host.ToolAdaptor],
+    ]
 
 _ROLES: Tuple[Tuple[str, str, Type[_host._Adaptor]], ...] = (
     ("stt", "transcribe", _host.SttAdaptor),
@@ -54,10 +66,18 @@ class Core:
     ) -> None:
         document = _document(config)
         document.update({name: value for name, value in given.items() if value is not None})
-        tools = document.pop("tools", None)
-        if isinstance(tools, (str, Mapping)) or not hasattr(tools or (), "__iter__"):
-            raise ValidationError(f"tools: {type(tools).__name__} is not accepted; a list of functions is")
-        self._tools = [_tools.tool_of(f"tools[{at}]", one) for at, one in enumerate(tools or ())]
+        self._tools = _tools.tools_of(document.pop("tools", None))
+        self._detector = document.pop("turn_detector", None)
+        if self._detector is not None and not callable(getattr(self._detector, "completeness", None)):
+            raise ValidationError(
+                f"turn_detector: {type(self._detector).__name__} has no method completeness; an object with completeness() is "
+                "accepted"
+            )
+        self._metrics = document.pop("metrics", None)
+        if self._metrics is not None and not callable(getattr(self._metrics, "record", self._metrics)):
+            raise ValidationError(
+                f"metrics: {type(self._metrics).__name__} has no method record; a function or an object with record() is accepted"
+            )
         self._targets: Dict[str, List[object]] = {role: [] for role, _, _ in _ROLES}
         for role, method, _ in _ROLES:
             value = document.get(role)
@@ -75,6 +95,7 @@ class Core:
         self._level: Optional[str] = document.get("log_level")
         self._made: Optional[Tuple[int, Pending[Agent]]] = None
         self._closed = False
+        self._dropped = 0
 
     def _placed(self, path: str, role: str, method: str, value: object) -> object:
         """What stands for `value` in the document: a host object by its number."""
@@ -94,11 +115,15 @@ class Core:
             raise _closed()
         process = os.getpid()
         if self._made is None or self._made[0] != process:
+            from . import _logging
+
             _logging.log_level(self._level)
             hosts = {role: [adaptor(target, loop) for target in self._targets[role]] for role, _, adaptor in _ROLES}
             store = next(iter(hosts["storage"]), None)
-            tools = [_host.ToolAdaptor(one, loop) for one in self._tools]
-            making = Agent.build(self._config, hosts["stt"], hosts["llm"], hosts["tts"], store, tools)
+            tools = _host.adapted(self._tools, loop)
+            detector = None if self._detector is None else _host.TurnDetectorAdaptor(self._detector, loop)
+            metrics = None if self._metrics is None else _host.MetricsAdaptor(self._metrics, loop)
+            making = Agent.build(self._config, hosts["stt"], hosts["llm"], hosts["tts"], store, tools, detector, metrics)
             self._made = (process, making)
         return self._made[1]
 
@@ -108,6 +133,18 @@ class Core:
 
         if not isinstance(error, asyncio.CancelledError):
             self._made = None
+
+    def dropped_reports(self, native: Optional[Agent] = None) -> int:
+        """How many reports nobody took. An agent that was just closed is named: it is not at hand any more."""
+        made = self._made
+        if native is None and made is not None and made[0] == os.getpid():
+            try:
+                native = made[1].result()
+            except VoiceError:  # it is not ready yet
+                pass
+        if native is not None:
+            self._dropped = native.dropped_reports
+        return self._dropped
 
     def close(self) -> Optional[Pending[Agent]]:
         """Takes the native agent out, to be closed; None: there is none (any more)."""
@@ -124,7 +161,7 @@ def _closed() -> InvalidRequestError:
 class Request:
     """What a turn is about, and how it is to be run."""
 
-    __slots__ = ("_options", "_text", "_audio", "_channels", "_sample_rate")
+    __slots__ = ("_options", "_text", "_audio", "_channels", "_sample_rate", "_tools")
 
     def __init__(
         self,
@@ -138,12 +175,21 @@ class Request:
         deadline: Optional[float],
         speak: bool,
         assistant: Optional[str],
+        organization: Optional[str],
+        tools: Optional[Iterable[object]],
     ) -> None:
         if (audio is None) == (text is None):
             raise ValidationError("a turn is about something said or something typed: give audio or text")
         if text is not None and not isinstance(text, str):
             raise ValidationError(f"text: {type(text).__name__} is not accepted; a str is")
-        for name, value in (("session", session), ("user", user), ("language", language), ("assistant", assistant)):
+        named = {
+            "session": session,
+            "user": user,
+            "language": language,
+            "assistant": assistant,
+            "organization": organization,
+        }
+        for name, value in named.items():
             if value is not None and not isinstance(value, str):
                 raise ValidationError(f"{name}: {type(value).__name__} is not accepted; a str is")
         for name, number in (("sample_rate", sample_rate), ("channels", channels)):
@@ -155,12 +201,12 @@ class Request:
                 raise ValidationError(f"deadline: {deadline!r} is not accepted; a number of seconds above 0 is")
             milliseconds = max(1, round(deadline * 1000))
         self._audio, self._text, self._sample_rate, self._channels = audio, text, sample_rate, channels
-        self._options = (session, user, language, milliseconds, bool(speak), assistant)
+        self._options = (session, user, language, milliseconds, bool(speak), assistant, organization)
+        self._tools = _tools.tools_of(tools)
 
-    @property
-    def options(self) -> Tuple[Optional[str], Optional[str], Optional[str], Optional[int], bool, Optional[str]]:
-        """Session, user, language, deadline in milliseconds, whether the answer is spoken, and the assistant."""
-        return self._options
+    def options(self, loop: Optional[asyncio.AbstractEventLoop]) -> Options:
+        """What the native half is told of it; `async` tools run on `loop`."""
+        return (*self._options, _host.adapted(self._tools, loop))
 
     @property
     def reads(self) -> bool:

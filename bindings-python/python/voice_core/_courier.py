@@ -1,6 +1,6 @@
-"""The threads on which the native half has Python called.
+"""How the native half has Python called: by the event loop that waits for it, and by threads for everything else.
 
-They are Python's own, and daemons: one that is in a host's code when the interpreter goes away simply ends there.
+The threads are Python's own, and daemons: one that is in a host's code when the interpreter goes away simply ends there.
 """
 
 from __future__ import annotations
@@ -8,14 +8,15 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from typing import TYPE_CHECKING, Any, Callable, List, Tuple
+from typing import TYPE_CHECKING, Any, Callable, List, Optional, Tuple
+from weakref import WeakKeyDictionary
 
 from . import _native
 
 if TYPE_CHECKING:
     import asyncio
 
-    from ._native import Errands
+    from ._native import Errands, Pending
 
 _threads: List[threading.Thread] = []
 _ending = False
@@ -49,6 +50,39 @@ def _call(function: Callable[..., object], arguments: Tuple[Any, ...]) -> None:
             # Of no concern to anybody: the interpreter is being taken apart round it.
             return
         threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread())))
+
+
+def ends(pending: Pending[Any], loop: asyncio.AbstractEventLoop, callback: Callable[[], object]) -> None:
+    """Has `callback` called on the event loop once the work has ended."""
+    if sys.platform != "win32":
+        bell = _bell(loop)
+        if bell is not None:
+            return pending.on_done_ring(bell, callback)
+    pending.on_done(lambda: soon(loop, callback))
+
+
+if sys.platform != "win32":
+    from ._native import Bell
+
+    # One for each loop, until the loop goes.
+    _bells: WeakKeyDictionary[asyncio.AbstractEventLoop, Optional[Bell]] = WeakKeyDictionary()
+
+    def _bell(loop: asyncio.AbstractEventLoop) -> Optional[Bell]:
+        if loop not in _bells:
+            bell = Bell()
+            try:
+                loop.add_reader(bell.fileno(), _answer, bell)
+                _bells[loop] = bell
+            except NotImplementedError:  # by a loop that waits for no sockets
+                _bells[loop] = None
+        return _bells[loop]
+
+    def _answer(bell: Bell) -> None:
+        for callback in bell.take():
+            _call(callback, ())
+
+    # A forked child shares its parent's sockets.
+    os.register_at_fork(after_in_child=_bells.clear)
 
 
 def soon(loop: asyncio.AbstractEventLoop, callback: Callable[[], object]) -> None:

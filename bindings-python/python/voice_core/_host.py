@@ -1,4 +1,4 @@
-"""Providers, stores and tools written in Python.
+"""Providers, detectors, stores, tools and sinks of metrics written in Python.
 
 The native half asks an adaptor to `start` a piece of work on a thread that must not wait. What is `async` runs on the event loop
 to which the agent belongs, everything else on daemon threads of Python: neither a provider that blocks nor one that never
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import logging
 import os
 import queue
 import threading
@@ -34,7 +33,16 @@ from ._audio import Audio
 from ._errors import VoiceError
 from . import _types
 from ._tools import Tool, ToolContext, result_text
-from ._types import AudioChunk, GenerateRequest, SynthesisRequest, ToolCall, TranscribeRequest, Transcript
+from ._types import (
+    AudioChunk,
+    Finished,
+    GenerateRequest,
+    SynthesisRequest,
+    TokenUsage,
+    ToolCall,
+    TranscribeRequest,
+    Transcript,
+)
 
 if TYPE_CHECKING:
     import asyncio
@@ -42,19 +50,19 @@ if TYPE_CHECKING:
     import numpy
     from typing_extensions import TypeAlias
 
-    from ._native import Responder
+    from ._native import Responder, Sound
 
-logger = logging.getLogger("voice_core.host")
 
 Heard: TypeAlias = "Union[str, Transcript]"
-Written: TypeAlias = "Union[str, ToolCall]"
+Written: TypeAlias = "Union[str, ToolCall, TokenUsage, Finished]"
 Spoken: TypeAlias = "Union[bytes, Audio, AudioChunk, numpy.ndarray[Any, Any]]"
 
 
 class SpeechToText(Protocol):
     """A speech recogniser of your own: a class with this one method; inheriting from this one is not necessary.
 
-    An attribute ``name`` says how errors, metrics and logs name it. Default: the name of the class.
+    An attribute ``name`` says how errors, metrics and logs name it. Default: the name of the class. One that recognises speech while it
+    is spoken has a second method: see `StreamingSpeechToText`. One that has something to get ready has a method ``warm_up``: see `Warm`.
     """
 
     def transcribe(
@@ -72,7 +80,8 @@ class LanguageModel(Protocol):
     """A language model of your own: a class with this one method; inheriting from this one is not necessary.
 
     An attribute ``name`` says how errors, metrics and logs name it (default: the name of the class), an attribute ``calls_tools``
-    whether it can call tools (default: False).
+    whether it can call tools (default: False). One that has something to get ready has a method ``warm_up(system_prompt)``: see
+    `WarmLanguageModel`.
     """
 
     def generate(
@@ -81,7 +90,8 @@ class LanguageModel(Protocol):
         """Writes the answer to a prompt.
 
         Plain or ``async``. Returns the text, or yields it piece by piece: speech begins with the first sentence. One that calls
-        tools yields a `ToolCall` for each, too; their results are in the prompt of the next request.
+        tools yields a `ToolCall` for each, too; their results are in the prompt of the next request. What it used is a `TokenUsage`,
+        which metrics and costs then show, and why it stopped is `Finished`.
         """
         ...
 
@@ -90,7 +100,8 @@ class TextToSpeech(Protocol):
     """A voice of your own: a class with this one method; inheriting from this one is not necessary.
 
     An attribute ``name`` says how errors, metrics and logs name it (default: the name of the class), an attribute ``sample_rate``
-    how many samples a second bytes and arrays have (default: 24000).
+    how many samples a second bytes and arrays have (default: 24000). One that has something to get ready has a method ``warm_up``: see
+    `Warm`.
     """
 
     def synthesize(
@@ -101,6 +112,42 @@ class TextToSpeech(Protocol):
         Plain or ``async``. Returns the sound, or yields it chunk by chunk, all of one rate: mono 16-bit little-endian samples as
         bytes, an array of samples, or `Audio`.
         """
+        ...
+
+
+class TurnDetector(Protocol):
+    """What hears the end of turns, of your own: a class with this one method; inheriting from this one is not necessary.
+
+    It is asked in live sessions whose config has ``turn_detection`` ``model``. An attribute ``name`` says how logs name it. One that has something
+    to get ready has a method ``warm_up``: see `Warm`.
+    """
+
+    def completeness(self, audio: Audio, /) -> Union[float, Awaitable[float]]:
+        """Says how likely the speaker is done, 0–1.
+
+        Plain or ``async``. `audio` is the latest eight seconds at most of the turn, 16 kHz and mono, which end with a short
+        silence. Asked at every pause; when it fails, or takes longer than the longest pause, the words alone tell.
+        """
+        ...
+
+
+class Warm(Protocol):
+    """A recogniser, a voice or a detector of your own that has something to get ready: one more method."""
+
+    def warm_up(self) -> Union[None, Awaitable[None]]:
+        """Gets ready before it is asked for the first time: opens a connection, loads a model.
+
+        Plain or ``async``. `VoiceAgent.warm_up` calls it and waits for it, and so does making an agent with ``warm_up=True``; what it
+        raises is raised there. The agent may never call it, or call it again.
+        """
+        ...
+
+
+class WarmLanguageModel(LanguageModel, Protocol):
+    """A language model of your own that has something to get ready: one more method than `LanguageModel`."""
+
+    def warm_up(self, system_prompt: str, /) -> Union[None, Awaitable[None]]:
+        """The same as `Warm.warm_up`, for prompts that will begin with `system_prompt`."""
         ...
 
 
@@ -260,12 +307,21 @@ class _Adaptor:
     """Whether an answer is one value, also when it could be iterated over."""
 
     def __init__(self, target: object, loop: Optional[asyncio.AbstractEventLoop]) -> None:
-        self.name = str(getattr(target, "name", None) or type(target).__name__)
+        self.name = str(getattr(target, "name", None) or getattr(target, "__name__", None) or type(target).__name__)
         self._target = target
         self._loop = loop
 
     def _send(self, answer: Responder, item: Any) -> bool:
         raise NotImplementedError
+
+    def warm_up(self, *arguments: Any) -> None:
+        """Has the object get ready: what it is told of, then where its answer goes."""
+        *told, answer = arguments
+        method = getattr(self._target, "warm_up", None)
+        if callable(method):
+            _Readiness(self._target, self._loop)._run(answer, method, *told)
+        else:
+            answer.finish()
 
     def _run(self, answer: Responder, method: Callable[..., Any], *arguments: Any, **named: Any) -> None:
         def call() -> Any:
@@ -340,16 +396,52 @@ class _Adaptor:
         if isinstance(error, asyncio.CancelledError):
             answer.fail(None, "the provider was cancelled")
             return
-        logger.warning("%s failed", self.name, exc_info=error)
+        import logging  # late: it is a third of what starting without it takes
+
+        logging.getLogger("voice_core.host").warning("%s failed", self.name, exc_info=error)
         code = "TIMEOUT" if isinstance(error, (TimeoutError, asyncio.TimeoutError)) else None
         answer.fail(code, f"{type(error).__name__}: {error}")
 
 
-_PIECES: Tuple[type, ...] = (str, bytes, bytearray, memoryview, dict, list, Transcript, ToolCall, Audio, AudioChunk)
+class _Readiness(_Adaptor):
+    """Waits until an object is ready: whatever it gives, only the end counts."""
+
+    _one = True
+
+    def _send(self, answer: Responder, item: Any) -> bool:
+        return True
+
+
+_PIECES: Tuple[type, ...] = (
+    str,
+    bytes,
+    bytearray,
+    memoryview,
+    dict,
+    list,
+    Transcript,
+    ToolCall,
+    TokenUsage,
+    Finished,
+    Audio,
+    AudioChunk,
+)
 
 
 class SttAdaptor(_Adaptor):
     """Asks a `SpeechToText`."""
+
+    @property
+    def listens(self) -> bool:
+        """Whether it recognises speech while it is spoken."""
+        return callable(getattr(self._target, "listen", None))
+
+    def listen(self, sound: Sound, language: Optional[str], answer: Responder) -> None:
+        """Has an utterance recognised while it is spoken."""
+        from ._listening import ListenRequest, SpokenSound
+
+        request = ListenRequest(SpokenSound(sound), language)
+        self._run(answer, self._target.listen, request)  # type: ignore[attr-defined]
 
     def start(self, pcm: bytes, language: Optional[str], answer: Responder) -> None:
         """Has the utterance transcribed."""
@@ -381,8 +473,12 @@ class LlmAdaptor(_Adaptor):
         if isinstance(item, ToolCall):
             written = item.arguments if isinstance(item.arguments, str) else json.dumps(item.arguments)
             return answer.send_tool_call(item.id, item.name, written)
+        if isinstance(item, TokenUsage):
+            return answer.send_usage(item.input_tokens, item.cached_tokens, item.output_tokens)
+        if isinstance(item, Finished):
+            return answer.send_finish_reason(item.reason)
         if not isinstance(item, str):
-            raise TypeError(f"{self.name} gave {type(item).__name__}; a str or a ToolCall is expected")
+            raise TypeError(f"{self.name} gave {type(item).__name__}; a str, ToolCall, TokenUsage or Finished is expected")
         return answer.send_text(item)
 
 
@@ -406,6 +502,21 @@ class TtsAdaptor(_Adaptor):
         return answer.send_audio(item.pcm, item.sample_rate)
 
 
+class TurnDetectorAdaptor(_Adaptor):
+    """Asks a `TurnDetector`."""
+
+    _one = True
+
+    def start(self, pcm: bytes, answer: Responder) -> None:
+        """Has the end of a turn judged."""
+        self._run(answer, self._target.completeness, Audio(pcm, 16_000))  # type: ignore[attr-defined]
+
+    def _send(self, answer: Responder, item: Any) -> bool:
+        if isinstance(item, str) or not hasattr(item, "__float__"):
+            raise TypeError(f"{self.name} gave {type(item).__name__}; a number from 0 to 1 is expected")
+        return answer.send_completeness(float(item))
+
+
 class StoreAdaptor(_Adaptor):
     """Asks a `ConversationStore`."""
 
@@ -421,6 +532,41 @@ class StoreAdaptor(_Adaptor):
 
     def _send(self, answer: Responder, item: Any) -> bool:
         return answer.send_text(json.dumps(item))
+
+
+class MetricsAdaptor(_Adaptor):
+    """Tells a `MetricsSink`, or a function that is one."""
+
+    _one = True
+
+    def start(self, reports_json: str, answer: Responder) -> None:
+        """Has reports taken."""
+        target: Any = self._target
+        record = getattr(target, "record", target)
+
+        def told() -> Any:
+            # Read where they are told, late: most agents have no sink.
+            from ._metrics import reports
+
+            return record(reports(reports_json))
+
+        self._run(answer, told)
+
+    def flush(self, answer: Responder) -> None:
+        """Has what is still held let go of."""
+        flush = getattr(self._target, "flush", None)
+        if callable(flush):
+            self._run(answer, flush)
+        else:
+            answer.finish()
+
+    def _send(self, answer: Responder, item: Any) -> bool:
+        return True
+
+
+def adapted(tools: Iterable[Tool[Any]], loop: Optional[asyncio.AbstractEventLoop]) -> List[ToolAdaptor]:
+    """Tools as the native half takes them; `async` ones run on `loop`."""
+    return [ToolAdaptor(one, loop) for one in tools]
 
 
 class ToolAdaptor(_Adaptor):

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, Any, AsyncIterator, Deque, Dict, Iterator, List, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Any, AsyncIterator, Deque, Dict, Iterable, Iterator, List, Optional, Tuple, Union
 
 from . import _live_types
 from ._audio import Audio
 from ._errors import InvalidRequestError, ValidationError
+from ._host import adapted
 from ._live_types import LiveEvent, LiveSummary
-from ._waiting import awaited, wait
+from ._tools import tools_of
+from ._waiting import awaited, running_loop, wait
 from ._wire import AsyncLiveWire, LiveWire
 
 if TYPE_CHECKING:
@@ -44,7 +46,8 @@ def _samples(sound: object) -> bytes:
 class _Live:
     """What both kinds of session have in common: all that does not wait."""
 
-    def __init__(self, options: Dict[str, object]) -> None:
+    def __init__(self, options: Dict[str, object], tools: Optional[Iterable[object]]) -> None:
+        self._tools = tools_of(tools)
         try:
             self._options = json.dumps({name: value for name, value in options.items() if value is not None})
         except (TypeError, ValueError) as error:
@@ -152,15 +155,17 @@ class LiveSession(_Live):
     taken: a session whose events nobody takes ends.
     """
 
-    def __init__(self, agent: VoiceAgent, options: Dict[str, object]) -> None:
-        super().__init__(options)
+    def __init__(
+        self, agent: VoiceAgent, options: Dict[str, object], tools: Optional[Iterable[object]] = None
+    ) -> None:
+        super().__init__(options, tools)
         self._agent = agent
         self._pulling = threading.Lock()
 
     def start(self) -> LiveSession:
         """Starts the session; ``with`` does it for you. A session that runs is left as it is."""
         if self._native is None:
-            self._native = wait(self._agent._native().live(self._options))
+            self._native = wait(self._agent._native().live(self._options, adapted(self._tools, None)))
         return self
 
     def wire(self) -> LiveWire:
@@ -207,8 +212,10 @@ class AsyncLiveSession(_Live):
     events nobody takes ends.
     """
 
-    def __init__(self, agent: AsyncVoiceAgent, options: Dict[str, object]) -> None:
-        super().__init__(options)
+    def __init__(
+        self, agent: AsyncVoiceAgent, options: Dict[str, object], tools: Optional[Iterable[object]] = None
+    ) -> None:
+        super().__init__(options, tools)
         self._agent = agent
         self._pulling: Optional[Pending[Batch]] = None
 
@@ -216,7 +223,7 @@ class AsyncLiveSession(_Live):
         """Starts the session; ``async with`` does it for you. A session that runs is left as it is."""
         if self._native is None:
             native = await self._agent._native()
-            self._native = await awaited(native.live(self._options))
+            self._native = await awaited(native.live(self._options, adapted(self._tools, running_loop())))
         return self
 
     def wire(self) -> AsyncLiveWire:

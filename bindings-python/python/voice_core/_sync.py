@@ -7,13 +7,10 @@ import json
 import os
 from dataclasses import asdict
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Sequence, Tuple, Type, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Tuple, Type, Union
 
 from ._core import Core, Request
-from ._live import LiveSession
 from ._native import Agent as NativeAgent
-from ._records import Principal
-from ._rooms import Accounts, Assistants, Audit, Sessions
 from ._turns import Turn
 from ._types import Reply
 from ._waiting import wait
@@ -21,7 +18,11 @@ from ._waiting import wait
 if TYPE_CHECKING:
     from ._audio import AudioSource
     from .config import Assistant, CircuitBreaker, Config, Limits, Live, Local, Provider, RateLimit, Retry, Timeout
-    from ._host import ConversationStore, LanguageModel, SpeechToText, TextToSpeech
+    from ._host import ConversationStore, LanguageModel, SpeechToText, TextToSpeech, TurnDetector
+    from ._live import LiveSession
+    from ._metrics import MetricsSink, Report
+    from ._records import Principal
+    from ._rooms import Accounts, Assistants, Audit, Sessions
     from ._tools import Tool
 
 
@@ -43,6 +44,12 @@ class VoiceAgent:
         SQLite file in the user's data folder.
     tools
         What the language model may call: functions, plain or decorated with `tool`.
+    turn_detector
+        What hears the end of turns in live sessions with ``turn_detection`` ``model``: an object of your own (`TurnDetector`). Default:
+        the model ``smart-turn``.
+    metrics
+        What is told what calls, turns and live sessions took, used and cost: an object of your own (`MetricsSink`), or a function that takes
+        a list of reports, plain or ``async``.
     assistant
         Who the agent is: ``{"system_prompt": …, "language": …}``.
     limits, retry, timeouts, circuit_breaker, rate_limit, local, live, warm_up, log_level
@@ -66,6 +73,8 @@ class VoiceAgent:
         tts: Union[None, str, Provider, TextToSpeech, Sequence[Union[str, Provider, TextToSpeech]]] = None,
         storage: Union[None, str, ConversationStore] = None,
         tools: Optional[Sequence[Union[Tool[Any], Callable[..., Any]]]] = None,
+        turn_detector: Optional[TurnDetector] = None,
+        metrics: Union[None, MetricsSink, Callable[[List[Report]], object]] = None,
         assistant: Optional[Assistant] = None,
         limits: Optional[Limits] = None,
         retry: Optional[Retry] = None,
@@ -112,12 +121,16 @@ class VoiceAgent:
         deadline: Optional[float] = None,
         speak: bool = True,
         assistant: Optional[str] = None,
+        organization: Optional[str] = None,
+        tools: Optional[Sequence[Union[Tool[Any], Callable[..., Any]]]] = None,
     ) -> Turn:
         """One turn about something said or typed: iterate over its events, or ask for its reply.
 
         Takes the same parameters as `converse`, and raises the same errors when it is run.
         """
-        request = Request(audio, text, sample_rate, channels, session, user, language, deadline, speak, assistant)
+        request = Request(
+            audio, text, sample_rate, channels, session, user, language, deadline, speak, assistant, organization, tools
+        )
         return Turn(self, request)
 
     def converse(
@@ -133,6 +146,8 @@ class VoiceAgent:
         deadline: Optional[float] = None,
         speak: bool = True,
         assistant: Optional[str] = None,
+        organization: Optional[str] = None,
+        tools: Optional[Sequence[Union[Tool[Any], Callable[..., Any]]]] = None,
     ) -> Reply:
         """One whole turn: hears the audio, answers, saves both messages.
 
@@ -157,6 +172,10 @@ class VoiceAgent:
             Whether the answer is spoken.
         assistant
             Who answers in a fresh session: an assistant that is kept, by its id.
+        organization
+            In which organization the turn is taken, by its id. `with_principal` names it for everything.
+        tools
+            What the language model may call in this turn, besides the agent's tools.
 
         Raises
         ------
@@ -167,7 +186,9 @@ class VoiceAgent:
         VoiceError
             A provider or the store failed. Nothing is stored then.
         """
-        request = Request(audio, text, sample_rate, channels, session, user, language, deadline, speak, assistant)
+        request = Request(
+            audio, text, sample_rate, channels, session, user, language, deadline, speak, assistant, organization, tools
+        )
         return Turn(self, request).reply()
 
     def live(
@@ -183,6 +204,8 @@ class VoiceAgent:
         output_rate: int = 24_000,
         speak: bool = True,
         assistant: Optional[str] = None,
+        organization: Optional[str] = None,
+        tools: Optional[Sequence[Union[Tool[Any], Callable[..., Any]]]] = None,
     ) -> LiveSession:
         """A live conversation: sound in both directions at once, in a ``with`` block.
 
@@ -210,6 +233,10 @@ class VoiceAgent:
             Whether the agent speaks.
         assistant
             Who talks in a fresh session: an assistant that is kept, by its id.
+        organization
+            In which organization it is held, by its id.
+        tools
+            What the language model may call in this session, besides the agent's tools.
 
         Raises
         ------
@@ -221,28 +248,44 @@ class VoiceAgent:
             The stored session cannot be read.
         """
         options: Dict[str, object] = dict(locals())
-        del options["self"]
-        return LiveSession(self, options)
+        for name in ("self", "tools"):
+            del options[name]
+        from ._live import LiveSession
+
+        return LiveSession(self, options, tools)
 
     @property
     def sessions(self) -> Sessions:
         """The sessions and their history."""
+        from ._rooms import Sessions
+
         return Sessions(self)
 
     @property
     def accounts(self) -> Accounts:
         """Organizations, users and API keys."""
+        from ._rooms import Accounts
+
         return Accounts(self)
 
     @property
     def assistants(self) -> Assistants:
         """Assistants that are kept."""
+        from ._rooms import Assistants
+
         return Assistants(self)
 
     @property
     def audit(self) -> Audit:
         """The audit log."""
+        from ._rooms import Audit
+
         return Audit(self)
+
+    @property
+    def dropped_reports(self) -> int:
+        """How many reports neither `metrics` nor a collector took: they were too slow, failed, or were gone."""
+        return 0 if self._acting else self._core.dropped_reports()
 
     def with_principal(self, principal: Principal) -> VoiceAgent:
         """The same agent as somebody with a credential reaches it: nothing of anybody else.
@@ -268,6 +311,7 @@ class VoiceAgent:
         if made is not None:
             native = wait(made)
             wait(native.close())
+            self._core.dropped_reports(native)
 
     def __enter__(self) -> VoiceAgent:
         return self

@@ -6,7 +6,7 @@ import dataclasses
 import inspect
 import json
 from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, Generic, Literal, Mapping, Optional, TypeVar, Union, overload
+from typing import Any, Callable, Dict, Generic, Iterable, List, Literal, Mapping, Optional, TypeVar, Union, cast, overload
 
 from . import _schema
 from ._errors import ValidationError
@@ -216,3 +216,10 @@ def tool_of(path: str, value: object) -> Tool[Any]:
     if callable(value) and not isinstance(value, type):
         return Tool(value)
     raise ValidationError(f"{path}: {type(value).__name__} is not accepted; a function, plain or decorated with @tool, is")
+
+
+def tools_of(value: object) -> List[Tool[Any]]:
+    """Tools, or functions as tools."""
+    if isinstance(value, (str, Mapping)) or not hasattr(value or (), "__iter__"):
+        raise ValidationError(f"tools: {type(value).__name__} is not accepted; a list of functions is")
+    return [tool_of(f"tools[{at}]", one) for at, one in enumerate(cast("Iterable[object]", value or ()))]

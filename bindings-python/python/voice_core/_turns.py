@@ -21,7 +21,7 @@ from typing import (
 from . import _types
 from ._errors import TurnCancelledError
 from ._types import Reply, TurnEvent
-from ._waiting import awaited, wait
+from ._waiting import awaited, running_loop, wait
 
 if TYPE_CHECKING:
     from typing_extensions import TypeAlias
@@ -114,7 +114,7 @@ class Turn(_Turn):
         try:
             if self._stream is None:
                 native = self._agent._native()
-                self._stream = self._begun(wait(native.stream(self._request.input(), *self._request.options)))
+                self._stream = self._begun(wait(native.stream(self._request.input(), self._request.options(None))))
             self._take(wait(self._stream.next_batch(BATCH)))
         except BaseException:
             self._over = True
@@ -131,7 +131,7 @@ class Turn(_Turn):
         """
         if self._untouched():
             native = self._agent._native()
-            self._reply = _types.reply(wait(self._begun(native.turn(self._request.input(), *self._request.options))))
+            self._reply = _types.reply(wait(self._begun(native.turn(self._request.input(), self._request.options(None)))))
         for _ in self:
             pass
         return self._replied()
@@ -178,7 +178,8 @@ class AsyncTurn(_Turn):
         try:
             if self._stream is None:
                 native = await self._agent._native()
-                self._stream = self._begun(await awaited(native.stream(await self._input(), *self._request.options)))
+                options = self._request.options(running_loop())
+                self._stream = self._begun(await awaited(native.stream(await self._input(), options)))
             self._take(await awaited(self._stream.next_batch(BATCH)))
         except BaseException:
             self._over = True
@@ -195,7 +196,7 @@ class AsyncTurn(_Turn):
         """
         if self._untouched():
             native = await self._agent._native()
-            working = self._begun(native.turn(await self._input(), *self._request.options))
+            working = self._begun(native.turn(await self._input(), self._request.options(running_loop())))
             self._reply = _types.reply(await awaited(working))
         async for _ in self:
             pass

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import html
 import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Callable, Dict, Generic, List, Mapping, Optional, Tuple, TypeVar, Union, cast
+from typing import Any, Callable, Dict, Generic, List, Literal, Mapping, Optional, Tuple, TypeVar, Union, cast
 
 from ._audio import Audio
 from ._errors import VoiceError, from_fields
@@ -60,6 +59,8 @@ class Reply:
     """What that cost; None unless every model that was called has a price in the config."""
 
     def _repr_html_(self) -> str:
+        import html
+
         sound = self.audio._repr_html_() if self.audio else ""
         said, answered = html.escape(self.transcript), html.escape(self.text)
         return f"<div><p><em>{said}</em></p><p>{answered}</p>{sound}</div>"
@@ -121,6 +122,30 @@ class ToolCall:
     """The tool's name."""
     arguments: Any = field(repr=False)
     """The arguments: a dictionary, or the text that the model wrote instead."""
+
+
+@dataclass(frozen=True)
+class TokenUsage:
+    """What a language model of your own has used. It yields it, usually at the end; what it yields more than once adds up."""
+
+    input_tokens: int = 0
+    """Tokens in its prompt."""
+    output_tokens: int = 0
+    """Tokens that it wrote."""
+    cached_tokens: int = 0
+    """Of those in its prompt, tokens that were served from a cache."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """Why a language model of your own stopped. It yields it at the end; one that does not was done, or called tools.
+
+    When nothing was said, the error of the turn tells the reason.
+    """
+
+    reason: Literal["stop", "tool_calls", "length", "content_filter", "other"]
+    """``stop``: it was done. ``tool_calls``: it waits for the results of tools. ``length``: it reached the most tokens.
+    ``content_filter``: the answer, or the rest of it, was withheld."""
 
 
 @dataclass(frozen=True)

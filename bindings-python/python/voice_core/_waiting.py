@@ -43,7 +43,7 @@ async def awaited(pending: Pending[T], *, shared: bool = False) -> T:
         if not ended.done():
             ended.set_result(None)
 
-    pending.on_done(lambda: _courier.soon(loop, end))
+    _courier.ends(pending, loop, end)
     try:
         await ended
     except asyncio.CancelledError:

@@ -302,6 +302,31 @@ class ModelPrice(TypedDict, total=False):
     """The price of a million characters that were spoken."""
 
 
+class Telemetry(TypedDict, total=False):
+    """Sends what is measured to an OpenTelemetry collector, as OTLP in JSON over HTTP: a span for every live
+    session, turn, and call of a provider or a tool, and metrics. Never words, sound or keys. Needs the feature
+    ``otel``, which the packages of other languages have. The environment variables of OpenTelemetry stand for what
+    is left out: ``OTEL_EXPORTER_OTLP_ENDPOINT``, ``OTEL_EXPORTER_OTLP_HEADERS``, ``OTEL_EXPORTER_OTLP_TIMEOUT``,
+    ``OTEL_SERVICE_NAME``, ``OTEL_RESOURCE_ATTRIBUTES``, ``OTEL_BSP_SCHEDULE_DELAY``,
+    ``OTEL_METRIC_EXPORT_INTERVAL``. With ``OTEL_SDK_DISABLED=true`` none of them is read."""
+
+    otlp_endpoint: Optional[str]
+    """Where the collector is, for example ``http://localhost:4318``; ``/v1/traces`` and ``/v1/metrics`` are added.
+    Default: nothing is sent."""
+    headers: Dict[str, str]
+    """Headers of every request, for example the key of a service. Their values are never shown."""
+    service_name: str
+    """The attribute ``service.name`` of everything that is sent. Default ``voice-core``."""
+    attributes: Dict[str, str]
+    """More attributes of everything that is sent, for example ``deployment.environment.name``."""
+    spans_interval_ms: int
+    """How often spans are sent, in milliseconds; 512 are sent at once. Default 5,000."""
+    metrics_interval_ms: int
+    """How often metrics are sent, in milliseconds. Default 60,000."""
+    timeout_ms: int
+    """How long the collector may take over a request, in milliseconds. Default 10,000."""
+
+
 class Local(TypedDict, total=False):
     """Local models."""
 
@@ -350,6 +375,8 @@ class Config(TypedDict, total=False):
     """How many calls each provider is sent at most."""
     prices: Prices
     """What providers charge, so that turns know what they cost. Default: no prices, and no costs."""
+    telemetry: Telemetry
+    """Whether what is measured is sent to an OpenTelemetry collector. Default: it is not."""
     local: Local
     """Local models."""
     warm_up: bool

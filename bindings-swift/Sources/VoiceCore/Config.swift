@@ -665,6 +665,58 @@ public struct ModelPrice: Encodable, Sendable {
     }
 }
 
+/// Sends what is measured to an OpenTelemetry collector, as OTLP in JSON over HTTP: a span for every live session,
+/// turn, and call of a provider or a tool, and metrics. Never words, sound or keys. Needs the feature `otel`, which
+/// the packages of other languages have. The environment variables of OpenTelemetry stand for what is left out:
+/// `OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_EXPORTER_OTLP_HEADERS`, `OTEL_EXPORTER_OTLP_TIMEOUT`, `OTEL_SERVICE_NAME`,
+/// `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_BSP_SCHEDULE_DELAY`, `OTEL_METRIC_EXPORT_INTERVAL`. With
+/// `OTEL_SDK_DISABLED=true` none of them is read.
+public struct TelemetryConfig: Encodable, Sendable {
+    /// Where the collector is, for example `http://localhost:4318`; `/v1/traces` and `/v1/metrics` are added.
+    /// Default: nothing is sent.
+    public var otlpEndpoint: String?
+    /// Headers of every request, for example the key of a service. Their values are never shown.
+    public var headers: [String: String]?
+    /// The attribute `service.name` of everything that is sent. Default `voice-core`.
+    public var serviceName: String?
+    /// More attributes of everything that is sent, for example `deployment.environment.name`.
+    public var attributes: [String: String]?
+    /// How often spans are sent, in milliseconds; 512 are sent at once. Default 5,000.
+    public var spansIntervalMs: Int?
+    /// How often metrics are sent, in milliseconds. Default 60,000.
+    public var metricsIntervalMs: Int?
+    /// How long the collector may take over a request, in milliseconds. Default 10,000.
+    public var timeoutMs: Int?
+
+    public init(
+        otlpEndpoint: String? = nil,
+        headers: [String: String]? = nil,
+        serviceName: String? = nil,
+        attributes: [String: String]? = nil,
+        spansIntervalMs: Int? = nil,
+        metricsIntervalMs: Int? = nil,
+        timeoutMs: Int? = nil
+    ) {
+        self.otlpEndpoint = otlpEndpoint
+        self.headers = headers
+        self.serviceName = serviceName
+        self.attributes = attributes
+        self.spansIntervalMs = spansIntervalMs
+        self.metricsIntervalMs = metricsIntervalMs
+        self.timeoutMs = timeoutMs
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case otlpEndpoint = "otlp_endpoint"
+        case headers
+        case serviceName = "service_name"
+        case attributes
+        case spansIntervalMs = "spans_interval_ms"
+        case metricsIntervalMs = "metrics_interval_ms"
+        case timeoutMs = "timeout_ms"
+    }
+}
+
 /// Local models.
 public struct LocalConfig: Encodable, Sendable {
     /// The folder of the model files. Default: `VOICE_CORE_MODELS`, else `voice-core/models` in the user's data
@@ -720,6 +772,8 @@ public struct AgentConfig: Encodable, Sendable {
     public var rateLimit: RateLimitOptions?
     /// What providers charge, so that turns know what they cost. Default: no prices, and no costs.
     public var prices: PricesConfig?
+    /// Whether what is measured is sent to an OpenTelemetry collector. Default: it is not.
+    public var telemetry: TelemetryConfig?
     /// Local models.
     public var local: LocalConfig?
     /// Whether every provider is made ready (models loaded, connections opened) before the agent is. Default false.
@@ -744,6 +798,7 @@ public struct AgentConfig: Encodable, Sendable {
         circuitBreaker: CircuitBreakerOptions? = nil,
         rateLimit: RateLimitOptions? = nil,
         prices: PricesConfig? = nil,
+        telemetry: TelemetryConfig? = nil,
         local: LocalConfig? = nil,
         warmUp: Bool? = nil,
         logLevel: String? = nil
@@ -763,6 +818,7 @@ public struct AgentConfig: Encodable, Sendable {
         self.circuitBreaker = circuitBreaker
         self.rateLimit = rateLimit
         self.prices = prices
+        self.telemetry = telemetry
         self.local = local
         self.warmUp = warmUp
         self.logLevel = logLevel
@@ -784,6 +840,7 @@ public struct AgentConfig: Encodable, Sendable {
         case circuitBreaker = "circuit_breaker"
         case rateLimit = "rate_limit"
         case prices
+        case telemetry
         case local
         case warmUp = "warm_up"
         case logLevel = "log_level"

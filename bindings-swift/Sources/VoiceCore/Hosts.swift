@@ -10,6 +10,52 @@ public protocol SpeechToText: Sendable {
     var name: String { get }
     /// Transcribes 16 kHz mono samples: interim transcripts if any, then one that is final.
     func transcribe(_ audio: Pcm, language: String?) -> AsyncThrowingStream<Transcript, any Error>
+    /// Gets ready before it is asked for the first time: opens a connection, loads a model. ``VoiceAgent/warmUp()`` calls it and waits for
+    /// it; what it throws is thrown there. Does nothing by default.
+    func warmUp() async throws
+}
+
+/// A recogniser of your own that recognises speech while it is spoken, too.
+public protocol StreamingSpeechToText: SpeechToText {
+    /// Recognises one utterance of a live session while it is spoken: interim transcripts as they come, each with everything said so
+    /// far, then, once `sound` is over, one that is final. Whatever fails here costs no words: the utterance is then given to
+    /// ``SpeechToText/transcribe(_:language:)``.
+    func listen(_ sound: SpokenSound, language: String?) -> AsyncThrowingStream<Transcript, any Error>
+}
+
+/// The sound of one utterance as it is spoken: 16 kHz mono, in pieces of any length.
+///
+/// What is not taken waits; a recogniser that takes none for the idle time-out counts as failed. Reading it again goes on where it was
+/// left. It ends with the utterance, and when nobody wants the words any more.
+public struct SpokenSound: AsyncSequence, Sendable {
+    public typealias Element = Pcm
+
+    private let native: VoiceCoreNative.SpokenSound
+
+    init(_ native: VoiceCoreNative.SpokenSound) { self.native = native }
+
+    /// Reads the sound.
+    public struct AsyncIterator: AsyncIteratorProtocol {
+        let native: VoiceCoreNative.SpokenSound
+
+        /// Waits for the next piece; nil: the sound is over.
+        public mutating func next() async throws -> Pcm? {
+            try await awaited { try await native.next() }.map { Pcm(samples: [Int16](littleEndian: $0), sampleRate: 16_000) }
+        }
+    }
+
+    public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(native: native) }
+}
+
+/// What hears the end of turns, of your own: asked in live sessions whose config has `turnDetection` `"model"`.
+public protocol TurnDetector: Sendable {
+    /// How logs name it.
+    var name: String { get }
+    /// Says how likely the speaker is done, 0–1, given the latest eight seconds at most of the turn, 16 kHz mono, which end with a short
+    /// silence. Asked at every pause; when it fails, or takes longer than the longest pause, the words alone tell.
+    func completeness(_ audio: Pcm) async throws -> Double
+    /// Gets ready before it is asked for the first time, as ``SpeechToText/warmUp()``. Does nothing by default.
+    func warmUp() async throws
 }
 
 /// A language model of your own.
@@ -18,23 +64,47 @@ public protocol LanguageModel: Sendable {
     var name: String { get }
     /// Writes the answer, piece by piece.
     func generate(_ prompt: Prompt) -> AsyncThrowingStream<String, any Error>
+    /// Gets ready as ``SpeechToText/warmUp()``, for prompts that will begin with `systemPrompt`. Does nothing by default.
+    func warmUp(systemPrompt: String) async throws
 }
 
-/// What a ``ToolCallingModel`` writes.
+/// What a ``ReportingModel`` writes.
 public enum Written: Sendable {
     /// A piece of text.
     case text(String)
     /// A call of a tool. Its result is in the prompt of the next request.
     case call(ToolCall)
+    /// What was used, in tokens: of the prompt, of the answer, and of those of the prompt the ones that came from a cache. For metrics and
+    /// costs; usually at the end. What is said more than once adds up.
+    case usage(input: Int, output: Int, cached: Int = 0)
+    /// Why the model stopped. One that does not say was done, or called tools. When nothing was said, the error of the turn tells it.
+    case finished(FinishReason)
 }
 
-/// A language model of your own that calls tools, too.
-public protocol ToolCallingModel: LanguageModel {
+/// Why a language model stopped.
+public enum FinishReason: String, Sendable {
+    /// It was done.
+    case stop
+    /// It waits for the results of the tools that it called.
+    case toolCalls = "tool_calls"
+    /// It reached the most tokens.
+    case length
+    /// The answer, or the rest of it, was withheld.
+    case contentFilter = "content_filter"
+    /// Something else.
+    case other
+}
+
+/// A language model of your own that says more of its answer than its words: what was used, and why it stopped.
+public protocol ReportingModel: LanguageModel {
     /// Writes the answer, piece by piece.
     func answer(_ prompt: Prompt) -> AsyncThrowingStream<Written, any Error>
 }
 
-extension ToolCallingModel {
+/// A language model of your own that calls tools, too, by ``Written/call(_:)``.
+public protocol ToolCallingModel: ReportingModel {}
+
+extension ReportingModel {
     public func generate(_ prompt: Prompt) -> AsyncThrowingStream<String, any Error> {
         AsyncThrowingStream { texts in
             let task = Task {
@@ -58,6 +128,8 @@ public protocol TextToSpeech: Sendable {
     var name: String { get }
     /// Speaks a text, chunk by chunk; every chunk has the same rate.
     func synthesize(_ text: String, language: String?) -> AsyncThrowingStream<Pcm, any Error>
+    /// Gets ready before it is asked for the first time, as ``SpeechToText/warmUp()``. Does nothing by default.
+    func warmUp() async throws
 }
 
 /// A conversation store of your own: one function, JSON in and out. Methods and arguments are listed in the README.
@@ -69,9 +141,15 @@ public protocol ConversationStore: Sendable {
 }
 
 extension SpeechToText { public var name: String { "host/\(Self.self)" } }
+extension TurnDetector { public var name: String { "host/\(Self.self)" } }
 extension LanguageModel { public var name: String { "host/\(Self.self)" } }
 extension TextToSpeech { public var name: String { "host/\(Self.self)" } }
 extension ConversationStore { public var name: String { "host/\(Self.self)" } }
+
+extension SpeechToText { public func warmUp() async throws {} }
+extension TurnDetector { public func warmUp() async throws {} }
+extension LanguageModel { public func warmUp(systemPrompt: String) async throws {} }
+extension TextToSpeech { public func warmUp() async throws {} }
 
 /// What a language model is asked.
 public struct Prompt: Sendable, Decodable {
@@ -133,21 +211,29 @@ public struct Hosts: Sendable {
     public var store: (any ConversationStore)?
     /// What the language model may call.
     public var tools: [Tool]
+    /// What hears the end of turns. Default: the model `smart-turn`.
+    public var turnDetector: (any TurnDetector)?
+    /// What is told what was measured.
+    public var metrics: (any MetricsSink)?
 
     public init(
         stt: [any SpeechToText] = [], llm: [any LanguageModel] = [], tts: [any TextToSpeech] = [],
-        store: (any ConversationStore)? = nil, tools: [Tool] = []
+        store: (any ConversationStore)? = nil, tools: [Tool] = [], turnDetector: (any TurnDetector)? = nil,
+        metrics: (any MetricsSink)? = nil
     ) {
         (self.stt, self.llm, self.tts, self.store, self.tools) = (stt, llm, tts, store, tools)
+        (self.turnDetector, self.metrics) = (turnDetector, metrics)
     }
 
     var lowered: VoiceCoreNative.Hosts {
         VoiceCoreNative.Hosts(
-            stt: stt.map { SttHost(name: $0.name, host: SttBridge($0)) },
+            stt: stt.map { SttHost(name: $0.name, host: SttBridge($0), listens: $0 is any StreamingSpeechToText) },
             llm: llm.map { LlmHost(name: $0.name, host: LlmBridge($0), callsTools: $0 is any ToolCallingModel) },
             tts: tts.map { TtsHost(name: $0.name, host: TtsBridge($0)) },
+            turnDetector: turnDetector.map { TurnDetectorHost(name: $0.name, host: TurnDetectorBridge($0)) },
             store: store.map { StoreHost(name: $0.name, host: StoreBridge($0)) },
-            tools: tools.map { ToolHost(definitionJson: $0.definition, host: ToolBridge($0)) }
+            tools: tools.map(\.lowered),
+            metrics: metrics.map(MetricsBridge.init)
         )
     }
 }
@@ -177,6 +263,33 @@ final class SttBridge: HostStt {
             where !answer.send(text: item.text, isFinal: item.isFinal, language: item.language) { return }
         }
     }
+
+    func listen(sound: VoiceCoreNative.SpokenSound, language: String?, answer: TranscriptAnswer) async throws {
+        // Only asked of one that listens.
+        guard let host = host as? any StreamingSpeechToText else { return }
+        try await hosted {
+            for try await item in host.listen(SpokenSound(sound), language: language)
+            where !answer.send(text: item.text, isFinal: item.isFinal, language: item.language) { return }
+        }
+    }
+
+    func warmUp() async throws {
+        try await hosted { try await host.warmUp() }
+    }
+}
+
+final class TurnDetectorBridge: HostTurnDetector {
+    private let host: any TurnDetector
+
+    init(_ host: any TurnDetector) { self.host = host }
+
+    func completeness(pcm: Data) async throws -> Double {
+        try await hosted { try await host.completeness(Pcm(samples: [Int16](littleEndian: pcm), sampleRate: 16_000)) }
+    }
+
+    func warmUp() async throws {
+        try await hosted { try await host.warmUp() }
+    }
 }
 
 final class LlmBridge: HostLlm {
@@ -187,12 +300,16 @@ final class LlmBridge: HostLlm {
     func generate(requestJson: String, answer: TextAnswer) async throws {
         try await hosted {
             let prompt = try JSONDecoder().decode(Prompt.self, from: Data(requestJson.utf8))
-            guard let model = host as? any ToolCallingModel else {
+            guard let model = host as? any ReportingModel else {
                 for try await piece in host.generate(prompt) where !answer.send(text: piece) { return }
                 return
             }
             for try await piece in model.answer(prompt) where !Self.send(piece, to: answer) { return }
         }
+    }
+
+    func warmUp(systemPrompt: String) async throws {
+        try await hosted { try await host.warmUp(systemPrompt: systemPrompt) }
     }
 
     private static func send(_ piece: Written, to answer: TextAnswer) -> Bool {
@@ -202,6 +319,10 @@ final class LlmBridge: HostLlm {
             var arguments = call.arguments.json
             if case .string(let written) = call.arguments { arguments = written }
             return answer.callTool(id: call.id, name: call.name, argumentsJson: arguments)
+        case .usage(let input, let output, let cached):
+            return answer.used(
+                inputTokens: UInt64(clamping: input), cachedTokens: UInt64(clamping: cached), outputTokens: UInt64(clamping: output))
+        case .finished(let reason): return answer.finished(reason: reason.rawValue)
         }
     }
 }
@@ -216,6 +337,10 @@ final class TtsBridge: HostTts {
             for try await chunk in host.synthesize(text, language: language)
             where !answer.send(pcm: chunk.samples.littleEndian, sampleRate: UInt32(clamping: chunk.sampleRate)) { return }
         }
+    }
+
+    func warmUp() async throws {
+        try await hosted { try await host.warmUp() }
     }
 }
 

@@ -46,7 +46,7 @@ public struct LiveOptions: Sendable, Encodable {
     }
 }
 
-/// A live conversation: push sound, read events. Made by ``VoiceAgent/live(_:)``.
+/// A live conversation: push sound, read events. Made by ``VoiceAgent/live(_:tools:)``.
 ///
 /// Pushing never waits, and any task may do it. The events must be taken: a session whose events nobody takes ends. A session that is let
 /// go ends too.

@@ -127,6 +127,10 @@ extension JSONValue {
     }
 }
 
+extension Tool {
+    var lowered: ToolHost { ToolHost(definitionJson: definition, host: ToolBridge(self)) }
+}
+
 final class ToolBridge: HostTool {
     private let tool: Tool
 

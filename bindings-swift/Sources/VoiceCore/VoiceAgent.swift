@@ -34,10 +34,13 @@ public final class VoiceAgent: Sendable {
         llm: (any LanguageModel)? = nil,
         tts: (any TextToSpeech)? = nil,
         store: (any ConversationStore)? = nil,
-        tools: [Tool] = []
+        tools: [Tool] = [],
+        turnDetector: (any TurnDetector)? = nil,
+        metrics: (any MetricsSink)? = nil
     ) async throws {
         let hosts = Hosts(
-            stt: stt.map { [$0] } ?? [], llm: llm.map { [$0] } ?? [], tts: tts.map { [$0] } ?? [], store: store, tools: tools)
+            stt: stt.map { [$0] } ?? [], llm: llm.map { [$0] } ?? [], tts: tts.map { [$0] } ?? [], store: store, tools: tools,
+            turnDetector: turnDetector, metrics: metrics)
         try await self.init(config: config, hosts: hosts)
     }
 
@@ -68,10 +71,13 @@ public final class VoiceAgent: Sendable {
         llm: (any LanguageModel)? = nil,
         tts: (any TextToSpeech)? = nil,
         store: (any ConversationStore)? = nil,
-        tools: [Tool] = []
+        tools: [Tool] = [],
+        turnDetector: (any TurnDetector)? = nil,
+        metrics: (any MetricsSink)? = nil
     ) async throws {
         let json = String(decoding: try JSONEncoder().encode(config), as: UTF8.self)
-        try await self.init(config: json, stt: stt, llm: llm, tts: tts, store: store, tools: tools)
+        try await self.init(
+            config: json, stt: stt, llm: llm, tts: tts, store: store, tools: tools, turnDetector: turnDetector, metrics: metrics)
     }
 
     /// An agent that runs offline with local models and keeps conversations in an SQLite file in the user's data folder.
@@ -94,15 +100,16 @@ public final class VoiceAgent: Sendable {
     ///   - speak: whether the answer is spoken.
     ///   - assistant: who answers in a fresh session: an assistant, by its id.
     ///   - organization: in which organization the turn is taken, by its id.
+    ///   - tools: what the language model may call in this turn, besides the agent's tools.
     /// - Throws: ``VoiceError`` when the turn fails, `CancellationError` when the task was cancelled; nothing is stored then.
     public func converse(
         _ input: TurnInput, session: String? = nil, user: String? = nil, language: String? = nil,
-        deadline: Duration? = nil, speak: Bool = true, assistant: String? = nil, organization: String? = nil
+        deadline: Duration? = nil, speak: Bool = true, assistant: String? = nil, organization: String? = nil, tools: [Tool] = []
     ) async throws -> Reply {
         let options = TurnOptions(
             session: session, user: user, language: language, deadlineMs: deadline?.milliseconds, speak: speak,
-            assistant: assistant, organization: organization)
-        let call = native.turn(input: input.lowered, options: options)
+            assistant: assistant, organization: organization, tools: tools.map(\.lowered))
+        let call = try translated { try native.turn(input: input.lowered, options: options) }
         return try await awaited {
             // The native layer's futures know nothing of the task's cancellation.
             try await withTaskCancellationHandler {
@@ -114,29 +121,33 @@ public final class VoiceAgent: Sendable {
     }
 
     /// One turn as it happens: text and sound come while the answer is still being written. Parameters as for
-    /// ``converse(_:session:user:language:deadline:speak:assistant:organization:)``.
+    /// ``converse(_:session:user:language:deadline:speak:assistant:organization:tools:)``.
     public func turn(
         _ input: TurnInput, session: String? = nil, user: String? = nil, language: String? = nil,
-        deadline: Duration? = nil, speak: Bool = true, assistant: String? = nil, organization: String? = nil
+        deadline: Duration? = nil, speak: Bool = true, assistant: String? = nil, organization: String? = nil, tools: [Tool] = []
     ) -> TurnEvents {
         let options = TurnOptions(
             session: session, user: user, language: language, deadlineMs: deadline?.milliseconds, speak: speak,
-            assistant: assistant, organization: organization)
+            assistant: assistant, organization: organization, tools: tools.map(\.lowered))
         return TurnEvents { [native] in try native.stream(input: input.lowered, options: options) }
     }
 
     /// Starts a live conversation: sound in both directions at once.
     ///
+    /// - Parameter tools: what the language model may call in this session, besides the agent's tools.
     /// - Throws: ``VoiceError`` of code `validationError` for a rate or a number of channels that is not supported, `invalidRequest` for a
     ///   wrong config.
-    public func live(_ options: LiveOptions = LiveOptions()) async throws -> LiveSession {
+    public func live(_ options: LiveOptions = LiveOptions(), tools: [Tool] = []) async throws -> LiveSession {
         let json = String(decoding: try JSONEncoder().encode(options), as: UTF8.self)
-        return try await live(json: json)
+        return try await live(json: json, tools: tools)
     }
 
-    func live(json: String) async throws -> LiveSession {
-        try await awaited { LiveSession(try await native.live(optionsJson: json)) }
+    func live(json: String, tools: [Tool]) async throws -> LiveSession {
+        try await awaited { LiveSession(try await native.live(optionsJson: json, tools: tools.map(\.lowered))) }
     }
+
+    /// How many reports neither your ``MetricsSink`` nor a collector took: they were too slow, failed, or were gone.
+    public var droppedReports: Int { Int(clamping: native.droppedReports()) }
 
     /// Makes every provider ready, so that the first turn is as fast as the others.
     public func warmUp() async throws {

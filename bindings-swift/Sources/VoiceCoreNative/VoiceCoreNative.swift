@@ -634,9 +634,14 @@ public protocol AgentProtocol: AnyObject, Sendable {
     func call(room: String, method: String, argumentsJson: String) async throws  -> Answer
     
     /**
-     * Starts a live session from options as JSON: see `voice-bridge`.
+     * How many reports neither the host's sink of metrics nor a collector took.
      */
-    func live(optionsJson: String) async throws  -> LiveSession
+    func droppedReports()  -> UInt64
+    
+    /**
+     * Starts a live session from options as JSON: see `voice-bridge`. The language model may call `tools` in it, besides the agent's.
+     */
+    func live(optionsJson: String, tools: [ToolHost]) async throws  -> LiveSession
     
     /**
      * Cancels what runs, finishes what is being saved.
@@ -656,7 +661,7 @@ public protocol AgentProtocol: AnyObject, Sendable {
     /**
      * Starts one turn.
      */
-    func turn(input: Input, options: TurnOptions)  -> TurnCall
+    func turn(input: Input, options: TurnOptions) throws  -> TurnCall
     
     /**
      * Makes every provider ready.
@@ -763,14 +768,26 @@ open func call(room: String, method: String, argumentsJson: String)async throws 
 }
     
     /**
-     * Starts a live session from options as JSON: see `voice-bridge`.
+     * How many reports neither the host's sink of metrics nor a collector took.
      */
-open func live(optionsJson: String)async throws  -> LiveSession  {
+open func droppedReports() -> UInt64  {
+    return try!  FfiConverterUInt64.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_voice_core_uniffi_fn_method_agent_dropped_reports(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+    
+    /**
+     * Starts a live session from options as JSON: see `voice-bridge`. The language model may call `tools` in it, besides the agent's.
+     */
+open func live(optionsJson: String, tools: [ToolHost])async throws  -> LiveSession  {
     return
         try  await uniffiRustCallAsync(
             rustFutureFunc: {
                 uniffi_voice_core_uniffi_fn_method_agent_live(
-                        self.uniffiCloneHandle(),FfiConverterString.lower(optionsJson)
+                        self.uniffiCloneHandle(),FfiConverterString.lower(optionsJson),FfiConverterSequenceTypeToolHost.lower(tools)
                 )
             },
             pollFunc: ffi_voice_core_uniffi_rust_future_poll_u64,
@@ -828,8 +845,8 @@ open func stream(input: Input, options: TurnOptions)throws  -> EventStream  {
     /**
      * Starts one turn.
      */
-open func turn(input: Input, options: TurnOptions) -> TurnCall  {
-    return try!  FfiConverterTypeTurnCall_lift(try! rustCall() {
+open func turn(input: Input, options: TurnOptions)throws  -> TurnCall  {
+    return try  FfiConverterTypeTurnCall_lift(try rustCallWithError(FfiConverterTypeFailure_lift) {
         uniffiCallStatus in
     uniffi_voice_core_uniffi_fn_method_agent_turn(
             self.uniffiCloneHandle(),
@@ -1424,6 +1441,11 @@ public protocol HostLlm: AnyObject, Sendable {
      */
     func generate(requestJson: String, answer: TextAnswer) async throws 
     
+    /**
+     * Gets ready before the first question, for prompts that will begin with `system_prompt`.
+     */
+    func warmUp(systemPrompt: String) async throws 
+    
 }
 /**
  * A language model of the host.
@@ -1500,6 +1522,25 @@ open func generate(requestJson: String, answer: TextAnswer)async throws   {
         )
 }
     
+    /**
+     * Gets ready before the first question, for prompts that will begin with `system_prompt`.
+     */
+open func warmUp(systemPrompt: String)async throws   {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_voice_core_uniffi_fn_method_hostllm_warm_up(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(systemPrompt)
+                )
+            },
+            pollFunc: ffi_voice_core_uniffi_rust_future_poll_void,
+            completeFunc: ffi_voice_core_uniffi_rust_future_complete_void,
+            freeFunc: ffi_voice_core_uniffi_rust_future_free_void,
+            liftFunc: { $0 },
+            errorHandler: FfiConverterTypeHostFailure_lift
+        )
+}
+    
 
     
 }
@@ -1544,6 +1585,47 @@ fileprivate struct UniffiCallbackInterfaceHostLlm {
                 return try await uniffiObj.generate(
                      requestJson: try FfiConverterString.lift(requestJson),
                      answer: try FfiConverterTypeTextAnswer_lift(answer)
+                )
+            }
+
+            let uniffiHandleSuccess = { (returnValue: ()) in
+                uniffiFutureCallback(
+                    uniffiCallbackData,
+                    UniffiForeignFutureResultVoid(
+                        callStatus: RustCallStatus()
+                    )
+                )
+            }
+            let uniffiHandleError = { (statusCode, errorBuf) in
+                uniffiFutureCallback(
+                    uniffiCallbackData,
+                    UniffiForeignFutureResultVoid(
+                        callStatus: RustCallStatus(code: statusCode, errorBuf: errorBuf)
+                    )
+                )
+            }
+            uniffiTraitInterfaceCallAsyncWithError(
+                makeCall: makeCall,
+                handleSuccess: uniffiHandleSuccess,
+                handleError: uniffiHandleError,
+                lowerError: FfiConverterTypeHostFailure_lower,
+                droppedCallback: uniffiOutDroppedCallback
+            )
+        },
+        warmUp: { (
+            uniffiHandle: UInt64,
+            systemPrompt: RustBuffer,
+            uniffiFutureCallback: @escaping UniffiForeignFutureCompleteVoid,
+            uniffiCallbackData: UInt64,
+            uniffiOutDroppedCallback: UnsafeMutablePointer<UniffiForeignFutureDroppedCallbackStruct>
+        ) in
+            let makeCall = {
+                () async throws -> () in
+                guard let uniffiObj = try? FfiConverterTypeHostLlm.handleMap.get(handle: uniffiHandle) else {
+                    throw UniffiInternalError.unexpectedStaleHandle
+                }
+                return try await uniffiObj.warmUp(
+                     systemPrompt: try FfiConverterString.lift(systemPrompt)
                 )
             }
 
@@ -1643,6 +1725,303 @@ public func FfiConverterTypeHostLlm_lift(_ handle: UInt64) throws -> HostLlm {
 #endif
 public func FfiConverterTypeHostLlm_lower(_ value: HostLlm) -> UInt64 {
     return FfiConverterTypeHostLlm.lower(value)
+}
+
+
+
+
+
+
+/**
+ * A sink of metrics of the host.
+ */
+public protocol HostMetrics: AnyObject, Sendable {
+    
+    /**
+     * Takes reports, a JSON array of objects with a `type`.
+     */
+    func record(reportsJson: String) async throws 
+    
+    /**
+     * Lets go of what it still holds: the agent closes.
+     */
+    func flush() async throws 
+    
+}
+/**
+ * A sink of metrics of the host.
+ */
+open class HostMetricsImpl: HostMetrics, @unchecked Sendable {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_voice_core_uniffi_fn_clone_hostmetrics(self.handle, $0) }
+    }
+    // No primary constructor declared for this class.
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_voice_core_uniffi_fn_free_hostmetrics(handle, $0) }
+    }
+
+    
+
+    
+    /**
+     * Takes reports, a JSON array of objects with a `type`.
+     */
+open func record(reportsJson: String)async throws   {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_voice_core_uniffi_fn_method_hostmetrics_record(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(reportsJson)
+                )
+            },
+            pollFunc: ffi_voice_core_uniffi_rust_future_poll_void,
+            completeFunc: ffi_voice_core_uniffi_rust_future_complete_void,
+            freeFunc: ffi_voice_core_uniffi_rust_future_free_void,
+            liftFunc: { $0 },
+            errorHandler: FfiConverterTypeHostFailure_lift
+        )
+}
+    
+    /**
+     * Lets go of what it still holds: the agent closes.
+     */
+open func flush()async throws   {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_voice_core_uniffi_fn_method_hostmetrics_flush(
+                        self.uniffiCloneHandle()
+                )
+            },
+            pollFunc: ffi_voice_core_uniffi_rust_future_poll_void,
+            completeFunc: ffi_voice_core_uniffi_rust_future_complete_void,
+            freeFunc: ffi_voice_core_uniffi_rust_future_free_void,
+            liftFunc: { $0 },
+            errorHandler: FfiConverterTypeHostFailure_lift
+        )
+}
+    
+
+    
+}
+
+
+
+// Put the implementation in a struct so we don't pollute the top-level namespace
+fileprivate struct UniffiCallbackInterfaceHostMetrics {
+
+    // Create the VTable using a series of closures.
+    // Swift automatically converts these into C callback functions.
+    //
+    // Store the vtable directly.
+    static let vtable: UniffiVTableCallbackInterfaceHostMetrics = UniffiVTableCallbackInterfaceHostMetrics(
+        uniffiFree: { (uniffiHandle: UInt64) -> () in
+            do {
+                try FfiConverterTypeHostMetrics.handleMap.remove(handle: uniffiHandle)
+            } catch {
+                print("Uniffi callback interface HostMetrics: handle missing in uniffiFree")
+            }
+        },
+        uniffiClone: { (uniffiHandle: UInt64) -> UInt64 in
+            do {
+                return try FfiConverterTypeHostMetrics.handleMap.clone(handle: uniffiHandle)
+            } catch {
+                fatalError("Uniffi callback interface HostMetrics: handle missing in uniffiClone")
+            }
+        },
+        record: { (
+            uniffiHandle: UInt64,
+            reportsJson: RustBuffer,
+            uniffiFutureCallback: @escaping UniffiForeignFutureCompleteVoid,
+            uniffiCallbackData: UInt64,
+            uniffiOutDroppedCallback: UnsafeMutablePointer<UniffiForeignFutureDroppedCallbackStruct>
+        ) in
+            let makeCall = {
+                () async throws -> () in
+                guard let uniffiObj = try? FfiConverterTypeHostMetrics.handleMap.get(handle: uniffiHandle) else {
+                    throw UniffiInternalError.unexpectedStaleHandle
+                }
+                return try await uniffiObj.record(
+                     reportsJson: try FfiConverterString.lift(reportsJson)
+                )
+            }
+
+            let uniffiHandleSuccess = { (returnValue: ()) in
+                uniffiFutureCallback(
+                    uniffiCallbackData,
+                    UniffiForeignFutureResultVoid(
+                        callStatus: RustCallStatus()
+                    )
+                )
+            }
+            let uniffiHandleError = { (statusCode, errorBuf) in
+                uniffiFutureCallback(
+                    uniffiCallbackData,
+                    UniffiForeignFutureResultVoid(
+                        callStatus: RustCallStatus(code: statusCode, errorBuf: errorBuf)
+                    )
+                )
+            }
+            uniffiTraitInterfaceCallAsyncWithError(
+                makeCall: makeCall,
+                handleSuccess: uniffiHandleSuccess,
+                handleError: uniffiHandleError,
+                lowerError: FfiConverterTypeHostFailure_lower,
+                droppedCallback: uniffiOutDroppedCallback
+            )
+        },
+        flush: { (
+            uniffiHandle: UInt64,
+            uniffiFutureCallback: @escaping UniffiForeignFutureCompleteVoid,
+            uniffiCallbackData: UInt64,
+            uniffiOutDroppedCallback: UnsafeMutablePointer<UniffiForeignFutureDroppedCallbackStruct>
+        ) in
+            let makeCall = {
+                () async throws -> () in
+                guard let uniffiObj = try? FfiConverterTypeHostMetrics.handleMap.get(handle: uniffiHandle) else {
+                    throw UniffiInternalError.unexpectedStaleHandle
+                }
+                return try await uniffiObj.flush(
+                )
+            }
+
+            let uniffiHandleSuccess = { (returnValue: ()) in
+                uniffiFutureCallback(
+                    uniffiCallbackData,
+                    UniffiForeignFutureResultVoid(
+                        callStatus: RustCallStatus()
+                    )
+                )
+            }
+            let uniffiHandleError = { (statusCode, errorBuf) in
+                uniffiFutureCallback(
+                    uniffiCallbackData,
+                    UniffiForeignFutureResultVoid(
+                        callStatus: RustCallStatus(code: statusCode, errorBuf: errorBuf)
+                    )
+                )
+            }
+            uniffiTraitInterfaceCallAsyncWithError(
+                makeCall: makeCall,
+                handleSuccess: uniffiHandleSuccess,
+                handleError: uniffiHandleError,
+                lowerError: FfiConverterTypeHostFailure_lower,
+                droppedCallback: uniffiOutDroppedCallback
+            )
+        }
+    )
+
+    // Rust stores this pointer for future callback invocations, so it must live
+    // for the process lifetime (not just for the init function call).
+    //
+    // `nonisolated(unsafe)` is needed under Swift 6 strict concurrency.
+    // This is safe because the pointee is initialized once during static init
+    // and never mutated by either side of the FFI.  Its fields are C function pointers.
+    nonisolated(unsafe) static let vtablePtr: UnsafePointer<UniffiVTableCallbackInterfaceHostMetrics> = {
+        let ptr = UnsafeMutablePointer<UniffiVTableCallbackInterfaceHostMetrics>.allocate(capacity: 1)
+        ptr.initialize(to: vtable)
+        return UnsafePointer(ptr)
+    }()
+}
+
+private func uniffiCallbackInitHostMetrics() {
+    uniffi_voice_core_uniffi_fn_init_callback_vtable_hostmetrics(UniffiCallbackInterfaceHostMetrics.vtablePtr)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeHostMetrics: FfiConverter {
+    fileprivate static let handleMap = UniffiHandleMap<HostMetrics>()
+
+    typealias FfiType = UInt64
+    typealias SwiftType = HostMetrics
+
+    public static func lift(_ handle: UInt64) throws -> HostMetrics {
+        if ((handle & 1) == 0) {
+            // Rust-generated handle, construct a new class that uses the handle to implement the
+            // interface
+            return HostMetricsImpl(unsafeFromHandle: handle)
+        } else {
+            // Swift-generated handle, get the object from the handle map
+            return try handleMap.remove(handle: handle)
+        }
+    }
+
+    public static func lower(_ value: HostMetrics) -> UInt64 {
+         if let rustImpl = value as? HostMetricsImpl {
+             // Rust-implemented object.  Clone the handle and return it
+            return rustImpl.uniffiCloneHandle()
+         } else {
+            // Swift object, generate a new vtable handle and return that.
+            return handleMap.insert(obj: value)
+         }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> HostMetrics {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: HostMetrics, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeHostMetrics_lift(_ handle: UInt64) throws -> HostMetrics {
+    return try FfiConverterTypeHostMetrics.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeHostMetrics_lower(_ value: HostMetrics) -> UInt64 {
+    return FfiConverterTypeHostMetrics.lower(value)
 }
 
 
@@ -1898,6 +2277,17 @@ public protocol HostStt: AnyObject, Sendable {
      */
     func transcribe(pcm: Data, language: String?, answer: TranscriptAnswer) async throws 
     
+    /**
+     * Recognises one utterance while it is spoken: interim transcripts as they come, then, once the sound is over, one final. Only
+     * asked of a host that listens.
+     */
+    func listen(sound: SpokenSound, language: String?, answer: TranscriptAnswer) async throws 
+    
+    /**
+     * Gets ready before the first question.
+     */
+    func warmUp() async throws 
+    
 }
 /**
  * A recogniser of the host.
@@ -1974,6 +2364,45 @@ open func transcribe(pcm: Data, language: String?, answer: TranscriptAnswer)asyn
         )
 }
     
+    /**
+     * Recognises one utterance while it is spoken: interim transcripts as they come, then, once the sound is over, one final. Only
+     * asked of a host that listens.
+     */
+open func listen(sound: SpokenSound, language: String?, answer: TranscriptAnswer)async throws   {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_voice_core_uniffi_fn_method_hoststt_listen(
+                        self.uniffiCloneHandle(),FfiConverterTypeSpokenSound_lower(sound),FfiConverterOptionString.lower(language),FfiConverterTypeTranscriptAnswer_lower(answer)
+                )
+            },
+            pollFunc: ffi_voice_core_uniffi_rust_future_poll_void,
+            completeFunc: ffi_voice_core_uniffi_rust_future_complete_void,
+            freeFunc: ffi_voice_core_uniffi_rust_future_free_void,
+            liftFunc: { $0 },
+            errorHandler: FfiConverterTypeHostFailure_lift
+        )
+}
+    
+    /**
+     * Gets ready before the first question.
+     */
+open func warmUp()async throws   {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_voice_core_uniffi_fn_method_hoststt_warm_up(
+                        self.uniffiCloneHandle()
+                )
+            },
+            pollFunc: ffi_voice_core_uniffi_rust_future_poll_void,
+            completeFunc: ffi_voice_core_uniffi_rust_future_complete_void,
+            freeFunc: ffi_voice_core_uniffi_rust_future_free_void,
+            liftFunc: { $0 },
+            errorHandler: FfiConverterTypeHostFailure_lift
+        )
+}
+    
 
     
 }
@@ -2020,6 +2449,90 @@ fileprivate struct UniffiCallbackInterfaceHostStt {
                      pcm: try FfiConverterData.lift(pcm),
                      language: try FfiConverterOptionString.lift(language),
                      answer: try FfiConverterTypeTranscriptAnswer_lift(answer)
+                )
+            }
+
+            let uniffiHandleSuccess = { (returnValue: ()) in
+                uniffiFutureCallback(
+                    uniffiCallbackData,
+                    UniffiForeignFutureResultVoid(
+                        callStatus: RustCallStatus()
+                    )
+                )
+            }
+            let uniffiHandleError = { (statusCode, errorBuf) in
+                uniffiFutureCallback(
+                    uniffiCallbackData,
+                    UniffiForeignFutureResultVoid(
+                        callStatus: RustCallStatus(code: statusCode, errorBuf: errorBuf)
+                    )
+                )
+            }
+            uniffiTraitInterfaceCallAsyncWithError(
+                makeCall: makeCall,
+                handleSuccess: uniffiHandleSuccess,
+                handleError: uniffiHandleError,
+                lowerError: FfiConverterTypeHostFailure_lower,
+                droppedCallback: uniffiOutDroppedCallback
+            )
+        },
+        listen: { (
+            uniffiHandle: UInt64,
+            sound: UInt64,
+            language: RustBuffer,
+            answer: UInt64,
+            uniffiFutureCallback: @escaping UniffiForeignFutureCompleteVoid,
+            uniffiCallbackData: UInt64,
+            uniffiOutDroppedCallback: UnsafeMutablePointer<UniffiForeignFutureDroppedCallbackStruct>
+        ) in
+            let makeCall = {
+                () async throws -> () in
+                guard let uniffiObj = try? FfiConverterTypeHostStt.handleMap.get(handle: uniffiHandle) else {
+                    throw UniffiInternalError.unexpectedStaleHandle
+                }
+                return try await uniffiObj.listen(
+                     sound: try FfiConverterTypeSpokenSound_lift(sound),
+                     language: try FfiConverterOptionString.lift(language),
+                     answer: try FfiConverterTypeTranscriptAnswer_lift(answer)
+                )
+            }
+
+            let uniffiHandleSuccess = { (returnValue: ()) in
+                uniffiFutureCallback(
+                    uniffiCallbackData,
+                    UniffiForeignFutureResultVoid(
+                        callStatus: RustCallStatus()
+                    )
+                )
+            }
+            let uniffiHandleError = { (statusCode, errorBuf) in
+                uniffiFutureCallback(
+                    uniffiCallbackData,
+                    UniffiForeignFutureResultVoid(
+                        callStatus: RustCallStatus(code: statusCode, errorBuf: errorBuf)
+                    )
+                )
+            }
+            uniffiTraitInterfaceCallAsyncWithError(
+                makeCall: makeCall,
+                handleSuccess: uniffiHandleSuccess,
+                handleError: uniffiHandleError,
+                lowerError: FfiConverterTypeHostFailure_lower,
+                droppedCallback: uniffiOutDroppedCallback
+            )
+        },
+        warmUp: { (
+            uniffiHandle: UInt64,
+            uniffiFutureCallback: @escaping UniffiForeignFutureCompleteVoid,
+            uniffiCallbackData: UInt64,
+            uniffiOutDroppedCallback: UnsafeMutablePointer<UniffiForeignFutureDroppedCallbackStruct>
+        ) in
+            let makeCall = {
+                () async throws -> () in
+                guard let uniffiObj = try? FfiConverterTypeHostStt.handleMap.get(handle: uniffiHandle) else {
+                    throw UniffiInternalError.unexpectedStaleHandle
+                }
+                return try await uniffiObj.warmUp(
                 )
             }
 
@@ -2374,6 +2887,11 @@ public protocol HostTts: AnyObject, Sendable {
      */
     func synthesize(text: String, language: String?, answer: AudioAnswer) async throws 
     
+    /**
+     * Gets ready before the first question.
+     */
+    func warmUp() async throws 
+    
 }
 /**
  * A voice of the host.
@@ -2450,6 +2968,25 @@ open func synthesize(text: String, language: String?, answer: AudioAnswer)async 
         )
 }
     
+    /**
+     * Gets ready before the first question.
+     */
+open func warmUp()async throws   {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_voice_core_uniffi_fn_method_hosttts_warm_up(
+                        self.uniffiCloneHandle()
+                )
+            },
+            pollFunc: ffi_voice_core_uniffi_rust_future_poll_void,
+            completeFunc: ffi_voice_core_uniffi_rust_future_complete_void,
+            freeFunc: ffi_voice_core_uniffi_rust_future_free_void,
+            liftFunc: { $0 },
+            errorHandler: FfiConverterTypeHostFailure_lift
+        )
+}
+    
 
     
 }
@@ -2496,6 +3033,45 @@ fileprivate struct UniffiCallbackInterfaceHostTts {
                      text: try FfiConverterString.lift(text),
                      language: try FfiConverterOptionString.lift(language),
                      answer: try FfiConverterTypeAudioAnswer_lift(answer)
+                )
+            }
+
+            let uniffiHandleSuccess = { (returnValue: ()) in
+                uniffiFutureCallback(
+                    uniffiCallbackData,
+                    UniffiForeignFutureResultVoid(
+                        callStatus: RustCallStatus()
+                    )
+                )
+            }
+            let uniffiHandleError = { (statusCode, errorBuf) in
+                uniffiFutureCallback(
+                    uniffiCallbackData,
+                    UniffiForeignFutureResultVoid(
+                        callStatus: RustCallStatus(code: statusCode, errorBuf: errorBuf)
+                    )
+                )
+            }
+            uniffiTraitInterfaceCallAsyncWithError(
+                makeCall: makeCall,
+                handleSuccess: uniffiHandleSuccess,
+                handleError: uniffiHandleError,
+                lowerError: FfiConverterTypeHostFailure_lower,
+                droppedCallback: uniffiOutDroppedCallback
+            )
+        },
+        warmUp: { (
+            uniffiHandle: UInt64,
+            uniffiFutureCallback: @escaping UniffiForeignFutureCompleteVoid,
+            uniffiCallbackData: UInt64,
+            uniffiOutDroppedCallback: UnsafeMutablePointer<UniffiForeignFutureDroppedCallbackStruct>
+        ) in
+            let makeCall = {
+                () async throws -> () in
+                guard let uniffiObj = try? FfiConverterTypeHostTts.handleMap.get(handle: uniffiHandle) else {
+                    throw UniffiInternalError.unexpectedStaleHandle
+                }
+                return try await uniffiObj.warmUp(
                 )
             }
 
@@ -2595,6 +3171,305 @@ public func FfiConverterTypeHostTts_lift(_ handle: UInt64) throws -> HostTts {
 #endif
 public func FfiConverterTypeHostTts_lower(_ value: HostTts) -> UInt64 {
     return FfiConverterTypeHostTts.lower(value)
+}
+
+
+
+
+
+
+/**
+ * What hears the end of turns, in the host.
+ */
+public protocol HostTurnDetector: AnyObject, Sendable {
+    
+    /**
+     * Says how likely the speaker is done, 0–1, given 16 kHz mono samples (16 bits, little-endian).
+     */
+    func completeness(pcm: Data) async throws  -> Double
+    
+    /**
+     * Gets ready before the first question.
+     */
+    func warmUp() async throws 
+    
+}
+/**
+ * What hears the end of turns, in the host.
+ */
+open class HostTurnDetectorImpl: HostTurnDetector, @unchecked Sendable {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_voice_core_uniffi_fn_clone_hostturndetector(self.handle, $0) }
+    }
+    // No primary constructor declared for this class.
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_voice_core_uniffi_fn_free_hostturndetector(handle, $0) }
+    }
+
+    
+
+    
+    /**
+     * Says how likely the speaker is done, 0–1, given 16 kHz mono samples (16 bits, little-endian).
+     */
+open func completeness(pcm: Data)async throws  -> Double  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_voice_core_uniffi_fn_method_hostturndetector_completeness(
+                        self.uniffiCloneHandle(),FfiConverterData.lower(pcm)
+                )
+            },
+            pollFunc: ffi_voice_core_uniffi_rust_future_poll_f64,
+            completeFunc: ffi_voice_core_uniffi_rust_future_complete_f64,
+            freeFunc: ffi_voice_core_uniffi_rust_future_free_f64,
+            liftFunc: FfiConverterDouble.lift,
+            errorHandler: FfiConverterTypeHostFailure_lift
+        )
+}
+    
+    /**
+     * Gets ready before the first question.
+     */
+open func warmUp()async throws   {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_voice_core_uniffi_fn_method_hostturndetector_warm_up(
+                        self.uniffiCloneHandle()
+                )
+            },
+            pollFunc: ffi_voice_core_uniffi_rust_future_poll_void,
+            completeFunc: ffi_voice_core_uniffi_rust_future_complete_void,
+            freeFunc: ffi_voice_core_uniffi_rust_future_free_void,
+            liftFunc: { $0 },
+            errorHandler: FfiConverterTypeHostFailure_lift
+        )
+}
+    
+
+    
+}
+
+
+
+// Put the implementation in a struct so we don't pollute the top-level namespace
+fileprivate struct UniffiCallbackInterfaceHostTurnDetector {
+
+    // Create the VTable using a series of closures.
+    // Swift automatically converts these into C callback functions.
+    //
+    // Store the vtable directly.
+    static let vtable: UniffiVTableCallbackInterfaceHostTurnDetector = UniffiVTableCallbackInterfaceHostTurnDetector(
+        uniffiFree: { (uniffiHandle: UInt64) -> () in
+            do {
+                try FfiConverterTypeHostTurnDetector.handleMap.remove(handle: uniffiHandle)
+            } catch {
+                print("Uniffi callback interface HostTurnDetector: handle missing in uniffiFree")
+            }
+        },
+        uniffiClone: { (uniffiHandle: UInt64) -> UInt64 in
+            do {
+                return try FfiConverterTypeHostTurnDetector.handleMap.clone(handle: uniffiHandle)
+            } catch {
+                fatalError("Uniffi callback interface HostTurnDetector: handle missing in uniffiClone")
+            }
+        },
+        completeness: { (
+            uniffiHandle: UInt64,
+            pcm: RustBuffer,
+            uniffiFutureCallback: @escaping UniffiForeignFutureCompleteF64,
+            uniffiCallbackData: UInt64,
+            uniffiOutDroppedCallback: UnsafeMutablePointer<UniffiForeignFutureDroppedCallbackStruct>
+        ) in
+            let makeCall = {
+                () async throws -> Double in
+                guard let uniffiObj = try? FfiConverterTypeHostTurnDetector.handleMap.get(handle: uniffiHandle) else {
+                    throw UniffiInternalError.unexpectedStaleHandle
+                }
+                return try await uniffiObj.completeness(
+                     pcm: try FfiConverterData.lift(pcm)
+                )
+            }
+
+            let uniffiHandleSuccess = { (returnValue: Double) in
+                uniffiFutureCallback(
+                    uniffiCallbackData,
+                    UniffiForeignFutureResultF64(
+                        returnValue: FfiConverterDouble.lower(returnValue),
+                        callStatus: RustCallStatus()
+                    )
+                )
+            }
+            let uniffiHandleError = { (statusCode, errorBuf) in
+                uniffiFutureCallback(
+                    uniffiCallbackData,
+                    UniffiForeignFutureResultF64(
+                        returnValue: 0.0,
+                        callStatus: RustCallStatus(code: statusCode, errorBuf: errorBuf)
+                    )
+                )
+            }
+            uniffiTraitInterfaceCallAsyncWithError(
+                makeCall: makeCall,
+                handleSuccess: uniffiHandleSuccess,
+                handleError: uniffiHandleError,
+                lowerError: FfiConverterTypeHostFailure_lower,
+                droppedCallback: uniffiOutDroppedCallback
+            )
+        },
+        warmUp: { (
+            uniffiHandle: UInt64,
+            uniffiFutureCallback: @escaping UniffiForeignFutureCompleteVoid,
+            uniffiCallbackData: UInt64,
+            uniffiOutDroppedCallback: UnsafeMutablePointer<UniffiForeignFutureDroppedCallbackStruct>
+        ) in
+            let makeCall = {
+                () async throws -> () in
+                guard let uniffiObj = try? FfiConverterTypeHostTurnDetector.handleMap.get(handle: uniffiHandle) else {
+                    throw UniffiInternalError.unexpectedStaleHandle
+                }
+                return try await uniffiObj.warmUp(
+                )
+            }
+
+            let uniffiHandleSuccess = { (returnValue: ()) in
+                uniffiFutureCallback(
+                    uniffiCallbackData,
+                    UniffiForeignFutureResultVoid(
+                        callStatus: RustCallStatus()
+                    )
+                )
+            }
+            let uniffiHandleError = { (statusCode, errorBuf) in
+                uniffiFutureCallback(
+                    uniffiCallbackData,
+                    UniffiForeignFutureResultVoid(
+                        callStatus: RustCallStatus(code: statusCode, errorBuf: errorBuf)
+                    )
+                )
+            }
+            uniffiTraitInterfaceCallAsyncWithError(
+                makeCall: makeCall,
+                handleSuccess: uniffiHandleSuccess,
+                handleError: uniffiHandleError,
+                lowerError: FfiConverterTypeHostFailure_lower,
+                droppedCallback: uniffiOutDroppedCallback
+            )
+        }
+    )
+
+    // Rust stores this pointer for future callback invocations, so it must live
+    // for the process lifetime (not just for the init function call).
+    //
+    // `nonisolated(unsafe)` is needed under Swift 6 strict concurrency.
+    // This is safe because the pointee is initialized once during static init
+    // and never mutated by either side of the FFI.  Its fields are C function pointers.
+    nonisolated(unsafe) static let vtablePtr: UnsafePointer<UniffiVTableCallbackInterfaceHostTurnDetector> = {
+        let ptr = UnsafeMutablePointer<UniffiVTableCallbackInterfaceHostTurnDetector>.allocate(capacity: 1)
+        ptr.initialize(to: vtable)
+        return UnsafePointer(ptr)
+    }()
+}
+
+private func uniffiCallbackInitHostTurnDetector() {
+    uniffi_voice_core_uniffi_fn_init_callback_vtable_hostturndetector(UniffiCallbackInterfaceHostTurnDetector.vtablePtr)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeHostTurnDetector: FfiConverter {
+    fileprivate static let handleMap = UniffiHandleMap<HostTurnDetector>()
+
+    typealias FfiType = UInt64
+    typealias SwiftType = HostTurnDetector
+
+    public static func lift(_ handle: UInt64) throws -> HostTurnDetector {
+        if ((handle & 1) == 0) {
+            // Rust-generated handle, construct a new class that uses the handle to implement the
+            // interface
+            return HostTurnDetectorImpl(unsafeFromHandle: handle)
+        } else {
+            // Swift-generated handle, get the object from the handle map
+            return try handleMap.remove(handle: handle)
+        }
+    }
+
+    public static func lower(_ value: HostTurnDetector) -> UInt64 {
+         if let rustImpl = value as? HostTurnDetectorImpl {
+             // Rust-implemented object.  Clone the handle and return it
+            return rustImpl.uniffiCloneHandle()
+         } else {
+            // Swift object, generate a new vtable handle and return that.
+            return handleMap.insert(obj: value)
+         }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> HostTurnDetector {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: HostTurnDetector, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeHostTurnDetector_lift(_ handle: UInt64) throws -> HostTurnDetector {
+    return try FfiConverterTypeHostTurnDetector.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeHostTurnDetector_lower(_ value: HostTurnDetector) -> UInt64 {
+    return FfiConverterTypeHostTurnDetector.lower(value)
 }
 
 
@@ -3737,6 +4612,142 @@ public func FfiConverterTypeReply_lower(_ value: Reply) -> UInt64 {
 
 
 /**
+ * The sound of an utterance that is being spoken.
+ */
+public protocol SpokenSoundProtocol: AnyObject, Sendable {
+    
+    /**
+     * Waits for the next sound, 16 kHz mono (16 bits, little-endian). Nothing: it is over.
+     */
+    func next() async throws  -> Data?
+    
+}
+/**
+ * The sound of an utterance that is being spoken.
+ */
+open class SpokenSound: SpokenSoundProtocol, @unchecked Sendable {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_voice_core_uniffi_fn_clone_spokensound(self.handle, $0) }
+    }
+    // No primary constructor declared for this class.
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_voice_core_uniffi_fn_free_spokensound(handle, $0) }
+    }
+
+    
+
+    
+    /**
+     * Waits for the next sound, 16 kHz mono (16 bits, little-endian). Nothing: it is over.
+     */
+open func next()async throws  -> Data?  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_voice_core_uniffi_fn_method_spokensound_next(
+                        self.uniffiCloneHandle()
+                )
+            },
+            pollFunc: ffi_voice_core_uniffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_voice_core_uniffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_voice_core_uniffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterOptionData.lift,
+            errorHandler: FfiConverterTypeFailure_lift
+        )
+}
+    
+
+    
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeSpokenSound: FfiConverter {
+    typealias FfiType = UInt64
+    typealias SwiftType = SpokenSound
+
+    public static func lift(_ handle: UInt64) throws -> SpokenSound {
+        return SpokenSound(unsafeFromHandle: handle)
+    }
+
+    public static func lower(_ value: SpokenSound) -> UInt64 {
+        return value.uniffiCloneHandle()
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SpokenSound {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: SpokenSound, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSpokenSound_lift(_ handle: UInt64) throws -> SpokenSound {
+    return try FfiConverterTypeSpokenSound.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSpokenSound_lower(_ value: SpokenSound) -> UInt64 {
+    return FfiConverterTypeSpokenSound.lower(value)
+}
+
+
+
+
+
+
+/**
  * Where a language model's text goes.
  */
 public protocol TextAnswerProtocol: AnyObject, Sendable {
@@ -3747,9 +4758,19 @@ public protocol TextAnswerProtocol: AnyObject, Sendable {
     func callTool(id: String, name: String, argumentsJson: String)  -> Bool
     
     /**
+     * Says why the model stopped, by one of the words that `voice-bridge` knows. `false`: nobody wants it any more.
+     */
+    func finished(reason: String)  -> Bool
+    
+    /**
      * Hands over one item. `false`: nobody wants it any more, so the host should stop.
      */
     func send(text: String)  -> Bool
+    
+    /**
+     * Says what was used, in tokens. `false`: nobody wants it any more.
+     */
+    func used(inputTokens: UInt64, cachedTokens: UInt64, outputTokens: UInt64)  -> Bool
     
 }
 /**
@@ -3824,6 +4845,19 @@ open func callTool(id: String, name: String, argumentsJson: String) -> Bool  {
 }
     
     /**
+     * Says why the model stopped, by one of the words that `voice-bridge` knows. `false`: nobody wants it any more.
+     */
+open func finished(reason: String) -> Bool  {
+    return try!  FfiConverterBool.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_voice_core_uniffi_fn_method_textanswer_finished(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(reason),uniffiCallStatus
+    )
+})
+}
+    
+    /**
      * Hands over one item. `false`: nobody wants it any more, so the host should stop.
      */
 open func send(text: String) -> Bool  {
@@ -3832,6 +4866,21 @@ open func send(text: String) -> Bool  {
     uniffi_voice_core_uniffi_fn_method_textanswer_send(
             self.uniffiCloneHandle(),
         FfiConverterString.lower(text),uniffiCallStatus
+    )
+})
+}
+    
+    /**
+     * Says what was used, in tokens. `false`: nobody wants it any more.
+     */
+open func used(inputTokens: UInt64, cachedTokens: UInt64, outputTokens: UInt64) -> Bool  {
+    return try!  FfiConverterBool.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_voice_core_uniffi_fn_method_textanswer_used(
+            self.uniffiCloneHandle(),
+        FfiConverterUInt64.lower(inputTokens),
+        FfiConverterUInt64.lower(cachedTokens),
+        FfiConverterUInt64.lower(outputTokens),uniffiCallStatus
     )
 })
 }
@@ -4473,6 +5522,10 @@ public struct Hosts {
      */
     public var tts: [TtsHost]
     /**
+     * What hears the end of turns.
+     */
+    public var turnDetector: TurnDetectorHost?
+    /**
      * Where conversations are kept.
      */
     public var store: StoreHost?
@@ -4480,6 +5533,10 @@ public struct Hosts {
      * What the language model may call.
      */
     public var tools: [ToolHost]
+    /**
+     * What is told what was measured.
+     */
+    public var metrics: HostMetrics?
 
     // Default memberwise initializers are never public by default, so we
     // declare one manually.
@@ -4494,16 +5551,24 @@ public struct Hosts {
          * Text to speech.
          */tts: [TtsHost], 
         /**
+         * What hears the end of turns.
+         */turnDetector: TurnDetectorHost?, 
+        /**
          * Where conversations are kept.
          */store: StoreHost?, 
         /**
          * What the language model may call.
-         */tools: [ToolHost]) {
+         */tools: [ToolHost], 
+        /**
+         * What is told what was measured.
+         */metrics: HostMetrics?) {
         self.stt = stt
         self.llm = llm
         self.tts = tts
+        self.turnDetector = turnDetector
         self.store = store
         self.tools = tools
+        self.metrics = metrics
     }
 
     
@@ -4525,8 +5590,10 @@ public struct FfiConverterTypeHosts: FfiConverterRustBuffer {
                 stt: FfiConverterSequenceTypeSttHost.read(from: &buf), 
                 llm: FfiConverterSequenceTypeLlmHost.read(from: &buf), 
                 tts: FfiConverterSequenceTypeTtsHost.read(from: &buf), 
+                turnDetector: FfiConverterOptionTypeTurnDetectorHost.read(from: &buf), 
                 store: FfiConverterOptionTypeStoreHost.read(from: &buf), 
-                tools: FfiConverterSequenceTypeToolHost.read(from: &buf)
+                tools: FfiConverterSequenceTypeToolHost.read(from: &buf), 
+                metrics: FfiConverterOptionTypeHostMetrics.read(from: &buf)
         )
     }
 
@@ -4534,8 +5601,10 @@ public struct FfiConverterTypeHosts: FfiConverterRustBuffer {
         FfiConverterSequenceTypeSttHost.write(value.stt, into: &buf)
         FfiConverterSequenceTypeLlmHost.write(value.llm, into: &buf)
         FfiConverterSequenceTypeTtsHost.write(value.tts, into: &buf)
+        FfiConverterOptionTypeTurnDetectorHost.write(value.turnDetector, into: &buf)
         FfiConverterOptionTypeStoreHost.write(value.store, into: &buf)
         FfiConverterSequenceTypeToolHost.write(value.tools, into: &buf)
+        FfiConverterOptionTypeHostMetrics.write(value.metrics, into: &buf)
     }
 }
 
@@ -5202,6 +6271,10 @@ public struct SttHost {
      * The object.
      */
     public var host: HostStt
+    /**
+     * Whether it can listen.
+     */
+    public var listens: Bool
 
     // Default memberwise initializers are never public by default, so we
     // declare one manually.
@@ -5211,9 +6284,13 @@ public struct SttHost {
          */name: String, 
         /**
          * The object.
-         */host: HostStt) {
+         */host: HostStt, 
+        /**
+         * Whether it can listen.
+         */listens: Bool) {
         self.name = name
         self.host = host
+        self.listens = listens
     }
 
     
@@ -5233,13 +6310,15 @@ public struct FfiConverterTypeSttHost: FfiConverterRustBuffer {
         return
             try SttHost(
                 name: FfiConverterString.read(from: &buf), 
-                host: FfiConverterTypeHostStt.read(from: &buf)
+                host: FfiConverterTypeHostStt.read(from: &buf), 
+                listens: FfiConverterBool.read(from: &buf)
         )
     }
 
     public static func write(_ value: SttHost, into buf: inout [UInt8]) {
         FfiConverterString.write(value.name, into: &buf)
         FfiConverterTypeHostStt.write(value.host, into: &buf)
+        FfiConverterBool.write(value.listens, into: &buf)
     }
 }
 
@@ -5507,9 +6586,78 @@ public func FfiConverterTypeTtsHost_lower(_ value: TtsHost) -> RustBuffer {
 
 
 /**
+ * A detector of the end of turns and its name.
+ */
+public struct TurnDetectorHost {
+    /**
+     * How logs name it.
+     */
+    public var name: String
+    /**
+     * The object.
+     */
+    public var host: HostTurnDetector
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * How logs name it.
+         */name: String, 
+        /**
+         * The object.
+         */host: HostTurnDetector) {
+        self.name = name
+        self.host = host
+    }
+
+    
+
+    
+}
+
+#if compiler(>=6)
+extension TurnDetectorHost: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeTurnDetectorHost: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> TurnDetectorHost {
+        return
+            try TurnDetectorHost(
+                name: FfiConverterString.read(from: &buf), 
+                host: FfiConverterTypeHostTurnDetector.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: TurnDetectorHost, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.name, into: &buf)
+        FfiConverterTypeHostTurnDetector.write(value.host, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeTurnDetectorHost_lift(_ buf: RustBuffer) throws -> TurnDetectorHost {
+    return try FfiConverterTypeTurnDetectorHost.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeTurnDetectorHost_lower(_ value: TurnDetectorHost) -> RustBuffer {
+    return FfiConverterTypeTurnDetectorHost.lower(value)
+}
+
+
+/**
  * How a turn is to be run.
  */
-public struct TurnOptions: Equatable, Hashable {
+public struct TurnOptions {
     /**
      * The session to continue.
      */
@@ -5538,6 +6686,10 @@ public struct TurnOptions: Equatable, Hashable {
      * In which organization the turn is taken, by its id.
      */
     public var organization: String?
+    /**
+     * What the language model may call in this turn, besides the agent's tools.
+     */
+    public var tools: [ToolHost]
 
     // Default memberwise initializers are never public by default, so we
     // declare one manually.
@@ -5562,7 +6714,10 @@ public struct TurnOptions: Equatable, Hashable {
          */assistant: String?, 
         /**
          * In which organization the turn is taken, by its id.
-         */organization: String?) {
+         */organization: String?, 
+        /**
+         * What the language model may call in this turn, besides the agent's tools.
+         */tools: [ToolHost]) {
         self.session = session
         self.user = user
         self.language = language
@@ -5570,6 +6725,7 @@ public struct TurnOptions: Equatable, Hashable {
         self.speak = speak
         self.assistant = assistant
         self.organization = organization
+        self.tools = tools
     }
 
     
@@ -5594,7 +6750,8 @@ public struct FfiConverterTypeTurnOptions: FfiConverterRustBuffer {
                 deadlineMs: FfiConverterOptionUInt64.read(from: &buf), 
                 speak: FfiConverterOptionBool.read(from: &buf), 
                 assistant: FfiConverterOptionString.read(from: &buf), 
-                organization: FfiConverterOptionString.read(from: &buf)
+                organization: FfiConverterOptionString.read(from: &buf), 
+                tools: FfiConverterSequenceTypeToolHost.read(from: &buf)
         )
     }
 
@@ -5606,6 +6763,7 @@ public struct FfiConverterTypeTurnOptions: FfiConverterRustBuffer {
         FfiConverterOptionBool.write(value.speak, into: &buf)
         FfiConverterOptionString.write(value.assistant, into: &buf)
         FfiConverterOptionString.write(value.organization, into: &buf)
+        FfiConverterSequenceTypeToolHost.write(value.tools, into: &buf)
     }
 }
 
@@ -6881,6 +8039,30 @@ fileprivate struct FfiConverterOptionTypeFetchSink: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionTypeHostMetrics: FfiConverterRustBuffer {
+    typealias SwiftType = HostMetrics?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeHostMetrics.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeHostMetrics.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionTypeReply: FfiConverterRustBuffer {
     typealias SwiftType = Reply?
 
@@ -6969,6 +8151,30 @@ fileprivate struct FfiConverterOptionTypeStoreHost: FfiConverterRustBuffer {
         switch try readInt(&buf) as Int8 {
         case 0: return nil
         case 1: return try FfiConverterTypeStoreHost.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeTurnDetectorHost: FfiConverterRustBuffer {
+    typealias SwiftType = TurnDetectorHost?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeTurnDetectorHost.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeTurnDetectorHost.read(from: &buf)
         default: throw UniffiInternalError.unexpectedOptionalTag
         }
     }
@@ -7388,7 +8594,10 @@ private let initializationResult: InitializationResult = {
     if (uniffi_voice_core_uniffi_checksum_method_agent_call() != 26806) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_voice_core_uniffi_checksum_method_agent_live() != 41749) {
+    if (uniffi_voice_core_uniffi_checksum_method_agent_dropped_reports() != 4094) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_voice_core_uniffi_checksum_method_agent_live() != 28211) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_voice_core_uniffi_checksum_method_agent_shut_down() != 11161) {
@@ -7400,7 +8609,7 @@ private let initializationResult: InitializationResult = {
     if (uniffi_voice_core_uniffi_checksum_method_agent_stream() != 4681) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_voice_core_uniffi_checksum_method_agent_turn() != 16648) {
+    if (uniffi_voice_core_uniffi_checksum_method_agent_turn() != 54744) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_voice_core_uniffi_checksum_method_agent_warm_up() != 43212) {
@@ -7439,10 +8648,25 @@ private let initializationResult: InitializationResult = {
     if (uniffi_voice_core_uniffi_checksum_method_hostllm_generate() != 29139) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_voice_core_uniffi_checksum_method_hostllm_warm_up() != 63840) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_voice_core_uniffi_checksum_method_hostmetrics_record() != 57343) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_voice_core_uniffi_checksum_method_hostmetrics_flush() != 54380) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_voice_core_uniffi_checksum_method_hoststore_call() != 23864) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_voice_core_uniffi_checksum_method_hoststt_transcribe() != 44721) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_voice_core_uniffi_checksum_method_hoststt_listen() != 49918) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_voice_core_uniffi_checksum_method_hoststt_warm_up() != 41294) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_voice_core_uniffi_checksum_method_hosttool_call() != 52951) {
@@ -7451,10 +8675,28 @@ private let initializationResult: InitializationResult = {
     if (uniffi_voice_core_uniffi_checksum_method_hosttts_synthesize() != 52977) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_voice_core_uniffi_checksum_method_hosttts_warm_up() != 7855) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_voice_core_uniffi_checksum_method_hostturndetector_completeness() != 47257) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_voice_core_uniffi_checksum_method_hostturndetector_warm_up() != 35908) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_voice_core_uniffi_checksum_method_spokensound_next() != 43130) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_voice_core_uniffi_checksum_method_textanswer_call_tool() != 47185) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_voice_core_uniffi_checksum_method_textanswer_finished() != 35403) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_voice_core_uniffi_checksum_method_textanswer_send() != 5674) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_voice_core_uniffi_checksum_method_textanswer_used() != 43323) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_voice_core_uniffi_checksum_method_transcriptanswer_send() != 35608) {
@@ -7538,10 +8780,12 @@ private let initializationResult: InitializationResult = {
 
     uniffiCallbackInitFetchSink()
     uniffiCallbackInitHostLlm()
+    uniffiCallbackInitHostMetrics()
     uniffiCallbackInitHostStore()
     uniffiCallbackInitHostStt()
     uniffiCallbackInitHostTool()
     uniffiCallbackInitHostTts()
+    uniffiCallbackInitHostTurnDetector()
     uniffiCallbackInitLogSink()
     return InitializationResult.ok
 }()

@@ -54,9 +54,12 @@ private struct Outcome {
 private final class Scenario: @unchecked Sendable {
     private let scenario: JSONValue
     private let config: [String: JSONValue]
-    private let tools: [String: JSONValue]
-    private let asked: [String: Asked]
+    private let tools: JSONValue
+    private let lock = NSLock()
+    private var hosts: [String: Asked]
+    private var asked: [String: Asked] { lock.withLock { hosts } }
     private var saved: [String: String] = [:]
+    private let sink: ScriptedSink?
     private var agent: VoiceAgent!
 
     init(_ defaults: JSONValue, _ scenario: JSONValue) {
@@ -66,20 +69,29 @@ private final class Scenario: @unchecked Sendable {
         self.scenario = scenario
         config = over("config")
         let hosts = over("hosts").filter { $0.value != .null }
-        tools = hosts["tools"]?.members ?? [:]
-        var asked = hosts.filter { $0.key != "tools" }.reduce(into: [:]) { $0[$1.key] = Asked(role: $1.key, script: $1.value) }
-        for (name, script) in tools { asked["tool:\(name)"] = Asked(role: name, script: script) }
-        self.asked = asked
+        tools = hosts["tools"] ?? .null
+        self.hosts = hosts.filter { $0.key != "tools" }.reduce(into: [:]) { $0[$1.key] = Asked(role: $1.key, script: $1.value) }
+        sink = self.hosts["metrics"].map(ScriptedSink.init)
+    }
+
+    /// Tools as their scripts say they are, which from now on are among the hosts.
+    private func scripted(_ scripts: JSONValue) -> [Tool] {
+        scripts.members.map { name, script in
+            let host = Asked(role: name, script: script)
+            lock.withLock { hosts["tool:\(name)"] = host }
+            return scriptedTool(name, script, host)
+        }
     }
 
     func play() async throws {
         let build = scenario["build"]["error"]
         do {
             agent = try await VoiceAgent(
-                config: JSONValue.object(config).json, stt: asked["stt"].map(ScriptedStt.init),
+                config: JSONValue.object(config).json, stt: asked["stt"].map(scriptedRecogniser),
                 llm: asked["llm"].map(scriptedModel), tts: asked["tts"].map(ScriptedTts.init),
                 store: asked["store"].map(ScriptedStore.init),
-                tools: tools.map { scriptedTool($0.key, $0.value, asked["tool:\($0.key)"]!) })
+                tools: scripted(tools),
+                turnDetector: asked["turn_detector"].map(ScriptedDetector.init), metrics: sink)
         } catch let error as VoiceError where build != .null {
             return try match(build, value(error), "the error of building")
         }
@@ -113,6 +125,7 @@ private final class Scenario: @unchecked Sendable {
                 return try await Rooms(acting, step["arguments"]).call(step["do"].text ?? "", step["method"].text ?? "")
             }
         case "close": outcome = await caught { try await self.agent.close(); return .null }
+        case "reports": outcome.value = sink!.reports(dropped: agent.droppedReports)
         case "warm_up": outcome = await caught { try await self.agent.warmUp(); return .null }
         default: throw Mismatch("there is no step \(step["do"])")
         }
@@ -140,11 +153,12 @@ private final class Scenario: @unchecked Sendable {
         let call = CallOptions(step["options"])
         let cancel = step["cancel"].text
         let before = asked[cancel ?? ""]?.calls
+        let own = scripted(step["tools"])
         let turn = Task { [agent] in
             value(
                 try await agent!.converse(
                     input(step["input"]), session: call.session, user: call.user, language: call.language,
-                    deadline: call.deadline, speak: call.speak))
+                    deadline: call.deadline, speak: call.speak, tools: own))
         }
         if let cancel {
             while let before, asked[cancel]?.calls == before { try? await Task.sleep(for: .milliseconds(1)) }
@@ -156,13 +170,14 @@ private final class Scenario: @unchecked Sendable {
     private func stream(_ step: JSONValue) async -> Outcome {
         let call = CallOptions(step["options"])
         let (cancel, abandon) = (step["cancel"].text, step["abandon"].text)
+        let own = scripted(step["tools"])
         let reading = Task { [agent] in
             var seen = Seen()
             var outcome = Outcome()
             do {
                 let events = agent!.turn(
                     input(step["input"]), session: call.session, user: call.user, language: call.language,
-                    deadline: call.deadline, speak: call.speak)
+                    deadline: call.deadline, speak: call.speak, tools: own)
                 for try await event in events {
                     seen.take(event)
                     if "event:\(kind(event))" == cancel { withUnsafeCurrentTask { $0?.cancel() } }
@@ -181,11 +196,11 @@ private final class Scenario: @unchecked Sendable {
     private func live(_ step: JSONValue) async throws -> Outcome {
         let session: LiveSession
         do {
-            session = try await agent.live(json: step["options"] == .null ? "{}" : step["options"].json)
+            session = try await agent.live(json: step["options"] == .null ? "{}" : step["options"].json, tools: scripted(step["tools"]))
         } catch {
             return Outcome(error: value(error))
         }
-        let scenario = try LiveScenario(session, overWire: step["wire"] == .bool(true))
+        let scenario = try LiveScenario(session, overWire: step["wire"] == .bool(true), after: after)
         let summary = try await scenario.play(step["script"].items)
         return Outcome(value: summary, events: scenario.value)
     }
@@ -193,7 +208,10 @@ private final class Scenario: @unchecked Sendable {
     private func after(_ expected: JSONValue) async throws {
         for left in stride(from: 500, through: 0, by: -1) {
             let counts = asked.mapValues { host -> JSONValue in
-                ["calls": .number(Double(host.calls)), "cancelled": .number(Double(host.cancelled))]
+                [
+                    "calls": .number(Double(host.calls)), "listens": .number(Double(host.listens)),
+                    "warm_ups": .number(Double(host.warmUps)), "cancelled": .number(Double(host.cancelled)),
+                ]
             }
             guard let why = difference(expected, .object(counts)) else { return }
             if left == 0 { throw Mismatch("what the hosts saw: \(why)") }
@@ -257,6 +275,7 @@ private struct Seen {
     private var text = ""
     private var seconds = 0.0
     private var metrics: Set<String> = []
+    private var used: [Usage] = []
     private var audioFailed: JSONValue = .null
     private var calls: [String] = []
     private var results: [JSONValue] = []
@@ -271,7 +290,9 @@ private struct Seen {
             transcripts.append(["text": .string(heard.text), "final": .bool(heard.isFinal), "language": .text(heard.language)])
         case .text(let delta): text += delta
         case .audio(let pcm): seconds += Double(pcm.samples.count) / Double(pcm.sampleRate)
-        case .metrics(let call): metrics.insert(call.stage)
+        case .metrics(let call):
+            metrics.insert(call.stage)
+            used.append(call.usage)
         case .audioFailed(let error): audioFailed = VoiceCoreTests.value(error)
         case .done(let done): reply = VoiceCoreTests.value(done)
         case .toolCall(let call): calls.append(call.name)
@@ -285,7 +306,7 @@ private struct Seen {
         [
             "order": .array(order.map(JSONValue.string)), "transcripts": .array(transcripts), "text": .string(text),
             "audio_seconds": .number(seconds), "metrics": .array(metrics.sorted().map(JSONValue.string)),
-            "audio_failed": audioFailed, "calls": .array(calls.map(JSONValue.string)), "results": .array(results),
+            "used": tokens(used), "audio_failed": audioFailed, "calls": .array(calls.map(JSONValue.string)), "results": .array(results),
             "fillers": .array(fillers.map(JSONValue.string)),
         ]
     }
@@ -333,11 +354,19 @@ private func value(_ reply: Reply) -> JSONValue {
         "user_message_id": .string(reply.userMessageID), "assistant_message_id": .string(reply.assistantMessageID),
         "sample_rate": .number(Double(reply.sampleRate)), "audio_seconds": .number(Double(reply.duration.milliseconds) / 1000),
         "audio_error": reply.audioError.map { value($0) } ?? .null, "tool_calls": .array(reply.toolCalls.map { value($0) }),
-        "cost": reply.cost.map { value($0) } ?? .null,
+        "usage": (try? JSONDecoder().decode(JSONValue.self, from: Data(reply.json.utf8)))?["usage"] ?? .null, "cost": reply.cost.map { value($0) } ?? .null,
     ]
 }
 
-private func value(_ cost: Cost) -> JSONValue {
+/// The tokens of all of them together.
+private func tokens(_ used: [Usage]) -> JSONValue {
+    let sum = { (of: (Usage) -> Int) in JSONValue.number(Double(used.map(of).reduce(0, +))) }
+    return [
+        "input_tokens": sum(\.inputTokens), "cached_tokens": sum(\.cachedTokens), "output_tokens": sum(\.outputTokens),
+    ]
+}
+
+func value(_ cost: Cost) -> JSONValue {
     [
         "currency": .string(cost.currency), "amount": .string("\(cost.amount)"), "micros": .number(Double(cost.micros)),
     ]

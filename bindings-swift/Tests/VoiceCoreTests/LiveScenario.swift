@@ -6,13 +6,15 @@ import Foundation
 final class LiveScenario {
     private let live: LiveSession
     private let wire: LiveWire?
+    private let after: (JSONValue) async throws -> Void
     private var events: LiveEvents.Iterator
     private var frames: WireFrames.Iterator?
     private var told: [LiveEvent] = []
     private var sent = Frames()
 
-    init(_ live: LiveSession, overWire: Bool) throws {
+    init(_ live: LiveSession, overWire: Bool, after: @escaping (JSONValue) async throws -> Void) throws {
         self.live = live
+        self.after = after
         wire = try overWire ? live.wire() : nil
         events = live.events.makeAsyncIterator()
         frames = wire?.frames.makeAsyncIterator()
@@ -45,7 +47,9 @@ final class LiveScenario {
     }
 
     private func act(_ action: JSONValue) async throws {
-        if let kind = action["until"].text {
+        if action["after"] != .null {
+            try await after(action["after"])
+        } else if let kind = action["until"].text {
             while let found = try await next(), found != kind {}
         } else if action["push"] != .null {
             try push(action)
@@ -100,6 +104,7 @@ final class LiveScenario {
     var value: JSONValue {
         if wire != nil { return sent.value }
         var (order, states, finals, keys): ([String], [String], [String], [String]) = ([], [], [], [])
+        var shown: [String] = []
         var (text, spoken, seconds) = ("", "", 0.0)
         var (turns, errors, results): ([JSONValue], [JSONValue], [JSONValue]) = ([], [], [])
         var (calls, fillers, recordings): ([String], [String], [String]) = ([], [], [])
@@ -108,7 +113,9 @@ final class LiveScenario {
             if !["metrics", "user_state", "agent_state"].contains(name), !order.contains(name) { order.append(name) }
             switch event {
             case .agentState(let state): states.append(state)
-            case .transcript(let heard) where heard.isFinal: finals.append(heard.text)
+            case .transcript(let heard):
+                if shown.last != heard.text { shown.append(heard.text) }
+                if heard.isFinal { finals.append(heard.text) }
             case .text(let delta): text += delta
             case .speaking(let words): spoken += words
             case .audio(let pcm): seconds += Double(pcm.samples.count) / Double(pcm.sampleRate)
@@ -124,7 +131,7 @@ final class LiveScenario {
         }
         let strings = { (all: [String]) in JSONValue.array(all.map(JSONValue.string)) }
         return [
-            "order": strings(order), "states": strings(states), "finals": strings(finals), "text": .string(text),
+            "order": strings(order), "states": strings(states), "shown": strings(shown), "finals": strings(finals), "text": .string(text),
             "spoken": .string(spoken), "audio_seconds": .number(seconds), "keys": strings(keys), "turns": .array(turns),
             "errors": .array(errors), "calls": strings(calls), "results": .array(results), "fillers": strings(fillers),
             "recordings": strings(recordings),

@@ -37,6 +37,7 @@ struct Rooms: Sendable {
         case "set_metadata": try await sessions.setMetadata(id, to: arguments["metadata"].members, user: user)
         case "end": try await sessions.end(id, user: user)
         case "delete": try await sessions.delete(id, user: user)
+        case "greet": _ = try await sessions.greet(id)
         case "expire_idle": return try encoded(await sessions.expireIdle())
         default: throw Mismatch("there is no method \(method) of sessions here")
         }

@@ -1,8 +1,8 @@
-//! Providers, stores and tools that do what a script says.
+//! Providers, stores, tools and sinks of metrics that do what a script says.
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -10,23 +10,46 @@ use std::{
 
 use serde_json::Value;
 use voice_bridge::{
-    Outcome, ToolCall, from_host,
-    host::{HostLlm, HostStore, HostStt, HostTool, HostTts, LlmEvent, Pcm, Responder, ToolAdaptor, Transcript},
+    Outcome, ToolCall, Usage, from_host,
+    host::{
+        FinishReason, HostLlm, HostMetrics, HostStore, HostStt, HostTool, HostTts, HostTurnDetector, LlmEvent, Pcm,
+        Piece, Responder, Sound, ToolAdaptor, Transcript,
+    },
 };
 
-/// The name of a role: `stt`, `llm`, `tts`, `store`, `tool:NAME`.
+/// The name of a role: `stt`, `llm`, `tts`, `turn_detector`, `store`, `metrics`, `tool:NAME`.
 pub(crate) type Role = String;
 
 /// A host's script, and what it was asked.
+#[derive(Default)]
 pub(crate) struct Asked {
     script: Value,
     calls: AtomicUsize,
+    listens: AtomicUsize,
+    warm_ups: AtomicUsize,
     cancelled: AtomicUsize,
+    flushes: AtomicUsize,
+    told: Mutex<Vec<Value>>,
 }
 
 impl Asked {
     pub(crate) fn new(script: Value) -> Self {
-        Self { script, calls: AtomicUsize::new(0), cancelled: AtomicUsize::new(0) }
+        Self { script, ..Self::default() }
+    }
+
+    /// Whether it recognises speech while it is spoken.
+    pub(crate) fn can_listen(&self) -> bool {
+        !self.script["listens"].is_null()
+    }
+
+    /// How often it listened.
+    pub(crate) fn listens(&self) -> usize {
+        self.listens.load(Ordering::SeqCst)
+    }
+
+    /// How often it got ready.
+    pub(crate) fn warm_ups(&self) -> usize {
+        self.warm_ups.load(Ordering::SeqCst)
     }
 
     /// How often it was asked.
@@ -39,10 +62,20 @@ impl Asked {
         self.cancelled.load(Ordering::SeqCst)
     }
 
+    /// What a sink was told, and how often it was to let go of it.
+    pub(crate) fn reports(&self) -> (Vec<Value>, usize) {
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        (told, self.flushes.load(Ordering::SeqCst))
+    }
+
     /// The script of the call that begins now.
     fn next(&self) -> Vec<Value> {
-        let call = self.calls.fetch_add(1, Ordering::SeqCst);
-        let scripts = self.script["calls"].as_array();
+        self.script_of("calls", &self.calls)
+    }
+
+    fn script_of(&self, scripts: &str, count: &AtomicUsize) -> Vec<Value> {
+        let call = count.fetch_add(1, Ordering::SeqCst);
+        let scripts = self.script[scripts].as_array();
         let script = scripts.and_then(|all| all.get(call).or(all.last()));
         script.and_then(Value::as_array).cloned().unwrap_or_default()
     }
@@ -64,6 +97,30 @@ impl Host {
         answer: Responder<T>,
         item: impl Fn(&Value) -> T + Send + 'static,
     ) {
+        self.listen_and_play(script, answer, None, item);
+    }
+
+    /// Gets ready as the script says, if it says something.
+    fn get_ready(&self, system_prompt: &str, answer: Responder<()>) {
+        if self.0.script["warm_up"].is_null() {
+            return answer.finish();
+        }
+        let script = self.0.script_of("warm_up", &self.0.warm_ups);
+        let told = |action: &Value| action["told"].as_str().is_none_or(|text| text == system_prompt);
+        if !script.iter().all(told) {
+            return answer.fail(from_host(None, "told another system prompt", None, None));
+        }
+        self.play(script, answer, |_| ());
+    }
+
+    /// The same with sound that the script says when to take.
+    fn listen_and_play<T: Send + 'static>(
+        &self,
+        script: Vec<Value>,
+        answer: Responder<T>,
+        mut heard: Option<Heard>,
+        item: impl Fn(&Value) -> T + Send + 'static,
+    ) {
         #[allow(clippy::panic, reason = "the scenario asks for it")]
         if script.first().is_some_and(|action| action["panic"] == true) {
             panic!("on purpose");
@@ -75,6 +132,14 @@ impl Host {
             for action in &script {
                 if let Some(ms) = action["wait_ms"].as_u64() {
                     tokio::time::sleep(Duration::from_millis(ms)).await;
+                } else if let (Some(heard), hear @ (Value::Number(_) | Value::String(_))) =
+                    (&mut heard, &action["hear"])
+                {
+                    heard.until(hear.as_f64().unwrap_or(f64::INFINITY)).await;
+                    if gone.is_cancelled() {
+                        told = true;
+                        break;
+                    }
                 } else if let Some(failure) = action["fail"].as_object() {
                     let text = |name: &str| failure.get(name).and_then(Value::as_str);
                     let retryable = failure.get("retryable").and_then(Value::as_bool);
@@ -105,18 +170,60 @@ fn text(action: &Value, name: &str) -> String {
     action[name].as_str().unwrap_or_default().to_owned()
 }
 
+/// The sound that a host listens to, and how many samples of it were taken.
+struct Heard {
+    sound: Sound,
+    samples: Arc<AtomicUsize>,
+}
+
+impl Heard {
+    /// Takes sound until so much of it has come, or it is over.
+    async fn until(&mut self, seconds: f64) {
+        while (self.samples.load(Ordering::SeqCst) as f64) < seconds * 16_000.0 {
+            let Ok(Some(piece)) = self.sound.next().await.map(Piece::into_samples) else { return };
+            self.samples.fetch_add(piece.len(), Ordering::SeqCst);
+        }
+    }
+}
+
+/// What an action says was recognised in so many samples.
+fn transcript(action: &Value, samples: usize, language: &str) -> Transcript {
+    let text = text(action, "transcript");
+    let text = text.replace("{samples}", &samples.to_string()).replace("{language}", language);
+    let transcript = if action["final"] == true { Transcript::last(text) } else { Transcript::interim(text) };
+    match action["language"].as_str() {
+        Some(language) => transcript.with_language(language),
+        None => transcript,
+    }
+}
+
 impl HostStt for Host {
     fn transcribe(&self, samples: Arc<[i16]>, language: Option<String>, answer: Responder<Transcript>) {
         let language = language.unwrap_or_else(|| "none".into());
-        self.play(self.0.next(), answer, move |action| {
-            let heard = text(action, "transcript");
-            let heard = heard.replace("{samples}", &samples.len().to_string()).replace("{language}", &language);
-            let transcript = if action["final"] == true { Transcript::last(heard) } else { Transcript::interim(heard) };
-            match action["language"].as_str() {
-                Some(language) => transcript.with_language(language),
-                None => transcript,
-            }
+        self.play(self.0.next(), answer, move |action| transcript(action, samples.len(), &language));
+    }
+
+    fn listen(&self, sound: Sound, language: Option<String>, answer: Responder<Transcript>) {
+        let language = language.unwrap_or_else(|| "none".into());
+        let (script, samples) = (self.0.script_of("listens", &self.0.listens), Arc::new(AtomicUsize::new(0)));
+        let heard = Heard { sound, samples: Arc::clone(&samples) };
+        self.listen_and_play(script, answer, Some(heard), move |action| {
+            transcript(action, samples.load(Ordering::SeqCst), &language)
         });
+    }
+
+    fn warm_up(&self, answer: Responder<()>) {
+        self.get_ready("", answer);
+    }
+}
+
+impl HostTurnDetector for Host {
+    fn completeness(&self, _: Arc<[i16]>, answer: Responder<f32>) {
+        self.play(self.0.next(), answer, |action| action["completeness"].as_f64().unwrap_or_default() as f32);
+    }
+
+    fn warm_up(&self, answer: Responder<()>) {
+        self.get_ready("", answer);
     }
 }
 
@@ -134,10 +241,48 @@ impl HostLlm for Host {
                 let call = ToolCall::new(text(call, "id"), text(call, "name"), call["arguments"].clone());
                 return LlmEvent::ToolCall(call);
             }
+            if let Some(reason) = finish_reason(action) {
+                return LlmEvent::Finished(reason);
+            }
+            if let Ok(usage) = serde_json::from_value::<Used>(action["usage"].clone()) {
+                return LlmEvent::Usage(usage.into());
+            }
             let said = text(action, "text").replace("{count}", &count).replace("{tools}", &tools);
             LlmEvent::Text(said.replace("{system}", &first).replace("{last}", &last))
         });
     }
+
+    fn warm_up(&self, system_prompt: String, answer: Responder<()>) {
+        self.get_ready(&system_prompt, answer);
+    }
+}
+
+/// What a model used, as a script says it.
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
+struct Used {
+    input_tokens: u64,
+    cached_tokens: u64,
+    output_tokens: u64,
+}
+
+impl From<Used> for Usage {
+    fn from(used: Used) -> Self {
+        let mut usage = Self::default();
+        (usage.input_tokens, usage.cached_tokens, usage.output_tokens) =
+            (used.input_tokens, used.cached_tokens, used.output_tokens);
+        usage
+    }
+}
+
+fn finish_reason(action: &Value) -> Option<FinishReason> {
+    Some(match action["finish_reason"].as_str()? {
+        "stop" => FinishReason::Stop,
+        "tool_calls" => FinishReason::ToolCalls,
+        "length" => FinishReason::Length,
+        "content_filter" => FinishReason::ContentFilter,
+        _ => FinishReason::Other,
+    })
 }
 
 impl HostTts for Host {
@@ -147,6 +292,10 @@ impl HostTts for Host {
             let rate = number("sample_rate");
             Pcm::new(vec![1_000; (number("audio_ms") * rate / 1_000) as usize], rate)
         });
+    }
+
+    fn warm_up(&self, answer: Responder<()>) {
+        self.get_ready("", answer);
     }
 }
 
@@ -169,6 +318,19 @@ impl HostTool for Host {
             }
             result
         });
+    }
+}
+
+impl HostMetrics for Host {
+    fn record(&self, reports_json: String, answer: Responder<String>) {
+        let reports: Vec<Value> = serde_json::from_str(&reports_json).unwrap_or_default();
+        self.0.told.lock().unwrap_or_else(PoisonError::into_inner).extend(reports);
+        self.play(self.0.next(), answer, |_| String::new());
+    }
+
+    fn flush(&self, answer: Responder<String>) {
+        self.0.flushes.fetch_add(1, Ordering::SeqCst);
+        answer.finish();
     }
 }
 

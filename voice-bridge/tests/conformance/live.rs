@@ -1,9 +1,9 @@
 //! Live sessions, as scenarios speak of them.
 
 use serde_json::{Map, Value, json};
-use voice_bridge::{Agent, AudioInput, EventRecord, Frame, Input, LiveSession, LiveWire, Outcome};
+use voice_bridge::{AudioInput, EventRecord, Frame, Input, LiveSession, LiveWire, Outcome};
 
-use crate::{error_value, input, matched, parsed};
+use crate::{Run, error_value, input, matched, parsed};
 
 /// Frames are pushed in pieces of 20 ms.
 const FRAMES_A_SECOND: u32 = 50;
@@ -69,6 +69,7 @@ impl Frames {
 struct Events {
     order: Vec<&'static str>,
     states: Vec<&'static str>,
+    shown: Vec<String>,
     finals: Vec<String>,
     text: String,
     spoken: String,
@@ -90,7 +91,14 @@ impl Events {
         }
         match event {
             EventRecord::AgentState { state } => self.states.push(state),
-            EventRecord::Transcript { text, is_final: true, .. } => self.finals.push(text),
+            EventRecord::Transcript { text, is_final, .. } => {
+                if self.shown.last() != Some(&text) {
+                    self.shown.push(text.clone());
+                }
+                if is_final {
+                    self.finals.push(text);
+                }
+            }
             EventRecord::Text { delta } => self.text.push_str(&delta),
             EventRecord::Speaking { text } => self.spoken.push_str(&text),
             EventRecord::Audio { pcm } => self.audio_seconds += pcm.duration().as_secs_f64(),
@@ -107,7 +115,7 @@ impl Events {
 
     fn value(self) -> Value {
         json!({
-            "order": self.order, "states": self.states, "finals": self.finals, "text": self.text, "spoken": self.spoken,
+            "order": self.order, "states": self.states, "shown": self.shown, "finals": self.finals, "text": self.text, "spoken": self.spoken,
             "audio_seconds": self.audio_seconds, "keys": self.keys, "turns": self.turns, "errors": self.errors,
             "calls": self.calls, "results": self.results, "fillers": self.fillers,
             "recordings": self.recordings,
@@ -117,9 +125,9 @@ impl Events {
 
 /// Plays a script on a session of its own; gives what it came to, and what it told into `told`. The outer error is a
 /// scenario that does not hold.
-pub(crate) async fn live(agent: &Agent, step: &Value, told: &mut Told) -> Result<Outcome<Value>, String> {
+pub(crate) async fn live(run: &Run, step: &Value, told: &mut Told) -> Result<Outcome<Value>, String> {
     let options = if step["options"].is_null() { json!({}) } else { step["options"].clone() };
-    let started = match agent.live(&options.to_string()).await {
+    let started = match run.start_live(&options.to_string(), step).await {
         Ok(live) if step["wire"] == true => live.wire().map(|wire| (live, Some(wire))),
         other => other.map(|live| (live, None)),
     };
@@ -130,8 +138,12 @@ pub(crate) async fn live(agent: &Agent, step: &Value, told: &mut Told) -> Result
     told.frames = wire.is_some().then(|| Frames { gapless: true, ..Frames::default() });
     let mut talk = Talk { live, wire, told };
     for (n, action) in step["script"].as_array().into_iter().flatten().enumerate() {
-        let done = talk.act(action).await;
         let place = |why: String| format!("action {n}: {why}");
+        if !action["after"].is_null() {
+            run.after(&action["after"]).await.map_err(place)?;
+            continue;
+        }
+        let done = talk.act(action).await;
         match (done, &action["error"]) {
             (Ok(()), Value::Null) => {}
             (Err(error), Value::Null) => return Err(place(format!("it failed: {}", error_value(&error)))),

@@ -7,13 +7,20 @@ mod hosts;
 mod live;
 mod matching;
 
-use std::{collections::HashMap, fs, path::Path, process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    fs,
+    path::Path,
+    process::ExitCode,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use futures_util::future::join_all;
 use serde_json::{Map, Value, json};
 use voice_bridge::{
-    Agent, AudioInput, ErrorRecord, EventRecord, Input, Outcome, ReplyRecord, TurnOptions,
-    host::{LlmAdaptor, StoreAdaptor, SttAdaptor, TtsAdaptor},
+    Agent, AudioInput, ErrorRecord, EventRecord, Input, LiveSession, Outcome, ReplyRecord, Tool, TurnOptions, Usage,
+    host::{LlmAdaptor, MetricsAdaptor, StoreAdaptor, SttAdaptor, TtsAdaptor, TurnDetectorAdaptor},
 };
 
 use hosts::{Asked, Role};
@@ -93,7 +100,7 @@ fn read(folder: &Path) -> Result<(Value, Vec<Value>), String> {
 /// One scenario on its way.
 struct Run {
     agent: Agent,
-    asked: HashMap<Role, Arc<Asked>>,
+    asked: Mutex<HashMap<Role, Arc<Asked>>>,
     saved: Map<String, Value>,
 }
 
@@ -121,11 +128,19 @@ async fn play(defaults: &Value, scenario: &Value) -> Found {
         let calls_tools = script["tools"] == true;
         let host = Arc::new(Asked::new(script));
         match role.as_str() {
-            "stt" => hosts.stt = vec![Arc::new(SttAdaptor("host/stt".into(), hosts::Host(Arc::clone(&host))))],
+            "stt" => {
+                let listens = host.can_listen();
+                hosts.stt = vec![Arc::new(SttAdaptor("host/stt".into(), hosts::Host(Arc::clone(&host)), listens))]
+            }
             "llm" => {
                 hosts.llm = vec![Arc::new(LlmAdaptor("host/llm".into(), hosts::Host(Arc::clone(&host)), calls_tools))]
             }
             "tts" => hosts.tts = vec![Arc::new(TtsAdaptor("host/tts".into(), hosts::Host(Arc::clone(&host))))],
+            "turn_detector" => {
+                let detector = TurnDetectorAdaptor("host/turn_detector".into(), hosts::Host(Arc::clone(&host)));
+                hosts.turn_detector = Some(Arc::new(detector));
+            }
+            "metrics" => hosts.metrics = Some(Arc::new(MetricsAdaptor(hosts::Host(Arc::clone(&host))))),
             _ => hosts.store = Some(Arc::new(StoreAdaptor("host/store".into(), hosts::Host(Arc::clone(&host))))),
         }
         asked.insert(role, host);
@@ -140,7 +155,7 @@ async fn play(defaults: &Value, scenario: &Value) -> Found {
     }
     let agent = built.map_err(|e| format!("the agent was not built: {}: {}", e.code, e.detail))?;
 
-    let mut run = Run { agent, asked, saved: Map::new() };
+    let mut run = Run { agent, asked: Mutex::new(asked), saved: Map::new() };
     for (n, step) in scenario["steps"].as_array().into_iter().flatten().enumerate() {
         let outcomes = join_all((0..step["copies"].as_u64().unwrap_or(1)).map(|copy| run.step(step, copy))).await;
         for outcome in outcomes {
@@ -169,7 +184,7 @@ impl Run {
             }
             "live" => {
                 let mut told = live::Told::default();
-                let outcome = live::live(&self.agent, &step, &mut told).await?;
+                let outcome = live::live(self, &step, &mut told).await?;
                 events = told.value();
                 outcome
             }
@@ -183,6 +198,7 @@ impl Run {
                 }
             }
             "close" => self.agent.close().await.map(|()| Value::Null),
+            "reports" => Ok(self.reports()),
             "warm_up" => self.agent.warm_up().await.map(|()| Value::Null),
             "fail_with" => {
                 voice_bridge::testing::fail_with(step["code"].as_str().unwrap_or_default()).map(|()| Value::Null)
@@ -220,6 +236,12 @@ impl Run {
         Ok(Map::new())
     }
 
+    /// What the sink of metrics was told, and what nobody took.
+    fn reports(&self) -> Value {
+        let (told, flushes) = self.seen().get("metrics").map(|asked| asked.reports()).unwrap_or_default();
+        json!({ "told": told, "flushes": flushes, "dropped": self.agent.dropped_reports() })
+    }
+
     /// The agent itself, or as somebody reaches it.
     fn acting(&self, principal: &Value) -> Outcome<Agent> {
         if principal.is_null() { Ok(self.agent.clone()) } else { self.agent.with(&principal.to_string()) }
@@ -227,7 +249,7 @@ impl Run {
 
     async fn turn(&self, step: &Value) -> Outcome<ReplyRecord> {
         let before = self.calls(&step["cancel"]);
-        let call = self.agent.turn(input(&step["input"])?, options(&step["options"]));
+        let call = self.agent.turn(input(&step["input"])?, self.options(step)?);
         let cancel = call.canceller();
         let when = async {
             match step["cancel"].as_str() {
@@ -250,7 +272,7 @@ impl Run {
     }
 
     async fn read_stream(&self, step: &Value, seen: &mut Seen) -> Outcome<Value> {
-        let stream = self.agent.stream(input(&step["input"])?, options(&step["options"]))?;
+        let stream = self.agent.stream(input(&step["input"])?, self.options(step)?)?;
         let is = |when: &Value, kind: &str| when.as_str().and_then(|w| w.strip_prefix("event:")) == Some(kind);
         let mut reply = Value::Null;
         loop {
@@ -271,8 +293,31 @@ impl Run {
         }
     }
 
+    fn seen(&self) -> MutexGuard<'_, HashMap<Role, Arc<Asked>>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The tools of this step alone.
+    fn tools(&self, step: &Value) -> Outcome<Vec<Arc<dyn Tool>>> {
+        let scripts = step["tools"].as_object().cloned().unwrap_or_default();
+        let made = scripts.into_iter().map(|(name, script)| {
+            let host = Arc::new(Asked::new(script));
+            self.seen().insert(format!("tool:{name}"), Arc::clone(&host));
+            Ok(Arc::new(hosts::tool(&name, &host)?) as _)
+        });
+        made.collect()
+    }
+
+    async fn start_live(&self, options_json: &str, step: &Value) -> Outcome<LiveSession> {
+        self.agent.live(options_json, self.tools(step)?).await
+    }
+
+    fn options(&self, step: &Value) -> Outcome<TurnOptions> {
+        Ok(TurnOptions { tools: self.tools(step)?, ..options(&step["options"]) })
+    }
+
     fn calls(&self, role: &Value) -> usize {
-        role.as_str().and_then(|role| self.asked.get(role)).map_or(0, |asked| asked.calls())
+        role.as_str().and_then(|role| self.seen().get(role).cloned()).map_or(0, |asked| asked.calls())
     }
 
     async fn until_asked(&self, role: &Value, before: usize) {
@@ -288,9 +333,15 @@ impl Run {
         let mut found = Ok(());
         for _ in 0..500 {
             let counts: Map<String, Value> = self
-                .asked
+                .seen()
                 .iter()
-                .map(|(role, asked)| (role.clone(), json!({ "calls": asked.calls(), "cancelled": asked.cancelled() })))
+                .map(|(role, asked)| {
+                    let (calls, listens, cancelled) = (asked.calls(), asked.listens(), asked.cancelled());
+                    let warm_ups = asked.warm_ups();
+                    let seen =
+                        json!({ "calls": calls, "listens": listens, "warm_ups": warm_ups, "cancelled": cancelled });
+                    (role.clone(), seen)
+                })
                 .collect();
             found = matched(expected, &counts.into(), "what the hosts saw");
             if found.is_ok() {
@@ -310,6 +361,7 @@ struct Seen {
     text: String,
     audio_seconds: f64,
     metrics: Vec<String>,
+    used: Usage,
     audio_failed: Value,
     calls: Vec<String>,
     results: Vec<Value>,
@@ -328,7 +380,12 @@ impl Seen {
             }
             EventRecord::Text { delta } => self.text.push_str(&delta),
             EventRecord::Audio { pcm } => self.audio_seconds += pcm.duration().as_secs_f64(),
-            EventRecord::Metrics { stage, .. } if !self.metrics.contains(&stage) => self.metrics.push(stage),
+            EventRecord::Metrics { stage, usage, .. } => {
+                self.used += usage;
+                if !self.metrics.contains(&stage) {
+                    self.metrics.push(stage);
+                }
+            }
             EventRecord::AudioFailed { error } => self.audio_failed = error_value(&error),
             EventRecord::ToolCall { call } => self.calls.push(call.name),
             EventRecord::ToolResult { call } => self.results.push(json!(call)),
@@ -341,7 +398,7 @@ impl Seen {
         self.metrics.sort();
         json!({
             "order": self.order, "transcripts": self.transcripts, "text": self.text, "audio_seconds": self.audio_seconds,
-            "metrics": self.metrics, "audio_failed": self.audio_failed, "calls": self.calls, "results": self.results,
+            "metrics": self.metrics, "used": self.used, "audio_failed": self.audio_failed, "calls": self.calls, "results": self.results,
             "fillers": self.fillers,
         })
     }

@@ -249,6 +249,24 @@ typedef void (*UniffiCallbackInterfaceHostLlmMethod0)(uint64_t, RustBuffer, uint
     );
 
 #endif
+#ifndef UNIFFI_FFIDEF_CALLBACK_INTERFACE_HOST_LLM_METHOD1
+#define UNIFFI_FFIDEF_CALLBACK_INTERFACE_HOST_LLM_METHOD1
+typedef void (*UniffiCallbackInterfaceHostLlmMethod1)(uint64_t, RustBuffer, UniffiForeignFutureCompleteVoid _Nonnull, uint64_t, UniffiForeignFutureDroppedCallbackStruct* _Nonnull
+    );
+
+#endif
+#ifndef UNIFFI_FFIDEF_CALLBACK_INTERFACE_HOST_METRICS_METHOD0
+#define UNIFFI_FFIDEF_CALLBACK_INTERFACE_HOST_METRICS_METHOD0
+typedef void (*UniffiCallbackInterfaceHostMetricsMethod0)(uint64_t, RustBuffer, UniffiForeignFutureCompleteVoid _Nonnull, uint64_t, UniffiForeignFutureDroppedCallbackStruct* _Nonnull
+    );
+
+#endif
+#ifndef UNIFFI_FFIDEF_CALLBACK_INTERFACE_HOST_METRICS_METHOD1
+#define UNIFFI_FFIDEF_CALLBACK_INTERFACE_HOST_METRICS_METHOD1
+typedef void (*UniffiCallbackInterfaceHostMetricsMethod1)(uint64_t, UniffiForeignFutureCompleteVoid _Nonnull, uint64_t, UniffiForeignFutureDroppedCallbackStruct* _Nonnull
+    );
+
+#endif
 #ifndef UNIFFI_FFIDEF_CALLBACK_INTERFACE_HOST_STORE_METHOD0
 #define UNIFFI_FFIDEF_CALLBACK_INTERFACE_HOST_STORE_METHOD0
 typedef void (*UniffiCallbackInterfaceHostStoreMethod0)(uint64_t, RustBuffer, RustBuffer, UniffiForeignFutureCompleteRustBuffer _Nonnull, uint64_t, UniffiForeignFutureDroppedCallbackStruct* _Nonnull
@@ -261,6 +279,18 @@ typedef void (*UniffiCallbackInterfaceHostSttMethod0)(uint64_t, RustBuffer, Rust
     );
 
 #endif
+#ifndef UNIFFI_FFIDEF_CALLBACK_INTERFACE_HOST_STT_METHOD1
+#define UNIFFI_FFIDEF_CALLBACK_INTERFACE_HOST_STT_METHOD1
+typedef void (*UniffiCallbackInterfaceHostSttMethod1)(uint64_t, uint64_t, RustBuffer, uint64_t, UniffiForeignFutureCompleteVoid _Nonnull, uint64_t, UniffiForeignFutureDroppedCallbackStruct* _Nonnull
+    );
+
+#endif
+#ifndef UNIFFI_FFIDEF_CALLBACK_INTERFACE_HOST_STT_METHOD2
+#define UNIFFI_FFIDEF_CALLBACK_INTERFACE_HOST_STT_METHOD2
+typedef void (*UniffiCallbackInterfaceHostSttMethod2)(uint64_t, UniffiForeignFutureCompleteVoid _Nonnull, uint64_t, UniffiForeignFutureDroppedCallbackStruct* _Nonnull
+    );
+
+#endif
 #ifndef UNIFFI_FFIDEF_CALLBACK_INTERFACE_HOST_TOOL_METHOD0
 #define UNIFFI_FFIDEF_CALLBACK_INTERFACE_HOST_TOOL_METHOD0
 typedef void (*UniffiCallbackInterfaceHostToolMethod0)(uint64_t, RustBuffer, RustBuffer, UniffiForeignFutureCompleteRustBuffer _Nonnull, uint64_t, UniffiForeignFutureDroppedCallbackStruct* _Nonnull
@@ -270,6 +300,24 @@ typedef void (*UniffiCallbackInterfaceHostToolMethod0)(uint64_t, RustBuffer, Rus
 #ifndef UNIFFI_FFIDEF_CALLBACK_INTERFACE_HOST_TTS_METHOD0
 #define UNIFFI_FFIDEF_CALLBACK_INTERFACE_HOST_TTS_METHOD0
 typedef void (*UniffiCallbackInterfaceHostTtsMethod0)(uint64_t, RustBuffer, RustBuffer, uint64_t, UniffiForeignFutureCompleteVoid _Nonnull, uint64_t, UniffiForeignFutureDroppedCallbackStruct* _Nonnull
+    );
+
+#endif
+#ifndef UNIFFI_FFIDEF_CALLBACK_INTERFACE_HOST_TTS_METHOD1
+#define UNIFFI_FFIDEF_CALLBACK_INTERFACE_HOST_TTS_METHOD1
+typedef void (*UniffiCallbackInterfaceHostTtsMethod1)(uint64_t, UniffiForeignFutureCompleteVoid _Nonnull, uint64_t, UniffiForeignFutureDroppedCallbackStruct* _Nonnull
+    );
+
+#endif
+#ifndef UNIFFI_FFIDEF_CALLBACK_INTERFACE_HOST_TURN_DETECTOR_METHOD0
+#define UNIFFI_FFIDEF_CALLBACK_INTERFACE_HOST_TURN_DETECTOR_METHOD0
+typedef void (*UniffiCallbackInterfaceHostTurnDetectorMethod0)(uint64_t, RustBuffer, UniffiForeignFutureCompleteF64 _Nonnull, uint64_t, UniffiForeignFutureDroppedCallbackStruct* _Nonnull
+    );
+
+#endif
+#ifndef UNIFFI_FFIDEF_CALLBACK_INTERFACE_HOST_TURN_DETECTOR_METHOD1
+#define UNIFFI_FFIDEF_CALLBACK_INTERFACE_HOST_TURN_DETECTOR_METHOD1
+typedef void (*UniffiCallbackInterfaceHostTurnDetectorMethod1)(uint64_t, UniffiForeignFutureCompleteVoid _Nonnull, uint64_t, UniffiForeignFutureDroppedCallbackStruct* _Nonnull
     );
 
 #endif
@@ -293,7 +341,18 @@ typedef struct UniffiVTableCallbackInterfaceHostLlm {
     UniffiCallbackInterfaceFree _Nonnull uniffiFree;
     UniffiCallbackInterfaceClone _Nonnull uniffiClone;
     UniffiCallbackInterfaceHostLlmMethod0 _Nonnull generate;
+    UniffiCallbackInterfaceHostLlmMethod1 _Nonnull warmUp;
 } UniffiVTableCallbackInterfaceHostLlm;
+
+#endif
+#ifndef UNIFFI_FFIDEF_V_TABLE_CALLBACK_INTERFACE_HOST_METRICS
+#define UNIFFI_FFIDEF_V_TABLE_CALLBACK_INTERFACE_HOST_METRICS
+typedef struct UniffiVTableCallbackInterfaceHostMetrics {
+    UniffiCallbackInterfaceFree _Nonnull uniffiFree;
+    UniffiCallbackInterfaceClone _Nonnull uniffiClone;
+    UniffiCallbackInterfaceHostMetricsMethod0 _Nonnull record;
+    UniffiCallbackInterfaceHostMetricsMethod1 _Nonnull flush;
+} UniffiVTableCallbackInterfaceHostMetrics;
 
 #endif
 #ifndef UNIFFI_FFIDEF_V_TABLE_CALLBACK_INTERFACE_HOST_STORE
@@ -311,6 +370,8 @@ typedef struct UniffiVTableCallbackInterfaceHostStt {
     UniffiCallbackInterfaceFree _Nonnull uniffiFree;
     UniffiCallbackInterfaceClone _Nonnull uniffiClone;
     UniffiCallbackInterfaceHostSttMethod0 _Nonnull transcribe;
+    UniffiCallbackInterfaceHostSttMethod1 _Nonnull listen;
+    UniffiCallbackInterfaceHostSttMethod2 _Nonnull warmUp;
 } UniffiVTableCallbackInterfaceHostStt;
 
 #endif
@@ -329,7 +390,18 @@ typedef struct UniffiVTableCallbackInterfaceHostTts {
     UniffiCallbackInterfaceFree _Nonnull uniffiFree;
     UniffiCallbackInterfaceClone _Nonnull uniffiClone;
     UniffiCallbackInterfaceHostTtsMethod0 _Nonnull synthesize;
+    UniffiCallbackInterfaceHostTtsMethod1 _Nonnull warmUp;
 } UniffiVTableCallbackInterfaceHostTts;
+
+#endif
+#ifndef UNIFFI_FFIDEF_V_TABLE_CALLBACK_INTERFACE_HOST_TURN_DETECTOR
+#define UNIFFI_FFIDEF_V_TABLE_CALLBACK_INTERFACE_HOST_TURN_DETECTOR
+typedef struct UniffiVTableCallbackInterfaceHostTurnDetector {
+    UniffiCallbackInterfaceFree _Nonnull uniffiFree;
+    UniffiCallbackInterfaceClone _Nonnull uniffiClone;
+    UniffiCallbackInterfaceHostTurnDetectorMethod0 _Nonnull completeness;
+    UniffiCallbackInterfaceHostTurnDetectorMethod1 _Nonnull warmUp;
+} UniffiVTableCallbackInterfaceHostTurnDetector;
 
 #endif
 #ifndef UNIFFI_FFIDEF_V_TABLE_CALLBACK_INTERFACE_LOG_SINK
@@ -370,9 +442,14 @@ uint64_t uniffi_voice_core_uniffi_fn_constructor_agent_build(RustBuffer config_j
 uint64_t uniffi_voice_core_uniffi_fn_method_agent_call(uint64_t ptr, RustBuffer room, RustBuffer method, RustBuffer arguments_json
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_AGENT_DROPPED_REPORTS
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_AGENT_DROPPED_REPORTS
+uint64_t uniffi_voice_core_uniffi_fn_method_agent_dropped_reports(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_AGENT_LIVE
 #define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_AGENT_LIVE
-uint64_t uniffi_voice_core_uniffi_fn_method_agent_live(uint64_t ptr, RustBuffer options_json
+uint64_t uniffi_voice_core_uniffi_fn_method_agent_live(uint64_t ptr, RustBuffer options_json, RustBuffer tools
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_AGENT_SHUT_DOWN
@@ -510,6 +587,36 @@ void uniffi_voice_core_uniffi_fn_init_callback_vtable_hostllm(const UniffiVTable
 uint64_t uniffi_voice_core_uniffi_fn_method_hostllm_generate(uint64_t ptr, RustBuffer request_json, uint64_t answer
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_HOSTLLM_WARM_UP
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_HOSTLLM_WARM_UP
+uint64_t uniffi_voice_core_uniffi_fn_method_hostllm_warm_up(uint64_t ptr, RustBuffer system_prompt
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_CLONE_HOSTMETRICS
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_CLONE_HOSTMETRICS
+uint64_t uniffi_voice_core_uniffi_fn_clone_hostmetrics(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_FREE_HOSTMETRICS
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_FREE_HOSTMETRICS
+void uniffi_voice_core_uniffi_fn_free_hostmetrics(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_INIT_CALLBACK_VTABLE_HOSTMETRICS
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_INIT_CALLBACK_VTABLE_HOSTMETRICS
+void uniffi_voice_core_uniffi_fn_init_callback_vtable_hostmetrics(const UniffiVTableCallbackInterfaceHostMetrics* _Nonnull vtable
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_HOSTMETRICS_RECORD
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_HOSTMETRICS_RECORD
+uint64_t uniffi_voice_core_uniffi_fn_method_hostmetrics_record(uint64_t ptr, RustBuffer reports_json
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_HOSTMETRICS_FLUSH
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_HOSTMETRICS_FLUSH
+uint64_t uniffi_voice_core_uniffi_fn_method_hostmetrics_flush(uint64_t ptr
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_CLONE_HOSTSTORE
 #define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_CLONE_HOSTSTORE
 uint64_t uniffi_voice_core_uniffi_fn_clone_hoststore(uint64_t handle, RustCallStatus *_Nonnull out_status
@@ -548,6 +655,16 @@ void uniffi_voice_core_uniffi_fn_init_callback_vtable_hoststt(const UniffiVTable
 #ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_HOSTSTT_TRANSCRIBE
 #define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_HOSTSTT_TRANSCRIBE
 uint64_t uniffi_voice_core_uniffi_fn_method_hoststt_transcribe(uint64_t ptr, RustBuffer pcm, RustBuffer language, uint64_t answer
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_HOSTSTT_LISTEN
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_HOSTSTT_LISTEN
+uint64_t uniffi_voice_core_uniffi_fn_method_hoststt_listen(uint64_t ptr, uint64_t sound, RustBuffer language, uint64_t answer
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_HOSTSTT_WARM_UP
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_HOSTSTT_WARM_UP
+uint64_t uniffi_voice_core_uniffi_fn_method_hoststt_warm_up(uint64_t ptr
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_CLONE_HOSTTOOL
@@ -590,6 +707,51 @@ void uniffi_voice_core_uniffi_fn_init_callback_vtable_hosttts(const UniffiVTable
 uint64_t uniffi_voice_core_uniffi_fn_method_hosttts_synthesize(uint64_t ptr, RustBuffer text, RustBuffer language, uint64_t answer
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_HOSTTTS_WARM_UP
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_HOSTTTS_WARM_UP
+uint64_t uniffi_voice_core_uniffi_fn_method_hosttts_warm_up(uint64_t ptr
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_CLONE_HOSTTURNDETECTOR
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_CLONE_HOSTTURNDETECTOR
+uint64_t uniffi_voice_core_uniffi_fn_clone_hostturndetector(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_FREE_HOSTTURNDETECTOR
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_FREE_HOSTTURNDETECTOR
+void uniffi_voice_core_uniffi_fn_free_hostturndetector(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_INIT_CALLBACK_VTABLE_HOSTTURNDETECTOR
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_INIT_CALLBACK_VTABLE_HOSTTURNDETECTOR
+void uniffi_voice_core_uniffi_fn_init_callback_vtable_hostturndetector(const UniffiVTableCallbackInterfaceHostTurnDetector* _Nonnull vtable
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_HOSTTURNDETECTOR_COMPLETENESS
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_HOSTTURNDETECTOR_COMPLETENESS
+uint64_t uniffi_voice_core_uniffi_fn_method_hostturndetector_completeness(uint64_t ptr, RustBuffer pcm
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_HOSTTURNDETECTOR_WARM_UP
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_HOSTTURNDETECTOR_WARM_UP
+uint64_t uniffi_voice_core_uniffi_fn_method_hostturndetector_warm_up(uint64_t ptr
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_CLONE_SPOKENSOUND
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_CLONE_SPOKENSOUND
+uint64_t uniffi_voice_core_uniffi_fn_clone_spokensound(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_FREE_SPOKENSOUND
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_FREE_SPOKENSOUND
+void uniffi_voice_core_uniffi_fn_free_spokensound(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_SPOKENSOUND_NEXT
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_SPOKENSOUND_NEXT
+uint64_t uniffi_voice_core_uniffi_fn_method_spokensound_next(uint64_t ptr
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_CLONE_TEXTANSWER
 #define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_CLONE_TEXTANSWER
 uint64_t uniffi_voice_core_uniffi_fn_clone_textanswer(uint64_t handle, RustCallStatus *_Nonnull out_status
@@ -605,9 +767,19 @@ void uniffi_voice_core_uniffi_fn_free_textanswer(uint64_t handle, RustCallStatus
 int8_t uniffi_voice_core_uniffi_fn_method_textanswer_call_tool(uint64_t ptr, RustBuffer id, RustBuffer name, RustBuffer arguments_json, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_TEXTANSWER_FINISHED
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_TEXTANSWER_FINISHED
+int8_t uniffi_voice_core_uniffi_fn_method_textanswer_finished(uint64_t ptr, RustBuffer reason, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_TEXTANSWER_SEND
 #define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_TEXTANSWER_SEND
 int8_t uniffi_voice_core_uniffi_fn_method_textanswer_send(uint64_t ptr, RustBuffer text, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_TEXTANSWER_USED
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_TEXTANSWER_USED
+int8_t uniffi_voice_core_uniffi_fn_method_textanswer_used(uint64_t ptr, uint64_t input_tokens, uint64_t cached_tokens, uint64_t output_tokens, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_CLONE_TRANSCRIPTANSWER
@@ -1139,6 +1311,12 @@ uint16_t uniffi_voice_core_uniffi_checksum_method_agent_call(void
     
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_AGENT_DROPPED_REPORTS
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_AGENT_DROPPED_REPORTS
+uint16_t uniffi_voice_core_uniffi_checksum_method_agent_dropped_reports(void
+    
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_AGENT_LIVE
 #define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_AGENT_LIVE
 uint16_t uniffi_voice_core_uniffi_checksum_method_agent_live(void
@@ -1241,6 +1419,24 @@ uint16_t uniffi_voice_core_uniffi_checksum_method_hostllm_generate(void
     
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_HOSTLLM_WARM_UP
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_HOSTLLM_WARM_UP
+uint16_t uniffi_voice_core_uniffi_checksum_method_hostllm_warm_up(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_HOSTMETRICS_RECORD
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_HOSTMETRICS_RECORD
+uint16_t uniffi_voice_core_uniffi_checksum_method_hostmetrics_record(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_HOSTMETRICS_FLUSH
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_HOSTMETRICS_FLUSH
+uint16_t uniffi_voice_core_uniffi_checksum_method_hostmetrics_flush(void
+    
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_HOSTSTORE_CALL
 #define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_HOSTSTORE_CALL
 uint16_t uniffi_voice_core_uniffi_checksum_method_hoststore_call(void
@@ -1250,6 +1446,18 @@ uint16_t uniffi_voice_core_uniffi_checksum_method_hoststore_call(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_HOSTSTT_TRANSCRIBE
 #define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_HOSTSTT_TRANSCRIBE
 uint16_t uniffi_voice_core_uniffi_checksum_method_hoststt_transcribe(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_HOSTSTT_LISTEN
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_HOSTSTT_LISTEN
+uint16_t uniffi_voice_core_uniffi_checksum_method_hoststt_listen(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_HOSTSTT_WARM_UP
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_HOSTSTT_WARM_UP
+uint16_t uniffi_voice_core_uniffi_checksum_method_hoststt_warm_up(void
     
 );
 #endif
@@ -1265,15 +1473,51 @@ uint16_t uniffi_voice_core_uniffi_checksum_method_hosttts_synthesize(void
     
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_HOSTTTS_WARM_UP
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_HOSTTTS_WARM_UP
+uint16_t uniffi_voice_core_uniffi_checksum_method_hosttts_warm_up(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_HOSTTURNDETECTOR_COMPLETENESS
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_HOSTTURNDETECTOR_COMPLETENESS
+uint16_t uniffi_voice_core_uniffi_checksum_method_hostturndetector_completeness(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_HOSTTURNDETECTOR_WARM_UP
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_HOSTTURNDETECTOR_WARM_UP
+uint16_t uniffi_voice_core_uniffi_checksum_method_hostturndetector_warm_up(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_SPOKENSOUND_NEXT
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_SPOKENSOUND_NEXT
+uint16_t uniffi_voice_core_uniffi_checksum_method_spokensound_next(void
+    
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_TEXTANSWER_CALL_TOOL
 #define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_TEXTANSWER_CALL_TOOL
 uint16_t uniffi_voice_core_uniffi_checksum_method_textanswer_call_tool(void
     
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_TEXTANSWER_FINISHED
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_TEXTANSWER_FINISHED
+uint16_t uniffi_voice_core_uniffi_checksum_method_textanswer_finished(void
+    
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_TEXTANSWER_SEND
 #define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_TEXTANSWER_SEND
 uint16_t uniffi_voice_core_uniffi_checksum_method_textanswer_send(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_TEXTANSWER_USED
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_TEXTANSWER_USED
+uint16_t uniffi_voice_core_uniffi_checksum_method_textanswer_used(void
     
 );
 #endif

@@ -494,6 +494,48 @@ public data class ModelPrice(
     }
 }
 
+/**
+ * Sends what is measured to an OpenTelemetry collector, as OTLP in JSON over HTTP: a span for every live session,
+ * turn, and call of a provider or a tool, and metrics. Never words, sound or keys. Needs the feature `otel`, which
+ * the packages of other languages have. The environment variables of OpenTelemetry stand for what is left out:
+ * `OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_EXPORTER_OTLP_HEADERS`, `OTEL_EXPORTER_OTLP_TIMEOUT`, `OTEL_SERVICE_NAME`,
+ * `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_BSP_SCHEDULE_DELAY`, `OTEL_METRIC_EXPORT_INTERVAL`. With
+ * `OTEL_SDK_DISABLED=true` none of them is read.
+ */
+public data class TelemetryConfig(
+    /**
+     * Where the collector is, for example `http://localhost:4318`; `/v1/traces` and `/v1/metrics` are added.
+     * Default: nothing is sent.
+     */
+    public val otlpEndpoint: String? = null,
+    /** Headers of every request, for example the key of a service. Their values are never shown. */
+    public val headers: Map<String, String>? = null,
+    /** The attribute `service.name` of everything that is sent. Default `voice-core`. */
+    public val serviceName: String? = null,
+    /** More attributes of everything that is sent, for example `deployment.environment.name`. */
+    public val attributes: Map<String, String>? = null,
+    /** How often spans are sent, in milliseconds; 512 are sent at once. Default 5,000. */
+    public val spansIntervalMs: Long? = null,
+    /** How often metrics are sent, in milliseconds. Default 60,000. */
+    public val metricsIntervalMs: Long? = null,
+    /** How long the collector may take over a request, in milliseconds. Default 10,000. */
+    public val timeoutMs: Long? = null,
+) {
+    internal fun json(): JsonObject {
+        val keys = mutableMapOf<String, JsonElement>()
+        otlpEndpoint?.let { keys["otlp_endpoint"] = JsonPrimitive(it) }
+        headers?.let { keys["headers"] = JsonObject(it.mapValues { (_, one) -> JsonPrimitive(one) }) }
+        serviceName?.let { keys["service_name"] = JsonPrimitive(it) }
+        attributes?.let { keys["attributes"] = JsonObject(it.mapValues { (_, one) -> JsonPrimitive(one) }) }
+        spansIntervalMs?.let { keys["spans_interval_ms"] = JsonPrimitive(it) }
+        metricsIntervalMs?.let { keys["metrics_interval_ms"] = JsonPrimitive(it) }
+        timeoutMs?.let { keys["timeout_ms"] = JsonPrimitive(it) }
+        return JsonObject(keys)
+    }
+
+    override fun toString(): String = "TelemetryConfig(otlpEndpoint=$otlpEndpoint, serviceName=$serviceName, attributes=$attributes, spansIntervalMs=$spansIntervalMs, metricsIntervalMs=$metricsIntervalMs, timeoutMs=$timeoutMs)"
+}
+
 /** Local models. */
 public data class LocalConfig(
     /**
@@ -547,6 +589,8 @@ public data class AgentConfig(
     public val rateLimit: RateLimitOptions? = null,
     /** What providers charge, so that turns know what they cost. Default: no prices, and no costs. */
     public val prices: PricesConfig? = null,
+    /** Whether what is measured is sent to an OpenTelemetry collector. Default: it is not. */
+    public val telemetry: TelemetryConfig? = null,
     /** Local models. */
     public val local: LocalConfig? = null,
     /** Whether every provider is made ready (models loaded, connections opened) before the agent is. Default false. */
@@ -574,11 +618,12 @@ public data class AgentConfig(
         circuitBreaker?.let { keys["circuit_breaker"] = it.json() }
         rateLimit?.let { keys["rate_limit"] = it.json() }
         prices?.let { keys["prices"] = it.json() }
+        telemetry?.let { keys["telemetry"] = it.json() }
         local?.let { keys["local"] = it.json() }
         warmUp?.let { keys["warm_up"] = JsonPrimitive(it) }
         logLevel?.let { keys["log_level"] = JsonPrimitive(it) }
         return JsonObject(keys)
     }
 
-    override fun toString(): String = "AgentConfig(stt=$stt, llm=$llm, tts=$tts, assistant=$assistant, accounts=$accounts, retention=$retention, live=$live, recordings=$recordings, limits=$limits, retry=$retry, timeouts=$timeouts, circuitBreaker=$circuitBreaker, rateLimit=$rateLimit, prices=$prices, local=$local, warmUp=$warmUp, logLevel=$logLevel)"
+    override fun toString(): String = "AgentConfig(stt=$stt, llm=$llm, tts=$tts, assistant=$assistant, accounts=$accounts, retention=$retention, live=$live, recordings=$recordings, limits=$limits, retry=$retry, timeouts=$timeouts, circuitBreaker=$circuitBreaker, rateLimit=$rateLimit, prices=$prices, telemetry=$telemetry, local=$local, warmUp=$warmUp, logLevel=$logLevel)"
 }

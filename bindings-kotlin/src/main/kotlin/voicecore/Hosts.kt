@@ -3,6 +3,7 @@ package voicecore
 import kotlin.coroutines.cancellation.CancellationException
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.filterIsInstance
+import kotlinx.coroutines.flow.flow
 import kotlinx.coroutines.flow.map
 import kotlinx.coroutines.flow.takeWhile
 import kotlinx.serialization.json.Json
@@ -20,6 +21,8 @@ import voicecore.ffi.HostLlm
 import voicecore.ffi.HostStore
 import voicecore.ffi.HostStt
 import voicecore.ffi.HostTts
+import voicecore.ffi.HostTurnDetector
+import voicecore.ffi.SpokenSound
 import voicecore.ffi.TextAnswer
 import voicecore.ffi.TranscriptAnswer
 
@@ -84,35 +87,105 @@ public class Prompt(
 public fun interface SpeechToText {
     /** Transcribes 16 kHz mono samples: interim transcripts if any, then one that is final. */
     public fun transcribe(audio: Pcm, language: String?): Flow<Transcript>
+
+    /**
+     * Gets ready before it is asked for the first time: opens a connection, loads a model. [VoiceAgent.warmUp] calls it and waits for it;
+     * what it throws is thrown there. Does nothing by default.
+     */
+    public suspend fun warmUp() {}
+}
+
+/** A recogniser of your own that recognises speech while it is spoken, too. */
+public interface StreamingSpeechToText : SpeechToText {
+    /**
+     * Recognises one utterance of a live session while it is spoken: interim transcripts as they come, each with everything said so
+     * far, then, once [sound] is over, one that is final. Whatever fails here costs no words: the utterance is then given to [transcribe].
+     *
+     * @param sound the utterance, 16 kHz mono, in pieces of any length. What is not collected waits; a recogniser that takes none for the
+     *   idle time-out counts as failed. Collecting it again goes on where it was left
+     */
+    public fun listen(sound: Flow<Pcm>, language: String?): Flow<Transcript>
+}
+
+/** What hears the end of turns, of your own: asked in live sessions whose config has `turnDetection = "model"`. */
+public fun interface TurnDetector {
+    /**
+     * Says how likely the speaker is done, 0–1, given the latest eight seconds at most of the turn, 16 kHz mono, which end with a short
+     * silence. Asked at every pause; when it fails, or takes longer than the longest pause, the words alone tell.
+     */
+    public suspend fun completeness(audio: Pcm): Double
+
+    /** Gets ready before it is asked for the first time, as [SpeechToText.warmUp]. Does nothing by default. */
+    public suspend fun warmUp() {}
 }
 
 /** A language model of your own. */
 public fun interface LanguageModel {
     /** Writes the answer, piece by piece. */
     public fun generate(prompt: Prompt): Flow<String>
+
+    /** Gets ready as [SpeechToText.warmUp], for prompts that will begin with [systemPrompt]. Does nothing by default. */
+    public suspend fun warmUp(systemPrompt: String) {}
 }
 
-/** What a [ToolCallingModel] writes. */
+/** What a [ReportingModel] writes. */
 public sealed interface Written {
     /** A piece of text. */
     public class Text(public val text: String) : Written
 
     /** A call of a tool. Its result is in the prompt of the next request. */
     public class Call(public val call: ToolCall) : Written
+
+    /** What was used, for metrics and costs; usually at the end. What is said more than once adds up. */
+    public class Usage(
+        /** Tokens of the prompt. */
+        public val inputTokens: Long,
+        /** Tokens that the model wrote. */
+        public val outputTokens: Long,
+        /** Of those of the prompt, tokens that were served from a cache. */
+        public val cachedTokens: Long = 0,
+    ) : Written
+
+    /** Why the model stopped. One that does not say was done, or called tools. When nothing was said, the error of the turn tells it. */
+    public class Finished(public val reason: FinishReason) : Written
 }
 
-/** A language model of your own that calls tools, too. */
-public interface ToolCallingModel : LanguageModel {
+/** Why a language model stopped. */
+public enum class FinishReason(internal val word: String) {
+    /** It was done. */
+    STOP("stop"),
+
+    /** It waits for the results of the tools that it called. */
+    TOOL_CALLS("tool_calls"),
+
+    /** It reached the most tokens. */
+    LENGTH("length"),
+
+    /** The answer, or the rest of it, was withheld. */
+    CONTENT_FILTER("content_filter"),
+
+    /** Something else. */
+    OTHER("other"),
+}
+
+/** A language model of your own that says more of its answer than its words: what was used, and why it stopped. */
+public interface ReportingModel : LanguageModel {
     /** Writes the answer, piece by piece. */
     public fun answer(prompt: Prompt): Flow<Written>
 
     override fun generate(prompt: Prompt): Flow<String> = answer(prompt).filterIsInstance<Written.Text>().map { it.text }
 }
 
+/** A language model of your own that calls tools, too, by [Written.Call]. */
+public interface ToolCallingModel : ReportingModel
+
 /** A voice of your own. */
 public fun interface TextToSpeech {
     /** Speaks a text, chunk by chunk; every chunk has the same rate. */
     public fun synthesize(text: String, language: String?): Flow<Pcm>
+
+    /** Gets ready before it is asked for the first time, as [SpeechToText.warmUp]. Does nothing by default. */
+    public suspend fun warmUp() {}
 }
 
 /**
@@ -140,13 +213,19 @@ public class Hosts(
     public val store: ConversationStore? = null,
     /** What the language model may call. */
     public val tools: List<Tool> = emptyList(),
+    /** What hears the end of turns; default: the model `smart-turn`. */
+    public val turnDetector: TurnDetector? = null,
+    /** What is told what was measured. */
+    public val metrics: MetricsSink? = null,
 ) {
     internal fun lowered() = voicecore.ffi.Hosts(
-        stt.map { voicecore.ffi.SttHost(nameOf(it, "stt"), SttHost(it)) },
+        stt.map { voicecore.ffi.SttHost(nameOf(it, "stt"), SttHost(it), it is StreamingSpeechToText) },
         llm.map { voicecore.ffi.LlmHost(nameOf(it, "llm"), LlmHost(it), it is ToolCallingModel) },
         tts.map { voicecore.ffi.TtsHost(nameOf(it, "tts"), TtsHost(it)) },
+        turnDetector?.let { voicecore.ffi.TurnDetectorHost(nameOf(it, "turn-detector"), TurnDetectorHost(it)) },
         store?.let { voicecore.ffi.StoreHost(nameOf(it, "store"), StoreHost(it)) },
-        tools.map { voicecore.ffi.ToolHost(it.definition.toString(), ToolHost(it)) },
+        tools.map(Tool::lowered),
+        metrics?.let(::MetricsHost),
     )
 
     /** How errors and metrics name a host's object: as it names itself, else by its class. */
@@ -175,21 +254,46 @@ internal class SttHost(private val host: SpeechToText) : HostStt {
                 .takeWhile { answer.send(it.text, it.isFinal, it.language) }.collect {}
         }
     }
+
+    override suspend fun listen(sound: SpokenSound, language: String?, answer: TranscriptAnswer): Unit = answer.use {
+        sound.use {
+            val spoken = flow { while (true) emit(Pcm((sound.next() ?: break).toSamples(), 16_000)) }
+            hosted {
+                // Only asked of one that listens.
+                (host as StreamingSpeechToText).listen(spoken, language)
+                    .takeWhile { answer.send(it.text, it.isFinal, it.language) }.collect {}
+            }
+        }
+    }
+
+    override suspend fun warmUp(): Unit = hosted { host.warmUp() }
+}
+
+internal class TurnDetectorHost(private val host: TurnDetector) : HostTurnDetector {
+    override suspend fun completeness(pcm: ByteArray): Double = hosted { host.completeness(Pcm(pcm.toSamples(), 16_000)) }
+
+    override suspend fun warmUp(): Unit = hosted { host.warmUp() }
 }
 
 internal class LlmHost(private val host: LanguageModel) : HostLlm {
     override suspend fun generate(requestJson: String, answer: TextAnswer): Unit = answer.use {
         hosted {
             val prompt = prompt(Json.parseToJsonElement(requestJson).jsonObject)
-            val written = if (host is ToolCallingModel) host.answer(prompt) else host.generate(prompt).map { Written.Text(it) }
+            val written = if (host is ReportingModel) host.answer(prompt) else host.generate(prompt).map { Written.Text(it) }
             written.takeWhile { answer.take(it) }.collect {}
         }
     }
 
+    override suspend fun warmUp(systemPrompt: String): Unit = hosted { host.warmUp(systemPrompt) }
+
     private fun TextAnswer.take(piece: Written): Boolean = when (piece) {
         is Written.Text -> send(piece.text)
         is Written.Call -> callTool(piece.call.id, piece.call.name, text(piece.call.arguments) ?: piece.call.arguments.toString())
+        is Written.Usage -> used(tokens(piece.inputTokens), tokens(piece.cachedTokens), tokens(piece.outputTokens))
+        is Written.Finished -> finished(piece.reason.word)
     }
+
+    private fun tokens(count: Long): ULong = count.coerceAtLeast(0).toULong()
 
     private fun text(value: JsonElement?): String? = (value as? JsonPrimitive)?.takeIf { it.isString }?.content
 
@@ -226,6 +330,8 @@ internal class TtsHost(private val host: TextToSpeech) : HostTts {
                 .takeWhile { answer.send(it.samples.toBytes(), it.sampleRate.toUInt()) }.collect {}
         }
     }
+
+    override suspend fun warmUp(): Unit = hosted { host.warmUp() }
 }
 
 internal class StoreHost(private val host: ConversationStore) : HostStore {

@@ -7,6 +7,7 @@ import kotlin.time.Duration.Companion.seconds
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.withContext
 import kotlinx.serialization.json.Json
+import kotlinx.serialization.json.JsonObject
 import voicecore.ffi.Event
 
 /** What a turn gave. It frees itself; nothing needs to be closed. */
@@ -75,6 +76,15 @@ public data class Usage(
         fields.ttsCharacters.toLong(),
         fields.ttsSeconds.seconds,
     )
+
+    internal constructor(json: JsonObject) : this(
+        json.whole("input_tokens"),
+        json.whole("cached_tokens"),
+        json.whole("output_tokens"),
+        (json.real("stt_seconds") ?: 0.0).seconds,
+        json.whole("tts_characters"),
+        (json.real("tts_seconds") ?: 0.0).seconds,
+    )
 }
 
 /** An amount of money. */
@@ -90,6 +100,12 @@ public data class Cost(
         fields.currency,
         BigDecimal(fields.amount),
         fields.micros.toLong(),
+    )
+
+    internal constructor(json: JsonObject) : this(
+        json.text("currency").orEmpty(),
+        BigDecimal(json.text("amount") ?: "0"),
+        json.whole("micros"),
     )
 }
 

@@ -44,10 +44,12 @@ public class Tool internal constructor(
     public val name: String,
     internal val definition: JsonObject,
     internal val execute: suspend ToolContext.(JsonObject) -> Any?,
-)
+) {
+    internal fun lowered() = voicecore.ffi.ToolHost(definition.toString(), ToolHost(this))
+}
 
 /**
- * A tool for [VoiceAgent.create].
+ * A tool for [VoiceAgent.create], or for one turn or live session.
  *
  * ```kotlin
  * val orderStatus = tool("order_status", "Where an order is.", schema) { args ->

@@ -58,6 +58,7 @@ public class VoiceAgent private constructor(private val native: Agent, private v
      * @param speak whether the answer is spoken
      * @param assistant who answers in a fresh session: an assistant, by its id
      * @param organization in which organization the turn is taken, by its id
+     * @param tools what the language model may call in this turn, besides the agent's tools
      * @throws VoiceException when the turn fails; nothing is stored then
      */
     public suspend fun converse(
@@ -69,8 +70,9 @@ public class VoiceAgent private constructor(private val native: Agent, private v
         speak: Boolean = true,
         assistant: String? = null,
         organization: String? = null,
+        tools: List<Tool> = emptyList(),
     ): Reply = translated {
-        val call = native.turn(input.lowered(), options(session, user, language, deadline, speak, assistant, organization))
+        val call = native.turn(input.lowered(), options(session, user, language, deadline, speak, assistant, organization, tools))
         try {
             Reply(call.reply())
         } catch (e: CancellationException) {
@@ -100,8 +102,9 @@ public class VoiceAgent private constructor(private val native: Agent, private v
         speak: Boolean = true,
         assistant: String? = null,
         organization: String? = null,
+        tools: List<Tool> = emptyList(),
     ): Flow<TurnEvent> = flow {
-        val options = options(session, user, language, deadline, speak, assistant, organization)
+        val options = options(session, user, language, deadline, speak, assistant, organization, tools)
         val stream = translated { native.stream(input.lowered(), options) }
         try {
             while (true) {
@@ -134,6 +137,7 @@ public class VoiceAgent private constructor(private val native: Agent, private v
      * @param speak whether the agent speaks
      * @param assistant who talks in a fresh session: an assistant, by its id
      * @param organization in which organization it is held, by its id
+     * @param tools what the language model may call in this session, besides the agent's tools
      * @throws VoiceException.Validation for a rate or a number of channels that is not supported
      * @throws VoiceException.InvalidRequest for a wrong config
      */
@@ -149,6 +153,7 @@ public class VoiceAgent private constructor(private val native: Agent, private v
         speak: Boolean = true,
         assistant: String? = null,
         organization: String? = null,
+        tools: List<Tool> = emptyList(),
     ): LiveSession {
         val options = buildJsonObject {
             session?.let { put("session", it) }
@@ -163,10 +168,14 @@ public class VoiceAgent private constructor(private val native: Agent, private v
             assistant?.let { put("assistant", it) }
             organization?.let { put("organization", it) }
         }
-        return live(options.toString())
+        return live(options.toString(), tools)
     }
 
-    internal suspend fun live(options: String): LiveSession = translated { LiveSession(native.live(options)) }
+    internal suspend fun live(options: String, tools: List<Tool>): LiveSession =
+        translated { LiveSession(native.live(options, tools.map(Tool::lowered))) }
+
+    /** How many reports neither your [MetricsSink] nor a collector took: they were too slow, failed, or were gone. */
+    public val droppedReports: Long get() = native.droppedReports().toLong()
 
     /** Makes every provider ready, so that the first turn is as fast as the others. */
     public suspend fun warmUp(): Unit = translated { native.warmUp() }
@@ -181,6 +190,10 @@ public class VoiceAgent private constructor(private val native: Agent, private v
 
     public companion object {
         private const val BATCH = 64u
+
+        init {
+            Threads.stayAttached()
+        }
 
         /**
          * An agent that runs offline with local models and keeps conversations in an SQLite file in the user's data folder.
@@ -208,8 +221,10 @@ public class VoiceAgent private constructor(private val native: Agent, private v
             tts: TextToSpeech? = null,
             store: ConversationStore? = null,
             tools: List<Tool> = emptyList(),
+            turnDetector: TurnDetector? = null,
+            metrics: MetricsSink? = null,
         ): VoiceAgent =
-            create(config, Hosts(listOfNotNull(stt), listOfNotNull(llm), listOfNotNull(tts), store, tools))
+            create(config, Hosts(listOfNotNull(stt), listOfNotNull(llm), listOfNotNull(tts), store, tools, turnDetector, metrics))
 
         /** The same with any number of your own objects for each role. */
         public suspend fun create(config: String, hosts: Hosts): VoiceAgent =
@@ -232,17 +247,19 @@ public class VoiceAgent private constructor(private val native: Agent, private v
             tts: TextToSpeech? = null,
             store: ConversationStore? = null,
             tools: List<Tool> = emptyList(),
-        ): VoiceAgent = create(config.json().toString(), stt, llm, tts, store, tools)
+            turnDetector: TurnDetector? = null,
+            metrics: MetricsSink? = null,
+        ): VoiceAgent = create(config.json().toString(), stt, llm, tts, store, tools, turnDetector, metrics)
 
         /** The version of the library, the same in every language. */
         public val version: String get() = voicecore.ffi.version()
 
         private fun options(
             session: String?, user: String?, language: String?, deadline: Duration?, speak: Boolean,
-            assistant: String?, organization: String?,
+            assistant: String?, organization: String?, tools: List<Tool>,
         ): TurnOptions {
             val deadlineMs = deadline?.inWholeMilliseconds?.coerceAtLeast(0)?.toULong()
-            return TurnOptions(session, user, language, deadlineMs, speak, assistant, organization)
+            return TurnOptions(session, user, language, deadlineMs, speak, assistant, organization, tools.map(Tool::lowered))
         }
     }
 }

@@ -129,6 +129,32 @@ class AgentTest {
     }
 
     @Test
+    fun `a model says what it used, and gets ready when its agent is warmed up`() = runBlocking {
+        val told = mutableListOf<String>()
+        val model = object : ReportingModel {
+            override fun answer(prompt: Prompt) = flowOf(
+                Written.Text("Fine."), Written.Usage(12, 3, cachedTokens = 5), Written.Finished(FinishReason.STOP),
+            )
+
+            override suspend fun warmUp(systemPrompt: String) {
+                told += systemPrompt
+                if (told.size == 2) throw ProviderException("no more", retryable = false)
+            }
+        }
+        val config = """{"storage": "memory", "assistant": {"system_prompt": "Be brief."}}"""
+        VoiceAgent.create(config, ears, model, mouth).use { agent ->
+            agent.warmUp()
+            assertEquals(listOf("Be brief."), told)
+            val metrics = agent.turn("How are you?").toList().filterIsInstance<TurnEvent.Metrics>().first { it.stage == "llm" }
+            val usage = metrics.usage
+            assertEquals(listOf(12L, 5L, 3L), listOf(usage.inputTokens, usage.cachedTokens, usage.outputTokens))
+            val error = assertFailsWith<VoiceException.Provider> { agent.warmUp() }
+            assertEquals("llm", error.stage)
+            assertFalse(error.retryable)
+        }
+    }
+
+    @Test
     fun `a cancelled fetch of models ends and leaves what is in place`() = runBlocking {
         val folder = createTempDirectory().toString()
         assertTrue(Models.list(folder).any { it.name == "silero-vad" && !it.present })

@@ -3,6 +3,7 @@ package voicecore
 import java.io.File
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
+import java.util.concurrent.ConcurrentHashMap
 import kotlin.coroutines.cancellation.CancellationException
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
@@ -81,23 +82,35 @@ private class Outcome(val value: JsonElement = JsonNull, val error: JsonElement 
 private class Scenario(private val defaults: JsonObject, private val scenario: JsonObject) {
     private val scripts = over("hosts").filterValues { it !is JsonNull }.mapValues { it.value.jsonObject }
     private val tools = scripts["tools"].orEmpty().mapValues { it.value.jsonObject }
-    private val asked = (scripts - "tools" + tools.mapKeys { "tool:${it.key}" }).mapValues { (role, script) -> Asked(role, script) }
+    private val asked = ConcurrentHashMap((scripts - "tools").mapValues { (role, script) -> Asked(role, script) })
     private val saved = mutableMapOf<String, String>()
+    private val sink = asked["metrics"]?.let(::ScriptedSink)
     private lateinit var agent: VoiceAgent
 
     private fun over(part: String): Map<String, JsonElement> =
         defaults.getValue(part).jsonObject + scenario[part]?.jsonObject.orEmpty()
+
+    /** Tools by their names, which from now on are among the hosts. */
+    private fun tools(scripts: Map<String, JsonObject>): List<Tool> = scripts.map { (name, script) ->
+        val host = Asked("tool:$name", script)
+        asked["tool:$name"] = host
+        scriptedTool(name, script, host)
+    }
+
+    private fun toolsOf(step: JsonObject): List<Tool> = tools(step["tools"]?.jsonObject.orEmpty().mapValues { it.value.jsonObject })
 
     suspend fun play() {
         val build = scenario["build"]?.jsonObject
         try {
             agent = VoiceAgent.create(
                 JsonObject(over("config")).toString(),
-                asked["stt"]?.let(::ScriptedStt),
-                asked["llm"]?.let { if (it.callsTools) ScriptedToolModel(it) else ScriptedLlm(it) },
+                asked["stt"]?.let { if (it.canListen) ScriptedListener(it) else ScriptedStt(it) },
+                asked["llm"]?.let { if (it.callsTools) ScriptedToolModel(it) else if (it.reports) ScriptedReporter(it) else ScriptedLlm(it) },
                 asked["tts"]?.let(::ScriptedTts),
                 asked["store"]?.let(::ScriptedStore),
-                tools.map { (name, script) -> scriptedTool(name, script, asked.getValue("tool:$name")) },
+                tools(tools),
+                asked["turn_detector"]?.let(::ScriptedDetector),
+                sink,
             )
         } catch (e: VoiceException) {
             return match(build?.get("error") ?: throw e, value(e), "the error of building")
@@ -126,6 +139,7 @@ private class Scenario(private val defaults: JsonObject, private val scenario: J
                 Rooms(acting, step.getValue("arguments").jsonObject).call(step["do"].text()!!, step["method"].text()!!)
             }
             "close" -> caught { agent.shutDown().let { JsonNull } }
+            "reports" -> Outcome(sink!!.reports(agent.droppedReports))
             "warm_up" -> caught { agent.warmUp().let { JsonNull } }
             "fail_with" -> caught { Testing.failWith(step["code"].text()!!).let { JsonNull } }
             else -> error("there is no step ${step["do"]}")
@@ -153,10 +167,11 @@ private class Scenario(private val defaults: JsonObject, private val scenario: J
 
     private suspend fun turn(step: JsonObject): Outcome = supervisorScope {
         val cancel = step["cancel"].text()
-        val before = asked[cancel]?.calls?.get()
+        val before = cancel?.let { asked[it] }?.calls?.get()
         val call = Options(step["options"])
         val turn = async {
-            value(agent.converse(input(step), call.session, call.user, call.language, call.deadline, call.speak))
+            val tools = toolsOf(step)
+            value(agent.converse(input(step), call.session, call.user, call.language, call.deadline, call.speak, tools = tools))
         }
         if (cancel != null) {
             while (before != null && asked.getValue(cancel).calls.get() == before) delay(1)
@@ -172,7 +187,7 @@ private class Scenario(private val defaults: JsonObject, private val scenario: J
         val outcome = coroutineScope {
             val reading = async {
                 caught {
-                    agent.turn(input(step), call.session, call.user, call.language, call.deadline, call.speak)
+                    agent.turn(input(step), call.session, call.user, call.language, call.deadline, call.speak, tools = toolsOf(step))
                         .transformWhile { emit(it); "event:${kind(it)}" != abandon }
                         .collect {
                             seen.take(it)
@@ -190,8 +205,8 @@ private class Scenario(private val defaults: JsonObject, private val scenario: J
     private suspend fun live(step: JsonObject): Outcome {
         var events: JsonElement = JsonNull
         val outcome = caught {
-            agent.live((step["options"] ?: JsonObject(emptyMap())).toString()).use {
-                val scenario = LiveScenario(it, step["wire"]?.jsonPrimitive?.boolean == true)
+            agent.live((step["options"] ?: JsonObject(emptyMap())).toString(), toolsOf(step)).use {
+                val scenario = LiveScenario(it, step["wire"]?.jsonPrimitive?.boolean == true, ::after)
                 scenario.play(step["script"]?.jsonArray ?: JsonArray(emptyList())).also { events = scenario.value() }
             }
         }
@@ -202,7 +217,12 @@ private class Scenario(private val defaults: JsonObject, private val scenario: J
         var left = 500
         while (true) {
             val counts = JsonObject(asked.mapValues { (_, host) ->
-                buildJsonObject { put("calls", host.calls.get()); put("cancelled", host.cancelled.get()) }
+                buildJsonObject {
+                    put("calls", host.calls.get())
+                    put("listens", host.listens.get())
+                    put("warm_ups", host.warmUps.get())
+                    put("cancelled", host.cancelled.get())
+                }
             })
             val why = difference(expected, counts) ?: return
             check(left-- > 0) { "what the hosts saw: $why" }
@@ -257,6 +277,7 @@ private class Seen {
     private val transcripts = mutableListOf<JsonElement>()
     private val text = StringBuilder()
     private val metrics = sortedSetOf<String>()
+    private val used = mutableListOf<Usage>()
     private val calls = mutableListOf<String>()
     private val results = mutableListOf<JsonElement>()
     private val fillers = mutableListOf<String>()
@@ -272,7 +293,10 @@ private class Seen {
             }
             is TurnEvent.Text -> text.append(event.delta)
             is TurnEvent.Audio -> seconds += event.pcm.size.toDouble() / event.sampleRate
-            is TurnEvent.Metrics -> metrics += event.stage
+            is TurnEvent.Metrics -> {
+                metrics += event.stage
+                used += event.usage
+            }
             is TurnEvent.AudioFailed -> audioFailed = value(event.error)
             is TurnEvent.Done -> reply = value(event.reply)
             is TurnEvent.Filler -> fillers += event.text
@@ -288,6 +312,11 @@ private class Seen {
         put("text", text.toString())
         put("audio_seconds", seconds)
         put("metrics", JsonArray(metrics.map(::JsonPrimitive)))
+        put("used", buildJsonObject {
+            put("input_tokens", used.sumOf { it.inputTokens })
+            put("cached_tokens", used.sumOf { it.cachedTokens })
+            put("output_tokens", used.sumOf { it.outputTokens })
+        })
         put("audio_failed", audioFailed)
         put("calls", JsonArray(calls.map(::JsonPrimitive)))
         put("results", JsonArray(results))
@@ -328,10 +357,11 @@ private fun value(reply: Reply): JsonObject = buildJsonObject {
     put("sample_rate", reply.audio.sampleRate); put("audio_seconds", reply.audio.duration.toDouble(DurationUnit.SECONDS))
     put("audio_error", reply.audioError?.let(::value) ?: JsonNull)
     put("tool_calls", JsonArray(reply.toolCalls.map(::value)))
+    put("usage", Json.parseToJsonElement(reply.json).jsonObject.getValue("usage"))
     put("cost", reply.cost?.let(::value) ?: JsonNull)
 }
 
-private fun value(cost: Cost) = buildJsonObject {
+internal fun value(cost: Cost) = buildJsonObject {
     put("currency", cost.currency); put("amount", cost.amount.toPlainString()); put("micros", cost.micros)
 }
 

@@ -22,7 +22,11 @@ import kotlinx.serialization.json.jsonPrimitive
 import kotlinx.serialization.json.put
 
 /** One live session of a scenario, and what it told: in events, or in frames for a client. */
-internal class LiveScenario(private val live: LiveSession, overWire: Boolean) {
+internal class LiveScenario(
+    private val live: LiveSession,
+    overWire: Boolean,
+    private val after: suspend (JsonElement) -> Unit,
+) {
     private val told = mutableListOf<LiveEvent>()
     private val frames = Frames()
     private val wire = if (overWire) live.wire() else null
@@ -54,6 +58,7 @@ internal class LiveScenario(private val live: LiveSession, overWire: Boolean) {
 
     private suspend fun act(action: JsonObject) {
         fun text(name: String) = action[name]?.jsonPrimitive?.content
+        action["after"]?.let { return after(it) }
         text("until")?.let { wanted -> return kinds.first { it == wanted }.let {} }
         action["push"]?.let { return push(it.jsonObject, action) }
         action["send"]?.let { return wire!!.receive((it as? JsonPrimitive)?.content ?: it.toString()) }
@@ -100,6 +105,8 @@ internal class LiveScenario(private val live: LiveSession, overWire: Boolean) {
         val apart = setOf("metrics", "user_state", "agent_state")
         put("order", strings(told.map(::kind).filter { it !in apart }.distinct()))
         put("states", strings(told.filterIsInstance<LiveEvent.AgentState>().map { it.state }))
+        val texts = told.filterIsInstance<LiveEvent.Transcript>().map { it.text }
+        put("shown", strings(texts.filterIndexed { at, text -> at == 0 || text != texts[at - 1] }))
         put("finals", strings(told.filterIsInstance<LiveEvent.Transcript>().filter { it.isFinal }.map { it.text }))
         put("text", told.filterIsInstance<LiveEvent.Text>().joinToString("") { it.delta })
         put("spoken", told.filterIsInstance<LiveEvent.Speaking>().joinToString("") { it.text })

@@ -42,6 +42,7 @@ internal class Rooms(private val agent: VoiceAgent, private val arguments: JsonO
             "set_metadata" -> done(sessions.setMetadata(id, document("metadata"), user))
             "end" -> done(sessions.end(id, user))
             "delete" -> done(sessions.delete(id, user))
+            "greet" -> sessions.greet(id).let { JsonNull }
             "expire_idle" -> JsonPrimitive(sessions.expireIdle())
             else -> error("there is no method $method of sessions here")
         }

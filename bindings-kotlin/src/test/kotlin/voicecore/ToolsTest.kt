@@ -13,6 +13,8 @@ import kotlinx.coroutines.async
 import kotlinx.coroutines.awaitCancellation
 import kotlinx.coroutines.cancelAndJoin
 import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.flow.filterIsInstance
+import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.flow.flow
 import kotlinx.coroutines.flow.toList
 import kotlinx.coroutines.runBlocking
@@ -48,6 +50,24 @@ class ToolsTest {
 
     private val silentEars = SpeechToText { _, _ -> flow { emit(Transcript("Hello")) } }
     private val silentMouth = TextToSpeech { _, _ -> flow { emit(Pcm(ShortArray(240), 24_000)) } }
+
+    @Test
+    fun `a turn and a live session have tools of their own`() = runBlocking {
+        val model = Caller("weather")
+        val weather = tool("weather", "Rain or not.", anything) { "rain" }
+        VoiceAgent.create("""{"storage": "memory"}""", silentEars, model, silentMouth).use { agent ->
+            assertEquals("It says: rain.", agent.converse(Text("Rain?"), tools = listOf(weather)).text)
+            val events = agent.turn(Text("Rain?"), tools = listOf(weather)).toList()
+            assertEquals(1, events.count { it is TurnEvent.ToolResult })
+            agent.live(tools = listOf(weather)).use { live ->
+                live.pushText("Rain?")
+                val done = live.events.filterIsInstance<LiveEvent.TurnDone>().first()
+                assertEquals(listOf("rain"), done.turn.toolCalls.map { it.result })
+            }
+            assertTrue(model.seen.all { prompt -> prompt.tools.map { it.name } == listOf("weather") })
+            assertEquals(6, model.seen.size)
+        }
+    }
 
     @Test
     fun `a model is told of a tool, calls it, and goes on with the result`() {

@@ -660,11 +660,26 @@ internal interface UniffiForeignFutureCompleteVoid : com.sun.jna.Callback {
 internal interface UniffiCallbackInterfaceHostLlmMethod0 : com.sun.jna.Callback {
     fun callback(`uniffiHandle`: Long,`requestJson`: RustBuffer.ByValue,`answer`: Long,`uniffiFutureCallback`: UniffiForeignFutureCompleteVoid,`uniffiCallbackData`: Long,`uniffiOutDroppedCallback`: UniffiForeignFutureDroppedCallbackStruct,)
 }
+internal interface UniffiCallbackInterfaceHostLlmMethod1 : com.sun.jna.Callback {
+    fun callback(`uniffiHandle`: Long,`systemPrompt`: RustBuffer.ByValue,`uniffiFutureCallback`: UniffiForeignFutureCompleteVoid,`uniffiCallbackData`: Long,`uniffiOutDroppedCallback`: UniffiForeignFutureDroppedCallbackStruct,)
+}
+internal interface UniffiCallbackInterfaceHostMetricsMethod0 : com.sun.jna.Callback {
+    fun callback(`uniffiHandle`: Long,`reportsJson`: RustBuffer.ByValue,`uniffiFutureCallback`: UniffiForeignFutureCompleteVoid,`uniffiCallbackData`: Long,`uniffiOutDroppedCallback`: UniffiForeignFutureDroppedCallbackStruct,)
+}
+internal interface UniffiCallbackInterfaceHostMetricsMethod1 : com.sun.jna.Callback {
+    fun callback(`uniffiHandle`: Long,`uniffiFutureCallback`: UniffiForeignFutureCompleteVoid,`uniffiCallbackData`: Long,`uniffiOutDroppedCallback`: UniffiForeignFutureDroppedCallbackStruct,)
+}
 internal interface UniffiCallbackInterfaceHostStoreMethod0 : com.sun.jna.Callback {
     fun callback(`uniffiHandle`: Long,`method`: RustBuffer.ByValue,`argumentsJson`: RustBuffer.ByValue,`uniffiFutureCallback`: UniffiForeignFutureCompleteRustBuffer,`uniffiCallbackData`: Long,`uniffiOutDroppedCallback`: UniffiForeignFutureDroppedCallbackStruct,)
 }
 internal interface UniffiCallbackInterfaceHostSttMethod0 : com.sun.jna.Callback {
     fun callback(`uniffiHandle`: Long,`pcm`: RustBuffer.ByValue,`language`: RustBuffer.ByValue,`answer`: Long,`uniffiFutureCallback`: UniffiForeignFutureCompleteVoid,`uniffiCallbackData`: Long,`uniffiOutDroppedCallback`: UniffiForeignFutureDroppedCallbackStruct,)
+}
+internal interface UniffiCallbackInterfaceHostSttMethod1 : com.sun.jna.Callback {
+    fun callback(`uniffiHandle`: Long,`sound`: Long,`language`: RustBuffer.ByValue,`answer`: Long,`uniffiFutureCallback`: UniffiForeignFutureCompleteVoid,`uniffiCallbackData`: Long,`uniffiOutDroppedCallback`: UniffiForeignFutureDroppedCallbackStruct,)
+}
+internal interface UniffiCallbackInterfaceHostSttMethod2 : com.sun.jna.Callback {
+    fun callback(`uniffiHandle`: Long,`uniffiFutureCallback`: UniffiForeignFutureCompleteVoid,`uniffiCallbackData`: Long,`uniffiOutDroppedCallback`: UniffiForeignFutureDroppedCallbackStruct,)
 }
 internal interface UniffiCallbackInterfaceHostToolMethod0 : com.sun.jna.Callback {
     fun callback(`uniffiHandle`: Long,`argumentsJson`: RustBuffer.ByValue,`contextJson`: RustBuffer.ByValue,`uniffiFutureCallback`: UniffiForeignFutureCompleteRustBuffer,`uniffiCallbackData`: Long,`uniffiOutDroppedCallback`: UniffiForeignFutureDroppedCallbackStruct,)
@@ -672,28 +687,62 @@ internal interface UniffiCallbackInterfaceHostToolMethod0 : com.sun.jna.Callback
 internal interface UniffiCallbackInterfaceHostTtsMethod0 : com.sun.jna.Callback {
     fun callback(`uniffiHandle`: Long,`text`: RustBuffer.ByValue,`language`: RustBuffer.ByValue,`answer`: Long,`uniffiFutureCallback`: UniffiForeignFutureCompleteVoid,`uniffiCallbackData`: Long,`uniffiOutDroppedCallback`: UniffiForeignFutureDroppedCallbackStruct,)
 }
+internal interface UniffiCallbackInterfaceHostTtsMethod1 : com.sun.jna.Callback {
+    fun callback(`uniffiHandle`: Long,`uniffiFutureCallback`: UniffiForeignFutureCompleteVoid,`uniffiCallbackData`: Long,`uniffiOutDroppedCallback`: UniffiForeignFutureDroppedCallbackStruct,)
+}
+internal interface UniffiCallbackInterfaceHostTurnDetectorMethod0 : com.sun.jna.Callback {
+    fun callback(`uniffiHandle`: Long,`pcm`: RustBuffer.ByValue,`uniffiFutureCallback`: UniffiForeignFutureCompleteF64,`uniffiCallbackData`: Long,`uniffiOutDroppedCallback`: UniffiForeignFutureDroppedCallbackStruct,)
+}
+internal interface UniffiCallbackInterfaceHostTurnDetectorMethod1 : com.sun.jna.Callback {
+    fun callback(`uniffiHandle`: Long,`uniffiFutureCallback`: UniffiForeignFutureCompleteVoid,`uniffiCallbackData`: Long,`uniffiOutDroppedCallback`: UniffiForeignFutureDroppedCallbackStruct,)
+}
 internal interface UniffiCallbackInterfaceLogSinkMethod0 : com.sun.jna.Callback {
     fun callback(`uniffiHandle`: Long,`level`: RustBuffer.ByValue,`target`: RustBuffer.ByValue,`text`: RustBuffer.ByValue,`fieldsJson`: RustBuffer.ByValue,`uniffiOutReturn`: Pointer,uniffiCallStatus: UniffiRustCallStatus,)
 }
 internal interface UniffiCallbackInterfaceFetchSinkMethod0 : com.sun.jna.Callback {
     fun callback(`uniffiHandle`: Long,`stepJson`: RustBuffer.ByValue,`uniffiOutReturn`: Pointer,uniffiCallStatus: UniffiRustCallStatus,)
 }
-@Structure.FieldOrder("uniffiFree", "uniffiClone", "generate")
+@Structure.FieldOrder("uniffiFree", "uniffiClone", "generate", "warmUp")
 internal open class UniffiVTableCallbackInterfaceHostLlm(
     @JvmField internal var `uniffiFree`: UniffiCallbackInterfaceFree? = null,
     @JvmField internal var `uniffiClone`: UniffiCallbackInterfaceClone? = null,
     @JvmField internal var `generate`: UniffiCallbackInterfaceHostLlmMethod0? = null,
+    @JvmField internal var `warmUp`: UniffiCallbackInterfaceHostLlmMethod1? = null,
 ) : Structure() {
     class UniffiByValue(
         `uniffiFree`: UniffiCallbackInterfaceFree? = null,
         `uniffiClone`: UniffiCallbackInterfaceClone? = null,
         `generate`: UniffiCallbackInterfaceHostLlmMethod0? = null,
-    ): UniffiVTableCallbackInterfaceHostLlm(`uniffiFree`,`uniffiClone`,`generate`,), Structure.ByValue
+        `warmUp`: UniffiCallbackInterfaceHostLlmMethod1? = null,
+    ): UniffiVTableCallbackInterfaceHostLlm(`uniffiFree`,`uniffiClone`,`generate`,`warmUp`,), Structure.ByValue
 
    internal fun uniffiSetValue(other: UniffiVTableCallbackInterfaceHostLlm) {
         `uniffiFree` = other.`uniffiFree`
         `uniffiClone` = other.`uniffiClone`
         `generate` = other.`generate`
+        `warmUp` = other.`warmUp`
+    }
+
+}
+@Structure.FieldOrder("uniffiFree", "uniffiClone", "record", "flush")
+internal open class UniffiVTableCallbackInterfaceHostMetrics(
+    @JvmField internal var `uniffiFree`: UniffiCallbackInterfaceFree? = null,
+    @JvmField internal var `uniffiClone`: UniffiCallbackInterfaceClone? = null,
+    @JvmField internal var `record`: UniffiCallbackInterfaceHostMetricsMethod0? = null,
+    @JvmField internal var `flush`: UniffiCallbackInterfaceHostMetricsMethod1? = null,
+) : Structure() {
+    class UniffiByValue(
+        `uniffiFree`: UniffiCallbackInterfaceFree? = null,
+        `uniffiClone`: UniffiCallbackInterfaceClone? = null,
+        `record`: UniffiCallbackInterfaceHostMetricsMethod0? = null,
+        `flush`: UniffiCallbackInterfaceHostMetricsMethod1? = null,
+    ): UniffiVTableCallbackInterfaceHostMetrics(`uniffiFree`,`uniffiClone`,`record`,`flush`,), Structure.ByValue
+
+   internal fun uniffiSetValue(other: UniffiVTableCallbackInterfaceHostMetrics) {
+        `uniffiFree` = other.`uniffiFree`
+        `uniffiClone` = other.`uniffiClone`
+        `record` = other.`record`
+        `flush` = other.`flush`
     }
 
 }
@@ -716,22 +765,28 @@ internal open class UniffiVTableCallbackInterfaceHostStore(
     }
 
 }
-@Structure.FieldOrder("uniffiFree", "uniffiClone", "transcribe")
+@Structure.FieldOrder("uniffiFree", "uniffiClone", "transcribe", "listen", "warmUp")
 internal open class UniffiVTableCallbackInterfaceHostStt(
     @JvmField internal var `uniffiFree`: UniffiCallbackInterfaceFree? = null,
     @JvmField internal var `uniffiClone`: UniffiCallbackInterfaceClone? = null,
     @JvmField internal var `transcribe`: UniffiCallbackInterfaceHostSttMethod0? = null,
+    @JvmField internal var `listen`: UniffiCallbackInterfaceHostSttMethod1? = null,
+    @JvmField internal var `warmUp`: UniffiCallbackInterfaceHostSttMethod2? = null,
 ) : Structure() {
     class UniffiByValue(
         `uniffiFree`: UniffiCallbackInterfaceFree? = null,
         `uniffiClone`: UniffiCallbackInterfaceClone? = null,
         `transcribe`: UniffiCallbackInterfaceHostSttMethod0? = null,
-    ): UniffiVTableCallbackInterfaceHostStt(`uniffiFree`,`uniffiClone`,`transcribe`,), Structure.ByValue
+        `listen`: UniffiCallbackInterfaceHostSttMethod1? = null,
+        `warmUp`: UniffiCallbackInterfaceHostSttMethod2? = null,
+    ): UniffiVTableCallbackInterfaceHostStt(`uniffiFree`,`uniffiClone`,`transcribe`,`listen`,`warmUp`,), Structure.ByValue
 
    internal fun uniffiSetValue(other: UniffiVTableCallbackInterfaceHostStt) {
         `uniffiFree` = other.`uniffiFree`
         `uniffiClone` = other.`uniffiClone`
         `transcribe` = other.`transcribe`
+        `listen` = other.`listen`
+        `warmUp` = other.`warmUp`
     }
 
 }
@@ -754,22 +809,47 @@ internal open class UniffiVTableCallbackInterfaceHostTool(
     }
 
 }
-@Structure.FieldOrder("uniffiFree", "uniffiClone", "synthesize")
+@Structure.FieldOrder("uniffiFree", "uniffiClone", "synthesize", "warmUp")
 internal open class UniffiVTableCallbackInterfaceHostTts(
     @JvmField internal var `uniffiFree`: UniffiCallbackInterfaceFree? = null,
     @JvmField internal var `uniffiClone`: UniffiCallbackInterfaceClone? = null,
     @JvmField internal var `synthesize`: UniffiCallbackInterfaceHostTtsMethod0? = null,
+    @JvmField internal var `warmUp`: UniffiCallbackInterfaceHostTtsMethod1? = null,
 ) : Structure() {
     class UniffiByValue(
         `uniffiFree`: UniffiCallbackInterfaceFree? = null,
         `uniffiClone`: UniffiCallbackInterfaceClone? = null,
         `synthesize`: UniffiCallbackInterfaceHostTtsMethod0? = null,
-    ): UniffiVTableCallbackInterfaceHostTts(`uniffiFree`,`uniffiClone`,`synthesize`,), Structure.ByValue
+        `warmUp`: UniffiCallbackInterfaceHostTtsMethod1? = null,
+    ): UniffiVTableCallbackInterfaceHostTts(`uniffiFree`,`uniffiClone`,`synthesize`,`warmUp`,), Structure.ByValue
 
    internal fun uniffiSetValue(other: UniffiVTableCallbackInterfaceHostTts) {
         `uniffiFree` = other.`uniffiFree`
         `uniffiClone` = other.`uniffiClone`
         `synthesize` = other.`synthesize`
+        `warmUp` = other.`warmUp`
+    }
+
+}
+@Structure.FieldOrder("uniffiFree", "uniffiClone", "completeness", "warmUp")
+internal open class UniffiVTableCallbackInterfaceHostTurnDetector(
+    @JvmField internal var `uniffiFree`: UniffiCallbackInterfaceFree? = null,
+    @JvmField internal var `uniffiClone`: UniffiCallbackInterfaceClone? = null,
+    @JvmField internal var `completeness`: UniffiCallbackInterfaceHostTurnDetectorMethod0? = null,
+    @JvmField internal var `warmUp`: UniffiCallbackInterfaceHostTurnDetectorMethod1? = null,
+) : Structure() {
+    class UniffiByValue(
+        `uniffiFree`: UniffiCallbackInterfaceFree? = null,
+        `uniffiClone`: UniffiCallbackInterfaceClone? = null,
+        `completeness`: UniffiCallbackInterfaceHostTurnDetectorMethod0? = null,
+        `warmUp`: UniffiCallbackInterfaceHostTurnDetectorMethod1? = null,
+    ): UniffiVTableCallbackInterfaceHostTurnDetector(`uniffiFree`,`uniffiClone`,`completeness`,`warmUp`,), Structure.ByValue
+
+   internal fun uniffiSetValue(other: UniffiVTableCallbackInterfaceHostTurnDetector) {
+        `uniffiFree` = other.`uniffiFree`
+        `uniffiClone` = other.`uniffiClone`
+        `completeness` = other.`completeness`
+        `warmUp` = other.`warmUp`
     }
 
 }
@@ -850,6 +930,8 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_voice_core_uniffi_checksum_method_agent_call(
     ): Int
+    external fun uniffi_voice_core_uniffi_checksum_method_agent_dropped_reports(
+    ): Int
     external fun uniffi_voice_core_uniffi_checksum_method_agent_live(
     ): Int
     external fun uniffi_voice_core_uniffi_checksum_method_agent_shut_down(
@@ -884,17 +966,39 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_voice_core_uniffi_checksum_method_hostllm_generate(
     ): Int
+    external fun uniffi_voice_core_uniffi_checksum_method_hostllm_warm_up(
+    ): Int
+    external fun uniffi_voice_core_uniffi_checksum_method_hostmetrics_record(
+    ): Int
+    external fun uniffi_voice_core_uniffi_checksum_method_hostmetrics_flush(
+    ): Int
     external fun uniffi_voice_core_uniffi_checksum_method_hoststore_call(
     ): Int
     external fun uniffi_voice_core_uniffi_checksum_method_hoststt_transcribe(
+    ): Int
+    external fun uniffi_voice_core_uniffi_checksum_method_hoststt_listen(
+    ): Int
+    external fun uniffi_voice_core_uniffi_checksum_method_hoststt_warm_up(
     ): Int
     external fun uniffi_voice_core_uniffi_checksum_method_hosttool_call(
     ): Int
     external fun uniffi_voice_core_uniffi_checksum_method_hosttts_synthesize(
     ): Int
+    external fun uniffi_voice_core_uniffi_checksum_method_hosttts_warm_up(
+    ): Int
+    external fun uniffi_voice_core_uniffi_checksum_method_hostturndetector_completeness(
+    ): Int
+    external fun uniffi_voice_core_uniffi_checksum_method_hostturndetector_warm_up(
+    ): Int
+    external fun uniffi_voice_core_uniffi_checksum_method_spokensound_next(
+    ): Int
     external fun uniffi_voice_core_uniffi_checksum_method_textanswer_call_tool(
     ): Int
+    external fun uniffi_voice_core_uniffi_checksum_method_textanswer_finished(
+    ): Int
     external fun uniffi_voice_core_uniffi_checksum_method_textanswer_send(
+    ): Int
+    external fun uniffi_voice_core_uniffi_checksum_method_textanswer_used(
     ): Int
     external fun uniffi_voice_core_uniffi_checksum_method_transcriptanswer_send(
     ): Int
@@ -966,10 +1070,12 @@ internal object UniffiLib {
         Native.register(UniffiLib::class.java, findLibraryName(componentName = "voice_core_uniffi"))
         uniffiCallbackInterfaceFetchSink.register(this)
         uniffiCallbackInterfaceHostLlm.register(this)
+        uniffiCallbackInterfaceHostMetrics.register(this)
         uniffiCallbackInterfaceHostStore.register(this)
         uniffiCallbackInterfaceHostStt.register(this)
         uniffiCallbackInterfaceHostTool.register(this)
         uniffiCallbackInterfaceHostTts.register(this)
+        uniffiCallbackInterfaceHostTurnDetector.register(this)
         uniffiCallbackInterfaceLogSink.register(this)
         
     }
@@ -983,7 +1089,9 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_voice_core_uniffi_fn_method_agent_call(`ptr`: Long,`room`: RustBuffer.ByValue,`method`: RustBuffer.ByValue,`argumentsJson`: RustBuffer.ByValue,
     ): Long
-    external fun uniffi_voice_core_uniffi_fn_method_agent_live(`ptr`: Long,`optionsJson`: RustBuffer.ByValue,
+    external fun uniffi_voice_core_uniffi_fn_method_agent_dropped_reports(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    ): Long
+    external fun uniffi_voice_core_uniffi_fn_method_agent_live(`ptr`: Long,`optionsJson`: RustBuffer.ByValue,`tools`: RustBuffer.ByValue,
     ): Long
     external fun uniffi_voice_core_uniffi_fn_method_agent_shut_down(`ptr`: Long,
     ): Long
@@ -1039,6 +1147,18 @@ internal object UniffiLib {
     ): Unit
     external fun uniffi_voice_core_uniffi_fn_method_hostllm_generate(`ptr`: Long,`requestJson`: RustBuffer.ByValue,`answer`: Long,
     ): Long
+    external fun uniffi_voice_core_uniffi_fn_method_hostllm_warm_up(`ptr`: Long,`systemPrompt`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_voice_core_uniffi_fn_clone_hostmetrics(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    ): Long
+    external fun uniffi_voice_core_uniffi_fn_free_hostmetrics(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    ): Unit
+    external fun uniffi_voice_core_uniffi_fn_init_callback_vtable_hostmetrics(`vtable`: UniffiVTableCallbackInterfaceHostMetrics,
+    ): Unit
+    external fun uniffi_voice_core_uniffi_fn_method_hostmetrics_record(`ptr`: Long,`reportsJson`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_voice_core_uniffi_fn_method_hostmetrics_flush(`ptr`: Long,
+    ): Long
     external fun uniffi_voice_core_uniffi_fn_clone_hoststore(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
     ): Long
     external fun uniffi_voice_core_uniffi_fn_free_hoststore(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
@@ -1054,6 +1174,10 @@ internal object UniffiLib {
     external fun uniffi_voice_core_uniffi_fn_init_callback_vtable_hoststt(`vtable`: UniffiVTableCallbackInterfaceHostStt,
     ): Unit
     external fun uniffi_voice_core_uniffi_fn_method_hoststt_transcribe(`ptr`: Long,`pcm`: RustBuffer.ByValue,`language`: RustBuffer.ByValue,`answer`: Long,
+    ): Long
+    external fun uniffi_voice_core_uniffi_fn_method_hoststt_listen(`ptr`: Long,`sound`: Long,`language`: RustBuffer.ByValue,`answer`: Long,
+    ): Long
+    external fun uniffi_voice_core_uniffi_fn_method_hoststt_warm_up(`ptr`: Long,
     ): Long
     external fun uniffi_voice_core_uniffi_fn_clone_hosttool(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
     ): Long
@@ -1071,13 +1195,35 @@ internal object UniffiLib {
     ): Unit
     external fun uniffi_voice_core_uniffi_fn_method_hosttts_synthesize(`ptr`: Long,`text`: RustBuffer.ByValue,`language`: RustBuffer.ByValue,`answer`: Long,
     ): Long
+    external fun uniffi_voice_core_uniffi_fn_method_hosttts_warm_up(`ptr`: Long,
+    ): Long
+    external fun uniffi_voice_core_uniffi_fn_clone_hostturndetector(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    ): Long
+    external fun uniffi_voice_core_uniffi_fn_free_hostturndetector(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    ): Unit
+    external fun uniffi_voice_core_uniffi_fn_init_callback_vtable_hostturndetector(`vtable`: UniffiVTableCallbackInterfaceHostTurnDetector,
+    ): Unit
+    external fun uniffi_voice_core_uniffi_fn_method_hostturndetector_completeness(`ptr`: Long,`pcm`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_voice_core_uniffi_fn_method_hostturndetector_warm_up(`ptr`: Long,
+    ): Long
+    external fun uniffi_voice_core_uniffi_fn_clone_spokensound(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    ): Long
+    external fun uniffi_voice_core_uniffi_fn_free_spokensound(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    ): Unit
+    external fun uniffi_voice_core_uniffi_fn_method_spokensound_next(`ptr`: Long,
+    ): Long
     external fun uniffi_voice_core_uniffi_fn_clone_textanswer(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
     ): Long
     external fun uniffi_voice_core_uniffi_fn_free_textanswer(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
     ): Unit
     external fun uniffi_voice_core_uniffi_fn_method_textanswer_call_tool(`ptr`: Long,`id`: RustBuffer.ByValue,`name`: RustBuffer.ByValue,`argumentsJson`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
     ): Byte
+    external fun uniffi_voice_core_uniffi_fn_method_textanswer_finished(`ptr`: Long,`reason`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
+    ): Byte
     external fun uniffi_voice_core_uniffi_fn_method_textanswer_send(`ptr`: Long,`text`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
+    ): Byte
+    external fun uniffi_voice_core_uniffi_fn_method_textanswer_used(`ptr`: Long,`inputTokens`: Long,`cachedTokens`: Long,`outputTokens`: Long,uniffi_out_err: UniffiRustCallStatus, 
     ): Byte
     external fun uniffi_voice_core_uniffi_fn_clone_transcriptanswer(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
     ): Long
@@ -1309,7 +1455,10 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_voice_core_uniffi_checksum_method_agent_call() and 0xFFFF) != 26806) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_voice_core_uniffi_checksum_method_agent_live() and 0xFFFF) != 41749) {
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_agent_dropped_reports() and 0xFFFF) != 4094) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_agent_live() and 0xFFFF) != 28211) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_voice_core_uniffi_checksum_method_agent_shut_down() and 0xFFFF) != 11161) {
@@ -1321,7 +1470,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_voice_core_uniffi_checksum_method_agent_stream() and 0xFFFF) != 4681) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_voice_core_uniffi_checksum_method_agent_turn() and 0xFFFF) != 16648) {
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_agent_turn() and 0xFFFF) != 54744) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_voice_core_uniffi_checksum_method_agent_warm_up() and 0xFFFF) != 43212) {
@@ -1360,10 +1509,25 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_voice_core_uniffi_checksum_method_hostllm_generate() and 0xFFFF) != 29139) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_hostllm_warm_up() and 0xFFFF) != 63840) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_hostmetrics_record() and 0xFFFF) != 57343) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_hostmetrics_flush() and 0xFFFF) != 54380) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_voice_core_uniffi_checksum_method_hoststore_call() and 0xFFFF) != 23864) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_voice_core_uniffi_checksum_method_hoststt_transcribe() and 0xFFFF) != 44721) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_hoststt_listen() and 0xFFFF) != 49918) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_hoststt_warm_up() and 0xFFFF) != 41294) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_voice_core_uniffi_checksum_method_hosttool_call() and 0xFFFF) != 52951) {
@@ -1372,10 +1536,28 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_voice_core_uniffi_checksum_method_hosttts_synthesize() and 0xFFFF) != 52977) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_hosttts_warm_up() and 0xFFFF) != 7855) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_hostturndetector_completeness() and 0xFFFF) != 47257) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_hostturndetector_warm_up() and 0xFFFF) != 35908) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_spokensound_next() and 0xFFFF) != 43130) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_voice_core_uniffi_checksum_method_textanswer_call_tool() and 0xFFFF) != 47185) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_textanswer_finished() and 0xFFFF) != 35403) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_voice_core_uniffi_checksum_method_textanswer_send() and 0xFFFF) != 5674) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_textanswer_used() and 0xFFFF) != 43323) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_voice_core_uniffi_checksum_method_transcriptanswer_send() and 0xFFFF) != 35608) {
@@ -2075,9 +2257,14 @@ public interface AgentInterface {
     suspend fun `call`(`room`: kotlin.String, `method`: kotlin.String, `argumentsJson`: kotlin.String): Answer
     
     /**
-     * Starts a live session from options as JSON: see `voice-bridge`.
+     * How many reports neither the host's sink of metrics nor a collector took.
      */
-    suspend fun `live`(`optionsJson`: kotlin.String): LiveSession
+    fun `droppedReports`(): kotlin.ULong
+    
+    /**
+     * Starts a live session from options as JSON: see `voice-bridge`. The language model may call `tools` in it, besides the agent's.
+     */
+    suspend fun `live`(`optionsJson`: kotlin.String, `tools`: List<ToolHost>): LiveSession
     
     /**
      * Cancels what runs, finishes what is being saved.
@@ -2245,17 +2432,34 @@ open class Agent: Disposable, AutoCloseable, AgentInterface
 
     
     /**
-     * Starts a live session from options as JSON: see `voice-bridge`.
+     * How many reports neither the host's sink of metrics nor a collector took.
+     */override fun `droppedReports`(): kotlin.ULong {
+            return FfiConverterULong.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_voice_core_uniffi_fn_method_agent_dropped_reports(
+        it,
+        _status)
+}
+    }
+    )
+    }
+    
+
+    
+    /**
+     * Starts a live session from options as JSON: see `voice-bridge`. The language model may call `tools` in it, besides the agent's.
      */
     @Throws(Failure::class)
     @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
-    override suspend fun `live`(`optionsJson`: kotlin.String) : LiveSession {
+    override suspend fun `live`(`optionsJson`: kotlin.String, `tools`: List<ToolHost>) : LiveSession {
         return uniffiRustCallAsync(
         callWithHandle { uniffiHandle ->
             UniffiLib.uniffi_voice_core_uniffi_fn_method_agent_live(
                 uniffiHandle,
                 
         FfiConverterString.lower(`optionsJson`),
+        FfiConverterSequenceTypeToolHost.lower(`tools`),
             )
         },
         { future, callback, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_poll_u64(future, callback, continuation) },
@@ -2331,10 +2535,11 @@ open class Agent: Disposable, AutoCloseable, AgentInterface
     
     /**
      * Starts one turn.
-     */override fun `turn`(`input`: Input, `options`: TurnOptions): TurnCall {
+     */
+    @Throws(Failure::class)override fun `turn`(`input`: Input, `options`: TurnOptions): TurnCall {
             return FfiConverterTypeTurnCall.lift(
     callWithHandle {
-    uniffiRustCall() { _status ->
+    uniffiRustCallWithError(Failure) { _status ->
     UniffiLib.uniffi_voice_core_uniffi_fn_method_agent_turn(
         it,
         
@@ -3440,6 +3645,11 @@ public interface HostLlm {
      */
     suspend fun `generate`(`requestJson`: kotlin.String, `answer`: TextAnswer)
     
+    /**
+     * Gets ready before the first question, for prompts that will begin with `system_prompt`.
+     */
+    suspend fun `warmUp`(`systemPrompt`: kotlin.String)
+    
     companion object
 }
 
@@ -3575,6 +3785,32 @@ open class HostLlmImpl: Disposable, AutoCloseable, HostLlm
     }
 
     
+    /**
+     * Gets ready before the first question, for prompts that will begin with `system_prompt`.
+     */
+    @Throws(HostFailure::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `warmUp`(`systemPrompt`: kotlin.String) {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_voice_core_uniffi_fn_method_hostllm_warm_up(
+                uniffiHandle,
+                
+        FfiConverterString.lower(`systemPrompt`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_poll_void(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_complete_void(future, continuation) },
+        { future -> UniffiLib.ffi_voice_core_uniffi_rust_future_free_void(future) },
+        // lift function
+        { },
+        
+        // Error FFI converter
+        HostFailure.ErrorHandler,
+    )
+    }
+
+    
 
     
 
@@ -3625,6 +3861,38 @@ internal object uniffiCallbackInterfaceHostLlm {
             )
         }
     }
+    internal object `warmUp`: UniffiCallbackInterfaceHostLlmMethod1 {
+        override fun callback(`uniffiHandle`: Long,`systemPrompt`: RustBuffer.ByValue,`uniffiFutureCallback`: UniffiForeignFutureCompleteVoid,`uniffiCallbackData`: Long,`uniffiOutDroppedCallback`: UniffiForeignFutureDroppedCallbackStruct,) {
+            val uniffiObj = FfiConverterTypeHostLlm.handleMap.get(uniffiHandle)
+            val makeCall = suspend { ->
+                uniffiObj.`warmUp`(
+                    FfiConverterString.lift(`systemPrompt`),
+                )
+            }
+            val uniffiHandleSuccess = { _: Unit ->
+                val uniffiResult = UniffiForeignFutureResultVoid.UniffiByValue(
+                    UniffiRustCallStatus.ByValue()
+                )
+                uniffiResult.write()
+                uniffiFutureCallback.callback(uniffiCallbackData, uniffiResult)
+            }
+            val uniffiHandleError = { callStatus: UniffiRustCallStatus.ByValue ->
+                uniffiFutureCallback.callback(
+                    uniffiCallbackData,
+                    UniffiForeignFutureResultVoid.UniffiByValue(
+                        callStatus,
+                    ),
+                )
+            }
+            uniffiTraitInterfaceCallAsyncWithError(
+                makeCall,
+                uniffiHandleSuccess,
+                uniffiHandleError,
+                { e: HostFailure -> FfiConverterTypeHostFailure.lower(e) },
+                uniffiOutDroppedCallback
+            )
+        }
+    }
 
     internal object uniffiFree: UniffiCallbackInterfaceFree {
         override fun callback(handle: Long) {
@@ -3642,6 +3910,7 @@ internal object uniffiCallbackInterfaceHostLlm {
         uniffiFree,
         uniffiClone,
         `generate`,
+        `warmUp`,
     )
 
     // Registers the foreign callback with the Rust side.
@@ -3685,6 +3954,421 @@ public object FfiConverterTypeHostLlm: FfiConverter<HostLlm, Long> {
     override fun allocationSize(value: HostLlm) = 8UL
 
     override fun write(value: HostLlm, buf: ByteBuffer) {
+        buf.putLong(lower(value))
+    }
+}
+
+
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
+ * A sink of metrics of the host.
+ */
+public interface HostMetrics {
+    
+    /**
+     * Takes reports, a JSON array of objects with a `type`.
+     */
+    suspend fun `record`(`reportsJson`: kotlin.String)
+    
+    /**
+     * Lets go of what it still holds: the agent closes.
+     */
+    suspend fun `flush`()
+    
+    companion object
+}
+
+/**
+ * A sink of metrics of the host.
+ */
+open class HostMetricsImpl: Disposable, AutoCloseable, HostMetrics
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        try {
+            return block(this.uniffiCloneHandle())
+        } finally {
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    private class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_voice_core_uniffi_fn_free_hostmetrics(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_voice_core_uniffi_fn_clone_hostmetrics(handle, status)
+        }
+    }
+
+    
+    /**
+     * Takes reports, a JSON array of objects with a `type`.
+     */
+    @Throws(HostFailure::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `record`(`reportsJson`: kotlin.String) {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_voice_core_uniffi_fn_method_hostmetrics_record(
+                uniffiHandle,
+                
+        FfiConverterString.lower(`reportsJson`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_poll_void(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_complete_void(future, continuation) },
+        { future -> UniffiLib.ffi_voice_core_uniffi_rust_future_free_void(future) },
+        // lift function
+        { },
+        
+        // Error FFI converter
+        HostFailure.ErrorHandler,
+    )
+    }
+
+    
+    /**
+     * Lets go of what it still holds: the agent closes.
+     */
+    @Throws(HostFailure::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `flush`() {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_voice_core_uniffi_fn_method_hostmetrics_flush(
+                uniffiHandle,
+                
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_poll_void(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_complete_void(future, continuation) },
+        { future -> UniffiLib.ffi_voice_core_uniffi_rust_future_free_void(future) },
+        // lift function
+        { },
+        
+        // Error FFI converter
+        HostFailure.ErrorHandler,
+    )
+    }
+
+    
+
+    
+
+
+    
+    
+    /**
+     * @suppress
+     */
+    companion object
+    
+}
+
+
+
+// Put the implementation in an object so we don't pollute the top-level namespace
+internal object uniffiCallbackInterfaceHostMetrics {
+    internal object `record`: UniffiCallbackInterfaceHostMetricsMethod0 {
+        override fun callback(`uniffiHandle`: Long,`reportsJson`: RustBuffer.ByValue,`uniffiFutureCallback`: UniffiForeignFutureCompleteVoid,`uniffiCallbackData`: Long,`uniffiOutDroppedCallback`: UniffiForeignFutureDroppedCallbackStruct,) {
+            val uniffiObj = FfiConverterTypeHostMetrics.handleMap.get(uniffiHandle)
+            val makeCall = suspend { ->
+                uniffiObj.`record`(
+                    FfiConverterString.lift(`reportsJson`),
+                )
+            }
+            val uniffiHandleSuccess = { _: Unit ->
+                val uniffiResult = UniffiForeignFutureResultVoid.UniffiByValue(
+                    UniffiRustCallStatus.ByValue()
+                )
+                uniffiResult.write()
+                uniffiFutureCallback.callback(uniffiCallbackData, uniffiResult)
+            }
+            val uniffiHandleError = { callStatus: UniffiRustCallStatus.ByValue ->
+                uniffiFutureCallback.callback(
+                    uniffiCallbackData,
+                    UniffiForeignFutureResultVoid.UniffiByValue(
+                        callStatus,
+                    ),
+                )
+            }
+            uniffiTraitInterfaceCallAsyncWithError(
+                makeCall,
+                uniffiHandleSuccess,
+                uniffiHandleError,
+                { e: HostFailure -> FfiConverterTypeHostFailure.lower(e) },
+                uniffiOutDroppedCallback
+            )
+        }
+    }
+    internal object `flush`: UniffiCallbackInterfaceHostMetricsMethod1 {
+        override fun callback(`uniffiHandle`: Long,`uniffiFutureCallback`: UniffiForeignFutureCompleteVoid,`uniffiCallbackData`: Long,`uniffiOutDroppedCallback`: UniffiForeignFutureDroppedCallbackStruct,) {
+            val uniffiObj = FfiConverterTypeHostMetrics.handleMap.get(uniffiHandle)
+            val makeCall = suspend { ->
+                uniffiObj.`flush`(
+                )
+            }
+            val uniffiHandleSuccess = { _: Unit ->
+                val uniffiResult = UniffiForeignFutureResultVoid.UniffiByValue(
+                    UniffiRustCallStatus.ByValue()
+                )
+                uniffiResult.write()
+                uniffiFutureCallback.callback(uniffiCallbackData, uniffiResult)
+            }
+            val uniffiHandleError = { callStatus: UniffiRustCallStatus.ByValue ->
+                uniffiFutureCallback.callback(
+                    uniffiCallbackData,
+                    UniffiForeignFutureResultVoid.UniffiByValue(
+                        callStatus,
+                    ),
+                )
+            }
+            uniffiTraitInterfaceCallAsyncWithError(
+                makeCall,
+                uniffiHandleSuccess,
+                uniffiHandleError,
+                { e: HostFailure -> FfiConverterTypeHostFailure.lower(e) },
+                uniffiOutDroppedCallback
+            )
+        }
+    }
+
+    internal object uniffiFree: UniffiCallbackInterfaceFree {
+        override fun callback(handle: Long) {
+            FfiConverterTypeHostMetrics.handleMap.remove(handle)
+        }
+    }
+
+    internal object uniffiClone: UniffiCallbackInterfaceClone {
+        override fun callback(handle: Long): Long {
+            return FfiConverterTypeHostMetrics.handleMap.clone(handle)
+        }
+    }
+
+    internal var vtable = UniffiVTableCallbackInterfaceHostMetrics.UniffiByValue(
+        uniffiFree,
+        uniffiClone,
+        `record`,
+        `flush`,
+    )
+
+    // Registers the foreign callback with the Rust side.
+    // This method is generated for each callback interface.
+    internal fun register(lib: UniffiLib) {
+        lib.uniffi_voice_core_uniffi_fn_init_callback_vtable_hostmetrics(vtable)
+    }
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeHostMetrics: FfiConverter<HostMetrics, Long> {
+    internal val handleMap = UniffiHandleMap<HostMetrics>()
+
+    override fun lower(value: HostMetrics): Long {
+        if (value is HostMetricsImpl) {
+             // Rust-implemented object.  Clone the handle and return it
+            return value.uniffiCloneHandle()
+         } else {
+            // Kotlin object, generate a new vtable handle and return that.
+            return handleMap.insert(value)
+         }
+    }
+
+    override fun lift(value: Long): HostMetrics {
+        if ((value and 1.toLong()) == 0.toLong()) {
+            // Rust-generated handle, construct a new class that uses the handle to implement the
+            // interface
+            return HostMetricsImpl(UniffiWithHandle, value)
+        } else {
+            // Kotlin-generated handle, get the object from the handle map
+            return handleMap.remove(value)
+        }
+    }
+
+    override fun read(buf: ByteBuffer): HostMetrics {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: HostMetrics) = 8UL
+
+    override fun write(value: HostMetrics, buf: ByteBuffer) {
         buf.putLong(lower(value))
     }
 }
@@ -4151,6 +4835,17 @@ public interface HostStt {
      */
     suspend fun `transcribe`(`pcm`: kotlin.ByteArray, `language`: kotlin.String?, `answer`: TranscriptAnswer)
     
+    /**
+     * Recognises one utterance while it is spoken: interim transcripts as they come, then, once the sound is over, one final. Only
+     * asked of a host that listens.
+     */
+    suspend fun `listen`(`sound`: SpokenSound, `language`: kotlin.String?, `answer`: TranscriptAnswer)
+    
+    /**
+     * Gets ready before the first question.
+     */
+    suspend fun `warmUp`()
+    
     companion object
 }
 
@@ -4287,6 +4982,60 @@ open class HostSttImpl: Disposable, AutoCloseable, HostStt
     }
 
     
+    /**
+     * Recognises one utterance while it is spoken: interim transcripts as they come, then, once the sound is over, one final. Only
+     * asked of a host that listens.
+     */
+    @Throws(HostFailure::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `listen`(`sound`: SpokenSound, `language`: kotlin.String?, `answer`: TranscriptAnswer) {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_voice_core_uniffi_fn_method_hoststt_listen(
+                uniffiHandle,
+                
+        FfiConverterTypeSpokenSound.lower(`sound`),
+        FfiConverterOptionalString.lower(`language`),
+        FfiConverterTypeTranscriptAnswer.lower(`answer`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_poll_void(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_complete_void(future, continuation) },
+        { future -> UniffiLib.ffi_voice_core_uniffi_rust_future_free_void(future) },
+        // lift function
+        { },
+        
+        // Error FFI converter
+        HostFailure.ErrorHandler,
+    )
+    }
+
+    
+    /**
+     * Gets ready before the first question.
+     */
+    @Throws(HostFailure::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `warmUp`() {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_voice_core_uniffi_fn_method_hoststt_warm_up(
+                uniffiHandle,
+                
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_poll_void(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_complete_void(future, continuation) },
+        { future -> UniffiLib.ffi_voice_core_uniffi_rust_future_free_void(future) },
+        // lift function
+        { },
+        
+        // Error FFI converter
+        HostFailure.ErrorHandler,
+    )
+    }
+
+    
 
     
 
@@ -4338,6 +5087,71 @@ internal object uniffiCallbackInterfaceHostStt {
             )
         }
     }
+    internal object `listen`: UniffiCallbackInterfaceHostSttMethod1 {
+        override fun callback(`uniffiHandle`: Long,`sound`: Long,`language`: RustBuffer.ByValue,`answer`: Long,`uniffiFutureCallback`: UniffiForeignFutureCompleteVoid,`uniffiCallbackData`: Long,`uniffiOutDroppedCallback`: UniffiForeignFutureDroppedCallbackStruct,) {
+            val uniffiObj = FfiConverterTypeHostStt.handleMap.get(uniffiHandle)
+            val makeCall = suspend { ->
+                uniffiObj.`listen`(
+                    FfiConverterTypeSpokenSound.lift(`sound`),
+                    FfiConverterOptionalString.lift(`language`),
+                    FfiConverterTypeTranscriptAnswer.lift(`answer`),
+                )
+            }
+            val uniffiHandleSuccess = { _: Unit ->
+                val uniffiResult = UniffiForeignFutureResultVoid.UniffiByValue(
+                    UniffiRustCallStatus.ByValue()
+                )
+                uniffiResult.write()
+                uniffiFutureCallback.callback(uniffiCallbackData, uniffiResult)
+            }
+            val uniffiHandleError = { callStatus: UniffiRustCallStatus.ByValue ->
+                uniffiFutureCallback.callback(
+                    uniffiCallbackData,
+                    UniffiForeignFutureResultVoid.UniffiByValue(
+                        callStatus,
+                    ),
+                )
+            }
+            uniffiTraitInterfaceCallAsyncWithError(
+                makeCall,
+                uniffiHandleSuccess,
+                uniffiHandleError,
+                { e: HostFailure -> FfiConverterTypeHostFailure.lower(e) },
+                uniffiOutDroppedCallback
+            )
+        }
+    }
+    internal object `warmUp`: UniffiCallbackInterfaceHostSttMethod2 {
+        override fun callback(`uniffiHandle`: Long,`uniffiFutureCallback`: UniffiForeignFutureCompleteVoid,`uniffiCallbackData`: Long,`uniffiOutDroppedCallback`: UniffiForeignFutureDroppedCallbackStruct,) {
+            val uniffiObj = FfiConverterTypeHostStt.handleMap.get(uniffiHandle)
+            val makeCall = suspend { ->
+                uniffiObj.`warmUp`(
+                )
+            }
+            val uniffiHandleSuccess = { _: Unit ->
+                val uniffiResult = UniffiForeignFutureResultVoid.UniffiByValue(
+                    UniffiRustCallStatus.ByValue()
+                )
+                uniffiResult.write()
+                uniffiFutureCallback.callback(uniffiCallbackData, uniffiResult)
+            }
+            val uniffiHandleError = { callStatus: UniffiRustCallStatus.ByValue ->
+                uniffiFutureCallback.callback(
+                    uniffiCallbackData,
+                    UniffiForeignFutureResultVoid.UniffiByValue(
+                        callStatus,
+                    ),
+                )
+            }
+            uniffiTraitInterfaceCallAsyncWithError(
+                makeCall,
+                uniffiHandleSuccess,
+                uniffiHandleError,
+                { e: HostFailure -> FfiConverterTypeHostFailure.lower(e) },
+                uniffiOutDroppedCallback
+            )
+        }
+    }
 
     internal object uniffiFree: UniffiCallbackInterfaceFree {
         override fun callback(handle: Long) {
@@ -4355,6 +5169,8 @@ internal object uniffiCallbackInterfaceHostStt {
         uniffiFree,
         uniffiClone,
         `transcribe`,
+        `listen`,
+        `warmUp`,
     )
 
     // Registers the foreign callback with the Rust side.
@@ -4864,6 +5680,11 @@ public interface HostTts {
      */
     suspend fun `synthesize`(`text`: kotlin.String, `language`: kotlin.String?, `answer`: AudioAnswer)
     
+    /**
+     * Gets ready before the first question.
+     */
+    suspend fun `warmUp`()
+    
     companion object
 }
 
@@ -5000,6 +5821,31 @@ open class HostTtsImpl: Disposable, AutoCloseable, HostTts
     }
 
     
+    /**
+     * Gets ready before the first question.
+     */
+    @Throws(HostFailure::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `warmUp`() {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_voice_core_uniffi_fn_method_hosttts_warm_up(
+                uniffiHandle,
+                
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_poll_void(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_complete_void(future, continuation) },
+        { future -> UniffiLib.ffi_voice_core_uniffi_rust_future_free_void(future) },
+        // lift function
+        { },
+        
+        // Error FFI converter
+        HostFailure.ErrorHandler,
+    )
+    }
+
+    
 
     
 
@@ -5051,6 +5897,37 @@ internal object uniffiCallbackInterfaceHostTts {
             )
         }
     }
+    internal object `warmUp`: UniffiCallbackInterfaceHostTtsMethod1 {
+        override fun callback(`uniffiHandle`: Long,`uniffiFutureCallback`: UniffiForeignFutureCompleteVoid,`uniffiCallbackData`: Long,`uniffiOutDroppedCallback`: UniffiForeignFutureDroppedCallbackStruct,) {
+            val uniffiObj = FfiConverterTypeHostTts.handleMap.get(uniffiHandle)
+            val makeCall = suspend { ->
+                uniffiObj.`warmUp`(
+                )
+            }
+            val uniffiHandleSuccess = { _: Unit ->
+                val uniffiResult = UniffiForeignFutureResultVoid.UniffiByValue(
+                    UniffiRustCallStatus.ByValue()
+                )
+                uniffiResult.write()
+                uniffiFutureCallback.callback(uniffiCallbackData, uniffiResult)
+            }
+            val uniffiHandleError = { callStatus: UniffiRustCallStatus.ByValue ->
+                uniffiFutureCallback.callback(
+                    uniffiCallbackData,
+                    UniffiForeignFutureResultVoid.UniffiByValue(
+                        callStatus,
+                    ),
+                )
+            }
+            uniffiTraitInterfaceCallAsyncWithError(
+                makeCall,
+                uniffiHandleSuccess,
+                uniffiHandleError,
+                { e: HostFailure -> FfiConverterTypeHostFailure.lower(e) },
+                uniffiOutDroppedCallback
+            )
+        }
+    }
 
     internal object uniffiFree: UniffiCallbackInterfaceFree {
         override fun callback(handle: Long) {
@@ -5068,6 +5945,7 @@ internal object uniffiCallbackInterfaceHostTts {
         uniffiFree,
         uniffiClone,
         `synthesize`,
+        `warmUp`,
     )
 
     // Registers the foreign callback with the Rust side.
@@ -5111,6 +5989,422 @@ public object FfiConverterTypeHostTts: FfiConverter<HostTts, Long> {
     override fun allocationSize(value: HostTts) = 8UL
 
     override fun write(value: HostTts, buf: ByteBuffer) {
+        buf.putLong(lower(value))
+    }
+}
+
+
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
+ * What hears the end of turns, in the host.
+ */
+public interface HostTurnDetector {
+    
+    /**
+     * Says how likely the speaker is done, 0–1, given 16 kHz mono samples (16 bits, little-endian).
+     */
+    suspend fun `completeness`(`pcm`: kotlin.ByteArray): kotlin.Double
+    
+    /**
+     * Gets ready before the first question.
+     */
+    suspend fun `warmUp`()
+    
+    companion object
+}
+
+/**
+ * What hears the end of turns, in the host.
+ */
+open class HostTurnDetectorImpl: Disposable, AutoCloseable, HostTurnDetector
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        try {
+            return block(this.uniffiCloneHandle())
+        } finally {
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    private class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_voice_core_uniffi_fn_free_hostturndetector(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_voice_core_uniffi_fn_clone_hostturndetector(handle, status)
+        }
+    }
+
+    
+    /**
+     * Says how likely the speaker is done, 0–1, given 16 kHz mono samples (16 bits, little-endian).
+     */
+    @Throws(HostFailure::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `completeness`(`pcm`: kotlin.ByteArray) : kotlin.Double {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_voice_core_uniffi_fn_method_hostturndetector_completeness(
+                uniffiHandle,
+                
+        FfiConverterByteArray.lower(`pcm`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_poll_f64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_complete_f64(future, continuation) },
+        { future -> UniffiLib.ffi_voice_core_uniffi_rust_future_free_f64(future) },
+        // lift function
+        { FfiConverterDouble.lift(it) },
+        // Error FFI converter
+        HostFailure.ErrorHandler,
+    )
+    }
+
+    
+    /**
+     * Gets ready before the first question.
+     */
+    @Throws(HostFailure::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `warmUp`() {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_voice_core_uniffi_fn_method_hostturndetector_warm_up(
+                uniffiHandle,
+                
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_poll_void(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_complete_void(future, continuation) },
+        { future -> UniffiLib.ffi_voice_core_uniffi_rust_future_free_void(future) },
+        // lift function
+        { },
+        
+        // Error FFI converter
+        HostFailure.ErrorHandler,
+    )
+    }
+
+    
+
+    
+
+
+    
+    
+    /**
+     * @suppress
+     */
+    companion object
+    
+}
+
+
+
+// Put the implementation in an object so we don't pollute the top-level namespace
+internal object uniffiCallbackInterfaceHostTurnDetector {
+    internal object `completeness`: UniffiCallbackInterfaceHostTurnDetectorMethod0 {
+        override fun callback(`uniffiHandle`: Long,`pcm`: RustBuffer.ByValue,`uniffiFutureCallback`: UniffiForeignFutureCompleteF64,`uniffiCallbackData`: Long,`uniffiOutDroppedCallback`: UniffiForeignFutureDroppedCallbackStruct,) {
+            val uniffiObj = FfiConverterTypeHostTurnDetector.handleMap.get(uniffiHandle)
+            val makeCall = suspend { ->
+                uniffiObj.`completeness`(
+                    FfiConverterByteArray.lift(`pcm`),
+                )
+            }
+            val uniffiHandleSuccess = { returnValue: kotlin.Double ->
+                val uniffiResult = UniffiForeignFutureResultF64.UniffiByValue(
+                    FfiConverterDouble.lower(returnValue),
+                    UniffiRustCallStatus.ByValue()
+                )
+                uniffiResult.write()
+                uniffiFutureCallback.callback(uniffiCallbackData, uniffiResult)
+            }
+            val uniffiHandleError = { callStatus: UniffiRustCallStatus.ByValue ->
+                uniffiFutureCallback.callback(
+                    uniffiCallbackData,
+                    UniffiForeignFutureResultF64.UniffiByValue(
+                        0.0,
+                        callStatus,
+                    ),
+                )
+            }
+            uniffiTraitInterfaceCallAsyncWithError(
+                makeCall,
+                uniffiHandleSuccess,
+                uniffiHandleError,
+                { e: HostFailure -> FfiConverterTypeHostFailure.lower(e) },
+                uniffiOutDroppedCallback
+            )
+        }
+    }
+    internal object `warmUp`: UniffiCallbackInterfaceHostTurnDetectorMethod1 {
+        override fun callback(`uniffiHandle`: Long,`uniffiFutureCallback`: UniffiForeignFutureCompleteVoid,`uniffiCallbackData`: Long,`uniffiOutDroppedCallback`: UniffiForeignFutureDroppedCallbackStruct,) {
+            val uniffiObj = FfiConverterTypeHostTurnDetector.handleMap.get(uniffiHandle)
+            val makeCall = suspend { ->
+                uniffiObj.`warmUp`(
+                )
+            }
+            val uniffiHandleSuccess = { _: Unit ->
+                val uniffiResult = UniffiForeignFutureResultVoid.UniffiByValue(
+                    UniffiRustCallStatus.ByValue()
+                )
+                uniffiResult.write()
+                uniffiFutureCallback.callback(uniffiCallbackData, uniffiResult)
+            }
+            val uniffiHandleError = { callStatus: UniffiRustCallStatus.ByValue ->
+                uniffiFutureCallback.callback(
+                    uniffiCallbackData,
+                    UniffiForeignFutureResultVoid.UniffiByValue(
+                        callStatus,
+                    ),
+                )
+            }
+            uniffiTraitInterfaceCallAsyncWithError(
+                makeCall,
+                uniffiHandleSuccess,
+                uniffiHandleError,
+                { e: HostFailure -> FfiConverterTypeHostFailure.lower(e) },
+                uniffiOutDroppedCallback
+            )
+        }
+    }
+
+    internal object uniffiFree: UniffiCallbackInterfaceFree {
+        override fun callback(handle: Long) {
+            FfiConverterTypeHostTurnDetector.handleMap.remove(handle)
+        }
+    }
+
+    internal object uniffiClone: UniffiCallbackInterfaceClone {
+        override fun callback(handle: Long): Long {
+            return FfiConverterTypeHostTurnDetector.handleMap.clone(handle)
+        }
+    }
+
+    internal var vtable = UniffiVTableCallbackInterfaceHostTurnDetector.UniffiByValue(
+        uniffiFree,
+        uniffiClone,
+        `completeness`,
+        `warmUp`,
+    )
+
+    // Registers the foreign callback with the Rust side.
+    // This method is generated for each callback interface.
+    internal fun register(lib: UniffiLib) {
+        lib.uniffi_voice_core_uniffi_fn_init_callback_vtable_hostturndetector(vtable)
+    }
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeHostTurnDetector: FfiConverter<HostTurnDetector, Long> {
+    internal val handleMap = UniffiHandleMap<HostTurnDetector>()
+
+    override fun lower(value: HostTurnDetector): Long {
+        if (value is HostTurnDetectorImpl) {
+             // Rust-implemented object.  Clone the handle and return it
+            return value.uniffiCloneHandle()
+         } else {
+            // Kotlin object, generate a new vtable handle and return that.
+            return handleMap.insert(value)
+         }
+    }
+
+    override fun lift(value: Long): HostTurnDetector {
+        if ((value and 1.toLong()) == 0.toLong()) {
+            // Rust-generated handle, construct a new class that uses the handle to implement the
+            // interface
+            return HostTurnDetectorImpl(UniffiWithHandle, value)
+        } else {
+            // Kotlin-generated handle, get the object from the handle map
+            return handleMap.remove(value)
+        }
+    }
+
+    override fun read(buf: ByteBuffer): HostTurnDetector {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: HostTurnDetector) = 8UL
+
+    override fun write(value: HostTurnDetector, buf: ByteBuffer) {
         buf.putLong(lower(value))
     }
 }
@@ -7119,6 +8413,281 @@ public object FfiConverterTypeReply: FfiConverter<Reply, Long> {
 
 
 /**
+ * The sound of an utterance that is being spoken.
+ */
+public interface SpokenSoundInterface {
+    
+    /**
+     * Waits for the next sound, 16 kHz mono (16 bits, little-endian). Nothing: it is over.
+     */
+    suspend fun `next`(): kotlin.ByteArray?
+    
+    companion object
+}
+
+/**
+ * The sound of an utterance that is being spoken.
+ */
+open class SpokenSound: Disposable, AutoCloseable, SpokenSoundInterface
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        try {
+            return block(this.uniffiCloneHandle())
+        } finally {
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    private class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_voice_core_uniffi_fn_free_spokensound(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_voice_core_uniffi_fn_clone_spokensound(handle, status)
+        }
+    }
+
+    
+    /**
+     * Waits for the next sound, 16 kHz mono (16 bits, little-endian). Nothing: it is over.
+     */
+    @Throws(Failure::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `next`() : kotlin.ByteArray? {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_voice_core_uniffi_fn_method_spokensound_next(
+                uniffiHandle,
+                
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_voice_core_uniffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterOptionalByteArray.lift(it) },
+        // Error FFI converter
+        Failure.ErrorHandler,
+    )
+    }
+
+    
+
+    
+
+
+    
+    
+    /**
+     * @suppress
+     */
+    companion object
+    
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeSpokenSound: FfiConverter<SpokenSound, Long> {
+    override fun lower(value: SpokenSound): Long {
+        return value.uniffiCloneHandle()
+    }
+
+    override fun lift(value: Long): SpokenSound {
+        return SpokenSound(UniffiWithHandle, value)
+    }
+
+    override fun read(buf: ByteBuffer): SpokenSound {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: SpokenSound) = 8UL
+
+    override fun write(value: SpokenSound, buf: ByteBuffer) {
+        buf.putLong(lower(value))
+    }
+}
+
+
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
  * Where a language model's text goes.
  */
 public interface TextAnswerInterface {
@@ -7129,9 +8698,19 @@ public interface TextAnswerInterface {
     fun `callTool`(`id`: kotlin.String, `name`: kotlin.String, `argumentsJson`: kotlin.String): kotlin.Boolean
     
     /**
+     * Says why the model stopped, by one of the words that `voice-bridge` knows. `false`: nobody wants it any more.
+     */
+    fun `finished`(`reason`: kotlin.String): kotlin.Boolean
+    
+    /**
      * Hands over one item. `false`: nobody wants it any more, so the host should stop.
      */
     fun `send`(`text`: kotlin.String): kotlin.Boolean
+    
+    /**
+     * Says what was used, in tokens. `false`: nobody wants it any more.
+     */
+    fun `used`(`inputTokens`: kotlin.ULong, `cachedTokens`: kotlin.ULong, `outputTokens`: kotlin.ULong): kotlin.Boolean
     
     companion object
 }
@@ -7261,6 +8840,23 @@ open class TextAnswer: Disposable, AutoCloseable, TextAnswerInterface
 
     
     /**
+     * Says why the model stopped, by one of the words that `voice-bridge` knows. `false`: nobody wants it any more.
+     */override fun `finished`(`reason`: kotlin.String): kotlin.Boolean {
+            return FfiConverterBoolean.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_voice_core_uniffi_fn_method_textanswer_finished(
+        it,
+        
+        FfiConverterString.lower(`reason`),_status)
+}
+    }
+    )
+    }
+    
+
+    
+    /**
      * Hands over one item. `false`: nobody wants it any more, so the host should stop.
      */override fun `send`(`text`: kotlin.String): kotlin.Boolean {
             return FfiConverterBoolean.lift(
@@ -7270,6 +8866,25 @@ open class TextAnswer: Disposable, AutoCloseable, TextAnswerInterface
         it,
         
         FfiConverterString.lower(`text`),_status)
+}
+    }
+    )
+    }
+    
+
+    
+    /**
+     * Says what was used, in tokens. `false`: nobody wants it any more.
+     */override fun `used`(`inputTokens`: kotlin.ULong, `cachedTokens`: kotlin.ULong, `outputTokens`: kotlin.ULong): kotlin.Boolean {
+            return FfiConverterBoolean.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_voice_core_uniffi_fn_method_textanswer_used(
+        it,
+        
+        FfiConverterULong.lower(`inputTokens`),
+        FfiConverterULong.lower(`cachedTokens`),
+        FfiConverterULong.lower(`outputTokens`),_status)
 }
     }
     )
@@ -8123,6 +9738,11 @@ data class Hosts (
     var `tts`: List<TtsHost>
     , 
     /**
+     * What hears the end of turns.
+     */
+    var `turnDetector`: TurnDetectorHost?
+    , 
+    /**
      * Where conversations are kept.
      */
     var `store`: StoreHost?
@@ -8131,6 +9751,11 @@ data class Hosts (
      * What the language model may call.
      */
     var `tools`: List<ToolHost>
+    , 
+    /**
+     * What is told what was measured.
+     */
+    var `metrics`: HostMetrics?
     
 ): Disposable{
     
@@ -8145,8 +9770,10 @@ data class Hosts (
         this.`stt`,
         this.`llm`,
         this.`tts`,
+        this.`turnDetector`,
         this.`store`,
-        this.`tools`
+        this.`tools`,
+        this.`metrics`
     )
     }
     
@@ -8162,8 +9789,10 @@ public object FfiConverterTypeHosts: FfiConverterRustBuffer<Hosts> {
             FfiConverterSequenceTypeSttHost.read(buf),
             FfiConverterSequenceTypeLlmHost.read(buf),
             FfiConverterSequenceTypeTtsHost.read(buf),
+            FfiConverterOptionalTypeTurnDetectorHost.read(buf),
             FfiConverterOptionalTypeStoreHost.read(buf),
             FfiConverterSequenceTypeToolHost.read(buf),
+            FfiConverterOptionalTypeHostMetrics.read(buf),
         )
     }
 
@@ -8171,16 +9800,20 @@ public object FfiConverterTypeHosts: FfiConverterRustBuffer<Hosts> {
             FfiConverterSequenceTypeSttHost.allocationSize(value.`stt`) +
             FfiConverterSequenceTypeLlmHost.allocationSize(value.`llm`) +
             FfiConverterSequenceTypeTtsHost.allocationSize(value.`tts`) +
+            FfiConverterOptionalTypeTurnDetectorHost.allocationSize(value.`turnDetector`) +
             FfiConverterOptionalTypeStoreHost.allocationSize(value.`store`) +
-            FfiConverterSequenceTypeToolHost.allocationSize(value.`tools`)
+            FfiConverterSequenceTypeToolHost.allocationSize(value.`tools`) +
+            FfiConverterOptionalTypeHostMetrics.allocationSize(value.`metrics`)
     )
 
     override fun write(value: Hosts, buf: ByteBuffer) {
             FfiConverterSequenceTypeSttHost.write(value.`stt`, buf)
             FfiConverterSequenceTypeLlmHost.write(value.`llm`, buf)
             FfiConverterSequenceTypeTtsHost.write(value.`tts`, buf)
+            FfiConverterOptionalTypeTurnDetectorHost.write(value.`turnDetector`, buf)
             FfiConverterOptionalTypeStoreHost.write(value.`store`, buf)
             FfiConverterSequenceTypeToolHost.write(value.`tools`, buf)
+            FfiConverterOptionalTypeHostMetrics.write(value.`metrics`, buf)
     }
 }
 
@@ -8726,6 +10359,11 @@ data class SttHost (
      * The object.
      */
     var `host`: HostStt
+    , 
+    /**
+     * Whether it can listen.
+     */
+    var `listens`: kotlin.Boolean
     
 ): Disposable{
     
@@ -8738,7 +10376,8 @@ data class SttHost (
         
     Disposable.destroy(
         this.`name`,
-        this.`host`
+        this.`host`,
+        this.`listens`
     )
     }
     
@@ -8753,17 +10392,20 @@ public object FfiConverterTypeSttHost: FfiConverterRustBuffer<SttHost> {
         return SttHost(
             FfiConverterString.read(buf),
             FfiConverterTypeHostStt.read(buf),
+            FfiConverterBoolean.read(buf),
         )
     }
 
     override fun allocationSize(value: SttHost) = (
             FfiConverterString.allocationSize(value.`name`) +
-            FfiConverterTypeHostStt.allocationSize(value.`host`)
+            FfiConverterTypeHostStt.allocationSize(value.`host`) +
+            FfiConverterBoolean.allocationSize(value.`listens`)
     )
 
     override fun write(value: SttHost, buf: ByteBuffer) {
             FfiConverterString.write(value.`name`, buf)
             FfiConverterTypeHostStt.write(value.`host`, buf)
+            FfiConverterBoolean.write(value.`listens`, buf)
     }
 }
 
@@ -8961,6 +10603,62 @@ public object FfiConverterTypeTtsHost: FfiConverterRustBuffer<TtsHost> {
 
 
 /**
+ * A detector of the end of turns and its name.
+ */
+data class TurnDetectorHost (
+    /**
+     * How logs name it.
+     */
+    var `name`: kotlin.String
+    , 
+    /**
+     * The object.
+     */
+    var `host`: HostTurnDetector
+    
+): Disposable{
+    
+
+    
+
+    
+    @Suppress("UNNECESSARY_SAFE_CALL") // codegen is much simpler if we unconditionally emit safe calls here
+    override fun destroy() {
+        
+    Disposable.destroy(
+        this.`name`,
+        this.`host`
+    )
+    }
+    
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeTurnDetectorHost: FfiConverterRustBuffer<TurnDetectorHost> {
+    override fun read(buf: ByteBuffer): TurnDetectorHost {
+        return TurnDetectorHost(
+            FfiConverterString.read(buf),
+            FfiConverterTypeHostTurnDetector.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: TurnDetectorHost) = (
+            FfiConverterString.allocationSize(value.`name`) +
+            FfiConverterTypeHostTurnDetector.allocationSize(value.`host`)
+    )
+
+    override fun write(value: TurnDetectorHost, buf: ByteBuffer) {
+            FfiConverterString.write(value.`name`, buf)
+            FfiConverterTypeHostTurnDetector.write(value.`host`, buf)
+    }
+}
+
+
+
+/**
  * How a turn is to be run.
  */
 data class TurnOptions (
@@ -8998,12 +10696,32 @@ data class TurnOptions (
      * In which organization the turn is taken, by its id.
      */
     var `organization`: kotlin.String?
+    , 
+    /**
+     * What the language model may call in this turn, besides the agent's tools.
+     */
+    var `tools`: List<ToolHost>
     
-){
+): Disposable{
     
 
     
 
+    
+    @Suppress("UNNECESSARY_SAFE_CALL") // codegen is much simpler if we unconditionally emit safe calls here
+    override fun destroy() {
+        
+    Disposable.destroy(
+        this.`session`,
+        this.`user`,
+        this.`language`,
+        this.`deadlineMs`,
+        this.`speak`,
+        this.`assistant`,
+        this.`organization`,
+        this.`tools`
+    )
+    }
     
     companion object
 }
@@ -9021,6 +10739,7 @@ public object FfiConverterTypeTurnOptions: FfiConverterRustBuffer<TurnOptions> {
             FfiConverterOptionalBoolean.read(buf),
             FfiConverterOptionalString.read(buf),
             FfiConverterOptionalString.read(buf),
+            FfiConverterSequenceTypeToolHost.read(buf),
         )
     }
 
@@ -9031,7 +10750,8 @@ public object FfiConverterTypeTurnOptions: FfiConverterRustBuffer<TurnOptions> {
             FfiConverterOptionalULong.allocationSize(value.`deadlineMs`) +
             FfiConverterOptionalBoolean.allocationSize(value.`speak`) +
             FfiConverterOptionalString.allocationSize(value.`assistant`) +
-            FfiConverterOptionalString.allocationSize(value.`organization`)
+            FfiConverterOptionalString.allocationSize(value.`organization`) +
+            FfiConverterSequenceTypeToolHost.allocationSize(value.`tools`)
     )
 
     override fun write(value: TurnOptions, buf: ByteBuffer) {
@@ -9042,6 +10762,7 @@ public object FfiConverterTypeTurnOptions: FfiConverterRustBuffer<TurnOptions> {
             FfiConverterOptionalBoolean.write(value.`speak`, buf)
             FfiConverterOptionalString.write(value.`assistant`, buf)
             FfiConverterOptionalString.write(value.`organization`, buf)
+            FfiConverterSequenceTypeToolHost.write(value.`tools`, buf)
     }
 }
 
@@ -10954,6 +12675,38 @@ public object FfiConverterOptionalTypeFetchSink: FfiConverterRustBuffer<FetchSin
 /**
  * @suppress
  */
+public object FfiConverterOptionalTypeHostMetrics: FfiConverterRustBuffer<HostMetrics?> {
+    override fun read(buf: ByteBuffer): HostMetrics? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeHostMetrics.read(buf)
+    }
+
+    override fun allocationSize(value: HostMetrics?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeHostMetrics.allocationSize(value)
+        }
+    }
+
+    override fun write(value: HostMetrics?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeHostMetrics.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterOptionalTypeReply: FfiConverterRustBuffer<Reply?> {
     override fun read(buf: ByteBuffer): Reply? {
         if (buf.get().toInt() == 0) {
@@ -11072,6 +12825,38 @@ public object FfiConverterOptionalTypeStoreHost: FfiConverterRustBuffer<StoreHos
         } else {
             buf.put(1)
             FfiConverterTypeStoreHost.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeTurnDetectorHost: FfiConverterRustBuffer<TurnDetectorHost?> {
+    override fun read(buf: ByteBuffer): TurnDetectorHost? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeTurnDetectorHost.read(buf)
+    }
+
+    override fun allocationSize(value: TurnDetectorHost?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeTurnDetectorHost.allocationSize(value)
+        }
+    }
+
+    override fun write(value: TurnDetectorHost?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeTurnDetectorHost.write(value, buf)
         }
     }
 }
