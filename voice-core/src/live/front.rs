@@ -3,7 +3,10 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use super::reference::Reference;
+use super::{
+    reference::Reference,
+    talker::{Talker, Whose},
+};
 use crate::{
     audio::{Cleaner, Cleaning, LiveResampler, Pcm, SPEECH_RATE, VoiceActivityDetector, to_i16},
     config::VadOptions,
@@ -32,6 +35,7 @@ pub(crate) struct Front {
     channels: usize,
     resampler: Option<LiveResampler>,
     vad: Box<dyn VoiceActivityDetector>,
+    talker: Talker,
     options: VadOptions,
     resampled: Vec<f32>,
     /// The sound at the rate of speech, as it came.
@@ -82,6 +86,7 @@ impl Front {
             channels,
             resampler: (rate != SPEECH_RATE).then(|| LiveResampler::new(rate, SPEECH_RATE)),
             vad,
+            talker: Talker::new(options.background_below_db),
             options,
             resampled: Vec::new(),
             raw: Vec::new(),
@@ -170,10 +175,12 @@ impl Front {
 
     fn hear(&mut self, frame: &[i16], notice: &mut impl FnMut(Edge)) {
         let likely = self.vad.predict(frame);
+        let surely = if self.said.is_none() { self.options.threshold } else { self.options.threshold - HYSTERESIS };
+        let whose = self.talker.hear(frame, likely >= surely.max(0.01), self.said.is_some());
         match &mut self.said {
             None => {
                 self.before.extend(frame);
-                self.voiced = if likely >= self.options.threshold { self.voiced + 1 } else { 0 };
+                self.voiced = if whose == Whose::Users { self.voiced + 1 } else { 0 };
                 let voiced = self.voiced * frame.len();
                 if voiced > 0 && voiced >= samples(self.options.min_speech_ms) {
                     self.said = Some(Said { samples: self.before.drain(..).collect(), silent: 0 });
@@ -186,8 +193,11 @@ impl Front {
             }
             Some(said) => {
                 said.samples.extend_from_slice(frame);
-                let voice = likely >= (self.options.threshold - HYSTERESIS).max(0.01);
-                said.silent = if voice { 0 } else { said.silent + frame.len() };
+                said.silent = match whose {
+                    Whose::Nobodys => said.silent + frame.len(),
+                    Whose::Users => 0,
+                    Whose::Others => self.talker.others_alone().unwrap_or(said.silent),
+                };
                 if said.silent >= samples(self.options.min_silence_ms) {
                     self.end(notice);
                 } else {
@@ -268,6 +278,17 @@ mod tests {
         assert_eq!(edges(&mut front(), &[(0, 100), (5_000, 20), (0, 500)]), []);
         let heard = edges(&mut front(), &[(5_000, 300), (0, 150), (5_000, 300), (0, 300)]);
         assert_eq!(heard.len(), 2, "{heard:?}");
+    }
+
+    #[test]
+    fn voices_behind_the_user_keep_no_utterance_open_and_begin_none() {
+        let said = [(0, 500), (12_000, 800), (1_500, 3_000)];
+        let heard = edges(&mut front(), &said);
+        let [Edge::Started { .. }, Edge::Ended { ago, .. }] = &heard[..] else { panic!("{heard:?}") };
+        assert!(duration(9_600) <= *ago && *ago < duration(10_400), "{ago:?}");
+        let everybody = VadOptions { background_below_db: 0.0, ..VadOptions::default() };
+        let mut front = Front::new(16_000, 1, Box::new(Loud), everybody, Cleaning::default(), true);
+        assert_eq!(edges(&mut front, &said).len(), 1, "started, and never ended");
     }
 
     #[test]

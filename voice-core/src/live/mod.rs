@@ -10,9 +10,9 @@
 //!                          └─ what was heard ─► store
 //! ```
 //!
-//! `turn_taking`, `playout`, `front`, `jitter`, `reference`, `said`, `track` and `words` know no clock and do no I/O; `session` is the task that runs them, with
-//! its sides: `hearing`, what the user says, `speaking`, what the agent says, and `manners`, how the conversation is kept going
-//! and ended.
+//! `turn_taking`, `playout`, `front`, `talker`, `jitter`, `reference`, `said`, `track` and `words` know no clock and do no I/O;
+//! `session` is the task that runs them, with its sides: `hearing`, what the user says, `speaking`, what the agent says, and
+//! `manners`, how the conversation is kept going and ended.
 
 mod event;
 mod front;
@@ -28,6 +28,7 @@ mod reference;
 mod said;
 mod session;
 mod speaking;
+mod talker;
 mod track;
 mod turn_end;
 mod turn_taking;
