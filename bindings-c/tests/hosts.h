@@ -2,6 +2,7 @@
 #ifndef HOSTS_H
 #define HOSTS_H
 
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,6 +44,22 @@
 
 // Counts how often the library gave an object back.
 static inline void count_drop(void *user_data) { __atomic_fetch_add((int *)user_data, 1, __ATOMIC_SEQ_CST); }
+
+// Threads of the library may still be on their way out of what no call waits for any more.
+#define SOON(condition)                                                                      \
+    do {                                                                                     \
+        for (long tries = 0; !(condition); tries++) {                                        \
+            if (tries > 100000000) CHECK(condition);                                         \
+            sched_yield();                                                                   \
+        }                                                                                    \
+    } while (0)
+
+static inline void given_back_times(int *drops, int times) {
+    SOON(__atomic_load_n(drops, __ATOMIC_SEQ_CST) >= times);
+    CHECK(*drops == times);
+}
+
+static inline void everything_was_freed(void) { SOON(vc_live_handles() == 0); }
 
 static inline void hear(void *user_data, const int16_t *samples, size_t count, const char *language, vc_responder *answer) {
     (void)user_data; (void)samples; (void)language;

@@ -21,5 +21,5 @@ int main() {
         OK(vc_turn_start(agent.get(), &input, nullptr, nullptr, nullptr, &turn, error));
         vc_turn_free(turn);
     }
-    CHECK(vc_live_handles() == 0);
+    everything_was_freed();
 }

@@ -47,6 +47,38 @@ pub fn count(runner: Runner, output: &str) -> Option<Counts> {
     (!found.is_empty()).then_some(sum)
 }
 
+/// The names of the tests that failed, as `output` has them.
+pub fn failures(runner: Runner, output: &str) -> Vec<String> {
+    let name = |line: &str| -> Option<String> {
+        let line = line.trim();
+        let name = match runner {
+            Runner::Libtest => line.strip_prefix("test ")?.strip_suffix(" ... FAILED")?,
+            Runner::Pytest => line.strip_prefix("FAILED ").or_else(|| line.strip_prefix("ERROR "))?.split(" - ").next()?,
+            Runner::Node => line.strip_prefix("not ok ")?.split_once(" - ")?.1,
+            Runner::Junit => line.strip_prefix("[ERROR] ")?.split_once(" -- Time elapsed")?.0,
+        };
+        Some(name.to_owned())
+    };
+    output.lines().filter_map(|line| name(&plain(line))).collect()
+}
+
+/// What a runner says of its failures when that is not at its end: cargo tells of them after each test program.
+pub fn told_of_failures(runner: Runner, output: &str) -> Option<String> {
+    if runner != Runner::Libtest {
+        return None;
+    }
+    let mut told = String::new();
+    let mut within = false;
+    for line in output.lines() {
+        within = line == "failures:" || within && !line.starts_with("test result: ");
+        if within {
+            told.push_str(line);
+            told.push('\n');
+        }
+    }
+    (!told.is_empty()).then_some(told)
+}
+
 /// A line without the colours of a terminal.
 fn plain(line: &str) -> String {
     let mut out = String::with_capacity(line.len());
@@ -142,6 +174,20 @@ mod tests {
             test result: ok. 2 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s\n\n\
             test result: FAILED. 3 passed; 1 failed; 0 ignored; 0 measured; 4 filtered out; finished in 1.20s\n";
         assert_eq!(count(Runner::Libtest, output), counts(5, 1, 1));
+    }
+
+    #[test]
+    fn what_failed_is_named_in_the_runners_own_words() {
+        let cargo = "test a ... ok\ntest b::c ... FAILED\n\nfailures:\n\n---- b::c stdout ----\nnot so\n\ntest result: FAILED. 1 passed; \
+            1 failed; 0 ignored; 0 measured; 0 filtered out\n\nrunning 0 tests\n";
+        assert_eq!(failures(Runner::Libtest, cargo), ["b::c"]);
+        assert_eq!(told_of_failures(Runner::Libtest, cargo).unwrap(), "failures:\n\n---- b::c stdout ----\nnot so\n\n");
+        assert_eq!(told_of_failures(Runner::Libtest, "error: it does not compile\n"), None);
+        let pytest = "FAILED tests/test_a.py::test_b[1] - assert 1 == 2\n1 failed, 2 passed in 0.1s\n";
+        assert_eq!(failures(Runner::Pytest, pytest), ["tests/test_a.py::test_b[1]"]);
+        assert_eq!(failures(Runner::Node, "ok 1 - a\n    not ok 2 - b and c\n"), ["b and c"]);
+        let maven = "[ERROR] voicecore.ATest.b -- Time elapsed: 0.1 s <<< FAILURE!\n[ERROR] Tests run: 2, Failures: 1, Errors: 0\n";
+        assert_eq!(failures(Runner::Junit, maven), ["voicecore.ATest.b"]);
     }
 
     #[test]

@@ -18,13 +18,15 @@ pub struct Row {
     pub state: State,
     /// Of its test runner, if it has one.
     pub counts: Option<Counts>,
+    /// Names of the tests that failed.
+    pub failures: Vec<String>,
     pub took: Duration,
     pub remark: String,
 }
 
 impl Row {
     pub fn begun(name: &'static str) -> Self {
-        Self { name, state: State::Passed, counts: None, took: Duration::ZERO, remark: String::new() }
+        Self { name, state: State::Passed, counts: None, failures: Vec::new(), took: Duration::ZERO, remark: String::new() }
     }
 
     fn word(&self) -> &'static str {
@@ -96,7 +98,7 @@ mod tests {
 
     fn row(name: &'static str, state: State, counts: Option<(u64, u64, u64)>) -> Row {
         let counts = counts.map(|(passed, failed, skipped)| Counts { passed, failed, skipped });
-        Row { name, state, counts, took: Duration::from_millis(1500), remark: String::new() }
+        Row { state, counts, took: Duration::from_millis(1500), ..Row::begun(name) }
     }
 
     #[test]
