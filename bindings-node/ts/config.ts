@@ -191,6 +191,11 @@ export interface VadOptions {
   min_silence_ms?: number
   /** How much of the sound before the voice belongs to it, in milliseconds. Default 300. */
   prefix_padding_ms?: number
+  /**
+   * Voices that go on this many decibels fainter than the user's are others', behind the user: they keep no turn
+   * open and begin none. 0: every voice is the user's. Default 12.
+   */
+  background_below_db?: number
 }
 
 /**

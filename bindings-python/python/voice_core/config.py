@@ -152,6 +152,9 @@ class Vad(TypedDict, total=False):
     """For how long there must be none before an utterance is recognised, in milliseconds. Default 200."""
     prefix_padding_ms: int
     """How much of the sound before the voice belongs to it, in milliseconds. Default 300."""
+    background_below_db: float
+    """Voices that go on this many decibels fainter than the user's are others', behind the user: they keep no turn
+    open and begin none. 0: every voice is the user's. Default 12."""
 
 
 class Input(TypedDict, total=False):

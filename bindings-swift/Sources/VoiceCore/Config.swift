@@ -313,17 +313,22 @@ public struct VadOptions: Encodable, Sendable {
     public var minSilenceMs: Int?
     /// How much of the sound before the voice belongs to it, in milliseconds. Default 300.
     public var prefixPaddingMs: Int?
+    /// Voices that go on this many decibels fainter than the user's are others', behind the user: they keep no turn
+    /// open and begin none. 0: every voice is the user's. Default 12.
+    public var backgroundBelowDb: Double?
 
     public init(
         threshold: Double? = nil,
         minSpeechMs: Int? = nil,
         minSilenceMs: Int? = nil,
-        prefixPaddingMs: Int? = nil
+        prefixPaddingMs: Int? = nil,
+        backgroundBelowDb: Double? = nil
     ) {
         self.threshold = threshold
         self.minSpeechMs = minSpeechMs
         self.minSilenceMs = minSilenceMs
         self.prefixPaddingMs = prefixPaddingMs
+        self.backgroundBelowDb = backgroundBelowDb
     }
 
     enum CodingKeys: String, CodingKey {
@@ -331,6 +336,7 @@ public struct VadOptions: Encodable, Sendable {
         case minSpeechMs = "min_speech_ms"
         case minSilenceMs = "min_silence_ms"
         case prefixPaddingMs = "prefix_padding_ms"
+        case backgroundBelowDb = "background_below_db"
     }
 }
 

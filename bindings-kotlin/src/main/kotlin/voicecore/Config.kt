@@ -236,6 +236,11 @@ public data class VadOptions(
     public val minSilenceMs: Long? = null,
     /** How much of the sound before the voice belongs to it, in milliseconds. Default 300. */
     public val prefixPaddingMs: Long? = null,
+    /**
+     * Voices that go on this many decibels fainter than the user's are others', behind the user: they keep no turn
+     * open and begin none. 0: every voice is the user's. Default 12.
+     */
+    public val backgroundBelowDb: Double? = null,
 ) {
     internal fun json(): JsonObject {
         val keys = mutableMapOf<String, JsonElement>()
@@ -243,6 +248,7 @@ public data class VadOptions(
         minSpeechMs?.let { keys["min_speech_ms"] = JsonPrimitive(it) }
         minSilenceMs?.let { keys["min_silence_ms"] = JsonPrimitive(it) }
         prefixPaddingMs?.let { keys["prefix_padding_ms"] = JsonPrimitive(it) }
+        backgroundBelowDb?.let { keys["background_below_db"] = JsonPrimitive(it) }
         return JsonObject(keys)
     }
 }
