@@ -53,7 +53,9 @@ pub fn failures(runner: Runner, output: &str) -> Vec<String> {
         let line = line.trim();
         let name = match runner {
             Runner::Libtest => line.strip_prefix("test ")?.strip_suffix(" ... FAILED")?,
-            Runner::Pytest => line.strip_prefix("FAILED ").or_else(|| line.strip_prefix("ERROR "))?.split(" - ").next()?,
+            Runner::Pytest => {
+                line.strip_prefix("FAILED ").or_else(|| line.strip_prefix("ERROR "))?.split(" - ").next()?
+            }
             Runner::Node => line.strip_prefix("not ok ")?.split_once(" - ")?.1,
             Runner::Junit => line.strip_prefix("[ERROR] ")?.split_once(" -- Time elapsed")?.0,
         };

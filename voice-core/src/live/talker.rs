@@ -123,7 +123,11 @@ mod tests {
         let mut talker = Talker::new(12.0);
         heard(&mut talker, 8_000, 1_000, true);
         assert_eq!(heard(&mut talker, 1_600, 1_000, true), Whose::Others);
-        assert_eq!(heard(&mut talker, 1_600, 2_000, true), Whose::Users, "14 dB fainter, and the voice of before fades");
+        assert_eq!(
+            heard(&mut talker, 1_600, 2_000, true),
+            Whose::Users,
+            "14 dB fainter, and the voice of before fades"
+        );
     }
 
     #[test]

@@ -26,7 +26,14 @@ pub struct Row {
 
 impl Row {
     pub fn begun(name: &'static str) -> Self {
-        Self { name, state: State::Passed, counts: None, failures: Vec::new(), took: Duration::ZERO, remark: String::new() }
+        Self {
+            name,
+            state: State::Passed,
+            counts: None,
+            failures: Vec::new(),
+            took: Duration::ZERO,
+            remark: String::new(),
+        }
     }
 
     fn word(&self) -> &'static str {
