@@ -1,6 +1,11 @@
 //! Decoded sound.
 
-use std::{fmt, path::Path, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    path::Path,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::Duration,
+};
 
 use bytes::Bytes;
 
@@ -13,29 +18,73 @@ use super::{
 use crate::error::{Result, Stage};
 
 /// Mono 16-bit sound at a known rate. Cheap to clone.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Pcm {
-    samples: Arc<[i16]>,
+    sound: Sound,
     sample_rate: u32,
+}
+
+#[derive(Clone)]
+enum Sound {
+    Whole(Arc<[i16]>),
+    Pieces(Arc<Pieces>),
+}
+
+/// Pieces that become one when somebody asks for the samples: who heard them one by one never does.
+struct Pieces {
+    /// What is to be joined; nothing when it is.
+    parts: Mutex<Vec<Pcm>>,
+    count: usize,
+    joined: OnceLock<Arc<[i16]>>,
+}
+
+impl Pieces {
+    /// Every sample is copied once, and the pieces are let go.
+    fn whole(&self) -> &Arc<[i16]> {
+        self.joined.get_or_init(|| {
+            let parts = std::mem::take(&mut *self.parts.lock().unwrap_or_else(PoisonError::into_inner));
+            let mut samples: Arc<[i16]> = std::iter::repeat_n(0, self.count).collect();
+            let mut rest = Arc::get_mut(&mut samples).unwrap_or_default();
+            for part in parts {
+                let (here, after) = rest.split_at_mut(part.len());
+                here.copy_from_slice(part.samples());
+                rest = after;
+            }
+            samples
+        })
+    }
 }
 
 impl Pcm {
     /// Sound from mono samples at `sample_rate` samples a second.
     #[must_use]
     pub fn new(samples: impl Into<Arc<[i16]>>, sample_rate: u32) -> Self {
-        Self { samples: samples.into(), sample_rate }
+        Self { sound: Sound::Whole(samples.into()), sample_rate }
     }
 
-    /// The samples.
+    /// The samples. The sound of a reply that came in pieces is joined when it is first asked for them.
     #[must_use]
     pub fn samples(&self) -> &[i16] {
-        &self.samples
+        match &self.sound {
+            Sound::Whole(samples) => samples,
+            Sound::Pieces(pieces) => pieces.whole(),
+        }
     }
 
-    /// The samples, given away without a copy.
+    /// The samples, given away without a copy, unless they are yet to be joined.
     #[must_use]
     pub fn into_samples(self) -> Arc<[i16]> {
-        self.samples
+        match self.sound {
+            Sound::Whole(samples) => samples,
+            Sound::Pieces(pieces) => pieces.whole().clone(),
+        }
+    }
+
+    fn len(&self) -> usize {
+        match &self.sound {
+            Sound::Whole(samples) => samples.len(),
+            Sound::Pieces(pieces) => pieces.count,
+        }
     }
 
     /// Samples a second.
@@ -47,7 +96,7 @@ impl Pcm {
     /// Whether there is no sound at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.samples.is_empty()
+        self.len() == 0
     }
 
     /// How long it lasts.
@@ -56,7 +105,7 @@ impl Pcm {
         if self.sample_rate == 0 {
             return Duration::ZERO;
         }
-        Duration::from_secs_f64(self.samples.len() as f64 / f64::from(self.sample_rate))
+        Duration::from_secs_f64(self.len() as f64 / f64::from(self.sample_rate))
     }
 
     /// The same sound at another rate of 4,000–384,000 samples a second.
@@ -73,7 +122,7 @@ impl Pcm {
         let mut resampler = Resampler::new(self.sample_rate, sample_rate);
         let mut out = Vec::new();
         let mut floats = Vec::new();
-        for piece in self.samples.chunks(4_096) {
+        for piece in self.samples().chunks(4_096) {
             floats.clear();
             floats.extend(piece.iter().map(|&s| from_i16(s)));
             resampler.push(&floats, |block| out.extend(block.iter().map(|&s| to_i16(s))));
@@ -91,23 +140,20 @@ impl Pcm {
         let mut pieces = pieces.into_iter().peekable();
         let Some(sample_rate) = pieces.peek().map(|first| first.sample_rate) else { return Ok(None) };
         let pieces: Vec<Self> = pieces.map(|piece| piece.resampled(sample_rate)).collect::<Result<_>>()?;
-        Ok(Some(Self::joined(&pieces, sample_rate)))
+        Ok(Some(Self::joined(pieces, sample_rate)))
     }
 
-    /// Pieces of the same rate as one. Every sample is copied once, and none where there is one piece.
-    pub(crate) fn joined(pieces: &[Self], sample_rate: u32) -> Self {
-        if let [piece] = pieces {
-            return piece.clone();
+    /// Pieces of the same rate as one, joined when somebody asks for the samples.
+    pub(crate) fn joined(mut pieces: Vec<Self>, sample_rate: u32) -> Self {
+        match pieces.len() {
+            0 => Self::new([], sample_rate),
+            1 => pieces.swap_remove(0),
+            _ => {
+                let count = pieces.iter().map(Self::len).sum();
+                let pieces = Pieces { parts: Mutex::new(pieces), count, joined: OnceLock::new() };
+                Self { sound: Sound::Pieces(Arc::new(pieces)), sample_rate }
+            }
         }
-        let count = pieces.iter().map(|piece| piece.samples.len()).sum();
-        let mut samples: Arc<[i16]> = std::iter::repeat_n(0, count).collect();
-        let mut rest = Arc::get_mut(&mut samples).unwrap_or_default();
-        for piece in pieces {
-            let (here, after) = rest.split_at_mut(piece.samples.len());
-            here.copy_from_slice(&piece.samples);
-            rest = after;
-        }
-        Self { samples, sample_rate }
     }
 
     /// The bytes of a file or stream in `format`.
@@ -128,10 +174,18 @@ impl Pcm {
     }
 }
 
+impl PartialEq for Pcm {
+    fn eq(&self, other: &Self) -> bool {
+        self.sample_rate == other.sample_rate && self.len() == other.len() && self.samples() == other.samples()
+    }
+}
+
+impl Eq for Pcm {}
+
 impl fmt::Debug for Pcm {
     /// Shows the shape, never the sound.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Pcm({} samples at {} Hz)", self.samples.len(), self.sample_rate)
+        write!(f, "Pcm({} samples at {} Hz)", self.len(), self.sample_rate)
     }
 }
 
@@ -143,10 +197,25 @@ mod tests {
     fn pieces_are_one_after_another_and_one_piece_is_not_copied() {
         let pieces = [Pcm::new([1, 2], 16_000), Pcm::new([], 16_000), Pcm::new([3], 16_000)];
         let whole = Pcm::concat(&pieces).unwrap().unwrap();
+        assert_eq!((whole.len(), whole.is_empty(), whole.duration()), (3, false, Duration::from_secs(3) / 16_000));
         assert_eq!((whole.samples(), whole.sample_rate()), (&[1, 2, 3][..], 16_000));
+        assert_eq!(whole, Pcm::new([1, 2, 3], 16_000));
+        assert_eq!(Pcm::concat([&whole, &pieces[2]]).unwrap().unwrap().samples(), [1, 2, 3, 3]);
         let alone = Pcm::concat(&pieces[..1]).unwrap().unwrap();
-        assert!(Arc::ptr_eq(&alone.samples, &pieces[0].samples));
+        assert_eq!(alone.samples().as_ptr(), pieces[0].samples().as_ptr());
         assert_eq!(Pcm::concat([]).unwrap(), None);
-        assert!(Pcm::joined(&[], 16_000).is_empty());
+        assert!(Pcm::joined(Vec::new(), 16_000).is_empty());
+    }
+
+    #[test]
+    fn pieces_are_joined_once_for_all_copies_and_then_let_go() {
+        let piece = Pcm::new([1, 2], 16_000);
+        let Sound::Whole(samples) = &piece.sound else { panic!("one piece is whole") };
+        let whole = Pcm::concat([&piece, &piece]).unwrap().unwrap();
+        assert_eq!(Arc::strong_count(samples), 3);
+        let copy = whole.clone();
+        assert_eq!(copy.samples().as_ptr(), whole.samples().as_ptr());
+        assert_eq!(Arc::strong_count(samples), 1);
+        assert_eq!(copy.into_samples()[..], [1, 2, 1, 2]);
     }
 }

@@ -348,7 +348,7 @@ impl TurnMachine {
         let user = Message::new(session.id, turn_id, Role::User, transcript.as_str(), started_at);
         let calls = self.tool_calls.iter().map(|record| Message::tool(session.id, turn_id, record, now));
         let assistant = Message::new(session.id, turn_id, Role::Assistant, text.as_str(), now);
-        let audio = Pcm::joined(&self.sound, self.sample_rate.unwrap_or(crate::audio::SPEECH_RATE));
+        let audio = Pcm::joined(self.sound, self.sample_rate.unwrap_or(crate::audio::SPEECH_RATE));
         let usage = Usage { tts_seconds: audio.duration().as_secs_f64(), ..spent.usage };
         let messages = std::iter::once(user.clone()).chain(calls).chain([assistant.clone()]).collect();
         let reply = Reply {

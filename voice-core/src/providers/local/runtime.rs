@@ -4,7 +4,8 @@ use std::{
     collections::HashMap,
     num::NonZeroUsize,
     path::{Path, PathBuf},
-    sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError, Weak},
+    time::Duration,
 };
 
 use futures_util::stream;
@@ -88,6 +89,33 @@ pub(crate) fn model_pool(budget: ThreadBudget) -> Arc<rten::ThreadPool> {
         *slot = Arc::downgrade(&pool);
         pool
     })
+}
+
+/// Whether a voice is making sound in this process, and who waits until it is done.
+static VOICE: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
+
+/// While it lives, a voice is making sound; there is one at a time.
+pub(crate) struct Speaking(());
+
+impl Speaking {
+    pub(crate) fn begin() -> Self {
+        *lock(&VOICE.0) = true;
+        Self(())
+    }
+}
+
+impl Drop for Speaking {
+    fn drop(&mut self) {
+        *lock(&VOICE.0) = false;
+        VOICE.1.notify_all();
+    }
+}
+
+/// Waits until no voice makes sound, at most this long. Somebody waits for the sound, which is heard more slowly than the
+/// words for the next one are written.
+pub(crate) fn give_way_to_voice(longest: Duration) {
+    let waited = VOICE.1.wait_timeout_while(lock(&VOICE.0), longest, |speaking| *speaking);
+    drop(waited.unwrap_or_else(PoisonError::into_inner));
 }
 
 /// An ONNX model, ready to run.
@@ -204,6 +232,21 @@ mod tests {
         let path = Path::new("/some/model");
         assert!(CACHE.get_or_load(path, || Err(Error::internal("no"))).is_err());
         assert_eq!(*CACHE.get_or_load(path, || Ok(1)).unwrap(), 1);
+    }
+
+    #[test]
+    fn a_writer_goes_on_as_soon_as_the_voice_is_done_and_not_before() {
+        let speaking = Speaking::begin();
+        let (done, when_done) = std::sync::mpsc::channel();
+        let writer = std::thread::spawn(move || {
+            give_way_to_voice(Duration::from_secs(3600));
+            done.send(()).unwrap();
+        });
+        assert!(when_done.try_recv().is_err());
+        give_way_to_voice(Duration::ZERO);
+        drop(speaking);
+        when_done.recv().unwrap();
+        writer.join().unwrap();
     }
 
     #[tokio::test]

@@ -6,6 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use tokio::sync::Semaphore;
@@ -25,7 +26,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     message::Role,
     provider::{FinishReason, GenerateRequest, LlmEvent, PromptMessage},
-    providers::local::runtime::model_pool,
+    providers::local::runtime::{give_way_to_voice, model_pool},
 };
 
 /// Prompt tokens read between two looks at whether anybody still wants the answer.
@@ -36,6 +37,12 @@ const MOST_WRITERS: usize = 4;
 
 /// Room that is kept for the answer when a prompt must be shortened: this part of the context at most.
 const ANSWER_SHARE: usize = 4;
+
+/// So many tokens of an answer are written without regard to others: about what its first sound is made of.
+const FIRST_PIECE: usize = 8;
+
+/// How long each further token may wait for a voice: ten tokens a second are written all the same, and four are spoken.
+const LONGEST_WAIT: Duration = Duration::from_millis(100);
 
 /// Between these tokens a model thinks aloud; that is not spoken.
 const THINKING: (&str, &str) = ("<think>", "</think>");
@@ -113,6 +120,9 @@ impl Engine {
             let text = if thinking { String::new() } else { pieces.push(self.tokenizer.bytes(token)) };
             if !text.is_empty() {
                 send(LlmEvent::Text(text))?;
+            }
+            if written.len() > FIRST_PIECE {
+                give_way_to_voice(LONGEST_WAIT);
             }
             goes_on()?;
             scores = self.step(&[token], &mut state)?;

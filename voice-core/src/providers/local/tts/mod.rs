@@ -25,7 +25,7 @@ pub use self::{
     kokoro::{KokoroOptions, KokoroTts},
     piper::{PiperOptions, PiperTts},
 };
-use super::runtime::off_thread;
+use super::runtime::{Speaking, off_thread};
 use crate::{
     audio::Pcm,
     error::{Error, ErrorKind, Result, Stage},
@@ -80,9 +80,9 @@ async fn speak_piece(voice: Arc<dyn Voice>, piece: String, ctx: &CallContext) ->
     };
     ctx.check()?;
     off_thread(move || {
-        let sound = voice.speak(&piece);
-        drop(turn);
-        sound
+        let _turn = turn;
+        let _speaking = Speaking::begin();
+        voice.speak(&piece)
     })
     .await
 }
