@@ -229,8 +229,9 @@ struct HostObject<F> {
 /// Takes the data over first: a fault in the rest still gives it back.
 fn host_object<F>(role: &str, name: *const c_char, function: Option<F>, data: UserData) -> Outcome<HostObject<F>> {
     let data = Arc::new(data);
-    let call = function.ok_or_else(|| ErrorRecord::invalid(format!("hosts.{role}: the function is NULL")))?;
-    let name = optional_text(&format!("hosts.{role}.name"), name)?.unwrap_or_else(|| format!("host-{role}"));
+    let call = function.ok_or_else(|| ErrorRecord::invalid(format!("{role}: the function is NULL")))?;
+    let name = optional_text(&format!("{role}.name"), name)?
+        .unwrap_or_else(|| format!("host-{}", role.trim_start_matches("hosts.")));
     Ok(HostObject { name, call, data })
 }
 
@@ -240,7 +241,7 @@ macro_rules! adopt {
         copied(concat!("hosts.", $role), $tables, $count).map(|tables| {
             let tables = tables.into_iter().map(|table| {
                 let data = UserData::new(table.user_data, table.drop);
-                (host_object($role, table.name, table.$function, data), table)
+                (host_object(concat!("hosts.", $role), table.name, table.$function, data), table)
             });
             tables.collect::<Vec<_>>()
         })
@@ -288,30 +289,31 @@ pub(crate) fn adopted(hosts: *const vc_hosts) -> Outcome<Hosts> {
     Ok(all)
 }
 
-/// The host's tools. All are taken over before any is looked at.
-pub(crate) fn adopted_tools(name: &str, tables: *const vc_tool_vtable, count: usize) -> Outcome<Vec<Arc<dyn Tool>>> {
-    let tables = copied(name, tables, count)?.into_iter().map(|table| {
+/// The host's tools, which came in the argument `role`. All are taken over before any is looked at.
+pub(crate) fn adopted_tools(role: &str, tables: *const vc_tool_vtable, count: usize) -> Outcome<Vec<Arc<dyn Tool>>> {
+    let tables = copied(role, tables, count)?.into_iter().map(|table| {
         let data = UserData::new(table.user_data, table.drop);
-        (host_object("tools", table.name, table.call, data), table)
+        (host_object(role, table.name, table.call, data), table)
     });
     let tools: Vec<_> = tables.collect();
     tools
         .into_iter()
-        .map(|(object, table)| Ok(Arc::new(ToolAdaptor::new(&definition(&table)?, object?)?) as _))
+        .map(|(object, table)| Ok(Arc::new(ToolAdaptor::new(&definition(role, &table)?, object?)?) as _))
         .collect()
 }
 
 /// A tool's definition as the bridge reads it.
-fn definition(table: &vc_tool_vtable) -> Outcome<String> {
-    let name = optional_text("hosts.tools.name", table.name)?;
-    let parameters = optional_text("hosts.tools.parameters_json", table.parameters_json)?;
+fn definition(role: &str, table: &vc_tool_vtable) -> Outcome<String> {
+    let text = |key: &str, text| optional_text(&format!("{role}.{key}"), text);
+    let name = text("name", table.name)?;
+    let parameters = text("parameters_json", table.parameters_json)?;
     let parameters = parameters.map(|json| serde_json::from_str::<Value>(&json)).transpose().map_err(|fault| {
         let name = name.as_deref().unwrap_or_default();
         ErrorRecord::invalid(format!("tools.{name}.parameters_json: it is no JSON: {fault}"))
     })?;
     let definition = json!({
         "name": name,
-        "description": optional_text("hosts.tools.description", table.description)?,
+        "description": text("description", table.description)?,
         "parameters": parameters,
         "timeout_ms": (table.timeout_ms > 0).then_some(table.timeout_ms),
         "on_interruption": table.runs_on.then_some("run_on"),

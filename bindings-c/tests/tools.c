@@ -163,7 +163,12 @@ static void tools_of_one_turn_are_given_back_whatever_becomes_of_it(void) {
     FAILS(VC_VALIDATION_ERROR, vc_converse(NULL, &input, &options, &reply, error));
     FAILS(VC_VALIDATION_ERROR, vc_turn_start(NULL, &input, &options, NULL, NULL, &turn, error));
     FAILS(VC_VALIDATION_ERROR, vc_live_start(agent, "[]", &tool, 1, NULL, NULL, &live, error));
-    given_back_times(&drops, 5);
+    vc_error *fault = NULL;
+    tool.call = NULL;
+    CHECK(vc_converse(agent, &input, &options, &reply, &fault) == VC_VALIDATION_ERROR);
+    CHECK(strstr(vc_error_message(fault), "options.tools: ") != NULL);
+    vc_error_free(fault);
+    given_back_times(&drops, 6);
     vc_agent_free(agent);
 }
 

@@ -65,8 +65,6 @@ pub struct ReplyFields {
     pub tool_calls: Vec<ToolCallFields>,
     /// What it cost, where every model that was called has a price.
     pub cost: Option<CostFields>,
-    /// Everything but the sound as JSON, with times and usage.
-    pub json: String,
 }
 
 /// What a turn gave.
@@ -99,8 +97,12 @@ impl Reply {
             audio_error: self.record.audio_error().map(Into::into),
             tool_calls: reply.tool_calls.iter().map(Into::into).collect(),
             cost: reply.cost.map(Into::into),
-            json: self.record.to_json(),
         }
+    }
+
+    /// Everything but the sound as JSON, with times and usage.
+    pub fn json(&self) -> String {
+        self.record.to_json()
     }
 
     /// The sound: mono, 16 bits, little-endian.

@@ -273,6 +273,10 @@ public struct LiveTurn: Sendable {
     public let endOfUtteranceDelay: Duration?
     /// From the end of the user's voice to the first sound of the answer.
     public let responseDelay: Duration?
+    /// What was used since the exchange before, as far as the providers say.
+    public var usage: Usage { Usage(in: json) }
+    /// When the stages of the exchange came through.
+    public var timings: Timings { Timings(in: json) }
     /// What was spent since the exchange before, where every model that was called has a price in the config.
     public let cost: Cost?
     /// Everything as JSON, with the times of every stage and what was used.
@@ -303,6 +307,8 @@ public struct LiveSummary: Sendable {
     public let turns: Int
     /// How many of them were interrupted.
     public let interruptions: Int
+    /// What all of it used, as far as the providers say.
+    public var usage: Usage { Usage(in: json) }
     /// What all of it cost, where every model that was called has a price in the config.
     public let cost: Cost?
     /// Everything as JSON, with what was used.

@@ -84,6 +84,45 @@ extension Usage: Decodable {
     }
 }
 
+/// What the JSON of a reply, of an exchange or of a session says of its times and of what was used.
+private struct Spent: Decodable {
+    let usage: Usage?
+    let timings: Timings?
+
+    init?(_ json: String) {
+        guard let spent = try? JSONDecoder().decode(Spent.self, from: Data(json.utf8)) else { return nil }
+        self = spent
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case usage
+        case timings = "timings_ms"
+    }
+}
+
+extension Usage {
+    init(in json: String) {
+        guard let usage = Spent(json)?.usage else {
+            (inputTokens, cachedTokens, outputTokens, ttsCharacters) = (0, 0, 0, 0)
+            (heard, spoken) = (.zero, .zero)
+            return
+        }
+        self = usage
+    }
+}
+
+extension Timings {
+    init(in json: String) {
+        guard let timings = Spent(json)?.timings else {
+            (audioReady, transcript, firstToken, firstSentence) = (nil, nil, nil, nil)
+            (firstAudio, textDone, audioDone, stored) = (nil, nil, nil, nil)
+            total = .zero
+            return
+        }
+        self = timings
+    }
+}
+
 extension Cost: Decodable {
     public init(from decoder: any Decoder) throws {
         let keys = try decoder.container(keyedBy: CodingKeys.self)

@@ -26,10 +26,14 @@ public struct Reply: Sendable {
     public let sampleRate: Int
     /// How long the answer's sound lasts; zero when there is none.
     public let duration: Duration
+    /// What was used, as far as the providers say.
+    public var usage: Usage { Usage(in: json) }
+    /// When the stages of the turn came through.
+    public var timings: Timings { Timings(in: json) }
     /// What it cost, where every model that was called has a price in the config.
     public let cost: Cost?
     /// Everything but the sound as JSON, with the times of every stage and what was used.
-    public let json: String
+    public var json: String { native.json() }
 
     init(_ native: VoiceCoreNative.Reply) {
         let fields = native.fields()
@@ -46,7 +50,6 @@ public struct Reply: Sendable {
         sampleRate = Int(fields.sampleRate)
         duration = .seconds(fields.audioSeconds)
         cost = fields.cost.map(Cost.init)
-        json = fields.json
     }
 
     /// The answer's sound, mono; copied from the library at each call.

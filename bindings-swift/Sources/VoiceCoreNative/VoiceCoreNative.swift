@@ -4446,6 +4446,11 @@ public protocol ReplyProtocol: AnyObject, Sendable {
     func fields()  -> ReplyFields
     
     /**
+     * Everything but the sound as JSON, with times and usage.
+     */
+    func json()  -> String
+    
+    /**
      * The sound: mono, 16 bits, little-endian.
      */
     func pcm()  -> Data
@@ -4532,6 +4537,18 @@ open func fields() -> ReplyFields  {
     return try!  FfiConverterTypeReplyFields_lift(try! rustCall() {
         uniffiCallStatus in
     uniffi_voice_core_uniffi_fn_method_reply_fields(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+    
+    /**
+     * Everything but the sound as JSON, with times and usage.
+     */
+open func json() -> String  {
+    return try!  FfiConverterString.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_voice_core_uniffi_fn_method_reply_json(
             self.uniffiCloneHandle(),uniffiCallStatus
     )
 })
@@ -6063,10 +6080,6 @@ public struct ReplyFields {
      * What it cost, where every model that was called has a price.
      */
     public var cost: CostFields?
-    /**
-     * Everything but the sound as JSON, with times and usage.
-     */
-    public var json: String
 
     // Default memberwise initializers are never public by default, so we
     // declare one manually.
@@ -6106,10 +6119,7 @@ public struct ReplyFields {
          */toolCalls: [ToolCallFields], 
         /**
          * What it cost, where every model that was called has a price.
-         */cost: CostFields?, 
-        /**
-         * Everything but the sound as JSON, with times and usage.
-         */json: String) {
+         */cost: CostFields?) {
         self.transcript = transcript
         self.text = text
         self.language = language
@@ -6122,7 +6132,6 @@ public struct ReplyFields {
         self.audioError = audioError
         self.toolCalls = toolCalls
         self.cost = cost
-        self.json = json
     }
 
     
@@ -6152,8 +6161,7 @@ public struct FfiConverterTypeReplyFields: FfiConverterRustBuffer {
                 audioSeconds: FfiConverterDouble.read(from: &buf), 
                 audioError: FfiConverterOptionTypeErrorDetails.read(from: &buf), 
                 toolCalls: FfiConverterSequenceTypeToolCallFields.read(from: &buf), 
-                cost: FfiConverterOptionTypeCostFields.read(from: &buf), 
-                json: FfiConverterString.read(from: &buf)
+                cost: FfiConverterOptionTypeCostFields.read(from: &buf)
         )
     }
 
@@ -6170,7 +6178,6 @@ public struct FfiConverterTypeReplyFields: FfiConverterRustBuffer {
         FfiConverterOptionTypeErrorDetails.write(value.audioError, into: &buf)
         FfiConverterSequenceTypeToolCallFields.write(value.toolCalls, into: &buf)
         FfiConverterOptionTypeCostFields.write(value.cost, into: &buf)
-        FfiConverterString.write(value.json, into: &buf)
     }
 }
 
@@ -8634,6 +8641,9 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_voice_core_uniffi_checksum_method_reply_fields() != 10926) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_voice_core_uniffi_checksum_method_reply_json() != 42042) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_voice_core_uniffi_checksum_method_reply_pcm() != 32169) {

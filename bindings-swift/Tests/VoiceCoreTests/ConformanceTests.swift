@@ -354,7 +354,7 @@ private func value(_ reply: Reply) -> JSONValue {
         "user_message_id": .string(reply.userMessageID), "assistant_message_id": .string(reply.assistantMessageID),
         "sample_rate": .number(Double(reply.sampleRate)), "audio_seconds": .number(Double(reply.duration.milliseconds) / 1000),
         "audio_error": reply.audioError.map { value($0) } ?? .null, "tool_calls": .array(reply.toolCalls.map { value($0) }),
-        "usage": (try? JSONDecoder().decode(JSONValue.self, from: Data(reply.json.utf8)))?["usage"] ?? .null, "cost": reply.cost.map { value($0) } ?? .null,
+        "usage": value(reply.usage), "cost": reply.cost.map { value($0) } ?? .null,
     ]
 }
 

@@ -360,7 +360,7 @@ private func value(_ report: Report) -> JSONValue {
     }
 }
 
-private func value(_ usage: Usage) -> JSONValue {
+func value(_ usage: Usage) -> JSONValue {
     [
         "input_tokens": .number(Double(usage.inputTokens)), "cached_tokens": .number(Double(usage.cachedTokens)),
         "output_tokens": .number(Double(usage.outputTokens)), "stt_seconds": .number(usage.heard / .seconds(1)),

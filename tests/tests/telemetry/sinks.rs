@@ -64,6 +64,11 @@ async fn a_live_session_is_a_tree_of_turns_and_their_calls() {
         );
         assert!(turn.end_of_utterance_delay.is_some() && turn.first_audio >= turn.end_of_utterance_delay);
         assert!(turn.started_at >= session.started_at);
+        // The times of its stages end with the storing, also of one that was cut off.
+        assert!(
+            turn.timings.stored == Some(turn.timings.total)
+                && turn.timings.total > turn.timings.first_audio.unwrap_or_default()
+        );
         // Each has what was heard of it, what was written, and what was spoken.
         for stage in [Stage::Stt, Stage::Llm, Stage::Tts] {
             let is_its_own = |call: &&CallReport| call.turn_id == Some(turn.turn_id) && call.stage == stage;

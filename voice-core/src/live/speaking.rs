@@ -1,6 +1,8 @@
 //! The agent's side of a live session: making what it says, giving it out, and keeping what was heard of it.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+
+use tokio::time::{Duration, Instant};
 
 use super::{
     event::{AgentState, EndReason, LiveEvent, LiveTurn, SpeechKind},
@@ -18,7 +20,7 @@ use crate::{
     message::{Message, Role, Timings},
     store::{Saved, TurnRecord},
     telemetry::{Exchange, MeasuredExchange, Scope},
-    turn::{Engine, Outcome},
+    turn::Engine,
 };
 
 /// With real-time pacing no more than this is made ahead.
@@ -370,7 +372,7 @@ impl Driver {
         if user_spoke && !production.audible {
             self.is_answered(&production.scope);
         }
-        let turn = LiveTurn {
+        let mut turn = LiveTurn {
             turn_id,
             kind: production.kind,
             transcript: production.user_text.take().unwrap_or_default(),
@@ -383,7 +385,7 @@ impl Driver {
             assistant_message_id: assistant.as_ref().map(|m| m.id),
             end_of_utterance_delay: production.end_of_utterance_delay,
             response_delay: production.response_delay,
-            timings: outcome.as_ref().map(timings).unwrap_or_default(),
+            timings: outcome.map(|outcome| outcome.timings).unwrap_or_default(),
             usage: spent.usage,
             cost: spent.cost,
         };
@@ -391,7 +393,7 @@ impl Driver {
             if user_spoke { production.heard.take().or_else(|| Some(std::mem::take(&mut self.said))) } else { None };
         let sound = Sound::new(said, std::mem::take(&mut production.spoken), self.output_rate);
         let measured = self.measure(&production.scope, &turn, self.took(&production), production.failed);
-        let leave = production.leave.take();
+        let (leave, began) = (production.leave.take(), production.began);
         // The task that made it is stopped here, if it still runs, and lets go of the session.
         drop(production);
         self.saving.spawn(async move {
@@ -401,7 +403,8 @@ impl Driver {
             };
             let saved = sound.save(&engine, TurnRecord::new(turn_id, session, messages)).await;
             leave.give_back().await;
-            measured.end(saved.as_ref().err().map(Error::code));
+            is_over(&mut turn, began, &saved);
+            measured.end(saved.as_ref().err().map(Error::code), turn.timings);
             saved.map_err(|error| error.with_stage(Stage::Store))?;
             Ok(turn)
         });
@@ -452,7 +455,7 @@ impl Driver {
         let messages = tool_calls.iter().map(tool).chain(user).chain(done.iter().map(tool)).collect();
         tool_calls.append(&mut done);
         let spent = self.settle();
-        let turn = LiveTurn {
+        let mut turn = LiveTurn {
             turn_id,
             kind,
             transcript: text,
@@ -471,12 +474,13 @@ impl Driver {
         };
         let scope = std::mem::replace(&mut self.unanswered, self.measured.scope());
         let measured = self.measure(&scope, &turn, Duration::ZERO, None);
-        let sound = Sound::new(said, Vec::new(), self.output_rate);
+        let (sound, began) = (Sound::new(said, Vec::new(), self.output_rate), Instant::now());
         self.saving.spawn(async move {
             let leave = engine.enter(session.id).await?;
             let saved = sound.save(&engine, TurnRecord::new(turn_id, session, messages)).await;
             leave.give_back().await;
-            measured.end(saved.as_ref().err().map(Error::code));
+            is_over(&mut turn, began, &saved);
+            measured.end(saved.as_ref().err().map(Error::code), turn.timings);
             saved?;
             Ok(turn)
         });
@@ -506,6 +510,8 @@ impl Sound {
     }
 }
 
-fn timings(outcome: &Outcome) -> Timings {
-    outcome.timings
+/// Says when an exchange was stored, if it was, and that all of it is done.
+fn is_over(turn: &mut LiveTurn, began: Instant, saved: &Result<Saved>) {
+    turn.timings.total = began.elapsed();
+    turn.timings.stored = saved.is_ok().then_some(turn.timings.total);
 }

@@ -472,8 +472,11 @@ impl MeasuredSession {
 }
 
 impl MeasuredExchange {
-    /// It is stored, or could not be.
-    pub(crate) fn end(mut self, stored: Option<ErrorCode>) {
+    /// It is stored, or could not be; its stages came through at these times.
+    pub(crate) fn end(mut self, stored: Option<ErrorCode>, timings: Timings) {
+        if let Some((_, report)) = &mut self.0 {
+            report.timings = timings;
+        }
         self.send(stored);
     }
 

@@ -542,6 +542,11 @@ RustBuffer uniffi_voice_core_uniffi_fn_method_reply_encoded(uint64_t ptr, RustBu
 RustBuffer uniffi_voice_core_uniffi_fn_method_reply_fields(uint64_t ptr, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_REPLY_JSON
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_REPLY_JSON
+RustBuffer uniffi_voice_core_uniffi_fn_method_reply_json(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_REPLY_PCM
 #define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_REPLY_PCM
 RustBuffer uniffi_voice_core_uniffi_fn_method_reply_pcm(uint64_t ptr, RustCallStatus *_Nonnull out_status
@@ -1392,6 +1397,12 @@ uint16_t uniffi_voice_core_uniffi_checksum_method_reply_encoded(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_REPLY_FIELDS
 #define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_REPLY_FIELDS
 uint16_t uniffi_voice_core_uniffi_checksum_method_reply_fields(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_REPLY_JSON
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_REPLY_JSON
+uint16_t uniffi_voice_core_uniffi_checksum_method_reply_json(void
     
 );
 #endif

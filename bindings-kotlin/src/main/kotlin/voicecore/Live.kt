@@ -218,6 +218,14 @@ public class LiveTurn internal constructor(fields: voicecore.ffi.LiveTurnFields)
     /** From the end of the user's voice to the first sound of the answer. */
     public val responseDelay: Duration? = fields.responseDelayMs?.milliseconds
 
+    private val spent by lazy { Spent(fields.json) }
+
+    /** What was used since the exchange before, as far as the providers say. */
+    public val usage: Usage get() = spent.usage
+
+    /** When the stages of the exchange came through. */
+    public val timings: Timings get() = spent.timings
+
     /** What was spent since the exchange before, where every model that was called has a price in the config. */
     public val cost: Cost? = fields.cost?.let(::Cost)
 
@@ -246,6 +254,9 @@ public class LiveSummary internal constructor(fields: voicecore.ffi.LiveSummaryF
 
     /** How many of them were interrupted. */
     public val interruptions: Int = fields.interruptions.toInt()
+
+    /** What all of it used, as far as the providers say. */
+    public val usage: Usage by lazy { Spent(fields.json).usage }
 
     /** What all of it cost, where every model that was called has a price in the config. */
     public val cost: Cost? = fields.cost?.let(::Cost)

@@ -8,6 +8,7 @@ import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.withContext
 import kotlinx.serialization.json.Json
 import kotlinx.serialization.json.JsonObject
+import kotlinx.serialization.json.jsonObject
 import voicecore.ffi.Event
 
 /** What a turn gave. It frees itself; nothing needs to be closed. */
@@ -41,16 +42,32 @@ public class Reply internal constructor(private val native: voicecore.ffi.Reply)
     /** The tools that the model called, in the order of its calls. */
     public val toolCalls: List<ToolCallRecord> = fields.toolCalls.map(::ToolCallRecord)
 
+    private val spent by lazy { Spent(json) }
+
+    /** What was used, as far as the providers say. */
+    public val usage: Usage get() = spent.usage
+
+    /** When the stages of the turn came through. */
+    public val timings: Timings get() = spent.timings
+
     /** What it cost, where every model that was called has a price in the config. */
     public val cost: Cost? = fields.cost?.let(::Cost)
 
     /** Everything but the sound as JSON, with the times of every stage and what was used. */
-    public val json: String get() = fields.json
+    public val json: String by lazy { native.json() }
 
     /** The answer's sound. */
     public val audio: ReplyAudio = ReplyAudio(native, fields.sampleRate.toInt(), fields.audioSeconds.seconds)
 
     override fun toString(): String = "Reply(sessionId=$sessionId, turnId=$turnId)"
+}
+
+/** What the JSON of a reply, of an exchange or of a session says of its times and of what was used. */
+internal class Spent(json: String) {
+    private val told = Json.parseToJsonElement(json).jsonObject
+
+    val usage: Usage get() = Usage(told.getValue("usage").jsonObject)
+    val timings: Timings get() = Timings(told.getValue("timings_ms").jsonObject)
 }
 
 /** How much was used, as far as the providers say. */

@@ -4,6 +4,7 @@ import com.sun.jna.Callback
 import com.sun.jna.CallbackThreadInitializer
 import com.sun.jna.Native
 import voicecore.ffi.uniffiCallbackInterfaceHostLlm
+import voicecore.ffi.uniffiCallbackInterfaceHostMetrics
 import voicecore.ffi.uniffiCallbackInterfaceHostStore
 import voicecore.ffi.uniffiCallbackInterfaceHostStt
 import voicecore.ffi.uniffiCallbackInterfaceHostTool
@@ -20,6 +21,7 @@ internal object Threads {
     private val callbacks: List<Callback> = listOf(
         uniffiRustFutureContinuationCallbackImpl,
         uniffiCallbackInterfaceHostLlm.generate,
+        uniffiCallbackInterfaceHostMetrics.record,
         uniffiCallbackInterfaceHostStore.call,
         uniffiCallbackInterfaceHostStt.listen,
         uniffiCallbackInterfaceHostStt.transcribe,

@@ -75,6 +75,8 @@ class AgentTest {
             assertEquals(24_000, reply.audio.sampleRate)
             assertTrue(reply.audio.samples().isNotEmpty())
             assertTrue("timings_ms" in reply.json)
+            val times = reply.timings
+            assertTrue(times.firstAudio!! <= times.audioDone!! && times.total >= times.stored!!, "$times")
         }
     }
 

@@ -357,7 +357,7 @@ private fun value(reply: Reply): JsonObject = buildJsonObject {
     put("sample_rate", reply.audio.sampleRate); put("audio_seconds", reply.audio.duration.toDouble(DurationUnit.SECONDS))
     put("audio_error", reply.audioError?.let(::value) ?: JsonNull)
     put("tool_calls", JsonArray(reply.toolCalls.map(::value)))
-    put("usage", Json.parseToJsonElement(reply.json).jsonObject.getValue("usage"))
+    put("usage", value(reply.usage))
     put("cost", reply.cost?.let(::value) ?: JsonNull)
 }
 

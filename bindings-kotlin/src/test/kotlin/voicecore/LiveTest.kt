@@ -35,8 +35,10 @@ class LiveTest {
                 val turn = (live.events.first { it is LiveEvent.TurnDone } as LiveEvent.TurnDone).turn
                 assertEquals(listOf("Hello", "Good morning.", "answer"), listOf(turn.transcript, turn.text, turn.kind))
                 assertContentEquals(listOf(11 * 320), heard)
+                assertTrue(turn.timings.firstAudio!! <= turn.timings.total)
                 val summary = live.end()
                 assertEquals(listOf("host", live.sessionId), listOf(summary.reason, summary.sessionId))
+                assertEquals(listOf(13L, 13L), listOf(turn.usage.ttsCharacters, summary.usage.ttsCharacters))
                 assertEquals("closed", assertFailsWith<VoiceException.InvalidRequest> { live.commit() }.kind)
             }
         }

@@ -252,7 +252,7 @@ private fun JsonObjectBuilder.traced(
     put("started_at", startedAt); put("duration_ms", duration.ms())
 }
 
-private fun value(usage: Usage): JsonObject = buildJsonObject {
+internal fun value(usage: Usage): JsonObject = buildJsonObject {
     put("input_tokens", usage.inputTokens); put("cached_tokens", usage.cachedTokens); put("output_tokens", usage.outputTokens)
     put("stt_seconds", usage.heard.toDouble(DurationUnit.SECONDS)); put("tts_characters", usage.ttsCharacters)
     put("tts_seconds", usage.spoken.toDouble(DurationUnit.SECONDS))

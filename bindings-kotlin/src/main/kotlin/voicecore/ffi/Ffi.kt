@@ -958,6 +958,8 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_voice_core_uniffi_checksum_method_reply_fields(
     ): Int
+    external fun uniffi_voice_core_uniffi_checksum_method_reply_json(
+    ): Int
     external fun uniffi_voice_core_uniffi_checksum_method_reply_pcm(
     ): Int
     external fun uniffi_voice_core_uniffi_checksum_method_reply_save(
@@ -1128,6 +1130,8 @@ internal object UniffiLib {
     external fun uniffi_voice_core_uniffi_fn_method_reply_encoded(`ptr`: Long,`format`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
     ): RustBuffer.ByValue
     external fun uniffi_voice_core_uniffi_fn_method_reply_fields(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    ): RustBuffer.ByValue
+    external fun uniffi_voice_core_uniffi_fn_method_reply_json(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus, 
     ): RustBuffer.ByValue
     external fun uniffi_voice_core_uniffi_fn_method_reply_pcm(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus, 
     ): RustBuffer.ByValue
@@ -1495,6 +1499,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_voice_core_uniffi_checksum_method_reply_fields() and 0xFFFF) != 10926) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_reply_json() and 0xFFFF) != 42042) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_voice_core_uniffi_checksum_method_reply_pcm() and 0xFFFF) != 32169) {
@@ -8095,6 +8102,11 @@ public interface ReplyInterface {
     fun `fields`(): ReplyFields
     
     /**
+     * Everything but the sound as JSON, with times and usage.
+     */
+    fun `json`(): kotlin.String
+    
+    /**
      * The sound: mono, 16 bits, little-endian.
      */
     fun `pcm`(): kotlin.ByteArray
@@ -8237,6 +8249,22 @@ open class Reply: Disposable, AutoCloseable, ReplyInterface
     callWithHandle {
     uniffiRustCall() { _status ->
     UniffiLib.uniffi_voice_core_uniffi_fn_method_reply_fields(
+        it,
+        _status)
+}
+    }
+    )
+    }
+    
+
+    
+    /**
+     * Everything but the sound as JSON, with times and usage.
+     */override fun `json`(): kotlin.String {
+            return FfiConverterString.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_voice_core_uniffi_fn_method_reply_json(
         it,
         _status)
 }
@@ -10198,11 +10226,6 @@ data class ReplyFields (
      * What it cost, where every model that was called has a price.
      */
     var `cost`: CostFields?
-    , 
-    /**
-     * Everything but the sound as JSON, with times and usage.
-     */
-    var `json`: kotlin.String
     
 ): Disposable{
     
@@ -10225,8 +10248,7 @@ data class ReplyFields (
         this.`audioSeconds`,
         this.`audioError`,
         this.`toolCalls`,
-        this.`cost`,
-        this.`json`
+        this.`cost`
     )
     }
     
@@ -10251,7 +10273,6 @@ public object FfiConverterTypeReplyFields: FfiConverterRustBuffer<ReplyFields> {
             FfiConverterOptionalTypeErrorDetails.read(buf),
             FfiConverterSequenceTypeToolCallFields.read(buf),
             FfiConverterOptionalTypeCostFields.read(buf),
-            FfiConverterString.read(buf),
         )
     }
 
@@ -10267,8 +10288,7 @@ public object FfiConverterTypeReplyFields: FfiConverterRustBuffer<ReplyFields> {
             FfiConverterDouble.allocationSize(value.`audioSeconds`) +
             FfiConverterOptionalTypeErrorDetails.allocationSize(value.`audioError`) +
             FfiConverterSequenceTypeToolCallFields.allocationSize(value.`toolCalls`) +
-            FfiConverterOptionalTypeCostFields.allocationSize(value.`cost`) +
-            FfiConverterString.allocationSize(value.`json`)
+            FfiConverterOptionalTypeCostFields.allocationSize(value.`cost`)
     )
 
     override fun write(value: ReplyFields, buf: ByteBuffer) {
@@ -10284,7 +10304,6 @@ public object FfiConverterTypeReplyFields: FfiConverterRustBuffer<ReplyFields> {
             FfiConverterOptionalTypeErrorDetails.write(value.`audioError`, buf)
             FfiConverterSequenceTypeToolCallFields.write(value.`toolCalls`, buf)
             FfiConverterOptionalTypeCostFields.write(value.`cost`, buf)
-            FfiConverterString.write(value.`json`, buf)
     }
 }
 
