@@ -13,7 +13,6 @@ use voice_bridge::{
         MetricsAdaptor, Pcm, Responder, StoreAdaptor, SttAdaptor, ToolAdaptor, Transcript, TtsAdaptor,
         TurnDetectorAdaptor,
     },
-    runtime,
 };
 
 use crate::{
@@ -97,17 +96,12 @@ impl Host {
         voice_bridge::host::Answer: From<Responder<T>>,
     {
         let question = QUESTIONS.fetch_add(1, Ordering::Relaxed);
-        let unwanted = answer.cancellation();
+        let interest = answer.interest();
         let answer = Some(Answer(answer.into()));
         let message = Message { answer, question: Some(question), ..message };
         self.line.post(message);
-        // Without threads the answer is asked for all the same; only its end is not told.
-        let Ok(handle) = runtime::handle() else { return };
         let line = Arc::clone(&self.line);
-        handle.spawn(async move {
-            unwanted.cancelled().await;
-            line.post(Message::of("stop", question));
-        });
+        interest.on_lost(move || line.post(Message::of("stop", question)));
     }
 }
 

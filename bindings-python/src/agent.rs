@@ -123,7 +123,7 @@ impl Agent {
                 tools: all_tools(py, tools)?,
                 metrics: metrics.map(|m| sink(py, m)).transpose()?.map(|m| m as _),
             };
-            Pending::of(voice_bridge::Agent::build(config_json, hosts), |py, agent| Self(agent).into_py_any(py))
+            Ok(Pending::of(voice_bridge::Agent::build(config_json, hosts), |py, agent| Self(agent).into_py_any(py)))
         })
     }
 
@@ -131,7 +131,7 @@ impl Agent {
     fn turn(&self, py: Python<'_>, input: &Input, options: Option<Options>) -> PyResult<Pending> {
         run(py, || {
             let options = options.unwrap_or_default().read(py)?;
-            Pending::of(self.0.turn(input.take()?, options), |py, reply| Reply(reply).into_py_any(py))
+            Ok(Pending::of(self.0.turn(input.take()?, options), |py, reply| Reply(reply).into_py_any(py)))
         })
     }
 
@@ -141,24 +141,24 @@ impl Agent {
         run(py, || {
             let (agent, input, options) = (self.0.clone(), input.take()?, options.unwrap_or_default().read(py)?);
             let begun = Call::blocking(move || agent.stream(input, options));
-            Pending::of(begun, |py, stream| EventStream(stream).into_py_any(py))
+            Ok(Pending::of(begun, |py, stream| EventStream(stream).into_py_any(py)))
         })
     }
 
     fn live(&self, py: Python<'_>, options_json: &str, tools: Vec<Py<PyAny>>) -> PyResult<Pending> {
         run(py, || {
             let call = self.0.live(options_json, all_tools(py, tools)?);
-            Pending::of(call, |py, live| LiveSession(live).into_py_any(py))
+            Ok(Pending::of(call, |py, live| LiveSession(live).into_py_any(py)))
         })
     }
 
     /// A method of a room: the answer as JSON, and the sound that goes with it.
     fn call(&self, py: Python<'_>, room: &str, method: &str, arguments_json: &str) -> PyResult<Pending> {
         run(py, || {
-            Pending::of(self.0.call(room, method, arguments_json), |py, answer| {
+            Ok(Pending::of(self.0.call(room, method, arguments_json), |py, answer| {
                 let sound = answer.sound.map(|sound| PyBytes::new(py, &sound));
                 (answer.json, sound).into_py_any(py)
-            })
+            }))
         })
     }
 
@@ -174,11 +174,11 @@ impl Agent {
     }
 
     fn warm_up(&self, py: Python<'_>) -> PyResult<Pending> {
-        run(py, || Pending::of(self.0.warm_up(), |py, ()| Ok(py.None())))
+        run(py, || Ok(Pending::of(self.0.warm_up(), |py, ()| Ok(py.None()))))
     }
 
     fn close(&self, py: Python<'_>) -> PyResult<Pending> {
-        run(py, || Pending::of(self.0.close(), |py, ()| Ok(py.None())))
+        run(py, || Ok(Pending::of(self.0.close(), |py, ()| Ok(py.None()))))
     }
 }
 
@@ -191,10 +191,10 @@ impl EventStream {
     /// The next events: a list of `(kind, json, attachment)`; empty at the end.
     fn next_batch(&self, py: Python<'_>, most: usize) -> PyResult<Pending> {
         run(py, || {
-            Pending::of(self.0.next_batch(most), |py, events| {
+            Ok(Pending::of(self.0.next_batch(most), |py, events| {
                 let events: Vec<_> = events.into_iter().map(|event| converted(py, event)).collect::<PyResult<_>>()?;
                 PyList::new(py, events)?.into_py_any(py)
-            })
+            }))
         })
     }
 

@@ -1,37 +1,74 @@
 //! How an event loop of Python's learns that calls have ended: it waits for one end of a pair of sockets, as for any other, and takes
-//! what is to be called. No thread of Python's lies between, and nobody waits for the interpreter's lock to ring.
+//! what is to be called. No thread of Python's lies between, and nobody waits for the interpreter's lock to ring. Work that only waits
+//! for the library's threads gets on here, too, and needs no task there.
 
 use std::{
     io::{ErrorKind, Read, Write},
     os::{fd::AsRawFd, unix::net::UnixStream},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    task::Wake,
 };
 
 use pyo3::{prelude::*, types::PyList};
 use voice_bridge::ErrorRecord;
 
-use crate::error::run;
+use crate::{error::run, pending::Shared};
 
 /// Calls for an event loop.
 #[pyclass(frozen, module = "voice_core._native")]
-pub(crate) struct Bell {
-    calls: Mutex<Vec<Py<PyAny>>>,
+pub(crate) struct Bell(pub(crate) Arc<Loop>);
+
+/// An event loop, as the library's threads see it.
+pub(crate) struct Loop {
+    waiting: Mutex<Waiting>,
     rings: UnixStream,
     rung: UnixStream,
 }
 
-impl Bell {
+#[derive(Default)]
+struct Waiting {
+    calls: Vec<Py<PyAny>>,
+    work: Vec<Weak<Shared>>,
+    /// The loop knows that something waits.
+    rung: bool,
+}
+
+impl Loop {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Has `callback()` called by the loop.
     pub(crate) fn call(&self, callback: Py<PyAny>) {
+        self.add(|waiting| waiting.calls.push(callback));
+    }
+
+    fn add(&self, add: impl FnOnce(&mut Waiting)) {
         let is_first = {
-            let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-            calls.push(callback);
-            calls.len() == 1
+            let mut waiting = self.lock();
+            add(&mut waiting);
+            !std::mem::replace(&mut waiting.rung, true)
         };
         if is_first {
             // One byte a round at most: there is always room for it.
             let _rung = (&self.rings).write(&[1]);
         }
+    }
+}
+
+/// Brings work back to the loop when it can get on.
+pub(crate) struct GetsOn {
+    pub(crate) work: Weak<Shared>,
+    pub(crate) on: Arc<Loop>,
+}
+
+impl Wake for GetsOn {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.on.add(|waiting| waiting.work.push(Weak::clone(&self.work)));
     }
 }
 
@@ -44,7 +81,7 @@ impl Bell {
                 let (rings, rung) = UnixStream::pair()?;
                 rings.set_nonblocking(true)?;
                 rung.set_nonblocking(true)?;
-                Ok(Self { calls: Mutex::default(), rings, rung })
+                Ok(Self(Arc::new(Loop { waiting: Mutex::default(), rings, rung })))
             };
             pair().map_err(|error: std::io::Error| ErrorRecord::internal(format!("no pair of sockets: {error}")))
         })
@@ -52,17 +89,29 @@ impl Bell {
 
     /// What the loop waits for: readable when there are calls.
     fn fileno(&self) -> i32 {
-        self.rung.as_raw_fd()
+        self.0.rung.as_raw_fd()
     }
 
     /// The calls to make now.
     fn take<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        // Before the calls are taken: one that comes in between rings again, or is taken along.
         let mut rings = [0; 16];
-        while let Err(error) = (&self.rung).read(&mut rings)
+        while let Err(error) = (&self.0.rung).read(&mut rings)
             && error.kind() == ErrorKind::Interrupted
         {}
-        let calls = std::mem::take(&mut *self.calls.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut calls = Vec::new();
+        loop {
+            let work = {
+                let mut waiting = self.0.lock();
+                calls.append(&mut waiting.calls);
+                if waiting.work.is_empty() {
+                    // What comes from here on rings again.
+                    waiting.rung = false;
+                    break;
+                }
+                std::mem::take(&mut waiting.work)
+            };
+            work.iter().filter_map(Weak::upgrade).for_each(|work| work.get_on(&self.0));
+        }
         PyList::new(py, calls)
     }
 }

@@ -10,7 +10,6 @@ use voice_bridge::{
         Answer, HostLlm, HostMetrics, HostStore, HostStt, HostTool, HostTts, HostTurnDetector, LlmAdaptor, LlmEvent,
         MetricsAdaptor, Pcm, SttAdaptor, ToolAdaptor, Transcript,
     },
-    runtime,
 };
 
 use crate::{courier::CALLS, error::run, pending::Pending, reply::pcm_bytes};
@@ -165,10 +164,10 @@ impl Sound {
     /// The next sound as 16-bit little-endian samples; None: it is over.
     fn next(&self, py: Python<'_>) -> PyResult<Pending> {
         run(py, || {
-            Pending::of(self.0.next(), |py, piece| match piece.into_samples() {
+            Ok(Pending::of(self.0.next(), |py, piece| match piece.into_samples() {
                 Some(samples) => pcm_bytes(py, &samples)?.into_py_any(py),
                 None => Ok(py.None()),
-            })
+            }))
         })
     }
 }
@@ -219,15 +218,11 @@ impl Responder {
         run(py, || self.0.send_completeness(completeness))
     }
 
-    /// Has `callback()` called when nobody wants the answer any more, on a thread of the library.
+    /// Has `callback()` called when nobody wants the answer any more before it has ended, on a thread of the library.
     fn on_cancel(&self, py: Python<'_>, callback: Py<PyAny>) -> PyResult<()> {
         run(py, || {
             CALLS.serve(py)?;
-            let token = self.0.cancellation();
-            runtime::handle()?.spawn(async move {
-                token.cancelled().await;
-                CALLS.call(callback);
-            });
+            self.0.interest().on_lost(move || CALLS.call(callback));
             Ok(())
         })
     }

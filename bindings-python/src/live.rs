@@ -5,7 +5,7 @@ use pyo3::{
     prelude::*,
     types::{PyBytes, PyList},
 };
-use voice_bridge::Frame;
+use voice_bridge::{Frame, LiveBatch};
 
 use crate::{
     agent::{converted, samples},
@@ -72,25 +72,17 @@ impl LiveSession {
     /// The next events: a list of `(kind, json, attachment)`; empty at the end.
     fn next_batch(&self, py: Python<'_>, most: usize) -> PyResult<Pending> {
         run(py, || {
-            let call = self.0.next_batch(most);
-            let canceller = call.canceller();
-            // What has come is taken out here: a result that Python forgets to ask for must not hold up those that follow.
-            let work = async { Ok(call.await?.into_events()) };
-            Pending::start(
-                work,
-                move || canceller.cancel(),
-                |py, events| {
-                    let events: Vec<_> =
-                        events.into_iter().map(|event| converted(py, event)).collect::<PyResult<_>>()?;
-                    PyList::new(py, events)?.into_py_any(py)
-                },
-            )
+            // What has come is taken out at once: a result that Python forgets to ask for must not hold up those that follow.
+            Ok(Pending::taking(self.0.next_batch(most), LiveBatch::into_events, |py, events| {
+                let events: Vec<_> = events.into_iter().map(|event| converted(py, event)).collect::<PyResult<_>>()?;
+                PyList::new(py, events)?.into_py_any(py)
+            }))
         })
     }
 
     /// Ends the session; gives the summary as JSON.
     fn end(&self, py: Python<'_>) -> PyResult<Pending> {
-        run(py, || Pending::of(self.0.end(), |py, summary| summary.to_json().into_py_any(py)))
+        run(py, || Ok(Pending::of(self.0.end(), |py, summary| summary.to_json().into_py_any(py))))
     }
 
     /// The session as frames for a connection.
@@ -116,10 +108,10 @@ impl LiveWire {
     /// The next frames: a list of `str` and `bytes`; empty at the end.
     fn next_batch(&self, py: Python<'_>, most: usize) -> PyResult<Pending> {
         run(py, || {
-            Pending::of(self.0.next_batch(most), |py, frames| {
+            Ok(Pending::of(self.0.next_batch(most), |py, frames| {
                 let frames: Vec<_> = frames.into_iter().map(|frame| frame_of(py, frame)).collect::<PyResult<_>>()?;
                 PyList::new(py, frames)?.into_py_any(py)
-            })
+            }))
         })
     }
 }

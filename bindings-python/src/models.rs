@@ -11,14 +11,14 @@ use crate::{courier::CALLS, error::run, pending::Pending};
 #[pyfunction]
 #[pyo3(signature = (folder=None))]
 pub(crate) fn list_models(py: Python<'_>, folder: Option<PathBuf>) -> PyResult<Pending> {
-    run(py, || Pending::of(models::list(folder), |py, answer| answer.into_py_any(py)))
+    run(py, || Ok(Pending::of(models::list(folder), |py, answer| answer.into_py_any(py))))
 }
 
 /// Compares every file with its checksum: a JSON object.
 #[pyfunction]
 #[pyo3(signature = (folder=None))]
 pub(crate) fn verify_models(py: Python<'_>, folder: Option<PathBuf>) -> PyResult<Pending> {
-    run(py, || Pending::of(models::verify(folder), |py, answer| answer.into_py_any(py)))
+    run(py, || Ok(Pending::of(models::verify(folder), |py, answer| answer.into_py_any(py))))
 }
 
 /// Fetches models as the JSON options say; `progress(event_json)` is called on a thread of the library.
@@ -39,6 +39,6 @@ pub(crate) fn fetch_models(
             }
             true
         };
-        Pending::of(models::fetch(folder, options_json, tell), |py, answer| answer.into_py_any(py))
+        Ok(Pending::of(models::fetch(folder, options_json, tell), |py, answer| answer.into_py_any(py)))
     })
 }

@@ -2,13 +2,17 @@
 
 use std::{
     future::Future,
+    pin::Pin,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll},
     time::Duration,
 };
 
 use pyo3::prelude::*;
 use voice_bridge::{Call, ErrorRecord, Outcome, runtime};
 
+#[cfg(unix)]
+use crate::bell;
 use crate::{
     courier::CALLS,
     error::{exception, run},
@@ -18,6 +22,7 @@ use crate::{
 const SIGNALS: Duration = Duration::from_millis(50);
 
 type Convert = Box<dyn FnOnce(Python<'_>) -> PyResult<Py<PyAny>> + Send>;
+type Work = Pin<Box<dyn Future<Output = Outcome<Convert>> + Send>>;
 
 /// Who is to learn of the end, and on which way.
 enum News {
@@ -25,7 +30,7 @@ enum News {
     Courier(Py<PyAny>),
     /// From an event loop.
     #[cfg(unix)]
-    Bell(Py<PyAny>, Py<crate::bell::Bell>),
+    Loop(Py<PyAny>, Arc<bell::Loop>),
 }
 
 impl News {
@@ -33,7 +38,7 @@ impl News {
         match self {
             Self::Courier(callback) => CALLS.call(callback),
             #[cfg(unix)]
-            Self::Bell(callback, bell) => bell.get().call(callback),
+            Self::Loop(callback, on) => on.call(callback),
         }
     }
 }
@@ -49,12 +54,62 @@ enum State {
     Failed(ErrorRecord),
 }
 
-struct Shared {
+pub(crate) struct Shared {
     state: Mutex<State>,
     ended: Condvar,
+    /// What gets on where it is waited for, until it has ended or was given to the runtime.
+    work: Mutex<Held>,
+}
+
+#[derive(Default)]
+struct Held {
+    work: Option<Work>,
+    /// The event loop that gets on with it.
+    #[cfg(unix)]
+    on: Option<Arc<bell::Loop>>,
 }
 
 impl Shared {
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has the runtime get on with the work, whoever did before.
+    fn give_away(self: &Arc<Self>) -> Outcome<()> {
+        let runtime = runtime::handle()?;
+        let Some(work) = self.held().work.take() else { return Ok(()) };
+        let follower = Arc::clone(self);
+        runtime.spawn(async move { follower.end(work.await) });
+        Ok(())
+    }
+
+    /// Has an event loop get on with the work; where several wait for it, the runtime does.
+    #[cfg(unix)]
+    fn begin_on(self: &Arc<Self>, on: &Arc<bell::Loop>) -> Outcome<()> {
+        let known = self.held().on.replace(Arc::clone(on));
+        match known {
+            Some(known) if !Arc::ptr_eq(&known, on) => self.give_away()?,
+            // It comes back by itself.
+            Some(_) => {}
+            None => self.get_on(on),
+        }
+        Ok(())
+    }
+
+    /// Gets on with the work on its event loop as far as it goes.
+    #[cfg(unix)]
+    pub(crate) fn get_on(self: &Arc<Self>, on: &Arc<bell::Loop>) {
+        let outcome = {
+            let mut held = self.held();
+            let Some(work) = &mut held.work else { return };
+            let waker = Arc::new(bell::GetsOn { work: Arc::downgrade(self), on: Arc::clone(on) }).into();
+            let Poll::Ready(outcome) = work.as_mut().poll(&mut Context::from_waker(&waker)) else { return };
+            held.work = None;
+            outcome
+        };
+        self.end(outcome);
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -84,25 +139,25 @@ impl Pending {
     pub(crate) fn of<T: Send + 'static>(
         call: Call<T>,
         convert: impl FnOnce(Python<'_>, T) -> PyResult<Py<PyAny>> + Send + 'static,
-    ) -> Outcome<Self> {
-        let canceller = call.canceller();
-        Self::start(call, move || canceller.cancel(), convert)
+    ) -> Self {
+        Self::taking(call, |value| value, convert)
     }
 
-    /// Follows any work on the runtime.
-    pub(crate) fn start<T: Send + 'static>(
-        work: impl Future<Output = Outcome<T>> + Send + 'static,
-        cancel: impl Fn() + Send + Sync + 'static,
-        convert: impl FnOnce(Python<'_>, T) -> PyResult<Py<PyAny>> + Send + 'static,
-    ) -> Outcome<Self> {
-        let shared =
-            Arc::new(Shared { state: Mutex::new(State::Running { callbacks: Vec::new() }), ended: Condvar::new() });
-        let follower = Arc::clone(&shared);
-        runtime::handle()?.spawn(async move {
-            let outcome = work.await.map(|value| Box::new(move |py: Python<'_>| convert(py, value)) as Convert);
-            follower.end(outcome);
+    /// The same where `take` says what of the result waits for Python.
+    pub(crate) fn taking<T: Send + 'static, U: Send + 'static>(
+        call: Call<T>,
+        take: impl FnOnce(T) -> U + Send + 'static,
+        convert: impl FnOnce(Python<'_>, U) -> PyResult<Py<PyAny>> + Send + 'static,
+    ) -> Self {
+        let canceller = call.canceller();
+        let work: Work = Box::pin(async move {
+            let taken = take(call.await?);
+            Ok(Box::new(move |py: Python<'_>| convert(py, taken)) as Convert)
         });
-        Ok(Self { shared, cancel: Box::new(cancel) })
+        let work = Held { work: Some(work), ..Held::default() };
+        let state = State::Running { callbacks: Vec::new() };
+        let shared = Shared { state: Mutex::new(state), ended: Condvar::new(), work: Mutex::new(work) };
+        Self { shared: Arc::new(shared), cancel: Box::new(move || canceller.cancel()) }
     }
 }
 
@@ -122,7 +177,10 @@ impl Pending {
 impl Pending {
     /// Blocks until the work has ended, without the interpreter's lock; Ctrl-C cancels it.
     fn wait(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        run(py, runtime::may_block)?;
+        run(py, || {
+            runtime::may_block()?;
+            self.shared.give_away()
+        })?;
         loop {
             let running = py.detach(|| {
                 let state = self.shared.lock();
@@ -144,15 +202,21 @@ impl Pending {
     fn on_done(&self, py: Python<'_>, callback: Py<PyAny>) -> PyResult<()> {
         run(py, || {
             CALLS.serve(py)?;
+            self.shared.give_away()?;
             self.tell(News::Courier(callback));
             Ok(())
         })
     }
 
-    /// The same by the event loop that waits for the bell.
+    /// The same by the event loop that waits for the bell, on which it is called. False: the work has ended already, and nothing is
+    /// called.
     #[cfg(unix)]
-    fn on_done_ring(&self, bell: Py<crate::bell::Bell>, callback: Py<PyAny>) {
-        self.tell(News::Bell(callback, bell));
+    fn on_done_ring(&self, py: Python<'_>, bell: &bell::Bell, callback: Py<PyAny>) -> PyResult<bool> {
+        run(py, || self.shared.begin_on(&bell.0))?;
+        let mut state = self.shared.lock();
+        let State::Running { callbacks } = &mut *state else { return Ok(false) };
+        callbacks.push(News::Loop(callback, Arc::clone(&bell.0)));
+        Ok(true)
     }
 
     /// What the work gave, or its exception. Only after its end.
@@ -181,6 +245,9 @@ impl Pending {
 
 impl Drop for Pending {
     fn drop(&mut self) {
+        // Before it is told to stop: nobody is to get on with it.
+        let work = self.shared.held().work.take();
+        drop(work);
         (self.cancel)();
     }
 }

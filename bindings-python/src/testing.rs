@@ -33,7 +33,7 @@ fn _armed() -> bool {
 /// Panics inside work on the library's threads.
 #[pyfunction]
 fn _panic_in_work(py: Python<'_>) -> PyResult<Pending> {
-    run(py, || Pending::of(testing::panic_in_work(), |py, ()| Ok(py.None())))
+    run(py, || Ok(Pending::of(testing::panic_in_work(), |py, ()| Ok(py.None()))))
 }
 
 /// Fails with a code of the list.
@@ -53,7 +53,7 @@ fn _store_cases() -> Vec<&'static str> {
 fn _try_store(py: Python<'_>, case: &str, store: Py<PyAny>) -> PyResult<Pending> {
     run(py, || {
         let call = testing::try_store(case, hosted(py, store, StoreAdaptor)?);
-        Pending::of(call, |py, fault| fault.into_py_any(py))
+        Ok(Pending::of(call, |py, fault| fault.into_py_any(py)))
     })
 }
 

@@ -1,6 +1,6 @@
 //! Where the answer of a host object goes.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::StreamExt;
 use tokio_util::sync::CancellationToken;
@@ -17,11 +17,78 @@ use crate::{
 /// How many transcripts of what is being spoken wait for their reader: a later one says all that an earlier one says.
 const TRANSCRIPTS: usize = 16;
 
+/// Whether somebody waits for an answer, and who is to learn that nobody does.
+#[derive(Default)]
+pub struct Interest {
+    unwanted: CancellationToken,
+    state: Mutex<Wanted>,
+}
+
+enum Wanted {
+    /// It has not ended; these are called when nobody waits for the rest any more.
+    Yes(Vec<Box<dyn FnOnce() + Send>>),
+    No,
+    /// It has ended, so that nobody needs to be told.
+    Given,
+}
+
+impl Default for Wanted {
+    fn default() -> Self {
+        Self::Yes(Vec::new())
+    }
+}
+
+impl Interest {
+    fn lock(&self) -> MutexGuard<'_, Wanted> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lost(&self) {
+        self.unwanted.cancel();
+        let mut state = self.lock();
+        if let Wanted::Yes(told) = &mut *state {
+            let told = std::mem::take(told);
+            *state = Wanted::No;
+            drop(state);
+            told.into_iter().for_each(|told| told());
+        }
+    }
+
+    fn given(&self) {
+        let before = std::mem::replace(&mut *self.lock(), Wanted::Given);
+        // Outside the lock: what is let go of is the host's.
+        drop(before);
+    }
+
+    /// Has `told` called as soon as nobody wants the answer any more, on a thread for which it must not wait; at once when that is so
+    /// already. An answer that ends before lets go of it uncalled.
+    pub fn on_lost(&self, told: impl FnOnce() + Send + 'static) {
+        let mut state = self.lock();
+        match &mut *state {
+            Wanted::Yes(all) => all.push(Box::new(told)),
+            Wanted::No => {
+                drop(state);
+                told();
+            }
+            Wanted::Given => {}
+        }
+    }
+}
+
+/// Goes with the stream of an answer.
+struct Reader(Arc<Interest>);
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.0.lost();
+    }
+}
+
 /// Where a host's answer goes: items, then [`finish`](Responder::finish) or [`fail`](Responder::fail). Dropping it without
 /// either is a failure ("the host gave no answer").
 pub struct Responder<T> {
     items: Option<Sender<Result<T>>>,
-    cancelled: CancellationToken,
+    interest: Arc<Interest>,
 }
 
 impl<T: Send + 'static> Responder<T> {
@@ -32,14 +99,14 @@ impl<T: Send + 'static> Responder<T> {
     /// The same where at most so many items wait for their reader: then the oldest gives way.
     fn holding(most: usize) -> (Self, ResultStream<T>) {
         let (sender, mut receiver) = queue(most);
-        let cancelled = CancellationToken::new();
-        let stop = cancelled.clone().drop_guard();
+        let interest = Arc::<Interest>::default();
+        let reader = Reader(Arc::clone(&interest));
         let stream = futures_util::stream::poll_fn(move |cx| {
             // Dropping the stream tells the host that nobody wants the rest.
-            let _held = &stop;
+            let _held = &reader;
             receiver.poll_next(cx)
         });
-        (Self { items: Some(sender), cancelled }, stream.boxed())
+        (Self { items: Some(sender), interest }, stream.boxed())
     }
 
     /// Hands over one item. `false`: nobody wants it any more, so the host should stop.
@@ -49,20 +116,24 @@ impl<T: Send + 'static> Responder<T> {
 
     /// The answer is complete.
     pub fn finish(mut self) {
-        self.items = None;
+        self.end(None);
     }
 
     /// The answer failed.
     pub fn fail(mut self, error: Error) {
-        if let Some(items) = self.items.take() {
-            let _nobody_waits = items.send(Err(error));
-        }
+        self.end(Some(error));
     }
 
     /// Cancelled when nobody wants the answer any more.
     #[must_use]
     pub fn cancellation(&self) -> CancellationToken {
-        self.cancelled.clone()
+        self.interest.unwanted.clone()
+    }
+
+    /// Whether anybody waits for it.
+    #[must_use]
+    pub fn interest(&self) -> Arc<Interest> {
+        Arc::clone(&self.interest)
     }
 }
 
@@ -73,11 +144,22 @@ impl Responder<Transcript> {
     }
 }
 
+impl<T> Responder<T> {
+    fn end(&mut self, error: Option<Error>) {
+        let Some(items) = self.items.take() else { return };
+        // Before the reader can see the end, and go.
+        self.interest.given();
+        if let Some(error) = error {
+            let _nobody_waits = items.send(Err(error));
+        }
+    }
+}
+
 impl<T> Drop for Responder<T> {
     fn drop(&mut self) {
-        if let Some(items) = self.items.take() {
+        if self.items.is_some() {
             let error = Error::new(ErrorKind::ProviderFailed, "the host's object gave no answer").with_retryable(false);
-            let _nobody_waits = items.send(Err(error));
+            self.end(Some(error));
         }
     }
 }
@@ -95,15 +177,15 @@ enum Kind {
 /// dropped. Dropping it before is a failure, as with a [`Responder`].
 pub struct Answer {
     kind: Mutex<Option<Kind>>,
-    cancelled: CancellationToken,
+    interest: Arc<Interest>,
 }
 
 macro_rules! of_responders {
     ($($kind:ident of $item:ty),*) => {
         $(impl From<Responder<$item>> for Answer {
             fn from(responder: Responder<$item>) -> Self {
-                let cancelled = responder.cancellation();
-                Self { kind: Mutex::new(Some(Kind::$kind(responder))), cancelled }
+                let interest = Arc::clone(&responder.interest);
+                Self { kind: Mutex::new(Some(Kind::$kind(responder))), interest }
             }
         })*
     };
@@ -139,7 +221,7 @@ impl Answer {
         match &*self.lock() {
             Some(Kind::Text(answer)) => Ok(answer.send(piece)),
             // A model's pieces are never empty; that one is still wanted.
-            Some(Kind::Written(_)) if piece.is_empty() => Ok(!self.cancelled.is_cancelled()),
+            Some(Kind::Written(_)) if piece.is_empty() => Ok(!self.interest.unwanted.is_cancelled()),
             Some(Kind::Written(answer)) => Ok(answer.send(LlmEvent::Text(piece))),
             other => unfit(other.as_ref()),
         }
@@ -251,13 +333,19 @@ impl Answer {
     /// Whether nobody wants the answer any more, or it has ended.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        self.cancelled.is_cancelled() || self.lock().is_none()
+        self.interest.unwanted.is_cancelled() || self.lock().is_none()
     }
 
     /// Cancelled when nobody wants the answer any more.
     #[must_use]
     pub fn cancellation(&self) -> CancellationToken {
-        self.cancelled.clone()
+        self.interest.unwanted.clone()
+    }
+
+    /// Whether anybody waits for it.
+    #[must_use]
+    pub fn interest(&self) -> Arc<Interest> {
+        Arc::clone(&self.interest)
     }
 }
 

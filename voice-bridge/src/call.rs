@@ -4,7 +4,7 @@ use std::{
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -26,12 +26,19 @@ pub(crate) fn panicked() -> ErrorRecord {
     ErrorRecord::internal("the library panicked; this is a defect, and the call had no effect that can be relied on")
 }
 
-/// Work that runs on the library's runtime. Dropping it without [`Call::detach`] cancels it.
+/// Work under way. Dropping it without [`Call::detach`] cancels it.
 #[must_use = "dropping a call cancels it"]
 pub struct Call<T> {
     /// `None` once the outcome was taken.
-    result: Option<oneshot::Receiver<Outcome<T>>>,
+    work: Option<Work<T>>,
     cancel: Cancel,
+}
+
+enum Work<T> {
+    /// It runs on the library's runtime, whoever waits for it.
+    Running(oneshot::Receiver<Outcome<T>>),
+    /// It only waits for what runs there, so it needs no task of its own: it gets on where it is awaited.
+    Waiting(Pin<Box<dyn Future<Output = Outcome<T>> + Send>>),
 }
 
 /// Cancels a [`Call`] from anywhere, any number of times.
@@ -76,6 +83,18 @@ impl<T: Send + 'static> Call<T> {
         Self::start(work, token, false)
     }
 
+    /// Waits for what others do, where the call is awaited: on any thread, under any executor.
+    pub(crate) fn waiting(work: impl Future<Output = Outcome<T>> + Send + 'static) -> Self {
+        let token = CancellationToken::new();
+        let stop = token.clone();
+        let work = async move {
+            let work = AssertUnwindSafe(work).catch_unwind();
+            let outcome = stop.run_until_cancelled(work).await.unwrap_or_else(|| Ok(Err(cancelled())));
+            outcome.unwrap_or_else(|_| Err(panicked()))
+        };
+        Self { work: Some(Work::Waiting(Box::pin(work))), cancel: Cancel { token, abort: None } }
+    }
+
     fn start(work: impl Future<Output = Outcome<T>> + Send + 'static, token: CancellationToken, abort: bool) -> Self {
         let (sender, result) = oneshot::channel();
         let handle = match runtime::handle() {
@@ -83,14 +102,14 @@ impl<T: Send + 'static> Call<T> {
             Err(error) => {
                 // The receiver is right here, so this cannot fail.
                 let _received = sender.send(Err(error));
-                return Self { result: Some(result), cancel: Cancel { token, abort: None } };
+                return Self { work: Some(Work::Running(result)), cancel: Cancel { token, abort: None } };
             }
         };
         let task = handle.spawn(async move {
             let outcome = AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| Err(panicked()));
             let _nobody_waits = sender.send(outcome);
         });
-        Self { result: Some(result), cancel: Cancel { token, abort: abort.then(|| task.abort_handle()) } }
+        Self { work: Some(Work::Running(result)), cancel: Cancel { token, abort: abort.then(|| task.abort_handle()) } }
     }
 
     /// A handle that cancels this call.
@@ -99,9 +118,9 @@ impl<T: Send + 'static> Call<T> {
         self.cancel.clone()
     }
 
-    /// Lets the work go on without anybody waiting for it.
+    /// Lets work that runs go on without anybody waiting for it.
     pub fn detach(mut self) {
-        self.result = None;
+        self.work = None;
     }
 
     /// Blocks this thread until the work is done. Never call it on a thread of the runtime.
@@ -110,8 +129,11 @@ impl<T: Send + 'static> Call<T> {
     /// The work's own error; `CANCELLED` when it was cancelled.
     pub fn wait(mut self) -> Outcome<T> {
         runtime::may_block()?;
-        let result = self.result.take().map(oneshot::Receiver::blocking_recv);
-        result.and_then(Result::ok).unwrap_or_else(|| Err(cancelled()))
+        match self.work.take() {
+            Some(Work::Running(result)) => result.blocking_recv().unwrap_or_else(|_| Err(cancelled())),
+            Some(Work::Waiting(work)) => runtime::handle()?.block_on(work),
+            None => Err(cancelled()),
+        }
     }
 }
 
@@ -124,7 +146,12 @@ async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> Outcome<T> + Send 
 pub(crate) async fn patient<T>(patience: Option<Duration>, work: impl Future<Output = Outcome<T>>) -> Outcome<T> {
     let Some(patience) = patience else { return work.await };
     let nothing = |_| crate::from_host(Some("TIMEOUT"), "nothing happened in that time; ask again", Some(true), None);
-    tokio::time::timeout(patience, work).await.map_err(nothing)?
+    let within = {
+        let runtime = runtime::handle()?;
+        let _timers = runtime.enter();
+        tokio::time::timeout(patience, work)
+    };
+    within.await.map_err(nothing)?
 }
 
 fn cancelled() -> ErrorRecord {
@@ -135,17 +162,20 @@ impl<T> Future for Call<T> {
     type Output = Outcome<T>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome<T>> {
-        let Some(result) = self.result.as_mut() else { return Poll::Ready(Err(cancelled())) };
-        let outcome = std::task::ready!(Pin::new(result).poll(cx));
-        self.result = None;
-        Poll::Ready(outcome.unwrap_or_else(|_| Err(cancelled())))
+        let outcome = match self.work.as_mut() {
+            Some(Work::Running(result)) => ready!(Pin::new(result).poll(cx)).unwrap_or_else(|_| Err(cancelled())),
+            Some(Work::Waiting(work)) => ready!(work.as_mut().poll(cx)),
+            None => Err(cancelled()),
+        };
+        self.work = None;
+        Poll::Ready(outcome)
     }
 }
 
 impl<T> Drop for Call<T> {
     fn drop(&mut self) {
         // An outcome that nobody took: nobody wants the work any more.
-        if self.result.is_some() {
+        if self.work.is_some() {
             self.cancel.cancel();
         }
     }

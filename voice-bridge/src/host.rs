@@ -25,7 +25,7 @@ pub use voice_core::{
 };
 
 pub use crate::{
-    answer::{Answer, Responder},
+    answer::{Answer, Interest, Responder},
     metrics::{HostMetrics, MetricsAdaptor},
     sound::{Piece, Sound},
     tool::{HostTool, ToolAdaptor},

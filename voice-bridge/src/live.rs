@@ -249,7 +249,7 @@ impl LiveSession {
     /// `TIMEOUT` when nothing happened: ask again.
     pub fn next_within(&self, max: usize, patience: Option<Duration>) -> Call<LiveBatch> {
         let work = self.wait(max);
-        Call::spawn(async move { patient(patience, work?).await })
+        Call::waiting(async move { patient(patience, work?).await })
     }
 
     /// Hands every event to `told`, on a thread that serves this session alone, one call after the other; the last call brings `Ended`

@@ -54,7 +54,7 @@ impl Sound {
     /// Waits for the next sound: whatever is there comes at once. Cancelling the call loses nothing.
     pub fn next(&self) -> Call<Piece> {
         let taking = self.clone().take();
-        Call::spawn(async move { Ok(taking.await) })
+        Call::waiting(async move { Ok(taking.await) })
     }
 
     /// Waits for sound on this thread and copies as much of it as there is room for; gives how many samples. 0: the sound is over,

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use voice_core::{Turn, TurnStream};
 
 use crate::{
-    Call, ErrorRecord, EventRecord, Outcome, ReplyRecord,
+    Call, ErrorRecord, EventRecord, Outcome, ReplyRecord, runtime,
     tell::{BATCH, tell},
 };
 
@@ -40,10 +40,7 @@ impl EventStream {
     /// waits, too, once there are many.
     pub fn begin(&self) {
         let state = Arc::clone(&self.state);
-        let begun = async move {
-            state.lock().await.begin();
-            Ok(())
-        };
+        let begun = async move { state.lock().await.begin() };
         Call::spawn(begun).detach();
     }
 
@@ -53,7 +50,7 @@ impl EventStream {
     /// The turn's own error, after every event that came before it.
     pub fn next_batch(&self, max: usize) -> Call<Vec<EventRecord>> {
         let state = Arc::clone(&self.state);
-        Call::spawn(async move { state.lock().await.next_batch(max.max(1)).await })
+        Call::waiting(async move { state.lock().await.next_batch(max.max(1)).await })
     }
 
     /// Hands every event to `told`, on a thread that serves this turn alone, one call after the other; the last call brings `Done` or
@@ -87,17 +84,20 @@ fn ended_early() -> ErrorRecord {
 }
 
 impl State {
-    fn begin(&mut self) {
+    fn begin(&mut self) -> Outcome<()> {
         if let Some(turn) = self.waiting.take() {
+            let runtime = runtime::handle()?;
+            let _here = runtime.enter();
             self.events = Some(turn.stream());
         }
+        Ok(())
     }
 
     async fn next_batch(&mut self, max: usize) -> Outcome<Vec<EventRecord>> {
         if let Some(error) = self.error.take() {
             return Err(error);
         }
-        self.begin();
+        self.begin()?;
         let Some(events) = &mut self.events else { return Ok(Vec::new()) };
         let mut batch = Vec::new();
         while batch.len() < max {

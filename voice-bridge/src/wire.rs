@@ -89,7 +89,7 @@ impl LiveWire {
     /// `TIMEOUT` when nothing happened: ask again.
     pub fn next_within(&self, max: usize, patience: Option<Duration>) -> Call<Vec<Frame>> {
         let this = self.clone();
-        Call::spawn(patient(patience, async move { this.wait(max.max(1)).await }))
+        Call::waiting(patient(patience, async move { this.wait(max.max(1)).await }))
     }
 
     /// Waits only while it has no frame yet: giving up loses none.

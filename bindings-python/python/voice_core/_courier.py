@@ -52,13 +52,14 @@ def _call(function: Callable[..., object], arguments: Tuple[Any, ...]) -> None:
         threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread())))
 
 
-def ends(pending: Pending[Any], loop: asyncio.AbstractEventLoop, callback: Callable[[], object]) -> None:
-    """Has `callback` called on the event loop once the work has ended."""
+def ends(pending: Pending[Any], loop: asyncio.AbstractEventLoop, callback: Callable[[], object]) -> bool:
+    """Has `callback` called on the event loop once the work has ended. False: it has already, and nothing is called."""
     if sys.platform != "win32":
         bell = _bell(loop)
         if bell is not None:
             return pending.on_done_ring(bell, callback)
     pending.on_done(lambda: soon(loop, callback))
+    return True
 
 
 if sys.platform != "win32":

@@ -43,11 +43,11 @@ async def awaited(pending: Pending[T], *, shared: bool = False) -> T:
         if not ended.done():
             ended.set_result(None)
 
-    _courier.ends(pending, loop, end)
-    try:
-        await ended
-    except asyncio.CancelledError:
-        if not shared:
-            pending.cancel()
-        raise
+    if _courier.ends(pending, loop, end):
+        try:
+            await ended
+        except asyncio.CancelledError:
+            if not shared:
+                pending.cancel()
+            raise
     return pending.result()
