@@ -222,6 +222,33 @@ def test_giving_up_waiting_for_an_event_loses_none():
     assert kinds[0] == "LiveStarted" and kinds.count("TurnStarted") == 1 and "AudioChunk" in kinds
 
 
+def test_an_event_that_one_loop_waited_for_comes_to_another():
+    agent = AsyncVoiceAgent(**parts())
+    live = agent.live(first_message="")
+    here = asyncio.new_event_loop()
+
+    async def give_up():
+        await live.start()
+        while True:
+            try:
+                await asyncio.wait_for(live.__anext__(), 0.2)
+            except asyncio.TimeoutError:
+                return
+
+    async def go_on():
+        live.push_text("Hello")
+        async for event in live:
+            if isinstance(event, TurnDone):
+                await live.end()
+                await agent.close()
+                return event.text
+
+    # The loop that waits first stands still from then on.
+    here.run_until_complete(give_up())
+    assert asyncio.run(asyncio.wait_for(go_on(), 20)) == "This is a test."
+    here.close()
+
+
 def test_a_recording_is_heard_by_its_voice(models, recording):
     """The library's own detector says when somebody spoke, and a local model hears what was said."""
     import wave

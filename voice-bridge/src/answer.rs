@@ -390,4 +390,52 @@ mod tests {
         assert!(voice.send_finish_reason("stop").is_err());
         assert!(model.finish() && matches!(model.send_usage(1, 0, 2), Ok(false)));
     }
+
+    /// How often the host of an answer was told that nobody wants it, after `then`.
+    fn told(then: impl FnOnce(Responder<String>, ResultStream<String>)) -> usize {
+        let (answer, stream) = Responder::<String>::new();
+        let (interest, counted) = (answer.interest(), Arc::new(()));
+        let counter = Arc::downgrade(&counted);
+        let count = Arc::new(Mutex::new(0));
+        let told = Arc::clone(&count);
+        interest.on_lost(move || {
+            let _held = &counted;
+            *told.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        });
+        then(answer, stream);
+        assert!(counter.upgrade().is_none(), "what was to be called is let go of");
+        *count.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[test]
+    fn a_host_is_told_once_that_nobody_wants_the_answer_unless_it_has_given_it() {
+        assert_eq!(told(|_kept, stream| drop(stream)), 1);
+        assert_eq!(
+            told(|answer, stream| {
+                answer.finish();
+                drop(stream);
+            }),
+            0
+        );
+        let failed = Error::new(ErrorKind::ProviderFailed, "no");
+        assert_eq!(
+            told(|answer, stream| {
+                answer.fail(failed);
+                drop(stream);
+            }),
+            0
+        );
+        assert_eq!(told(|answer, _stream| drop(answer)), 0);
+    }
+
+    #[test]
+    fn who_asks_late_is_told_at_once() {
+        let (answer, stream) = Responder::<String>::new();
+        drop(stream);
+        let (told, was_told) = std::sync::mpsc::channel();
+        answer.interest().on_lost(move || {
+            let _heard = told.send(());
+        });
+        assert!(was_told.try_recv().is_ok());
+    }
 }

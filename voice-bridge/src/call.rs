@@ -180,3 +180,52 @@ impl<T> Drop for Call<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    fn code<T>(outcome: Outcome<T>) -> Option<String> {
+        outcome.err().map(|error| error.code)
+    }
+
+    /// Looks whether a call has ended, on a thread that belongs to no runtime.
+    fn looked_at<T: Send + 'static>(call: &mut Call<T>) -> Option<Outcome<T>> {
+        match Pin::new(call).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(outcome) => Some(outcome),
+            Poll::Pending => None,
+        }
+    }
+
+    #[test]
+    fn work_that_only_waits_gets_on_where_it_is_awaited() {
+        let (sender, mut receiver) = mpsc::unbounded_channel();
+        let mut call = Call::waiting(async move { Ok(receiver.recv().await) });
+        assert!(looked_at(&mut call).is_none());
+        assert!(sender.send(7).is_ok());
+        assert!(matches!(looked_at(&mut call), Some(Ok(Some(7)))));
+        assert_eq!(looked_at(&mut call).and_then(code).as_deref(), Some("CANCELLED"));
+    }
+
+    #[test]
+    fn it_is_cancelled_and_caught_like_work_that_runs() {
+        let mut call = Call::<()>::waiting(std::future::pending());
+        assert!(looked_at(&mut call).is_none());
+        call.canceller().cancel();
+        assert_eq!(looked_at(&mut call).and_then(code).as_deref(), Some("CANCELLED"));
+
+        let panics = Call::<()>::waiting(async { std::panic::panic_any("on purpose") });
+        assert_eq!(code(panics.wait()).as_deref(), Some("INTERNAL_ERROR"));
+    }
+
+    #[test]
+    fn patience_ends_where_there_is_no_runtime() {
+        let nothing = std::future::pending::<Outcome<()>>();
+        let call = Call::waiting(patient(Some(Duration::from_millis(1)), nothing));
+        assert_eq!(code(call.wait()).as_deref(), Some("TIMEOUT"));
+    }
+}
