@@ -4,6 +4,7 @@
 mod clock;
 mod collector;
 pub mod conformance;
+pub mod google;
 pub mod openai;
 mod scripted;
 mod voice;

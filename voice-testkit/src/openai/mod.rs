@@ -22,13 +22,17 @@
 //! # })?;
 //! # std::io::Result::Ok(())
 //! ```
+//!
+//! Any other HTTP API is scripted by method and path: [`Route::At`], below [`OpenAiDouble::origin`].
 
 mod realtime;
 mod record;
 mod reply;
 mod server;
+mod socket;
 mod spec;
 mod unreachable;
+mod yaml;
 
 use std::{
     collections::HashMap,
@@ -45,7 +49,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use record::{Part, Recorded, RecordedBody};
 pub use reply::Reply;
-pub use spec::{OpenAiSpec, SpecCheck};
+pub use spec::{OpenAiSpec, Spec, SpecCheck};
 pub use unreachable::{HangingAddress, refused_address};
 
 /// What can be asked of the double.
@@ -68,6 +72,9 @@ pub enum Route {
     Realtime,
     /// One utterance on a Realtime WebSocket, from its first sound to its commit.
     LiveTranscription,
+    /// Another method and path, such as `POST /v1/listen`, of whatever API; only what is scripted is known. A WebSocket is opened
+    /// there by a [`Reply::socket`].
+    At(&'static str),
     /// Any other path; answered with 404.
     Unknown,
 }
@@ -105,6 +112,13 @@ impl State {
         nth.or_else(|| script.always.get(&route).cloned()).unwrap_or_else(|| Reply::standard(route))
     }
 
+    /// The scripted route of a method and path that no API of OpenAI's has.
+    pub(crate) fn elsewhere(&self, method: &str, path: &str) -> Option<Route> {
+        let script = lock(&self.script);
+        let mut routes = script.always.keys().chain(script.nth.keys().map(|(route, _)| route));
+        routes.find(|route| matches!(route, Route::At(at) if at.split_once(' ') == Some((method, path)))).copied()
+    }
+
     pub(crate) fn record(&self, entry: record::Entry) -> Arc<record::Entry> {
         let entry = Arc::new(entry);
         lock(&self.requests).push(entry.clone());
@@ -138,7 +152,13 @@ impl OpenAiDouble {
         format!("http://{}/v1", self.address)
     }
 
-    /// The same with `https://`. The double speaks no TLS, so every handshake fails.
+    /// The address without a path: `http://127.0.0.1:PORT`.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The same as [`base_url`](Self::base_url) with `https://`. The double speaks no TLS, so every handshake fails.
     #[must_use]
     pub fn tls_base_url(&self) -> String {
         format!("https://{}/v1", self.address)
@@ -175,7 +195,7 @@ impl OpenAiDouble {
         lock(&self.state.script).served.get(&route).copied().unwrap_or(0)
     }
 
-    /// How many Realtime WebSockets are open.
+    /// How many WebSockets are open.
     #[must_use]
     pub fn open_sockets(&self) -> usize {
         self.state.sockets.load(Ordering::Relaxed)

@@ -28,7 +28,7 @@ use super::{
     server::Body,
 };
 
-type Socket = WebSocketStream<TokioIo<Upgraded>>;
+pub(super) type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
 /// Whether a request asks for a WebSocket.
 pub(super) fn wanted<B>(request: &Request<B>) -> bool {
@@ -49,10 +49,10 @@ pub(super) fn switching(key: &str) -> Response<Body> {
 }
 
 /// Counts an open socket for as long as it lives.
-struct Open(Arc<State>);
+pub(super) struct Open(Arc<State>);
 
 impl Open {
-    fn new(state: &Arc<State>) -> Self {
+    pub(super) fn new(state: &Arc<State>) -> Self {
         state.sockets.fetch_add(1, Ordering::Relaxed);
         Self(Arc::clone(state))
     }

@@ -22,6 +22,8 @@ pub struct Recorded {
     pub headers: Vec<(String, String)>,
     /// The key of `authorization: Bearer …`; `Debug` does not show it.
     pub bearer: Option<Secret>,
+    /// The whole header `authorization`; `Debug` does not show it.
+    pub authorization: Option<Secret>,
     /// The body.
     pub body: RecordedBody,
 }
@@ -31,6 +33,15 @@ impl Recorded {
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
+    }
+
+    /// The names and values of the query, in order and decoded.
+    pub fn query(&self) -> impl Iterator<Item = (String, String)> {
+        let query = self.path.split_once('?').map_or("", |(_, query)| query);
+        let pairs = query.split('&').filter(|pair| !pair.is_empty());
+        pairs
+            .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+            .map(|(name, value)| (decoded(name), decoded(value)))
     }
 }
 
@@ -44,7 +55,7 @@ pub enum RecordedBody {
     Json(Value),
     /// Multipart form data.
     Multipart(Vec<Part>),
-    /// What the client sent over a WebSocket so far.
+    /// What the client sent over a WebSocket so far; of a binary frame `{"binary": "<base64>"}`.
     Frames(Vec<Value>),
     /// Something else.
     Bytes(Bytes),
@@ -82,6 +93,26 @@ impl Entry {
         }
         request
     }
+}
+
+/// A part of a query without its escapes.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let escaped = (byte == b'%').then(|| after.get(..2)).flatten().and_then(|hex| std::str::from_utf8(hex).ok());
+        match escaped.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(escaped) => {
+                bytes.push(escaped);
+                rest = &after[2..];
+            }
+            None => {
+                bytes.push(if byte == b'+' { b' ' } else { byte });
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// Parses a body by its content type.

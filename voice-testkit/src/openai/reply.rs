@@ -6,7 +6,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::{Recorded, RecordedBody, Route};
+use super::{Recorded, RecordedBody, Route, socket::SocketScript};
 
 /// The rate of speech, in samples a second.
 const SPEECH_RATE: u32 = 24_000;
@@ -46,6 +46,8 @@ enum Content {
     Utterance(String),
     /// When a Realtime session ends, in seconds since 1970.
     Session(Option<i64>),
+    /// What happens on a WebSocket.
+    Socket(SocketScript),
 }
 
 /// How an answer ends. Counts are pieces that still go out.
@@ -87,7 +89,7 @@ impl Reply {
             Route::RealtimeSession => Self::new(200, "application/json", Content::Session(None)),
             Route::Realtime => Self::realtime(&vec![0; 6000]),
             Route::LiveTranscription => Self::live_transcription("What time is it?"),
-            Route::Unknown => Self::error(404, "not_found", "no such path"),
+            Route::At(_) | Route::Unknown => Self::error(404, "not_found", "no such path"),
         }
     }
 
@@ -155,6 +157,36 @@ impl Reply {
     #[must_use]
     pub fn session_until(expires_at: i64) -> Self {
         Self::new(200, "application/json", Content::Session(Some(expires_at)))
+    }
+
+    /// A WebSocket at a [`Route::At`]: one of `early` goes out for each binary frame that comes in. A string goes out as it stands,
+    /// anything else as JSON.
+    #[must_use]
+    pub fn socket(early: impl IntoIterator<Item = Value>) -> Self {
+        Self::new(101, "text/plain", Content::Socket(SocketScript::early(early)))
+    }
+
+    /// Answers a text frame of a WebSocket whose `type` is this one: with what is left to send early, then with these.
+    #[must_use]
+    pub fn answering(mut self, kind: &str, frames: impl IntoIterator<Item = Value>) -> Self {
+        if let Content::Socket(script) = &mut self.content {
+            script.answer(kind, frames);
+        }
+        self
+    }
+
+    /// Closes a WebSocket with this code and reason once it has answered a text frame.
+    #[must_use]
+    pub fn closing(mut self, code: u16, reason: &str) -> Self {
+        if let Content::Socket(script) = &mut self.content {
+            script.close = Some((code, reason.into()));
+        }
+        self
+    }
+
+    /// What happens on a WebSocket.
+    pub(super) fn socket_script(&self) -> SocketScript {
+        if let Content::Socket(script) = &self.content { script.clone() } else { SocketScript::default() }
     }
 
     /// When the session ends.
@@ -285,7 +317,7 @@ impl Reply {
             Content::Transcript { text, language } => transcript(text, language, request),
             Content::Chat(pieces, calls) => chat(pieces, calls, request),
             Content::Utterance(text) => (utterance(text), None),
-            Content::Session(_) => (Vec::new(), None),
+            Content::Session(_) | Content::Socket(_) => (Vec::new(), None),
             Content::Speech(samples) => {
                 let as_wav = request.json().and_then(|j| j.get("response_format")).is_some_and(|f| f == "wav");
                 let (bytes, kind) =

@@ -34,6 +34,7 @@ use super::{
     Recorded, RecordedBody, Reply, Route, State, realtime,
     record::{self, Entry},
     reply::End,
+    socket,
 };
 
 pub(super) type Body = UnsyncBoxBody<Bytes, io::Error>;
@@ -116,7 +117,8 @@ async fn answer(
     let (head, body) = request.into_parts();
     let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let header = |name: &str| head.headers.get(name).and_then(|v| v.to_str().ok());
-    let route = route(&head.method, head.uri.path());
+    let elsewhere = state.elsewhere(head.method.as_str(), head.uri.path());
+    let route = elsewhere.unwrap_or_else(|| route(&head.method, head.uri.path()));
     let recorded = Recorded {
         route,
         method: head.method.to_string(),
@@ -128,7 +130,8 @@ async fn answer(
             .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
             .collect(),
         bearer: header("authorization").and_then(|v| v.strip_prefix("Bearer ")).map(Into::into),
-        body: if route == Route::RealtimeConnect {
+        authorization: header("authorization").map(Into::into),
+        body: if upgrade.is_some() {
             RecordedBody::Frames(Vec::new())
         } else {
             record::parse(header("content-type").unwrap_or_default(), body)
@@ -145,7 +148,12 @@ async fn answer(
         let response = realtime::switching(header("sec-websocket-key").unwrap_or_default());
         tokio::spawn(async move {
             tokio::select! {
-                () = realtime::serve(upgrade, entry, state, reset) => {}
+                () = async {
+                    match route {
+                        Route::At(_) => socket::serve(upgrade, entry, state, reset, reply).await,
+                        _ => realtime::serve(upgrade, entry, state, reset).await,
+                    }
+                } => {}
                 () = stop.cancelled() => {}
             }
         });

@@ -1,4 +1,4 @@
-//! Checks recorded requests against OpenAI's own API description, when a copy of it is at hand.
+//! Checks recorded requests against vendors' own API descriptions, when copies of them are at hand.
 
 use std::{
     collections::BTreeSet,
@@ -8,12 +8,15 @@ use std::{
 
 use serde_json::{Map, Value};
 
-use super::{Recorded, RecordedBody, Route};
+use super::{Recorded, RecordedBody, yaml};
 
-/// The file, below the folder that holds copies of vendors' descriptions.
-const FILE: &str = "shared/specs/openapi/openai.openapi.trimmed.json";
+/// The folder that holds copies of vendors' descriptions.
+const FOLDER: &str = "shared/specs";
 
-/// The environment variable that names the file, when it is elsewhere.
+/// OpenAI's file in it.
+const FILE: &str = "openapi/openai.openapi.trimmed.json";
+
+/// The environment variable that names OpenAI's file, when it is elsewhere.
 const VARIABLE: &str = "VOICE_CORE_OPENAI_SPEC";
 
 /// What a check found. Printed, it says so clearly.
@@ -38,21 +41,40 @@ impl fmt::Display for SpecCheck {
     }
 }
 
-/// OpenAI's API description (OpenAPI 3).
+/// OpenAI's API description.
+pub type OpenAiSpec = Spec;
+
+/// A vendor's API description: OpenAPI 3, or AsyncAPI 2 for WebSockets.
 #[derive(Debug)]
-pub struct OpenAiSpec {
+pub struct Spec {
     document: Option<Value>,
 }
 
-impl OpenAiSpec {
-    /// Looks for the description: where `VOICE_CORE_OPENAI_SPEC` says, else in `shared/specs` beside this workspace or
+impl Spec {
+    /// Looks for OpenAI's description: where `VOICE_CORE_OPENAI_SPEC` says, else in `shared/specs` beside this workspace or
     /// beside any folder above it. When there is none, every check says so.
     #[must_use]
     pub fn find() -> Self {
-        let near = || Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|a| a.join(FILE)).find(|p| p.is_file());
-        let path = env::var_os(VARIABLE).map(PathBuf::from).or_else(near);
-        let document = path.and_then(|p| fs::read(p).ok()).and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        Self { document }
+        env::var_os(VARIABLE).map_or_else(|| Self::named(FILE), |path| Self::read(Some(path.into())))
+    }
+
+    /// Looks for another description, JSON or YAML: `file`, such as `openapi/deepgram.openapi.trimmed.yml`, in `shared/specs` beside
+    /// this workspace or beside any folder above it.
+    #[must_use]
+    pub fn named(file: &str) -> Self {
+        let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+        Self::read(above.map(|a| a.join(FOLDER).join(file)).find(|p| p.is_file()))
+    }
+
+    fn read(path: Option<PathBuf>) -> Self {
+        let text = path.and_then(|p| fs::read_to_string(p).ok());
+        Self { document: text.and_then(|text| serde_json::from_str(&text).ok().or_else(|| yaml::parse(&text))) }
+    }
+
+    /// What was found.
+    #[must_use]
+    pub fn document(&self) -> Option<&Value> {
+        self.document.as_ref()
     }
 
     /// Whether a description was found.
@@ -67,14 +89,16 @@ impl OpenAiSpec {
         let Some(document) = &self.document else { return SpecCheck::NotChecked("spec not found".into()) };
         let checker = Checker { document };
         let mut faults = Vec::new();
-        match (&request.body, request.route) {
-            (RecordedBody::Frames(frames), _) => {
+        match &request.body {
+            RecordedBody::Frames(frames) if document.get("channels").is_some() => {
+                checker.socket(request, frames, &mut faults);
+            }
+            RecordedBody::Frames(frames) => {
                 for frame in frames {
                     checker.event(frame, &mut faults);
                 }
             }
-            (_, Route::Unknown) => faults.push(format!("{} {} is not described", request.method, request.path)),
-            (body, _) => checker.request(request, body, &mut faults),
+            body => checker.request(request, body, &mut faults),
         }
         if faults.is_empty() { SpecCheck::Conforms } else { SpecCheck::Violations(faults) }
     }
@@ -87,15 +111,17 @@ struct Checker<'a> {
 impl<'a> Checker<'a> {
     fn request(&self, request: &Recorded, body: &RecordedBody, faults: &mut Vec<String>) {
         let path = request.path.split('?').next().unwrap_or_default();
-        let path = path.strip_prefix("/v1").unwrap_or(path);
-        let operation = &self.document["paths"][path][request.method.to_lowercase()];
-        if operation.is_null() {
+        let plain = path.strip_prefix("/v1").unwrap_or(path);
+        let Some(operation) = [path, plain].iter().find_map(|path| self.operation(&request.method, path)) else {
             faults.push(format!("{} {path} is not described", request.method));
             return;
-        }
+        };
+        self.query(request, operation, faults);
         let content = &operation["requestBody"]["content"];
         let (media_type, value) = match body {
             RecordedBody::Empty if content.is_null() => return,
+            // Sound has no form that a description could hold it against.
+            RecordedBody::Bytes(_) if request.header("content-type").is_some_and(|t| t.starts_with("audio/")) => return,
             RecordedBody::Json(value) => ("application/json", value.clone()),
             RecordedBody::Multipart(parts) => {
                 let schema = self.resolve(&content["multipart/form-data"]["schema"]);
@@ -129,6 +155,63 @@ impl<'a> Checker<'a> {
         }
         self.value(schema, &value, path, faults);
         self.unknown_fields(schema, &value, path, faults);
+    }
+
+    /// What is described for a method and a path, in which `{…}` stands for any one segment.
+    fn operation(&self, method: &str, path: &str) -> Option<&'a Value> {
+        let fits = |pattern: &str| {
+            let alike = |(p, s): (&str, &str)| p == s || (p.starts_with('{') && !s.is_empty());
+            pattern.split('/').count() == path.split('/').count() && pattern.split('/').zip(path.split('/')).all(alike)
+        };
+        let paths = self.document["paths"].as_object()?;
+        let found = paths.get(path).or_else(|| paths.iter().find(|(p, _)| fits(p)).map(|(_, found)| found))?;
+        found.get(method.to_lowercase())
+    }
+
+    /// The query of a request against the parameters of its operation.
+    fn query(&self, request: &Recorded, operation: &'a Value, faults: &mut Vec<String>) {
+        let known: Vec<&Value> =
+            operation["parameters"].as_array().into_iter().flatten().map(|p| self.resolve(p)).collect();
+        let pairs: Vec<_> = request.query().collect();
+        for (name, value) in &pairs {
+            match known.iter().find(|p| p["in"] == "query" && p["name"] == name.as_str()) {
+                Some(parameter) => {
+                    let schema = self.resolve(&parameter["schema"]);
+                    // What may be repeated comes one by one.
+                    let schema = if schema["type"] == "array" { &schema["items"] } else { schema };
+                    self.value(schema, &self.typed(schema, value.clone()), name, faults);
+                }
+                None => faults.push(format!("the query {name} is unknown")),
+            }
+        }
+        for parameter in known.iter().filter(|p| p["in"] == "query" && p["required"] == true) {
+            if !pairs.iter().any(|(name, _)| parameter["name"] == name.as_str()) {
+                faults.push(format!("the query {} is missing", parameter["name"]));
+            }
+        }
+    }
+
+    /// A WebSocket against its channel: the query, and every text frame against what a client may send.
+    fn socket(&self, request: &Recorded, frames: &[Value], faults: &mut Vec<String>) {
+        let path = request.path.split('?').next().unwrap_or_default();
+        let channel = &self.document["channels"][path];
+        if channel.is_null() {
+            faults.push(format!("{path} is not described"));
+            return;
+        }
+        for (name, value) in request.query() {
+            match channel["bindings"]["ws"]["query"]["properties"].get(&name) {
+                Some(schema) => self.value(schema, &self.typed(schema, value), &name, faults),
+                None => faults.push(format!("the query {name} is unknown")),
+            }
+        }
+        let kinds = channel["subscribe"]["message"]["oneOf"].as_array();
+        let kinds: Vec<&Value> = kinds.into_iter().flatten().map(|kind| &self.resolve(kind)["payload"]).collect();
+        for frame in frames.iter().filter(|frame| frame.get("binary").is_none()) {
+            if !kinds.iter().any(|kind| frame.is_object() && self.faults_of(kind, frame).is_empty()) {
+                faults.push(format!("no message of a client is like {frame}"));
+            }
+        }
     }
 
     /// A Realtime event against the description of its type.
