@@ -51,6 +51,13 @@
 //! | feature | default | brings |
 //! |---|---|---|
 //! | `openai` | yes | OpenAI and servers that speak its wire format |
+//! | `anthropic` | no | Anthropic's language models |
+//! | `google` | no | Gemini, and Google Cloud's recognition and voices |
+//! | `deepgram` | no | Deepgram's recognition and voices |
+//! | `elevenlabs` | no | ElevenLabs' recognition and voices |
+//! | `cartesia` | no | Cartesia's voices, and recognition |
+//! | `bhashini` | no | recognition and voices for the languages of India |
+//! | `cloud` | no | every provider above |
 //! | `sqlite` | yes | conversations in an SQLite file |
 //! | `jwt` | no | access tokens, issued and verified |
 //! | `postgres` | no | conversations in PostgreSQL |
@@ -84,7 +91,7 @@ pub mod store;
 pub mod stores;
 pub mod telemetry;
 pub mod time;
-#[cfg(any(feature = "openai", feature = "otel", feature = "postgres"))]
+#[cfg(any(feature = "_http", feature = "otel", feature = "postgres"))]
 mod tls;
 pub mod tool;
 mod turn;

@@ -15,6 +15,13 @@ use super::{
     sample::from_i16,
     sink::{check_shape, to_i16},
 };
+#[cfg(feature = "bhashini")]
+use super::{
+    sniff::Container,
+    wav::{self, Payload},
+};
+#[cfg(feature = "bhashini")]
+use crate::error::{Error, ErrorKind};
 use crate::error::{Result, Stage};
 
 /// Mono 16-bit sound at a known rate. Cheap to clone.
@@ -154,6 +161,24 @@ impl Pcm {
                 Self { sound: Sound::Pieces(Arc::new(pieces)), sample_rate }
             }
         }
+    }
+
+    /// The sound of a WAV file whose samples are plain ones of any width, mixed to mono, at the file's own rate.
+    ///
+    /// # Errors
+    /// `VALIDATION_ERROR` when it is no such file, or of a shape that is not supported.
+    #[cfg(feature = "bhashini")]
+    pub(crate) fn from_wav(bytes: &[u8]) -> Result<Self> {
+        let layout = wav::parse(Container::Wav, bytes)?;
+        let Payload::Plain(encoding) = layout.payload else {
+            return Err(Error::new(ErrorKind::UnsupportedAudio, "the samples of the WAV file are compressed"));
+        };
+        check_shape(layout.rate, layout.channels)?;
+        let data = &bytes[layout.data];
+        let whole = data.len() - data.len() % (encoding.bytes() * layout.channels);
+        let mut mono = Vec::new();
+        encoding.read_mono(&data[..whole], layout.channels, &mut mono);
+        Ok(Self::new(mono.into_iter().map(to_i16).collect::<Vec<_>>(), layout.rate))
     }
 
     /// The bytes of a file or stream in `format`.

@@ -1,6 +1,18 @@
 //! The concrete providers, a folder and a cargo feature each.
 
-#[cfg(any(feature = "openai", feature = "otel"))]
+#[cfg(feature = "anthropic")]
+pub mod anthropic;
+#[cfg(feature = "bhashini")]
+pub mod bhashini;
+#[cfg(feature = "cartesia")]
+pub mod cartesia;
+#[cfg(feature = "deepgram")]
+pub mod deepgram;
+#[cfg(feature = "elevenlabs")]
+pub mod elevenlabs;
+#[cfg(feature = "google")]
+pub mod google;
+#[cfg(any(feature = "_http", feature = "otel"))]
 pub(crate) mod http;
 #[cfg(feature = "local")]
 pub mod local;

@@ -1,11 +1,25 @@
 //! Names to constructors: the only place that knows the concrete providers and stores.
 
+#[cfg(feature = "anthropic")]
+mod anthropic;
+#[cfg(feature = "bhashini")]
+mod bhashini;
 mod blobs;
+#[cfg(feature = "cartesia")]
+mod cartesia;
+#[cfg(feature = "deepgram")]
+mod deepgram;
+#[cfg(feature = "elevenlabs")]
+mod elevenlabs;
+#[cfg(feature = "google")]
+mod google;
 #[cfg(feature = "local")]
 mod local;
 #[cfg(feature = "openai")]
 mod openai;
-#[cfg(any(feature = "local", feature = "openai"))]
+#[cfg(feature = "_server")]
+mod reached;
+#[cfg(any(feature = "local", feature = "_http"))]
 mod settings;
 mod stores;
 mod telemetry;
@@ -25,7 +39,7 @@ use crate::{
 pub(crate) struct Registry {
     #[cfg_attr(not(feature = "local"), allow(dead_code))]
     local: LocalConfig,
-    #[cfg_attr(not(feature = "openai"), allow(dead_code))]
+    #[cfg_attr(not(feature = "_http"), allow(dead_code))]
     timeouts: TimeoutOptions,
 }
 
@@ -39,9 +53,21 @@ impl Registry {
 
     pub(crate) async fn stt(&self, provider: &ProviderConfig) -> Result<Arc<dyn SpeechToText>> {
         const PLACE: Place = "stt";
-        #[cfg(feature = "local")]
-        if provider.provider == local::NAME {
-            return local::stt(&self.local, provider, PLACE).await;
+        match provider.provider.as_str() {
+            #[cfg(feature = "local")]
+            local::NAME => return local::stt(&self.local, provider, PLACE).await,
+            #[cfg(feature = "bhashini")]
+            "bhashini" => return bhashini::stt(provider, &self.timeouts, PLACE),
+            #[cfg(feature = "cartesia")]
+            "cartesia" => return cartesia::stt(provider, &self.timeouts, PLACE),
+            #[cfg(feature = "deepgram")]
+            "deepgram" => return deepgram::stt(provider, &self.timeouts, PLACE),
+            #[cfg(feature = "elevenlabs")]
+            "elevenlabs" => return elevenlabs::stt(provider, &self.timeouts, PLACE),
+            #[cfg(feature = "google")]
+            "google" => return google::stt(provider, &self.timeouts, PLACE),
+            name if !does(name, PLACE) => return Err(unable(PLACE, provider)),
+            _ => {}
         }
         #[cfg(feature = "openai")]
         if let Some(config) = openai::config(provider, &self.timeouts)? {
@@ -52,9 +78,15 @@ impl Registry {
 
     pub(crate) async fn llm(&self, provider: &ProviderConfig) -> Result<Arc<dyn LanguageModel>> {
         const PLACE: Place = "llm";
-        #[cfg(feature = "local")]
-        if provider.provider == local::NAME {
-            return local::llm(&self.local, provider, PLACE).await;
+        match provider.provider.as_str() {
+            #[cfg(feature = "local")]
+            local::NAME => return local::llm(&self.local, provider, PLACE).await,
+            #[cfg(feature = "anthropic")]
+            "anthropic" => return anthropic::llm(provider, &self.timeouts, PLACE),
+            #[cfg(feature = "google")]
+            "google" => return google::llm(provider, &self.timeouts, PLACE),
+            name if !does(name, PLACE) => return Err(unable(PLACE, provider)),
+            _ => {}
         }
         #[cfg(feature = "openai")]
         if let Some(config) = openai::config(provider, &self.timeouts)? {
@@ -65,9 +97,21 @@ impl Registry {
 
     pub(crate) async fn tts(&self, provider: &ProviderConfig) -> Result<Arc<dyn TextToSpeech>> {
         const PLACE: Place = "tts";
-        #[cfg(feature = "local")]
-        if provider.provider == local::NAME {
-            return local::tts(&self.local, provider, PLACE).await;
+        match provider.provider.as_str() {
+            #[cfg(feature = "local")]
+            local::NAME => return local::tts(&self.local, provider, PLACE).await,
+            #[cfg(feature = "bhashini")]
+            "bhashini" => return bhashini::tts(provider, &self.timeouts, PLACE),
+            #[cfg(feature = "cartesia")]
+            "cartesia" => return cartesia::tts(provider, &self.timeouts, PLACE),
+            #[cfg(feature = "deepgram")]
+            "deepgram" => return deepgram::tts(provider, &self.timeouts, PLACE),
+            #[cfg(feature = "elevenlabs")]
+            "elevenlabs" => return elevenlabs::tts(provider, &self.timeouts, PLACE),
+            #[cfg(feature = "google")]
+            "google" => return google::tts(provider, &self.timeouts, PLACE),
+            name if !does(name, PLACE) => return Err(unable(PLACE, provider)),
+            _ => {}
         }
         #[cfg(feature = "openai")]
         if let Some(config) = openai::config(provider, &self.timeouts)? {
@@ -107,7 +151,7 @@ impl Registry {
 
     /// Whether there is a provider of this name, compiled in.
     pub(crate) fn knows(&self, name: &str) -> bool {
-        names().iter().any(|(known, _, there)| *known == name && *there)
+        names().iter().any(|known| known.name == name && known.compiled_in)
     }
 }
 
@@ -117,24 +161,56 @@ fn not_compiled_in(what: &str, feature: &str) -> String {
     format!("{what} is not compiled in: build voice-core with the feature `{feature}`{packages}")
 }
 
-/// The names that a config may use, and the feature that each needs.
-fn names() -> Vec<(&'static str, &'static str, bool)> {
-    let mut names = vec![("local", "local", cfg!(feature = "local"))];
+/// A name that a config may use.
+struct Known {
+    name: &'static str,
+    /// The feature that it needs.
+    feature: &'static str,
+    compiled_in: bool,
+    /// What it can be.
+    places: &'static [Place],
+}
+
+/// Every name that a config may use.
+fn names() -> Vec<Known> {
+    const ALL: &[Place] = &["stt", "llm", "tts"];
+    let named = |name, feature, compiled_in, places| Known { name, feature, compiled_in, places };
+    let mut names = vec![named("local", "local", cfg!(feature = "local"), ALL)];
     #[cfg(feature = "openai")]
-    names.extend(crate::providers::openai::PRESETS.iter().map(|preset| (preset.name, "openai", true)));
+    names.extend(crate::providers::openai::PRESETS.iter().map(|preset| named(preset.name, "openai", true, ALL)));
     #[cfg(not(feature = "openai"))]
-    names.push(("openai", "openai", false));
+    names.push(named("openai", "openai", false, ALL));
+    names.extend([
+        named("anthropic", "anthropic", cfg!(feature = "anthropic"), &["llm"]),
+        named("google", "google", cfg!(feature = "google"), ALL),
+        named("deepgram", "deepgram", cfg!(feature = "deepgram"), &["stt", "tts"]),
+        named("elevenlabs", "elevenlabs", cfg!(feature = "elevenlabs"), &["stt", "tts"]),
+        named("cartesia", "cartesia", cfg!(feature = "cartesia"), &["stt", "tts"]),
+        named("bhashini", "bhashini", cfg!(feature = "bhashini"), &["stt", "tts"]),
+    ]);
     names
+}
+
+/// Whether a provider can stand in this place, as far as it is known.
+fn does(name: &str, place: Place) -> bool {
+    names().iter().find(|known| known.name == name).is_none_or(|known| known.places.contains(&place))
+}
+
+fn unable(place: Place, provider: &ProviderConfig) -> Error {
+    let able: Vec<_> = names().iter().filter(|k| k.compiled_in && k.places.contains(&place)).map(|k| k.name).collect();
+    invalid(format!("{place}: the provider {:?} has none; {} have", provider.provider, able.join(", ")))
 }
 
 fn unknown(place: Place, provider: &ProviderConfig) -> Error {
     let names = names();
-    if let Some((name, feature, _)) = names.iter().find(|(name, _, there)| *name == provider.provider && !there) {
+    if let Some(known) = names.iter().find(|known| known.name == provider.provider && !known.compiled_in) {
         return invalid(format!(
-            "{place}: the provider {name:?} is not compiled in; build voice-core with the feature `{feature}`"
+            "{place}: the provider {:?} is not compiled in; build voice-core with the feature `{}`",
+            known.name, known.feature
         ));
     }
-    let known: Vec<&str> = names.iter().filter(|(_, _, there)| *there).map(|(name, ..)| *name).collect();
+    let known = names.iter().filter(|known| known.compiled_in && known.places.contains(&place));
+    let known: Vec<&str> = known.map(|known| known.name).collect();
     invalid(format!(
         "{place}: there is no provider {:?}; known are {}; any other server that speaks OpenAI's wire format is named by \
          its `base_url`",

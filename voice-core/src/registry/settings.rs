@@ -1,5 +1,8 @@
 //! The `settings` of a provider: each key is taken once, and what nobody took is an error.
 
+// Which kinds of values there are depends on the providers that are compiled in.
+#![cfg_attr(not(all(feature = "local", feature = "cloud")), allow(dead_code))]
+
 use serde_json::Value;
 
 use super::Place;
@@ -24,12 +27,40 @@ impl<'a> Settings<'a> {
         self.values.get(key).filter(|value| !value.is_null())
     }
 
-    #[cfg(feature = "openai")]
     pub(super) fn text(&mut self, key: &'static str) -> Result<Option<&'a str>> {
         let place = self.place;
         self.take(key)
             .map(|v| v.as_str().ok_or_else(|| invalid(format!("{place}.settings.{key}: expected a string"))))
             .transpose()
+    }
+
+    pub(super) fn flag(&mut self, key: &'static str) -> Result<Option<bool>> {
+        let place = self.place;
+        self.take(key)
+            .map(|v| v.as_bool().ok_or_else(|| invalid(format!("{place}.settings.{key}: expected true or false"))))
+            .transpose()
+    }
+
+    pub(super) fn one_of(&mut self, key: &'static str, accepted: &[&str]) -> Result<Option<&'a str>> {
+        let place = self.place;
+        self.take(key)
+            .map(|v| {
+                v.as_str()
+                    .filter(|text| accepted.contains(text))
+                    .ok_or_else(|| invalid(format!("{place}.settings.{key}: expected one of {}", accepted.join(", "))))
+            })
+            .transpose()
+    }
+
+    pub(super) fn texts(&mut self, key: &'static str, most: usize) -> Result<Vec<&'a str>> {
+        let place = self.place;
+        let Some(value) = self.take(key) else { return Ok(Vec::new()) };
+        let texts: Option<Vec<&str>> = value.as_array().and_then(|list| list.iter().map(Value::as_str).collect());
+        let texts = texts.ok_or_else(|| invalid(format!("{place}.settings.{key}: expected a list of strings")))?;
+        if texts.len() > most {
+            return Err(invalid(format!("{place}.settings.{key}: expected at most {most} strings")));
+        }
+        Ok(texts)
     }
 
     pub(super) fn number(&mut self, key: &'static str, least: f64, most: f64) -> Result<Option<f64>> {
@@ -43,7 +74,6 @@ impl<'a> Settings<'a> {
             .transpose()
     }
 
-    #[cfg(feature = "local")]
     pub(super) fn whole(&mut self, key: &'static str, least: usize, most: usize) -> Result<Option<usize>> {
         let place = self.place;
         self.take(key)

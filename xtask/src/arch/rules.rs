@@ -29,7 +29,7 @@ pub const ROOMS: &[Room] = &[
     room("layer", &["error", "id", "time", "audio", "cost", "message", "event", "telemetry", "provider"]),
     room("context", &["message", "provider"]),
     room("config", &["error", "id", "time", "secret", "audio", "cost", "layer"]),
-    room("providers/http", &["error", "time", "secret", "tls"]),
+    room("providers/http", &["error", "time", "secret", "tls", "audio"]),
     room("otlp", &["error", "time", "secret", "cost", "telemetry", "config", "providers/http"]),
     room(
         "providers/*",

@@ -1,28 +1,46 @@
-//! What every provider reached over HTTP shares: one client, typed errors, server-sent events.
+//! What every provider reached over HTTP shares: one client, typed errors, sound, server-sent events, WebSockets.
 //!
 //! ```text
-//! client ──► Peer::accept (status → Error) ──► SseReader | chunks ──► the provider's own wire format
+//! client ──► Peer::accept (status → Error) ──► SseReader | sound | Socket ──► the provider's own wire format
 //!                    └── Peer::transport (refused, DNS, TLS, reset → Error)
 //! ```
 
-#[cfg(feature = "openai")]
+#[cfg(feature = "_http")]
 mod answer;
 mod client;
-#[cfg(feature = "openai")]
+#[cfg(feature = "_http")]
 mod peer;
-#[cfg(feature = "openai")]
+#[cfg(feature = "_http")]
 mod redact;
-#[cfg(feature = "openai")]
+#[cfg(feature = "_server")]
+mod server;
+#[cfg(feature = "_sound")]
+mod sound;
+#[cfg(feature = "_sse")]
 mod sse;
-#[cfg(feature = "openai")]
+#[cfg(feature = "_http")]
 mod transport;
+#[cfg(any(feature = "openai", feature = "deepgram"))]
+mod upload;
 mod wait;
+#[cfg(feature = "_websocket")]
+mod websocket;
 
 pub(crate) use client::{ClientOptions, client};
-#[cfg(feature = "openai")]
-pub(crate) use peer::{Peer, Private, Refusal};
-#[cfg(feature = "openai")]
+#[cfg(any(feature = "_server", feature = "openai"))]
+pub(crate) use peer::Refusal;
+#[cfg(feature = "_http")]
+pub(crate) use peer::{Peer, Private};
+#[cfg(feature = "_server")]
+pub(crate) use server::{Facts, Server, server_builder};
+#[cfg(feature = "_sound")]
+pub(crate) use sound::{SoundReader, spoken};
+#[cfg(feature = "_sse")]
 pub(crate) use sse::SseReader;
-#[cfg(feature = "openai")]
+#[cfg(feature = "_websocket")]
 pub(crate) use transport::{connect, websocket_error};
+#[cfg(any(feature = "openai", feature = "deepgram"))]
+pub(crate) use upload::Upload;
 pub(crate) use wait::retry_after;
+#[cfg(feature = "_websocket")]
+pub(crate) use websocket::{Socket, websocket};

@@ -19,6 +19,12 @@ use crate::{
 /// What people said, so that an error that quotes it can be recognised.
 pub(crate) type Private = Vec<Arc<str>>;
 
+/// The headers under which servers name a request; what only one provider uses comes before what proxies set, too.
+const REQUEST_IDS: [&str; 3] = ["dg-request-id", "request-id", "x-request-id"];
+
+/// The headers in which servers explain an answer that has no body.
+const EXPLANATIONS: [&str; 1] = ["dg-error"];
+
 /// The most bytes of an error body that are read.
 const MOST_ERROR_BYTES: usize = 64 * 1024;
 
@@ -37,6 +43,8 @@ pub(crate) struct Peer {
 }
 
 /// An error answer, as far as the provider explained itself.
+// What of it is read depends on the providers that are compiled in.
+#[cfg_attr(not(feature = "openai"), allow(dead_code))]
 pub(crate) struct Refusal {
     pub(crate) error: Error,
     /// The machine-readable word, such as `unsupported_parameter`.
@@ -131,8 +139,10 @@ impl Peer {
         } else if !text.trim().is_empty() {
             let kind = header(CONTENT_TYPE.as_str()).unwrap_or("text");
             message.push_str(&format!(" with {kind}: {}", self.presentable(&text, private)));
+        } else if let Some(words) = EXPLANATIONS.iter().find_map(|name| header(name)) {
+            message.push_str(&format!(": {}", self.presentable(words, private)));
         }
-        if let Some(id) = header("x-request-id") {
+        if let Some(id) = REQUEST_IDS.iter().find_map(|name| header(name)) {
             message.push_str(&format!(" [request {}]", self.presentable(id, private)));
         }
 
@@ -142,7 +152,7 @@ impl Peer {
         if let Some(retry) = should_retry(headers).filter(|_| kind != ErrorKind::QuotaExhausted) {
             error = error.with_retryable(retry);
         }
-        if let Some(delay) = retry_after(headers).filter(|_| error.retryable()) {
+        if let Some(delay) = retry_after(headers).or(reported.retry_after).filter(|_| error.retryable()) {
             error = error.with_retry_after(delay);
         }
         Refusal { error, code: reported.code, param: reported.param, raw_message }
@@ -159,7 +169,11 @@ impl Peer {
         if let Some(words) = &reported.message {
             message.push_str(&format!(": {}", self.presentable(words, private)));
         }
-        self.error(kind, message)
+        let error = self.error(kind, message);
+        match reported.retry_after.filter(|_| error.retryable()) {
+            Some(delay) => error.with_retry_after(delay),
+            None => error,
+        }
     }
 
     /// The error for an answer that its protocol does not allow.
@@ -168,6 +182,7 @@ impl Peer {
     }
 
     /// The error for an answer that stopped before its end.
+    #[cfg_attr(not(any(feature = "_sse", feature = "_websocket")), allow(dead_code))]
     pub(crate) fn cut_short(&self) -> Error {
         self.error(ErrorKind::ConnectionLost, format!("{} closed the stream before the answer was complete", self.host))
     }

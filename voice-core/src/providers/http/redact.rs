@@ -4,7 +4,7 @@
 const REDACTED: &str = "[redacted]";
 
 /// How keys of the known services begin.
-const KEY_PREFIXES: [&str; 6] = ["sk-", "sk_", "ek_", "gsk_", "xai-", "tgp_"];
+const KEY_PREFIXES: [&str; 7] = ["sk-", "sk_", "ek_", "gsk_", "xai-", "tgp_", "AIza"];
 
 /// The most characters of a provider's message that are kept.
 const MOST_CHARACTERS: usize = 300;
@@ -84,6 +84,7 @@ mod tests {
             "{\"key\":\"sk-planted-0123456789\"}",
             "your key 'sk-planted…' is wrong",
             "Bearer gsk_another0123456",
+            "API key AIza-another0123456 expired",
         ] {
             let shown = presentable(text, key, []);
             assert!(shown.contains(REDACTED), "{shown}");

@@ -1,16 +1,24 @@
 //! Failures below HTTP, told apart; and the TCP connection of a WebSocket.
 
-use std::{error::Error as StdError, io, time::Duration};
+#[cfg(feature = "_websocket")]
+use std::time::Duration;
+use std::{error::Error as StdError, io};
 
+#[cfg(feature = "_websocket")]
 use reqwest::header::TRANSFER_ENCODING;
+#[cfg(feature = "_websocket")]
 use tokio::{
     net::{TcpStream, lookup_host},
     time::timeout,
 };
+#[cfg(feature = "_websocket")]
 use tokio_tungstenite::tungstenite;
 
+#[cfg(feature = "_websocket")]
 use super::peer::{Peer, Private, Refusal};
-use crate::error::{ErrorKind, Result};
+use crate::error::ErrorKind;
+#[cfg(feature = "_websocket")]
+use crate::error::Result;
 
 /// Reads what happened from the chain of causes of a client error.
 pub(super) fn classify(error: &reqwest::Error) -> (ErrorKind, String) {
@@ -79,6 +87,7 @@ fn io_reason(error: &io::Error) -> String {
 }
 
 /// As much of a chunked body as came: a WebSocket client hands it over as it was on the wire.
+#[cfg(feature = "_websocket")]
 fn without_chunk_marks(mut wire: &[u8]) -> Vec<u8> {
     let mut body = Vec::with_capacity(wire.len());
     while let Some(end) = wire.windows(2).position(|w| w == b"\r\n") {
@@ -100,6 +109,7 @@ fn without_chunk_marks(mut wire: &[u8]) -> Vec<u8> {
 /// # Errors
 /// `PROVIDER_ERROR` (kind `Connect`) saying whether the name or the connection failed; `TIMEOUT` (kind
 /// `ConnectTimeout`).
+#[cfg(feature = "_websocket")]
 pub(crate) async fn connect(peer: &Peer, host: &str, port: u16, limit: Duration) -> Result<TcpStream> {
     let fail = |kind, what: &str| peer.error(kind, sentence(kind, &peer.host, what));
     let attempt = async {
@@ -122,6 +132,7 @@ pub(crate) async fn connect(peer: &Peer, host: &str, port: u16, limit: Duration)
 }
 
 /// What a failed handshake or a broken WebSocket means. `handshake` tells whether the socket was still being opened.
+#[cfg(feature = "_websocket")]
 pub(crate) fn websocket_error(peer: &Peer, error: tungstenite::Error, handshake: bool, private: &Private) -> Refusal {
     use tungstenite::Error as Ws;
 

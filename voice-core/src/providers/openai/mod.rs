@@ -28,7 +28,6 @@ mod config;
 mod deprecation;
 mod llm;
 mod realtime;
-mod sound;
 mod stt;
 mod tools;
 mod transcription;

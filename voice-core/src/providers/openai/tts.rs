@@ -5,20 +5,19 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use futures_util::{StreamExt, stream};
-use reqwest::{Method, Response, header::CONTENT_TYPE};
+use reqwest::{Method, header::CONTENT_TYPE};
 use serde_json::{Map, Value, json};
 
 use super::{
     OpenAiConfig,
     call::{Adaptation, Adaptations, Endpoint, endpoint_builder},
     llm::number,
-    sound::SoundReader,
 };
 use crate::{
     audio::Pcm,
     error::{Result, Stage},
     provider::{CallContext, ResultStream, SynthesisRequest, TextToSpeech, TtsCapabilities},
-    providers::http::{Peer, Private, SseReader},
+    providers::http::{Peer, Private, SoundReader, SseReader, spoken},
 };
 
 /// The default model of this endpoint. It ends with the endpoint; the default for speech as such is
@@ -33,9 +32,6 @@ const RATE: u32 = 24_000;
 
 /// The most characters of one call, and of instructions.
 const MOST_CHARACTERS: usize = 4096;
-
-/// The most bytes of an error that comes as JSON with a good status.
-const MOST_JSON_BYTES: usize = 64 * 1024;
 
 /// Models, by the beginning of their names, that take no instructions.
 const WITHOUT_INSTRUCTIONS: &str = "tts-1";
@@ -144,23 +140,15 @@ impl TextToSpeech for OpenAiTts {
         let peer = self.endpoint.peer.clone();
         let kind =
             response.headers().get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default().to_lowercase();
-        if kind.contains("json") {
-            let body = peer.read_all(response, MOST_JSON_BYTES).await?;
-            return Err(match serde_json::from_slice::<Value>(&body) {
-                Ok(value) if value.get("error").is_some() => peer.reported(&value, &private),
-                _ => peer.malformed("answered with JSON where sound was asked for"),
-            });
-        }
         if kind.starts_with("audio/mpeg") || kind.starts_with("audio/mp3") {
             return Err(peer.malformed("answered with MP3 where PCM or WAV was asked for"));
         }
-        let sound = SoundReader::new(peer.clone(), rate(&kind).unwrap_or(RATE));
-        let source = if kind.starts_with("text/event-stream") {
-            Source::Events(Box::new(SseReader::new(response, peer.clone())))
-        } else {
-            Source::Bytes(Box::new(response))
-        };
-        let speech = Speech { source, sound, peer, private, ended: false };
+        let rate = rate(&kind).unwrap_or(RATE);
+        if !kind.starts_with("text/event-stream") {
+            return spoken(response, rate, peer, &private).await;
+        }
+        let (events, sound) = (SseReader::new(response, peer.clone()), SoundReader::new(peer.clone(), rate));
+        let speech = Events { events, sound, peer, private, ended: false };
         Ok(stream::unfold(speech, |mut s| async move { s.next().await.map(|item| (item, s)) }).boxed())
     }
 
@@ -176,29 +164,19 @@ fn rate(media_type: &str) -> Option<u32> {
     rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok().filter(|r| (4_000..=384_000).contains(r))
 }
 
-enum Source {
-    Bytes(Box<Response>),
-    Events(Box<SseReader>),
-}
-
-struct Speech {
-    source: Source,
+/// Speech that comes as events.
+struct Events {
+    events: SseReader,
     sound: SoundReader,
     peer: Peer,
     private: Private,
     ended: bool,
 }
 
-impl Speech {
+impl Events {
     async fn next(&mut self) -> Option<Result<Pcm>> {
         while !self.ended {
-            let bytes = match &mut self.source {
-                Source::Bytes(response) => {
-                    response.chunk().await.map(|c| c.map(Vec::from)).map_err(|e| self.peer.transport(&e))
-                }
-                Source::Events(_) => self.event().await,
-            };
-            let sound = match bytes {
+            let sound = match self.event().await {
                 Ok(Some(bytes)) => self.sound.push(&bytes),
                 Ok(None) => {
                     self.ended = true;
@@ -220,11 +198,10 @@ impl Speech {
 
     /// The bytes of the next event that holds sound; `None` when the server says that it is done.
     async fn event(&mut self) -> Result<Option<Vec<u8>>> {
-        let Source::Events(events) = &mut self.source else { return Ok(None) };
         loop {
-            let Some(event) = events.next().await.transpose()? else { return Err(self.peer.cut_short()) };
+            let Some(event) = self.events.next().await.transpose()? else { return Err(self.peer.cut_short()) };
             if event.data.trim() == "[DONE]" {
-                events.release();
+                self.events.release();
                 return Ok(None);
             }
             if event.data.trim().is_empty() {
@@ -241,7 +218,7 @@ impl Speech {
                 return Err(self.peer.reported(&value, &self.private));
             }
             if value.get("type").and_then(Value::as_str) == Some("speech.audio.done") {
-                events.release();
+                self.events.release();
                 return Ok(None);
             }
             let piece = ["audio", "delta", "b64"].into_iter().find_map(|f| value.get(f).and_then(Value::as_str));

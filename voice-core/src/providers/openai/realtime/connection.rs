@@ -3,24 +3,17 @@
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use reqwest::{Url, header::USER_AGENT};
+use reqwest::Url;
 use serde_json::{Value, json};
-use tokio::{
-    net::TcpStream,
-    time::{Instant, timeout},
-};
-use tokio_tungstenite::{
-    Connector, MaybeTlsStream, WebSocketStream, client_async_tls_with_config,
-    tungstenite::{Message, client::IntoClientRequest, http::HeaderValue},
-};
+use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::Message;
 use uuid::Uuid;
 
 use super::super::call::Endpoint;
 use crate::{
     error::{ErrorKind, Result},
-    providers::http::{Peer, Private, connect, websocket_error},
+    providers::http::{Peer, Private, Socket, websocket, websocket_error},
     time::{Clock, SystemClock},
-    tls::tls,
 };
 
 /// The server ends a session after 60 minutes without a word; a connection is not used that long.
@@ -28,8 +21,6 @@ const LIFE: Duration = Duration::from_secs(55 * 60);
 
 /// How long before its announced end a session is not used any more: a sentence must fit in.
 const MARGIN: Duration = Duration::from_secs(60);
-
-pub(super) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 pub(super) struct Connection {
     pub(super) socket: Socket,
@@ -80,40 +71,16 @@ impl Connection {
     /// When no connection comes about, or the server refuses it.
     pub(super) async fn open(endpoint: &Endpoint, purpose: Purpose, session: Value, private: &Private) -> Result<Self> {
         let peer = endpoint.peer.clone();
-        let unusable =
-            || peer.error(ErrorKind::InvalidConfig, "the base URL must begin with http:// or https:// and name a host");
-        let mut url = Url::parse(&format!("{}/realtime", endpoint.config.base_url)).map_err(|_| unusable())?;
-        let scheme = match url.scheme() {
-            "https" | "wss" => "wss",
-            "http" | "ws" => "ws",
-            _ => return Err(unusable()),
-        };
-        url.set_scheme(scheme).map_err(|()| unusable())?;
+        let mut url = Url::parse(&format!("{}/realtime", endpoint.config.base_url)).map_err(|_| {
+            let message = "the base URL must begin with http:// or https:// and name a host";
+            peer.error(ErrorKind::InvalidConfig, message)
+        })?;
         match purpose {
             Purpose::Speech => url.query_pairs_mut().append_pair("model", &endpoint.model),
             Purpose::Transcription => url.query_pairs_mut().append_pair("intent", "transcription"),
         };
-        let host = url.host_str().ok_or_else(unusable)?.trim_matches(['[', ']']).to_owned();
-        let port = url.port_or_known_default().ok_or_else(unusable)?;
-
-        let mut request = url.as_str().into_client_request().map_err(|_| unusable())?;
-        request.headers_mut().extend(endpoint.headers()?);
-        request
-            .headers_mut()
-            .insert(USER_AGENT, HeaderValue::from_static(concat!("voice-core/", env!("CARGO_PKG_VERSION"))));
-
-        let limit = endpoint.config.connect_timeout;
-        let stream = connect(&peer, &host, port, limit).await?;
-        let handshake = client_async_tls_with_config(request, stream, None, Some(Connector::Rustls(tls()?)));
-        let (socket, _) = timeout(limit, handshake)
-            .await
-            .map_err(|_| {
-                peer.error(
-                    ErrorKind::ConnectTimeout,
-                    format!("no connection to {} within the connect time-out", peer.host),
-                )
-            })?
-            .map_err(|e| websocket_error(&peer, e, true, private).error)?;
+        let headers = endpoint.headers()?.into_iter().collect();
+        let socket = websocket(&peer, url, headers, endpoint.config.connect_timeout, private).await?;
         let session_event = Uuid::now_v7().to_string();
         let event = json!({"type": "session.update", "event_id": session_event, "session": session});
         let mut connection = Self { socket, peer, good_until: Instant::now() + LIFE, session, session_event };

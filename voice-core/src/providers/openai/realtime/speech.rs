@@ -13,7 +13,6 @@ use super::{
         OpenAiConfig,
         call::{Endpoint, endpoint_builder},
         llm::number,
-        sound::SoundReader,
         tts::voice,
     },
     RATE,
@@ -24,7 +23,7 @@ use crate::{
     audio::Pcm,
     error::{Error, ErrorKind, Result, Stage},
     provider::{CallContext, ResultStream, SynthesisRequest, TextToSpeech, TtsCapabilities},
-    providers::http::{Peer, Private},
+    providers::http::{Peer, Private, SoundReader},
 };
 
 /// The default model, which OpenAI names as the successor of its speech models.

@@ -1,6 +1,14 @@
 //! Turns the bytes of a speech answer, cut anywhere, into sound: headerless samples, or WAV whatever its header claims.
 
-use crate::{audio::Pcm, error::Result, providers::http::Peer};
+use futures_util::{StreamExt, stream, stream::BoxStream};
+use reqwest::{Response, header::CONTENT_TYPE};
+use serde_json::Value;
+
+use super::{Peer, Private};
+use crate::{audio::Pcm, error::Result};
+
+/// The most bytes of JSON that comes where sound was asked for.
+const MOST_JSON_BYTES: usize = 64 * 1024;
 
 /// The most bytes before the samples of a WAV file.
 const MOST_HEADER_BYTES: usize = 64 * 1024;
@@ -24,7 +32,7 @@ impl Layout {
 
 /// Decodes a speech answer as it comes.
 #[derive(Debug)]
-pub(super) struct SoundReader {
+pub(crate) struct SoundReader {
     peer: Peer,
     raw: Layout,
     state: State,
@@ -47,7 +55,7 @@ enum State {
 
 impl SoundReader {
     /// A reader of what `peer` sends: 16-bit mono samples of `rate`, unless a WAV header says otherwise.
-    pub(super) fn new(peer: Peer, rate: u32) -> Self {
+    pub(crate) fn new(peer: Peer, rate: u32) -> Self {
         Self {
             peer,
             raw: Layout { rate, channels: 1, float: false },
@@ -62,7 +70,7 @@ impl SoundReader {
     /// # Errors
     /// `PROVIDER_ERROR` (kind `MalformedResponse`) when the bytes are neither samples nor a WAV file of 16-bit or float
     /// samples.
-    pub(super) fn push(&mut self, bytes: &[u8]) -> Result<Option<Pcm>> {
+    pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<Option<Pcm>> {
         self.carry.extend_from_slice(bytes);
         self.decode(false)
     }
@@ -71,7 +79,7 @@ impl SoundReader {
     ///
     /// # Errors
     /// As for [`push`](Self::push), and when there was no sound at all.
-    pub(super) fn finish(&mut self) -> Result<Option<Pcm>> {
+    pub(crate) fn finish(&mut self) -> Result<Option<Pcm>> {
         let rest = self.decode(true)?;
         if !self.any {
             return Err(self.peer.malformed("answered without any sound"));
@@ -173,6 +181,66 @@ impl SoundReader {
         self.state = State::Samples { layout, left: claimed.and_then(|n| usize::try_from(n).ok()) };
         self.carry.drain(..at + 8);
         Ok(true)
+    }
+}
+
+/// The sound of a speech answer, as it comes: 16-bit mono samples of `rate`, unless it is WAV and says otherwise. Dropping it
+/// closes the connection.
+///
+/// # Errors
+/// The provider's own when the answer is an error in JSON; `PROVIDER_ERROR` (kind `MalformedResponse`) for anything else that
+/// is no sound.
+pub(crate) async fn spoken(
+    response: Response,
+    rate: u32,
+    peer: Peer,
+    private: &Private,
+) -> Result<BoxStream<'static, Result<Pcm>>> {
+    let kind = response.headers().get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default().to_lowercase();
+    if kind.contains("json") {
+        let body = peer.read_all(response, MOST_JSON_BYTES).await?;
+        return Err(match serde_json::from_slice::<Value>(&body) {
+            Ok(value)
+                if ["error", "err_code", "error_code", "category", "detail"]
+                    .iter()
+                    .any(|field| value.get(field).is_some()) =>
+            {
+                peer.reported(&value, private)
+            }
+            _ => peer.malformed("answered with JSON where sound was asked for"),
+        });
+    }
+    if kind.starts_with("text/html") {
+        return Err(peer.malformed("answered with a web page where sound was asked for"));
+    }
+    let spoken = Spoken { sound: SoundReader::new(peer.clone(), rate), response, peer, ended: false };
+    Ok(stream::unfold(spoken, |mut spoken| async move { spoken.next().await.map(|item| (item, spoken)) }).boxed())
+}
+
+struct Spoken {
+    response: Response,
+    sound: SoundReader,
+    peer: Peer,
+    ended: bool,
+}
+
+impl Spoken {
+    async fn next(&mut self) -> Option<Result<Pcm>> {
+        while !self.ended {
+            let sound = match self.response.chunk().await {
+                Ok(Some(bytes)) => self.sound.push(&bytes),
+                Ok(None) => {
+                    self.ended = true;
+                    self.sound.finish()
+                }
+                Err(error) => Err(self.peer.transport(&error)),
+            };
+            self.ended |= sound.is_err();
+            if let Some(item) = sound.transpose() {
+                return Some(item);
+            }
+        }
+        None
     }
 }
 
