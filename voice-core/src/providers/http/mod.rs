@@ -33,8 +33,10 @@ pub(crate) use peer::Refusal;
 pub(crate) use peer::{Peer, Private};
 #[cfg(feature = "_server")]
 pub(crate) use server::{Facts, Server, server_builder};
+#[cfg(feature = "openai")]
+pub(crate) use sound::SoundReader;
 #[cfg(feature = "_sound")]
-pub(crate) use sound::{SoundReader, spoken};
+pub(crate) use sound::spoken;
 #[cfg(feature = "_sse")]
 pub(crate) use sse::SseReader;
 #[cfg(feature = "_websocket")]
