@@ -18,10 +18,13 @@ use voice_core::{
 };
 use voice_testkit::openai::{OpenAiDouble, Recorded, Reply, Route};
 
-use crate::left::{PATIENCE, endless, left_alone};
+use crate::{
+    SECRET_WORDS,
+    left::{endless, left_alone},
+    patient,
+};
 
 const KEY: &str = "sk-ant-planted-0123456789abcdef";
-const SECRET_WORDS: &str = "my neighbour Ada owes me forty pounds";
 const STREAM: &str = "text/event-stream; charset=utf-8";
 
 async fn double() -> OpenAiDouble {
@@ -41,10 +44,6 @@ fn prompt() -> GenerateRequest {
         PromptMessage::new(Role::System, "Be brief."),
         PromptMessage::new(Role::User, SECRET_WORDS),
     ])
-}
-
-async fn patient<T>(what: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, what).await.expect("nothing hangs")
 }
 
 async fn ask(llm: &AnthropicLlm, request: GenerateRequest) -> Result<Vec<LlmEvent>, Error> {

@@ -16,7 +16,10 @@ use voice_core::{
 };
 use voice_testkit::openai::{OpenAiDouble, Reply, Route, refused_address};
 
-use crate::left::{PATIENCE, endless, left_alone};
+use crate::{
+    left::{endless, left_alone},
+    patient,
+};
 
 const USER: &str = "planted-user-5c2f9e7d1b3a";
 const KEY: &str = "planted-ulca-0123456789abcdef";
@@ -101,10 +104,6 @@ fn wav(format: u16, bits: u16, rate: u32, data: &[u8]) -> Vec<u8> {
 
 fn bytes(samples: &[i16]) -> Vec<u8> {
     samples.iter().flat_map(|s| s.to_le_bytes()).collect()
-}
-
-async fn patient<T>(what: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, what).await.expect("nothing hangs")
 }
 
 async fn transcribe(stt: &BhashiniStt, samples: Vec<i16>, language: Option<&str>) -> Result<Vec<Transcript>, Error> {

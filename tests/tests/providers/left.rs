@@ -1,15 +1,10 @@
 //! A server that begins an answer and then waits for its client to leave.
 
-use std::time::Duration;
-
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
     task::JoinHandle,
 };
-
-/// Longer than anything here takes; reached only when something hangs.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The address, and the task that ends once the only client is gone.
 pub(crate) async fn left_alone(answer: String) -> (String, JoinHandle<()>) {

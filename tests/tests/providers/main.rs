@@ -20,10 +20,10 @@ use std::{
 use voice_testkit::openai::{Recorded, Spec, SpecCheck};
 
 const KEY: &str = "planted-0123456789abcdef";
-const SECRET_WORDS: &str = "my neighbour Ada owes me forty pounds";
+pub(crate) const SECRET_WORDS: &str = "my neighbour Ada owes me forty pounds";
 
 /// Longer than anything here takes; reached only when something hangs.
-async fn patient<T>(what: impl Future<Output = T>) -> T {
+pub(crate) async fn patient<T>(what: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(20), what).await.expect("nothing hangs")
 }
 

@@ -21,11 +21,9 @@ use voice_core::{
 };
 use voice_testkit::openai::{OpenAiDouble, Recorded, Reply, Route, Spec, SpecCheck};
 
-pub(crate) const KEY: &str = "sk_planted_0123456789abcdef";
-pub(crate) const SECRET_WORDS: &str = "my neighbour Ada owes me forty pounds";
+pub(crate) use crate::{SECRET_WORDS, patient};
 
-/// Longer than anything here takes; reached only when something hangs.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const KEY: &str = "sk_planted_0123456789abcdef";
 
 /// A server of which only the HTTP is used: it answers every path as it is told, and records.
 pub(crate) struct Double(OpenAiDouble);
@@ -52,10 +50,6 @@ impl Double {
     pub(crate) fn connections(&self) -> usize {
         self.0.connections()
     }
-}
-
-pub(crate) async fn patient<T>(what: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, what).await.expect("nothing hangs")
 }
 
 pub(crate) async fn transcribe(
@@ -94,11 +88,7 @@ pub(crate) fn pcm(samples: &[i16], piece: usize) -> Vec<Bytes> {
 
 /// Holds a request against the vendor's description, or says that there is none at hand.
 pub(crate) fn conforms(spec: &Spec, request: &Recorded) {
-    match spec.check(request) {
-        SpecCheck::Conforms => {}
-        SpecCheck::NotChecked(why) => println!("{} {}: not checked: {why}", request.method, request.path),
-        violated => panic!("{} {}: {violated}\n{:?}", request.method, request.path, request.body),
-    }
+    crate::conform(spec, std::slice::from_ref(request));
 }
 
 /// That the vendor's description, if there is one at hand, would find a fault in a request.
