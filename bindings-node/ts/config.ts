@@ -52,7 +52,7 @@ export type ProviderList = string | ProviderConfig | Array<string | ProviderConf
 
 /** One provider: `"provider/model"`, or an object that says more. */
 export interface ProviderConfig {
-  /** Whose: `openai`, `local`, `groq`, … */
+  /** Whose: `local`, `openai`, `anthropic`, `google`, `deepgram`, `elevenlabs`, `cartesia`, `bhashini`, `groq`, … */
   provider: string
   /** Which of its models; left out: its default. For `local`, a name in the model folder or a path. */
   model?: string | null
@@ -60,9 +60,12 @@ export interface ProviderConfig {
   voice?: string | null
   /** The key. Default: the provider's environment variable. */
   api_key?: string | null
-  /** Where the server is, for servers that speak OpenAI's wire format. */
+  /**
+   * Where the server is, if not where the provider's own is. Beside a name that is not known: a server that speaks
+   * OpenAI's wire format.
+   */
   base_url?: string | null
-  /** What only this provider knows, such as `speed`, `instructions` or `live_model`. */
+  /** What only this provider knows, such as `speed`, `instructions` or `live_model`: `docs/providers.md` lists all. */
   settings?: Record<string, unknown>
 }
 

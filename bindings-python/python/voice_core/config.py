@@ -7,7 +7,8 @@ from typing import Any, Dict, List, Literal, Optional, TypedDict, Union
 
 class _ProviderRequired(TypedDict):
     provider: str
-    """Whose: ``openai``, ``local``, ``groq``, …"""
+    """Whose: ``local``, ``openai``, ``anthropic``, ``google``, ``deepgram``, ``elevenlabs``, ``cartesia``,
+    ``bhashini``, ``groq``, …"""
 
 
 class Provider(_ProviderRequired, total=False):
@@ -20,9 +21,11 @@ class Provider(_ProviderRequired, total=False):
     api_key: Optional[str]
     """The key. Default: the provider's environment variable."""
     base_url: Optional[str]
-    """Where the server is, for servers that speak OpenAI's wire format."""
+    """Where the server is, if not where the provider's own is. Beside a name that is not known: a server that speaks
+    OpenAI's wire format."""
     settings: Dict[str, Any]
-    """What only this provider knows, such as ``speed``, ``instructions`` or ``live_model``."""
+    """What only this provider knows, such as ``speed``, ``instructions`` or ``live_model``: ``docs/providers.md``
+    lists all."""
 
 
 class Assistant(TypedDict, total=False):

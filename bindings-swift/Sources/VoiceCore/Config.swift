@@ -2,7 +2,7 @@
 
 /// One provider: `"provider/model"`, or an object that says more.
 public struct ProviderConfig: Encodable, Sendable {
-    /// Whose: `openai`, `local`, `groq`, …
+    /// Whose: `local`, `openai`, `anthropic`, `google`, `deepgram`, `elevenlabs`, `cartesia`, `bhashini`, `groq`, …
     public var provider: String
     /// Which of its models; left out: its default. For `local`, a name in the model folder or a path.
     public var model: String?
@@ -10,9 +10,11 @@ public struct ProviderConfig: Encodable, Sendable {
     public var voice: String?
     /// The key. Default: the provider's environment variable.
     public var apiKey: String?
-    /// Where the server is, for servers that speak OpenAI's wire format.
+    /// Where the server is, if not where the provider's own is. Beside a name that is not known: a server that
+    /// speaks OpenAI's wire format.
     public var baseUrl: String?
-    /// What only this provider knows, such as `speed`, `instructions` or `live_model`.
+    /// What only this provider knows, such as `speed`, `instructions` or `live_model`: `docs/providers.md` lists
+    /// all.
     public var settings: [String: JSONValue]?
 
     public init(

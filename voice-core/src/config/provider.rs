@@ -15,7 +15,7 @@ use crate::secret::Secret;
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ProviderConfig {
-    /// Whose: `openai`, `local`, `groq`, …
+    /// Whose: `local`, `openai`, `anthropic`, `google`, `deepgram`, `elevenlabs`, `cartesia`, `bhashini`, `groq`, …
     pub provider: String,
     /// Which of its models; left out: its default. For `local`, a name in the model folder or a path.
     #[serde(default)]
@@ -27,10 +27,11 @@ pub struct ProviderConfig {
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub api_key: Option<Secret>,
-    /// Where the server is, for servers that speak OpenAI's wire format.
+    /// Where the server is, if not where the provider's own is. Beside a name that is not known: a server that speaks OpenAI's wire
+    /// format.
     #[serde(default)]
     pub base_url: Option<String>,
-    /// What only this provider knows, such as `speed`, `instructions` or `live_model`.
+    /// What only this provider knows, such as `speed`, `instructions` or `live_model`: `docs/providers.md` lists all.
     #[serde(default)]
     pub settings: serde_json::Map<String, serde_json::Value>,
 }

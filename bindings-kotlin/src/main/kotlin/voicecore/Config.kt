@@ -9,7 +9,7 @@ import kotlinx.serialization.json.JsonPrimitive
 
 /** One provider: `"provider/model"`, or an object that says more. */
 public data class ProviderConfig(
-    /** Whose: `openai`, `local`, `groq`, … */
+    /** Whose: `local`, `openai`, `anthropic`, `google`, `deepgram`, `elevenlabs`, `cartesia`, `bhashini`, `groq`, … */
     public val provider: String,
     /** Which of its models; left out: its default. For `local`, a name in the model folder or a path. */
     public val model: String? = null,
@@ -17,9 +17,14 @@ public data class ProviderConfig(
     public val voice: String? = null,
     /** The key. Default: the provider's environment variable. */
     public val apiKey: String? = null,
-    /** Where the server is, for servers that speak OpenAI's wire format. */
+    /**
+     * Where the server is, if not where the provider's own is. Beside a name that is not known: a server that speaks
+     * OpenAI's wire format.
+     */
     public val baseUrl: String? = null,
-    /** What only this provider knows, such as `speed`, `instructions` or `live_model`. */
+    /**
+     * What only this provider knows, such as `speed`, `instructions` or `live_model`: `docs/providers.md` lists all.
+     */
     public val settings: JsonObject? = null,
 ) {
     internal fun json(): JsonObject {
