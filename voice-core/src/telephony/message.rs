@@ -25,6 +25,7 @@ const PHONE_RATE: u32 = 8_000;
 #[non_exhaustive]
 pub struct PhoneCall {
     /// Whose media stream it is.
+    #[schemars(with = "String")]
     pub protocol: Protocol,
     /// The carrier's name for the stream; none with Vonage, where a connection is one.
     pub stream_id: Option<String>,
@@ -33,10 +34,11 @@ pub struct PhoneCall {
     /// The carrier's name for the host's account.
     pub account_id: Option<String>,
     /// Who calls, where the carrier says it here.
-    pub from: Option<String>,
+    pub from_number: Option<String>,
     /// Who is called, where the carrier says it here.
-    pub to: Option<String>,
-    /// How samples are written, in both directions.
+    pub to_number: Option<String>,
+    /// How samples are written, in both directions: `mu_law`, `a_law` or `l16`.
+    #[schemars(with = "String")]
     pub encoding: PhoneEncoding,
     /// Samples a second, in both directions.
     pub sample_rate: u32,
@@ -96,8 +98,8 @@ impl PhoneCall {
             stream_id: either(&["streamSid", "stream_sid", "streamId", "stream_id"]),
             call_id: either(&["callSid", "call_sid", "callId", "call_id", "call_control_id"]),
             account_id: either(&["accountSid", "account_sid", "accountId", "account_id", "user_id"]),
-            from: either(&["from"]),
-            to: either(&["to"]),
+            from_number: either(&["from"]),
+            to_number: either(&["to"]),
             encoding,
             sample_rate,
             parameters,

@@ -3,7 +3,7 @@
 //! Every one is compared in constant time. Who checks none lets anybody on the internet talk with the agent.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::{Hmac, Mac, digest::KeyInit};
 use sha1::Sha1;
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
@@ -87,9 +87,9 @@ pub fn telnyx(public_key: &str, timestamp: &str, body: &[u8], signature: &str, n
     is_fresh && fits.unwrap_or(false)
 }
 
-fn keyed<M: KeyInit>(secret: &Secret) -> M {
+fn keyed<M: Mac + KeyInit>(secret: &Secret) -> M {
     // HMAC takes keys of any length.
-    M::new_from_slice(secret.expose().as_bytes()).unwrap_or_else(|_| M::new(&Default::default()))
+    <M as Mac>::new_from_slice(secret.expose().as_bytes()).unwrap_or_else(|_| <M as KeyInit>::new(&Default::default()))
 }
 
 fn is_one_of<'a>(expected: &[u8], given: impl IntoIterator<Item = &'a str>) -> bool {
