@@ -274,7 +274,8 @@ impl Carrier {
 
     /// How much of what was played was sound, in milliseconds.
     pub(crate) fn loud(&self) -> usize {
-        self.played.iter().filter(|sample| sample.unsigned_abs() > 100).count() * 1_000 / self.rate as usize
+        let is_loud = |window: &&[i16]| window.iter().any(|sample| sample.unsigned_abs() > 1_000);
+        self.played.chunks(self.rate as usize / 100).filter(is_loud).count() * 10
     }
 
     pub(crate) fn count(&self, kind: &str) -> usize {

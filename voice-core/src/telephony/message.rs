@@ -161,7 +161,8 @@ impl Received {
             }
             "mark" => Self::Mark(mark(at(message, &["mark"]).unwrap_or(&Value::Null))?),
             "playedStream" => Self::Mark(mark(message)?),
-            "notify" => Self::Mark(mark(at(message, &["payload"]).unwrap_or(&Value::Null))?),
+            // A host may have had its own notice sent.
+            "notify" => mark(at(message, &["payload"]).unwrap_or(&Value::Null)).map_or(Self::Other, Self::Mark),
             "stop" | "disconnected" => Self::Stopped,
             "error" => {
                 let fault = at(message, &["payload"]).unwrap_or(message);
