@@ -13,6 +13,8 @@ use crate::{audio::LiveResampler, live::wire::Frame};
 const MARKED: Duration = Duration::from_millis(100);
 /// How long a mark may be overdue before its sound counts as played: carriers lose some.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How many marks may be waited for: with a carrier that neither sends any back nor lets the caller be heard.
+const MOST_WAITING: usize = 600;
 /// What pushes the rest out of a resampler.
 const TAIL: Duration = Duration::from_millis(5);
 
@@ -110,6 +112,9 @@ impl Mouth {
             return;
         }
         (self.marked, self.unmarked) = (position, 0);
+        if self.waiting.len() == MOST_WAITING {
+            self.waiting.pop_front();
+        }
         self.waiting.push_back((position, self.plays_until + PATIENCE));
         out.push(self.speaker.mark(&format!("{}-{position}", self.generation)));
     }
