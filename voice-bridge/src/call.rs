@@ -37,7 +37,7 @@ pub struct Call<T> {
 enum Work<T> {
     /// It runs on the library's runtime, whoever waits for it.
     Running(oneshot::Receiver<Outcome<T>>),
-    /// It only waits for what runs there, so it needs no task of its own: it gets on where it is awaited.
+    /// It needs no task of its own: it gets on where it is awaited.
     Waiting(Pin<Box<dyn Future<Output = Outcome<T>> + Send>>),
 }
 
@@ -88,11 +88,35 @@ impl<T: Send + 'static> Call<T> {
         let token = CancellationToken::new();
         let stop = token.clone();
         let work = async move {
-            let work = AssertUnwindSafe(work).catch_unwind();
-            let outcome = stop.run_until_cancelled(work).await.unwrap_or_else(|| Ok(Err(cancelled())));
-            outcome.unwrap_or_else(|_| Err(panicked()))
+            let outcome = stop.run_until_cancelled(work).await;
+            outcome.unwrap_or_else(|| Err(cancelled()))
         };
+        Self::here(token, work)
+    }
+
+    /// Work that begins when the call is awaited, and gets on there: on any thread, under any executor. It watches `token` itself and
+    /// ends in its own way. What it starts, and its timers, are the runtime's.
+    pub(crate) fn awaited_with(
+        token: CancellationToken,
+        work: impl Future<Output = Outcome<T>> + Send + 'static,
+    ) -> Self {
+        Self::here(token, WithRuntime(Some(Box::pin(work))))
+    }
+
+    fn here(token: CancellationToken, work: impl Future<Output = Outcome<T>> + Send + 'static) -> Self {
+        let work = async move { AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| Err(panicked())) };
         Self { work: Some(Work::Waiting(Box::pin(work))), cancel: Cancel { token, abort: None } }
+    }
+
+    /// Has the runtime get on with it from now on, whether or not it is awaited: for hosts to which every look at it is dear.
+    pub fn on_runtime(mut self) -> Self {
+        match self.work.take() {
+            Some(Work::Waiting(work)) => Self::start(work, self.cancel.token.clone(), false),
+            other => {
+                self.work = other;
+                self
+            }
+        }
     }
 
     fn start(work: impl Future<Output = Outcome<T>> + Send + 'static, token: CancellationToken, abort: bool) -> Self {
@@ -137,7 +161,33 @@ impl<T: Send + 'static> Call<T> {
     }
 }
 
-async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> Outcome<T> + Send + 'static) -> Outcome<T> {
+/// Work with the runtime round it, also while it is let go of.
+struct WithRuntime<T>(Option<Pin<Box<dyn Future<Output = Outcome<T>> + Send>>>);
+
+impl<T> Future for WithRuntime<T> {
+    type Output = Outcome<T>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome<T>> {
+        let runtime = runtime::handle()?;
+        let _here = runtime.enter();
+        let Some(work) = &mut self.0 else { return Poll::Ready(Err(cancelled())) };
+        let outcome = ready!(work.as_mut().poll(cx));
+        self.0 = None;
+        Poll::Ready(outcome)
+    }
+}
+
+impl<T> Drop for WithRuntime<T> {
+    fn drop(&mut self) {
+        if let (Some(work), Ok(runtime)) = (self.0.take(), runtime::handle()) {
+            let _here = runtime.enter();
+            drop(work);
+        }
+    }
+}
+
+/// Does work that blocks on a thread of its own. Dropped, it gives up waiting; the work itself goes on to its end.
+pub(crate) async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> Outcome<T> + Send + 'static) -> Outcome<T> {
     let work = runtime::handle()?.spawn_blocking(work);
     work.await.unwrap_or_else(|_| Err(panicked()))
 }

@@ -91,7 +91,7 @@ pub mod store;
 pub mod stores;
 pub mod telemetry;
 pub mod time;
-#[cfg(any(feature = "_http", feature = "otel", feature = "postgres"))]
+#[cfg(feature = "_tls")]
 mod tls;
 pub mod tool;
 mod turn;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    agent::Principal,
+    agent::{Principal, accounts::signing},
     error::{Error, ErrorKind, Result},
     id::{OrganizationId, UserId},
     secret::Secret,
@@ -101,6 +101,7 @@ impl TokenKeys {
     /// Signs with `key`, for the issuer `voice-core`, without an audience, allowing for 30 s between clocks.
     #[must_use]
     pub fn new(key: TokenKey) -> Self {
+        signing::provide();
         let signing = key.id.clone();
         let keys = BTreeMap::from([(key.id.clone(), key)]);
         Self { signing, keys, issuer: "voice-core".into(), audience: None, leeway: Duration::from_secs(30) }
