@@ -272,6 +272,61 @@ mod tests {
         assert_eq!(code(panics.wait()).as_deref(), Some("INTERNAL_ERROR"));
     }
 
+    /// Says on which thread it is dropped, and whether the runtime is there.
+    struct Dropped(std::sync::mpsc::Sender<(std::thread::ThreadId, bool)>);
+
+    impl Drop for Dropped {
+        fn drop(&mut self) {
+            let _heard = self.0.send((std::thread::current().id(), tokio::runtime::Handle::try_current().is_ok()));
+        }
+    }
+
+    #[test]
+    fn a_turn_gets_on_where_it_is_awaited_with_the_runtime_round_it() {
+        let here = std::thread::current().id();
+        let (sender, mut receiver) = mpsc::unbounded_channel();
+        let (dropped, drops) = std::sync::mpsc::channel();
+        let held = Dropped(dropped);
+        let mut call = Call::awaited_with(CancellationToken::new(), async move {
+            let _held = held;
+            // Timers and tasks are the runtime's.
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            let started = tokio::spawn(async { 7 }).await.unwrap_or_default();
+            let told: Option<i32> = receiver.recv().await;
+            Ok((std::thread::current().id(), started + told.unwrap_or_default()))
+        });
+        assert!(sender.send(1).is_ok());
+        let outcome = loop {
+            match looked_at(&mut call) {
+                Some(outcome) => break outcome,
+                None => std::thread::yield_now(),
+            }
+        };
+        assert!(matches!(outcome, Ok((thread, 8)) if thread == here));
+        assert_eq!(drops.try_recv(), Ok((here, true)));
+    }
+
+    #[test]
+    fn a_turn_that_nobody_awaits_has_not_begun_and_is_let_go_of_with_the_runtime_round_it() {
+        let (dropped, drops) = std::sync::mpsc::channel();
+        let held = Dropped(dropped);
+        let call = Call::<()>::awaited_with(CancellationToken::new(), async move {
+            let _held = held;
+            std::future::pending().await
+        });
+        assert!(drops.try_recv().is_err());
+        drop(call);
+        assert_eq!(drops.try_recv(), Ok((std::thread::current().id(), true)));
+    }
+
+    #[test]
+    fn it_can_be_given_to_the_runtime() {
+        let here = std::thread::current().id();
+        let elsewhere = async { Ok(std::thread::current().id()) };
+        let call = Call::awaited_with(CancellationToken::new(), elsewhere).on_runtime();
+        assert!(matches!(call.wait(), Ok(thread) if thread != here));
+    }
+
     #[test]
     fn patience_ends_where_there_is_no_runtime() {
         let nothing = std::future::pending::<Outcome<()>>();
