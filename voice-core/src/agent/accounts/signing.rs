@@ -8,8 +8,12 @@ use jsonwebtoken::{
 };
 use ring::{
     hmac,
-    signature::{ED25519, Ed25519KeyPair, UnparsedPublicKey},
+    signature::{ED25519, ED25519_PUBLIC_KEY_LEN, Ed25519KeyPair, UnparsedPublicKey},
 };
+use rustls_pki_types::{PrivatePkcs8KeyDer, SubjectPublicKeyInfoDer, pem::PemObject};
+
+/// What stands before the key itself in DER (RFC 8410, 4): a sequence of the algorithm and a string of bits.
+const ED25519_KEY: &[u8] = &[0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 
 static PROVIDER: CryptoProvider =
     CryptoProvider { signer_factory: signer, verifier_factory: verifier, key_utils: KeyUtils::new_unimplemented() };
@@ -19,13 +23,29 @@ pub(super) fn provide() {
     let _chosen_before = PROVIDER.install_default();
 }
 
+/// An Ed25519 key as PEM (PKCS #8).
+pub(super) fn private_key(pem: &str) -> Option<EncodingKey> {
+    let der = PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes()).ok()?;
+    pair(der.secret_pkcs8_der()).map(|_| EncodingKey::from_ed_der(der.secret_pkcs8_der()))
+}
+
+/// The public half of one as PEM.
+pub(super) fn public_key(pem: &str) -> Option<DecodingKey> {
+    let der = SubjectPublicKeyInfoDer::from_pem_slice(pem.as_bytes()).ok()?;
+    let key = der.strip_prefix(ED25519_KEY).filter(|key| key.len() == ED25519_PUBLIC_KEY_LEN)?;
+    Some(DecodingKey::from_ed_der(key))
+}
+
+fn pair(pkcs8: &[u8]) -> Option<Ed25519KeyPair> {
+    // OpenSSL writes no public half into the file.
+    Ed25519KeyPair::from_pkcs8_maybe_unchecked(pkcs8).ok()
+}
+
 fn signer(algorithm: &Algorithm, key: &EncodingKey) -> Result<Box<dyn JwtSigner>> {
     match (algorithm, key.family()) {
         (Algorithm::HS256, AlgorithmFamily::Hmac) => Ok(Box::new(Shared::new(key.as_bytes()))),
         (Algorithm::EdDSA, AlgorithmFamily::Ed) => {
-            // OpenSSL writes no public half into the file.
-            let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(key.as_bytes());
-            Ok(Box::new(Pair(pair.map_err(|_| ErrorKind::InvalidEddsaKey)?)))
+            Ok(Box::new(Pair(pair(key.as_bytes()).ok_or(ErrorKind::InvalidEddsaKey)?)))
         }
         _ => Err(ErrorKind::InvalidAlgorithm.into()),
     }
