@@ -1,18 +1,25 @@
 //! How an event loop of Python's learns that calls have ended: it waits for one end of a pair of sockets, as for any other, and takes
-//! what is to be called. No thread of Python's lies between, and nobody waits for the interpreter's lock to ring. Work that only waits
-//! for the library's threads gets on here, too, and needs no task there.
+//! what is to be called. No thread of Python's lies between, and nobody waits for the interpreter's lock to ring. Work that is awaited
+//! here gets on here, too, and needs no task on the library's threads.
 
 use std::{
     io::{ErrorKind, Read, Write},
     os::{fd::AsRawFd, unix::net::UnixStream},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::Wake,
 };
 
 use pyo3::{prelude::*, types::PyList};
 use voice_bridge::ErrorRecord;
 
-use crate::{error::run, pending::Shared};
+use crate::{
+    courier::{self, Job},
+    error::run,
+    pending::Shared,
+};
 
 /// Calls for an event loop.
 #[pyclass(frozen, module = "voice_core._native")]
@@ -21,13 +28,15 @@ pub(crate) struct Bell(pub(crate) Arc<Loop>);
 /// An event loop, as the library's threads see it.
 pub(crate) struct Loop {
     waiting: Mutex<Waiting>,
+    /// How many coroutines of the loop wait for the bell: while there are any, the loop runs, or will.
+    awaiting: AtomicUsize,
     rings: UnixStream,
     rung: UnixStream,
 }
 
 #[derive(Default)]
 struct Waiting {
-    calls: Vec<Py<PyAny>>,
+    jobs: Vec<Job>,
     work: Vec<Weak<Shared>>,
     /// The loop knows that something waits.
     rung: bool,
@@ -38,9 +47,14 @@ impl Loop {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Has `callback()` called by the loop.
-    pub(crate) fn call(&self, callback: Py<PyAny>) {
-        self.add(|waiting| waiting.calls.push(callback));
+    /// Has what `job` gives called by the loop.
+    pub(crate) fn send(&self, job: Job) {
+        self.add(|waiting| waiting.jobs.push(job));
+    }
+
+    /// Whether somebody waits for the bell on the loop.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.awaiting.load(Ordering::Acquire) > 0
     }
 
     fn add(&self, add: impl FnOnce(&mut Waiting)) {
@@ -81,7 +95,7 @@ impl Bell {
                 let (rings, rung) = UnixStream::pair()?;
                 rings.set_nonblocking(true)?;
                 rung.set_nonblocking(true)?;
-                Ok(Self(Arc::new(Loop { waiting: Mutex::default(), rings, rung })))
+                Ok(Self(Arc::new(Loop { waiting: Mutex::default(), awaiting: AtomicUsize::new(0), rings, rung })))
             };
             pair().map_err(|error: std::io::Error| ErrorRecord::internal(format!("no pair of sockets: {error}")))
         })
@@ -92,17 +106,26 @@ impl Bell {
         self.0.rung.as_raw_fd()
     }
 
-    /// The calls to make now.
+    /// Says that a coroutine begins to wait for the bell, or has ceased to.
+    fn awaits(&self, begins: bool) {
+        if begins {
+            self.0.awaiting.fetch_add(1, Ordering::Release);
+        } else {
+            self.0.awaiting.fetch_sub(1, Ordering::Release);
+        }
+    }
+
+    /// The calls to make now: `(function, arguments)` each.
     fn take<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let mut rings = [0; 16];
         while let Err(error) = (&self.0.rung).read(&mut rings)
             && error.kind() == ErrorKind::Interrupted
         {}
-        let mut calls = Vec::new();
+        let mut jobs = Vec::new();
         loop {
             let work = {
                 let mut waiting = self.0.lock();
-                calls.append(&mut waiting.calls);
+                jobs.append(&mut waiting.jobs);
                 if waiting.work.is_empty() {
                     // What comes from here on rings again.
                     waiting.rung = false;
@@ -112,6 +135,6 @@ impl Bell {
             };
             work.iter().filter_map(Weak::upgrade).for_each(|work| work.get_on(&self.0));
         }
-        PyList::new(py, calls)
+        courier::errands(py, jobs)
     }
 }

@@ -18,7 +18,26 @@ use crate::error::run;
 
 /// What is to be called, and with what.
 type Errand = (Py<PyAny>, Py<PyTuple>);
-type Job = Box<dyn FnOnce(Python<'_>) -> PyResult<Errand> + Send>;
+pub(crate) type Job = Box<dyn FnOnce(Python<'_>) -> PyResult<Errand> + Send>;
+
+/// A job that calls `function()`.
+pub(crate) fn calling(function: Py<PyAny>) -> Job {
+    Box::new(move |py| Ok((function, PyTuple::empty(py).unbind())))
+}
+
+/// What the jobs give, as a list of `(function, arguments)`.
+pub(crate) fn errands(py: Python<'_>, jobs: impl IntoIterator<Item = Job>) -> PyResult<Bound<'_, PyList>> {
+    let list = PyList::empty(py);
+    for job in jobs {
+        // A defect of one job; the next ones must still arrive.
+        match guard(|| Ok(job(py))) {
+            Ok(Ok(errand)) => list.append(errand)?,
+            Ok(Err(defect)) => defect.write_unraisable(py, None),
+            Err(_panicked) => {}
+        }
+    }
+    Ok(list)
+}
 
 /// Carries short pieces of work to Python, one after the other, to a thread of its own.
 pub(crate) struct Courier {
@@ -74,17 +93,17 @@ impl Courier {
     }
 
     /// Has what `job` gives called soon. It is dropped when the interpreter is going away.
-    pub(crate) fn send(&self, job: impl FnOnce(Python<'_>) -> PyResult<Errand> + Send + 'static) {
+    pub(crate) fn send(&self, job: Job) {
         let mut state = self.lock();
         if !state.closed {
-            state.jobs.push_back(Box::new(job));
+            state.jobs.push_back(job);
             self.changed.notify_one();
         }
     }
 
     /// Has `function()` called soon.
     pub(crate) fn call(&self, function: Py<PyAny>) {
-        self.send(move |py| Ok((function, PyTuple::empty(py).unbind())));
+        self.send(calling(function));
     }
 
     /// Waits for jobs. None: there will be none any more.
@@ -115,16 +134,7 @@ impl Errands {
     /// Waits for the next calls to make: `(function, arguments)` each. None: there will be none any more.
     fn take<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyList>>> {
         let Some(jobs) = py.detach(|| self.0.next()) else { return Ok(None) };
-        let mut errands = Vec::with_capacity(jobs.len());
-        for job in jobs {
-            // A defect of one job; the next ones must still arrive.
-            match guard(|| Ok(job(py))) {
-                Ok(Ok(errand)) => errands.push(errand),
-                Ok(Err(defect)) => defect.write_unraisable(py, None),
-                Err(_panicked) => {}
-            }
-        }
-        PyList::new(py, errands).map(Some)
+        errands(py, jobs).map(Some)
     }
 }
 

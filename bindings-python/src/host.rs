@@ -12,10 +12,46 @@ use voice_bridge::{
     },
 };
 
-use crate::{courier::CALLS, error::run, pending::Pending, reply::pcm_bytes};
+#[cfg(unix)]
+use crate::bell;
+use crate::{
+    courier::{CALLS, Job},
+    error::run,
+    pending::Pending,
+    reply::pcm_bytes,
+};
 
 /// A Python object, shared without the interpreter's lock.
-pub(crate) struct Hosted(Arc<Py<PyAny>>);
+pub(crate) struct Hosted {
+    object: Arc<Py<PyAny>>,
+    /// The event loop to which it belongs, if it does to one.
+    #[cfg(unix)]
+    on: Option<Arc<bell::Loop>>,
+}
+
+impl Hosted {
+    fn new(py: Python<'_>, object: Py<PyAny>) -> Self {
+        Self {
+            #[cfg(unix)]
+            on: object
+                .bind(py)
+                .getattr("bell")
+                .ok()
+                .and_then(|bell| bell.cast::<bell::Bell>().ok().map(|bell| Arc::clone(&bell.get().0))),
+            object: Arc::new(object),
+        }
+    }
+
+    /// Has Python make a call soon: the object's event loop where somebody waits there, and a thread otherwise.
+    fn send(&self, job: Job) {
+        #[cfg(unix)]
+        if let Some(on) = self.on.as_ref().filter(|on| on.is_awaited()) {
+            on.send(job);
+            return;
+        }
+        CALLS.send(job);
+    }
+}
 
 /// An adaptor of the bridge round an object.
 pub(crate) fn hosted<A>(
@@ -25,7 +61,7 @@ pub(crate) fn hosted<A>(
 ) -> Outcome<Arc<A>> {
     CALLS.serve(py)?;
     let name = attribute(py, &object, "name")?;
-    Ok(Arc::new(adaptor(name, Hosted(Arc::new(object)))))
+    Ok(Arc::new(adaptor(name, Hosted::new(py, object))))
 }
 
 /// A recogniser, which may be one that listens.
@@ -44,7 +80,7 @@ pub(crate) fn model(py: Python<'_>, object: Py<PyAny>) -> Outcome<Arc<LlmAdaptor
 pub(crate) fn tool(py: Python<'_>, object: Py<PyAny>) -> Outcome<Arc<ToolAdaptor<Hosted>>> {
     CALLS.serve(py)?;
     let definition: String = attribute(py, &object, "definition")?;
-    Ok(Arc::new(ToolAdaptor::new(&definition, Hosted(Arc::new(object)))?))
+    Ok(Arc::new(ToolAdaptor::new(&definition, Hosted::new(py, object))?))
 }
 
 /// A sink of metrics.
@@ -71,11 +107,11 @@ impl Hosted {
     where
         A: for<'py> IntoPyObject<'py, Target = PyTuple, Output = Bound<'py, PyTuple>, Error: Into<PyErr>>,
     {
-        let object = Arc::clone(&self.0);
+        let object = Arc::clone(&self.object);
         // When it fails, the answer is dropped with the arguments, so that its asker learns that none comes.
-        CALLS.send(move |py| {
+        self.send(Box::new(move |py| {
             Ok((object.getattr(py, method)?, arguments(py)?.into_pyobject(py).map_err(Into::into)?.unbind()))
-        });
+        }));
     }
 }
 

@@ -22,10 +22,10 @@ pub(crate) fn set_log_sink(py: Python<'_>, level: &str, sink: Option<Py<PyAny>>)
             Arc::new(move |level, target, message, fields| {
                 let (sink, target) = (Arc::clone(&sink), target.to_owned());
                 let (message, fields) = (message.to_owned(), fields.to_owned());
-                LOGS.send(move |py| {
+                LOGS.send(Box::new(move |py| {
                     let record = (level, target, message, fields).into_pyobject(py)?;
                     Ok((sink.clone_ref(py), record.unbind()))
-                });
+                }));
             }),
         )
     })

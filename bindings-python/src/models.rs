@@ -35,7 +35,7 @@ pub(crate) fn fetch_models(
         let progress = progress.map(Arc::new);
         let tell = move |event: String| {
             if let Some(progress) = progress.clone() {
-                CALLS.send(move |py| Ok((progress.clone_ref(py), (event,).into_pyobject(py)?.unbind())));
+                CALLS.send(Box::new(move |py| Ok((progress.clone_ref(py), (event,).into_pyobject(py)?.unbind()))));
             }
             true
         };

@@ -3,9 +3,13 @@
 use std::{
     future::Future,
     pin::Pin,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll},
-    time::Duration,
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Wake, Waker},
+    thread::{self, Thread},
+    time::{Duration, Instant},
 };
 
 use pyo3::prelude::*;
@@ -14,7 +18,7 @@ use voice_bridge::{Call, ErrorRecord, Outcome, runtime};
 #[cfg(unix)]
 use crate::bell;
 use crate::{
-    courier::CALLS,
+    courier::{CALLS, calling},
     error::{exception, run},
 };
 
@@ -38,7 +42,7 @@ impl News {
         match self {
             Self::Courier(callback) => CALLS.call(callback),
             #[cfg(unix)]
-            Self::Loop(callback, on) => on.call(callback),
+            Self::Loop(callback, on) => on.send(calling(callback)),
         }
     }
 }
@@ -72,6 +76,36 @@ struct Held {
 impl Shared {
     fn held(&self) -> MutexGuard<'_, Held> {
         self.work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The work, for a thread that will get on with it: nobody else does.
+    fn taken(self: &Arc<Self>) -> Outcome<Option<Work>> {
+        let mut held = self.held();
+        #[cfg(unix)]
+        if held.on.is_some() {
+            drop(held);
+            self.give_away()?;
+            return Ok(None);
+        }
+        Ok(held.work.take())
+    }
+
+    /// Waits for a moment, and gets on with the work meanwhile if it is this thread's. Says whether it has ended.
+    fn waited(&self, own: Option<&mut Work>, waker: &Arc<Unparks>) -> bool {
+        let Some(work) = own else {
+            let running = |state: &mut State| matches!(state, State::Running { .. });
+            let waited = self.ended.wait_timeout_while(self.lock(), SIGNALS, running);
+            return !waited.is_ok_and(|(_, timeout)| timeout.timed_out());
+        };
+        let until = Instant::now() + SIGNALS;
+        while waker.was_woken_before(until) {
+            let waker = Waker::from(Arc::clone(waker));
+            if let Poll::Ready(outcome) = work.as_mut().poll(&mut Context::from_waker(&waker)) {
+                self.end(outcome);
+                return true;
+            }
+        }
+        false
     }
 
     /// Has the runtime get on with the work, whoever did before.
@@ -127,6 +161,43 @@ impl Shared {
     }
 }
 
+/// Wakes the thread that waits for work, and gets on with it.
+struct Unparks {
+    thread: Thread,
+    woken: AtomicBool,
+}
+
+impl Unparks {
+    /// For this thread, which has not looked at its work yet.
+    fn here() -> Arc<Self> {
+        Arc::new(Self { thread: thread::current(), woken: AtomicBool::new(true) })
+    }
+
+    fn was_woken_before(&self, until: Instant) -> bool {
+        loop {
+            if self.woken.swap(false, Ordering::Acquire) {
+                return true;
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            thread::park_timeout(left);
+        }
+    }
+}
+
+impl Wake for Unparks {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.woken.store(true, Ordering::Release);
+        self.thread.unpark();
+    }
+}
+
 /// Work under way; dropping it cancels the work.
 #[pyclass(frozen, module = "voice_core._native")]
 pub(crate) struct Pending {
@@ -177,25 +248,21 @@ impl Pending {
 impl Pending {
     /// Blocks until the work has ended, without the interpreter's lock; Ctrl-C cancels it.
     fn wait(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        run(py, || {
+        let mut own = run(py, || {
             runtime::may_block()?;
-            self.shared.give_away()
+            self.shared.taken()
         })?;
-        loop {
-            let running = py.detach(|| {
-                let state = self.shared.lock();
-                let waited =
-                    self.shared.ended.wait_timeout_while(state, SIGNALS, |s| matches!(s, State::Running { .. }));
-                waited.is_ok_and(|(_, timeout)| timeout.timed_out())
-            });
-            if !running {
-                return self.result(py);
-            }
+        let waker = Unparks::here();
+        while !py.detach(|| self.shared.waited(own.as_mut(), &waker)) {
             if let Err(interrupted) = py.check_signals() {
                 (self.cancel)();
+                // Others may wait for its end.
+                self.shared.held().work = own.take();
+                run(py, || self.shared.give_away())?;
                 return Err(interrupted);
             }
         }
+        self.result(py)
     }
 
     /// Has `callback()` called when the work has ended, on a thread of the library: it must only pass the news on.

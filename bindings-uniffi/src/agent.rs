@@ -139,7 +139,7 @@ impl Agent {
 
     /// Starts one turn.
     pub fn turn(&self, input: Input, options: TurnOptions) -> Result<Arc<TurnCall>, Failure> {
-        let call = guarded(|| Ok(self.agent.turn(input.into(), options.adopted()?)))?;
+        let call = guarded(|| Ok(self.agent.turn(input.into(), options.adopted()?).on_runtime()))?;
         Ok(Arc::new(TurnCall { cancel: call.canceller(), call: Mutex::new(Some(call)) }))
     }
 

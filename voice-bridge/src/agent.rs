@@ -15,6 +15,7 @@ use voice_core::{
 use crate::{
     Call, ErrorRecord, EventStream, LiveSession, Outcome, ReplyRecord,
     arguments::{Arguments, parsed},
+    call::off_thread,
     rooms::{self, Answer},
 };
 
@@ -211,14 +212,18 @@ impl Agent {
         Ok(turn.tools(options.tools).speak(options.speak.unwrap_or(true)))
     }
 
-    /// Runs one turn. Cancelling the call ends it with `CANCELLED`, and nothing is stored.
+    /// Runs one turn, where the call is awaited. Cancelling the call ends it with `CANCELLED`, and nothing is stored.
     pub fn turn(&self, input: Input, options: TurnOptions) -> Call<ReplyRecord> {
         let token = CancellationToken::new();
         let (agent, watched) = (self.clone(), token.clone());
-        Call::spawn_with(token, async move {
-            // Reading a file is done here, off the host's thread.
-            let turn = agent.prepared(input, options)?.cancel_on(&watched);
-            Ok(ReplyRecord::new(turn.await?))
+        Call::awaited_with(token, async move {
+            let turn = if matches!(input, Input::Audio(AudioInput::Path(_))) {
+                // The host's thread does not wait for a disk.
+                off_thread(move || agent.prepared(input, options)).await
+            } else {
+                agent.prepared(input, options)
+            };
+            Ok(ReplyRecord::new(turn?.cancel_on(&watched).await?))
         })
     }
 

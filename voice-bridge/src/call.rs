@@ -37,7 +37,7 @@ pub struct Call<T> {
 enum Work<T> {
     /// It runs on the library's runtime, whoever waits for it.
     Running(oneshot::Receiver<Outcome<T>>),
-    /// It only waits for what runs there, so it needs no task of its own: it gets on where it is awaited.
+    /// It needs no task of its own: it gets on where it is awaited.
     Waiting(Pin<Box<dyn Future<Output = Outcome<T>> + Send>>),
 }
 
@@ -88,11 +88,35 @@ impl<T: Send + 'static> Call<T> {
         let token = CancellationToken::new();
         let stop = token.clone();
         let work = async move {
-            let work = AssertUnwindSafe(work).catch_unwind();
-            let outcome = stop.run_until_cancelled(work).await.unwrap_or_else(|| Ok(Err(cancelled())));
-            outcome.unwrap_or_else(|_| Err(panicked()))
+            let outcome = stop.run_until_cancelled(work).await;
+            outcome.unwrap_or_else(|| Err(cancelled()))
         };
+        Self::here(token, work)
+    }
+
+    /// Work that begins when the call is awaited, and gets on there: on any thread, under any executor. It watches `token` itself and
+    /// ends in its own way. What it starts, and its timers, are the runtime's.
+    pub(crate) fn awaited_with(
+        token: CancellationToken,
+        work: impl Future<Output = Outcome<T>> + Send + 'static,
+    ) -> Self {
+        Self::here(token, WithRuntime(Some(Box::pin(work))))
+    }
+
+    fn here(token: CancellationToken, work: impl Future<Output = Outcome<T>> + Send + 'static) -> Self {
+        let work = async move { AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| Err(panicked())) };
         Self { work: Some(Work::Waiting(Box::pin(work))), cancel: Cancel { token, abort: None } }
+    }
+
+    /// Has the runtime get on with it from now on, whether or not it is awaited: for hosts to which every look at it is dear.
+    pub fn on_runtime(mut self) -> Self {
+        match self.work.take() {
+            Some(Work::Waiting(work)) => Self::start(work, self.cancel.token.clone(), false),
+            other => {
+                self.work = other;
+                self
+            }
+        }
     }
 
     fn start(work: impl Future<Output = Outcome<T>> + Send + 'static, token: CancellationToken, abort: bool) -> Self {
@@ -137,7 +161,33 @@ impl<T: Send + 'static> Call<T> {
     }
 }
 
-async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> Outcome<T> + Send + 'static) -> Outcome<T> {
+/// Work with the runtime round it, also while it is let go of.
+struct WithRuntime<T>(Option<Pin<Box<dyn Future<Output = Outcome<T>> + Send>>>);
+
+impl<T> Future for WithRuntime<T> {
+    type Output = Outcome<T>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome<T>> {
+        let runtime = runtime::handle()?;
+        let _here = runtime.enter();
+        let Some(work) = &mut self.0 else { return Poll::Ready(Err(cancelled())) };
+        let outcome = ready!(work.as_mut().poll(cx));
+        self.0 = None;
+        Poll::Ready(outcome)
+    }
+}
+
+impl<T> Drop for WithRuntime<T> {
+    fn drop(&mut self) {
+        if let (Some(work), Ok(runtime)) = (self.0.take(), runtime::handle()) {
+            let _here = runtime.enter();
+            drop(work);
+        }
+    }
+}
+
+/// Does work that blocks on a thread of its own. Dropped, it gives up waiting; the work itself goes on to its end.
+pub(crate) async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> Outcome<T> + Send + 'static) -> Outcome<T> {
     let work = runtime::handle()?.spawn_blocking(work);
     work.await.unwrap_or_else(|_| Err(panicked()))
 }
@@ -220,6 +270,61 @@ mod tests {
 
         let panics = Call::<()>::waiting(async { std::panic::panic_any("on purpose") });
         assert_eq!(code(panics.wait()).as_deref(), Some("INTERNAL_ERROR"));
+    }
+
+    /// Says on which thread it is dropped, and whether the runtime is there.
+    struct Dropped(std::sync::mpsc::Sender<(std::thread::ThreadId, bool)>);
+
+    impl Drop for Dropped {
+        fn drop(&mut self) {
+            let _heard = self.0.send((std::thread::current().id(), tokio::runtime::Handle::try_current().is_ok()));
+        }
+    }
+
+    #[test]
+    fn a_turn_gets_on_where_it_is_awaited_with_the_runtime_round_it() {
+        let here = std::thread::current().id();
+        let (sender, mut receiver) = mpsc::unbounded_channel();
+        let (dropped, drops) = std::sync::mpsc::channel();
+        let held = Dropped(dropped);
+        let mut call = Call::awaited_with(CancellationToken::new(), async move {
+            let _held = held;
+            // Timers and tasks are the runtime's.
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            let started = tokio::spawn(async { 7 }).await.unwrap_or_default();
+            let told: Option<i32> = receiver.recv().await;
+            Ok((std::thread::current().id(), started + told.unwrap_or_default()))
+        });
+        assert!(sender.send(1).is_ok());
+        let outcome = loop {
+            match looked_at(&mut call) {
+                Some(outcome) => break outcome,
+                None => std::thread::yield_now(),
+            }
+        };
+        assert!(matches!(outcome, Ok((thread, 8)) if thread == here));
+        assert_eq!(drops.try_recv(), Ok((here, true)));
+    }
+
+    #[test]
+    fn a_turn_that_nobody_awaits_has_not_begun_and_is_let_go_of_with_the_runtime_round_it() {
+        let (dropped, drops) = std::sync::mpsc::channel();
+        let held = Dropped(dropped);
+        let call = Call::<()>::awaited_with(CancellationToken::new(), async move {
+            let _held = held;
+            std::future::pending().await
+        });
+        assert!(drops.try_recv().is_err());
+        drop(call);
+        assert_eq!(drops.try_recv(), Ok((std::thread::current().id(), true)));
+    }
+
+    #[test]
+    fn it_can_be_given_to_the_runtime() {
+        let here = std::thread::current().id();
+        let elsewhere = async { Ok(std::thread::current().id()) };
+        let call = Call::awaited_with(CancellationToken::new(), elsewhere).on_runtime();
+        assert!(matches!(call.wait(), Ok(thread) if thread != here));
     }
 
     #[test]

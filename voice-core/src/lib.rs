@@ -94,7 +94,7 @@ pub mod telemetry;
 #[cfg(feature = "telephony")]
 pub mod telephony;
 pub mod time;
-#[cfg(any(feature = "_http", feature = "otel", feature = "postgres"))]
+#[cfg(feature = "_tls")]
 mod tls;
 pub mod tool;
 mod turn;

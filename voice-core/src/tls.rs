@@ -2,12 +2,12 @@
 
 use std::sync::{Arc, OnceLock};
 
-use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
+use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use rustls_platform_verifier::BuilderVerifierExt;
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// The settings that all connections share: aws-lc-rs with the certificates the system trusts. Never installed
+/// The settings that all connections share: ring with the certificates the system trusts. Never installed
 /// as the default of the process, which belongs to the host app.
 ///
 /// # Errors
@@ -18,7 +18,7 @@ pub(crate) fn tls() -> Result<Arc<ClientConfig>> {
     if let Some(config) = TLS.get() {
         return Ok(config.clone());
     }
-    let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|e| Error::new(ErrorKind::Internal, format!("cannot set up TLS: {e}")))?;
     let config = match builder.clone().with_platform_verifier() {

@@ -16,6 +16,9 @@ const TALK_PEERS: &[&str] = &["pipecat-ai[silero]==1.14.0"];
 const OPENAI_AGENTS: &[&str] = &["openai-agents[voice]==0.24.0"];
 const PIPECAT: &[&str] = &["pipecat-ai==1.14.0"];
 
+/// Whether programs can be linked with the system's library in them.
+const STATIC: bool = cfg!(all(target_os = "linux", target_env = "gnu"));
+
 pub fn run(arguments: &[String]) -> Result<bool> {
     let project = Project::here();
     let names = names(&project)?;
@@ -28,11 +31,15 @@ pub fn run(arguments: &[String]) -> Result<bool> {
     }
     let (peers, rest): (Vec<&String>, Vec<&String>) =
         rest.iter().partition(|argument| name == "live" && *argument == "--peers");
-    let mut build = project.cargo(&["build", "--profile", "dist", "-p", "voice-bench", "--bin", name]);
+    let mut build = project.cargo(&["rustc", "--profile", "dist", "-p", "voice-bench", "--bin", name]);
     match name.as_str() {
         "local_turn" => {}
         "talk" => _ = build.args(["--no-default-features", "--features", "talk"]),
-        // An app that links no more than it uses, so that memory is told without local models.
+        // An app that links no more than it uses, so that memory is told without local models, and, where the system's library allows
+        // it, without what a dynamic linker brings along.
+        "turn" | "live" if STATIC => {
+            _ = build.args(["--no-default-features", "--", "-C", "target-feature=+crt-static"])
+        }
         _ => _ = build.arg("--no-default-features"),
     }
     if !build.status()?.success() {

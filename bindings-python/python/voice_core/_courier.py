@@ -5,6 +5,7 @@ The threads are Python's own, and daemons: one that is in a host's code when the
 
 from __future__ import annotations
 
+import contextvars
 import os
 import sys
 import threading
@@ -52,35 +53,27 @@ def _call(function: Callable[..., object], arguments: Tuple[Any, ...]) -> None:
         threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread())))
 
 
-def ends(pending: Pending[Any], loop: asyncio.AbstractEventLoop, callback: Callable[[], object]) -> bool:
-    """Has `callback` called on the event loop once the work has ended. False: it has already, and nothing is called."""
-    if sys.platform != "win32":
-        bell = _bell(loop)
-        if bell is not None:
-            return pending.on_done_ring(bell, callback)
-    pending.on_done(lambda: soon(loop, callback))
-    return True
-
-
 if sys.platform != "win32":
     from ._native import Bell
 
     # One for each loop, until the loop goes.
     _bells: WeakKeyDictionary[asyncio.AbstractEventLoop, Optional[Bell]] = WeakKeyDictionary()
 
-    def _bell(loop: asyncio.AbstractEventLoop) -> Optional[Bell]:
+    def bell_of(loop: asyncio.AbstractEventLoop) -> Optional[Bell]:
+        """What the running event loop waits for, besides all else: it has calls for it."""
         if loop not in _bells:
             bell = Bell()
             try:
-                loop.add_reader(bell.fileno(), _answer, bell)
+                # In a context of its own: what the host calls from here has nothing to do with who waited first.
+                contextvars.Context().run(loop.add_reader, bell.fileno(), _answer, bell)
                 _bells[loop] = bell
             except NotImplementedError:  # by a loop that waits for no sockets
                 _bells[loop] = None
         return _bells[loop]
 
     def _answer(bell: Bell) -> None:
-        for callback in bell.take():
-            _call(callback, ())
+        for function, arguments in bell.take():
+            _call(function, arguments)
 
     # A forked child shares its parent's sockets.
     os.register_at_fork(after_in_child=_bells.clear)

@@ -11,6 +11,7 @@ import inspect
 import json
 import os
 import queue
+import sys
 import threading
 from typing import (
     TYPE_CHECKING,
@@ -310,6 +311,9 @@ class _Adaptor:
         self.name = str(getattr(target, "name", None) or getattr(target, "__name__", None) or type(target).__name__)
         self._target = target
         self._loop = loop
+        if loop is not None and sys.platform != "win32":
+            # What the native half looks for: it has an event loop that waits for the library anyway make the calls.
+            self.bell = _courier.bell_of(loop)
 
     def _send(self, answer: Responder, item: Any) -> bool:
         raise NotImplementedError
@@ -368,7 +372,14 @@ class _Adaptor:
         if loop is None or loop.is_closed() or not loop.is_running():
             loop = _own_loop.get()
         started: List[asyncio.Task[None]] = []
-        loop.call_soon_threadsafe(lambda: started.append(loop.create_task(drive())))
+
+        def start() -> None:
+            started.append(loop.create_task(drive()))
+
+        if loop is asyncio._get_running_loop():
+            start()
+        else:
+            loop.call_soon_threadsafe(start)
 
         def cancel() -> None:
             for task in started:

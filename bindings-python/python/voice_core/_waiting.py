@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, TypeVar
 
 from . import _courier, _host
@@ -43,11 +44,20 @@ async def awaited(pending: Pending[T], *, shared: bool = False) -> T:
         if not ended.done():
             ended.set_result(None)
 
-    if _courier.ends(pending, loop, end):
-        try:
+    bell = None if sys.platform == "win32" else _courier.bell_of(loop)
+    if bell is None:
+        pending.on_done(lambda: _courier.soon(loop, end))
+    else:
+        bell.awaits(True)
+    try:
+        # False: it has ended already, and nobody is told.
+        if bell is None or pending.on_done_ring(bell, end):
             await ended
-        except asyncio.CancelledError:
-            if not shared:
-                pending.cancel()
-            raise
+    except asyncio.CancelledError:
+        if not shared:
+            pending.cancel()
+        raise
+    finally:
+        if bell is not None:
+            bell.awaits(False)
     return pending.result()

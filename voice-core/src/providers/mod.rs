@@ -12,7 +12,7 @@ pub mod deepgram;
 pub mod elevenlabs;
 #[cfg(feature = "google")]
 pub mod google;
-#[cfg(any(feature = "_http", feature = "otel"))]
+#[cfg(feature = "_http")]
 pub(crate) mod http;
 #[cfg(feature = "local")]
 pub mod local;

@@ -3,14 +3,12 @@
 //! Every one is compared in constant time. Who checks none lets anybody on the internet talk with the agent.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use hmac::{Hmac, Mac, digest::KeyInit};
-use sha1::Sha1;
-use sha2::Sha256;
-use subtle::ConstantTimeEq;
+use ring::{
+    hmac,
+    signature::{ED25519, UnparsedPublicKey},
+};
 
-use crate::secret::Secret;
-#[cfg(feature = "jwt")]
-use crate::time::Timestamp;
+use crate::{secret::Secret, time::Timestamp};
 
 /// Whether Twilio signed a request: the header `X-Twilio-Signature`.
 ///
@@ -18,17 +16,16 @@ use crate::time::Timestamp;
 /// form that was posted, none otherwise. (HMAC-SHA1 over the address and the fields in order; Twilio, "Validating signatures".)
 #[must_use]
 pub fn twilio(auth_token: &Secret, url: &str, params: &[(String, String)], signature: &str) -> bool {
-    let mut mac = keyed::<Hmac<Sha1>>(auth_token);
-    mac.update(url.as_bytes());
+    let mut signed = url.to_owned();
     let mut sorted: Vec<_> = params.iter().collect();
     sorted.sort();
     // A field that is there twice with the same value counts once.
     sorted.dedup();
     for (name, value) in sorted {
-        mac.update(name.as_bytes());
-        mac.update(value.as_bytes());
+        signed.push_str(name);
+        signed.push_str(value);
     }
-    is_one_of(&mac.finalize().into_bytes(), [signature])
+    is_one_of(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, auth_token, &signed, [signature])
 }
 
 /// Whether Plivo signed a request: the headers `X-Plivo-Signature-V3` and `X-Plivo-Signature-V3-Nonce`. Vobiz names its own
@@ -58,43 +55,35 @@ pub fn plivo(auth_token: &Secret, url: &str, params: &[(String, String)], nonce:
         signed.push_str(name);
         signed.push_str(value);
     }
-    let mut mac = keyed::<Hmac<Sha256>>(auth_token);
-    mac.update(signed.as_bytes());
-    mac.update(b".");
-    mac.update(nonce.as_bytes());
-    is_one_of(&mac.finalize().into_bytes(), signatures.split(','))
+    signed.push('.');
+    signed.push_str(nonce);
+    is_one_of(hmac::HMAC_SHA256, auth_token, &signed, signatures.split(','))
 }
 
 /// How old or how far ahead a signed request may be: five minutes.
-#[cfg(feature = "jwt")]
 const TOLERANCE_SECONDS: u64 = 300;
 
 /// Whether Telnyx signed a webhook: the headers `telnyx-signature-ed25519` and `telnyx-timestamp`, and the body as it came.
 ///
 /// `public_key` is that of the account, in base64 as Telnyx shows it. A request that is more than five minutes older or younger than
-/// `now` is none: somebody plays it again. (Ed25519 over the timestamp, `|` and the body.) Needs the feature `jwt`.
-#[cfg(feature = "jwt")]
+/// `now` is none: somebody plays it again. (Ed25519 over the timestamp, `|` and the body.)
 #[must_use]
 pub fn telnyx(public_key: &str, timestamp: &str, body: &[u8], signature: &str, now: Timestamp) -> bool {
-    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-    use jsonwebtoken::{Algorithm, DecodingKey, crypto};
-
     let is_fresh = timestamp.parse::<i64>().is_ok_and(|at| now.as_second().abs_diff(at) <= TOLERANCE_SECONDS);
     let (Ok(key), Ok(signature)) = (STANDARD.decode(public_key), STANDARD.decode(signature)) else { return false };
     let signed = [timestamp.as_bytes(), b"|", body].concat();
-    let fits =
-        crypto::verify(&URL_SAFE_NO_PAD.encode(signature), &signed, &DecodingKey::from_ed_der(&key), Algorithm::EdDSA);
-    is_fresh && fits.unwrap_or(false)
+    is_fresh && UnparsedPublicKey::new(&ED25519, key).verify(&signed, &signature).is_ok()
 }
 
-fn keyed<M: Mac + KeyInit>(secret: &Secret) -> M {
-    // HMAC takes keys of any length.
-    <M as Mac>::new_from_slice(secret.expose().as_bytes()).unwrap_or_else(|_| <M as KeyInit>::new(&Default::default()))
-}
-
-fn is_one_of<'a>(expected: &[u8], given: impl IntoIterator<Item = &'a str>) -> bool {
-    let fits = |given: &str| STANDARD.decode(given.trim()).is_ok_and(|given| bool::from(given.ct_eq(expected)));
-    given.into_iter().fold(false, |any, given| fits(given) | any)
+fn is_one_of<'a>(
+    algorithm: hmac::Algorithm,
+    secret: &Secret,
+    signed: &str,
+    given: impl IntoIterator<Item = &'a str>,
+) -> bool {
+    let key = hmac::Key::new(algorithm, secret.expose().as_bytes());
+    let fits = |given: Vec<u8>| hmac::verify(&key, signed.as_bytes(), &given).is_ok();
+    given.into_iter().any(|given| STANDARD.decode(given.trim()).is_ok_and(fits))
 }
 
 /// A part of a query without its escapes.
@@ -168,7 +157,6 @@ mod tests {
         ("wss://example.com/ws?k=v", &[], "1okbmFu8mnye951JIZL8zIIUAp9bGqp+UeZjBap02RI="),
     ];
 
-    #[cfg(feature = "jwt")]
     #[test]
     fn telnyxs_signature_fits_its_request_while_it_is_fresh() {
         let key = "A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg=";

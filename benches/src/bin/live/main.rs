@@ -61,6 +61,25 @@ async fn our_turn(live: &LiveSession) -> Heard {
     (first, last)
 }
 
+/// A session of so many turns, or without an agent their waits alone.
+async fn conversation(agent: Option<VoiceAgent>, turns: usize) -> Vec<Heard> {
+    let live = match &agent {
+        Some(agent) => Some(agent.live().start().await.expect("the session starts")),
+        None => None,
+    };
+    let mut heard = Vec::new();
+    for _ in 0..turns {
+        heard.push(match &live {
+            Some(live) => our_turn(live).await,
+            None => {
+                speak(|_| {}).await;
+                floor_turn().await
+            }
+        });
+    }
+    heard
+}
+
 async fn child(kind: &str, count: usize) {
     let agent = match kind {
         "floor" => None,
@@ -70,27 +89,15 @@ async fn child(kind: &str, count: usize) {
             Some(builder.build().await.expect("the agent is built"))
         }
     };
+    // What is done once in a process is not a turn's.
+    conversation(agent.clone(), 1).await;
     let empty = process::rss_kb();
     let mut tasks = Vec::new();
     for n in 0..count {
         let agent = agent.clone();
         tasks.push(tokio::spawn(async move {
             sleep_until(Instant::now() + Duration::from_secs_f64(1.6 * n as f64 / count as f64)).await;
-            let live = match &agent {
-                Some(agent) => Some(agent.live().start().await.expect("the session starts")),
-                None => None,
-            };
-            let mut heard = Vec::new();
-            for _ in 0..TURNS {
-                heard.push(match &live {
-                    Some(live) => our_turn(live).await,
-                    None => {
-                        speak(|_| {}).await;
-                        floor_turn().await
-                    }
-                });
-            }
-            heard.split_off(1)
+            conversation(agent, TURNS).await.split_off(1)
         }));
     }
     let before = process::cpu_ms();

@@ -4,6 +4,8 @@ mod keys;
 mod limits;
 mod organization;
 #[cfg(feature = "jwt")]
+mod signing;
+#[cfg(feature = "jwt")]
 mod tokens;
 mod vault;
 

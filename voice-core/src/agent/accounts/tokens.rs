@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    agent::Principal,
+    agent::{Principal, accounts::signing},
     error::{Error, ErrorKind, Result},
     id::{OrganizationId, UserId},
     secret::Secret,
@@ -47,8 +47,8 @@ impl TokenKey {
     /// # Errors
     /// `INVALID_REQUEST` (kind `InvalidConfig`) when it is not such a key.
     pub fn ed25519(id: impl Into<String>, private_pem: &Secret) -> Result<Self> {
-        let sign = EncodingKey::from_ed_pem(private_pem.expose().as_bytes());
-        let sign = sign.map_err(|_| bad_key("expected an Ed25519 private key as PEM (PKCS #8)"))?;
+        let sign = signing::private_key(private_pem.expose());
+        let sign = sign.ok_or_else(|| bad_key("expected an Ed25519 private key as PEM (PKCS #8)"))?;
         Ok(Self { id: id.into(), algorithm: Algorithm::EdDSA, sign: Some(sign), verify: None })
     }
 
@@ -57,8 +57,7 @@ impl TokenKey {
     /// # Errors
     /// `INVALID_REQUEST` (kind `InvalidConfig`) when it is not such a key.
     pub fn ed25519_public(id: impl Into<String>, public_pem: &str) -> Result<Self> {
-        let verify = DecodingKey::from_ed_pem(public_pem.as_bytes());
-        let verify = verify.map_err(|_| bad_key("expected an Ed25519 public key as PEM"))?;
+        let verify = signing::public_key(public_pem).ok_or_else(|| bad_key("expected an Ed25519 public key as PEM"))?;
         Ok(Self { id: id.into(), algorithm: Algorithm::EdDSA, sign: None, verify: Some(verify) })
     }
 }
@@ -101,6 +100,7 @@ impl TokenKeys {
     /// Signs with `key`, for the issuer `voice-core`, without an audience, allowing for 30 s between clocks.
     #[must_use]
     pub fn new(key: TokenKey) -> Self {
+        signing::provide();
         let signing = key.id.clone();
         let keys = BTreeMap::from([(key.id.clone(), key)]);
         Self { signing, keys, issuer: "voice-core".into(), audience: None, leeway: Duration::from_secs(30) }

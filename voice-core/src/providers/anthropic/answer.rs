@@ -1,113 +1,29 @@
 //! Reads messages, streamed or whole.
 
-use std::{collections::VecDeque, time::Duration};
+use std::collections::VecDeque;
 
-use futures_util::{StreamExt, stream};
 use serde_json::{Map, Value};
-use tokio::time::{Instant, timeout_at};
 
 use crate::{
     cost::Usage,
     error::Result,
     message::ToolCall,
     provider::{FinishReason, LlmEvent, ResultStream},
-    providers::http::{Peer, Private, SseReader},
+    providers::http::{Peer, Private, SseReader, Written, at_once, streamed},
 };
-
-/// How long the end mark may take once the model has said why it stopped.
-const AFTER_FINISH: Duration = Duration::from_secs(1);
 
 /// The events of a streamed answer.
 pub(super) fn stream(events: SseReader, peer: Peer, private: Private) -> ResultStream<LlmEvent> {
-    let state = Reading {
-        events,
-        peer,
-        private,
-        answer: Answer::default(),
-        ready: VecDeque::new(),
-        patience: None,
-        ended: false,
-    };
-    stream::unfold(state, |mut reading| async move { reading.next().await.map(|item| (item, reading)) }).boxed()
+    streamed(events, Answer::new(peer, private))
 }
 
 /// The events of an answer that came whole, as from a server that does not stream.
-pub(super) fn whole(body: &[u8], peer: &Peer, private: &Private) -> Result<ResultStream<LlmEvent>> {
+pub(super) fn whole(body: &[u8], peer: Peer, private: Private) -> Result<ResultStream<LlmEvent>> {
     let message: Value = serde_json::from_slice(body).map_err(|_| peer.malformed("answered with broken JSON"))?;
-    if is_error(&message, "") {
-        return Err(peer.reported(&message, private));
-    }
-    let Some(blocks) = message.get("content").and_then(Value::as_array) else {
+    if !is_error(&message, "") && !message.get("content").is_some_and(Value::is_array) {
         return Err(peer.malformed("answered with JSON that holds no content"));
-    };
-    let (mut answer, mut ready) = (Answer::default(), VecDeque::new());
-    for (index, block) in (0..).zip(blocks) {
-        answer.begin(index, block, &mut ready);
     }
-    answer.finish(&message);
-    answer.usage.note(&message);
-    answer.end(&mut ready);
-    Ok(stream::iter(ready.into_iter().map(Ok)).boxed())
-}
-
-struct Reading {
-    events: SseReader,
-    peer: Peer,
-    private: Private,
-    answer: Answer,
-    ready: VecDeque<LlmEvent>,
-    patience: Option<Instant>,
-    ended: bool,
-}
-
-impl Reading {
-    async fn next(&mut self) -> Option<Result<LlmEvent>> {
-        loop {
-            if let Some(event) = self.ready.pop_front() {
-                return Some(Ok(event));
-            }
-            if self.ended {
-                return None;
-            }
-            let event = match self.patience {
-                // Silence, a reset, a cut: the answer is complete, so none of it matters any more.
-                Some(until) => timeout_at(until, self.events.next()).await.unwrap_or(None).filter(Result::is_ok),
-                None => self.events.next().await,
-            };
-            let failed = match event {
-                Some(Ok(event)) if event.data.trim().is_empty() => None,
-                Some(Ok(event)) => match serde_json::from_str::<Value>(&event.data) {
-                    Ok(value) if is_error(&value, &event.name) => Some(self.peer.reported(&value, &self.private)),
-                    Ok(value) => {
-                        if self.answer.read(&value, &event.name, &mut self.ready) {
-                            self.end();
-                        } else if self.answer.finish.is_some() && self.patience.is_none() {
-                            self.patience = Some(Instant::now() + AFTER_FINISH);
-                        }
-                        None
-                    }
-                    Err(_) if event.complete => Some(self.peer.malformed("sent a piece of answer that is not JSON")),
-                    Err(_) => Some(self.peer.cut_short()),
-                },
-                Some(Err(error)) => Some(error),
-                None if self.answer.finish.is_some() => {
-                    self.end();
-                    None
-                }
-                None => Some(self.peer.cut_short()),
-            };
-            if let Some(error) = failed {
-                self.ended = true;
-                return Some(Err(error));
-            }
-        }
-    }
-
-    fn end(&mut self) {
-        self.ended = true;
-        self.events.release();
-        self.answer.end(&mut self.ready);
-    }
+    at_once(&[message], Answer::new(peer, private))
 }
 
 /// Whether an event, or a whole answer, is a failure.
@@ -120,16 +36,27 @@ fn kind<'a>(value: &'a Value, event: &'a str) -> &'a str {
 }
 
 /// What has been read of an answer.
-#[derive(Default)]
 struct Answer {
+    peer: Peer,
+    private: Private,
     usage: Counts,
     finish: Option<FinishReason>,
     calls: Vec<Fragments>,
 }
 
-impl Answer {
-    /// Reads one event; whether it was the last.
-    fn read(&mut self, event: &Value, name: &str, out: &mut VecDeque<LlmEvent>) -> bool {
+impl Written for Answer {
+    fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
+    fn is_complete(&self) -> bool {
+        self.finish.is_some()
+    }
+
+    fn read(&mut self, event: &Value, name: &str, out: &mut VecDeque<LlmEvent>) -> Result<bool> {
+        if is_error(event, name) {
+            return Err(self.peer.reported(event, &self.private));
+        }
         let index = event.get("index").and_then(Value::as_u64).unwrap_or(0);
         match kind(event, name) {
             "message_start" => self.usage.note(&event["message"]),
@@ -139,11 +66,37 @@ impl Answer {
                 self.finish(&event["delta"]);
                 self.usage.note(event);
             }
-            "message_stop" => return true,
+            "message_stop" => return Ok(true),
+            // A whole one.
+            "message" | "" => {
+                let blocks = event.get("content").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+                (0..).zip(blocks).for_each(|(index, block)| self.begin(index, block, out));
+                self.finish(event);
+                self.usage.note(event);
+            }
             // `ping`, the end of a block, and whatever is new.
             _ => {}
         }
-        false
+        Ok(false)
+    }
+
+    fn end(&mut self, out: &mut VecDeque<LlmEvent>) -> Result<()> {
+        let reason = match self.finish.unwrap_or(FinishReason::Other) {
+            FinishReason::Stop | FinishReason::Other if !self.calls.is_empty() => FinishReason::ToolCalls,
+            reason => reason,
+        };
+        out.extend(std::mem::take(&mut self.calls).into_iter().map(|call| LlmEvent::ToolCall(call.whole())));
+        if let Some(usage) = self.usage.total() {
+            out.push_back(LlmEvent::Usage(usage));
+        }
+        out.push_back(LlmEvent::Finished(reason));
+        Ok(())
+    }
+}
+
+impl Answer {
+    fn new(peer: Peer, private: Private) -> Self {
+        Self { peer, private, usage: Counts::default(), finish: None, calls: Vec::new() }
     }
 
     /// A block: text, a call, or what is not to be spoken.
@@ -184,18 +137,6 @@ impl Answer {
             // `pause_turn`, which only tools of the server's own bring about, and whatever is new.
             _ => FinishReason::Other,
         });
-    }
-
-    fn end(&mut self, out: &mut VecDeque<LlmEvent>) {
-        let reason = match self.finish.unwrap_or(FinishReason::Other) {
-            FinishReason::Stop | FinishReason::Other if !self.calls.is_empty() => FinishReason::ToolCalls,
-            reason => reason,
-        };
-        out.extend(std::mem::take(&mut self.calls).into_iter().map(|call| LlmEvent::ToolCall(call.whole())));
-        if let Some(usage) = self.usage.total() {
-            out.push_back(LlmEvent::Usage(usage));
-        }
-        out.push_back(LlmEvent::Finished(reason));
     }
 }
 

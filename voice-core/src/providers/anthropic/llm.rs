@@ -169,7 +169,7 @@ impl LanguageModel for AnthropicLlm {
         let kind = response.headers().get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
         if kind.trim_start().starts_with("application/json") {
             let body = peer.read_all(response, MOST_ANSWER_BYTES).await?;
-            return answer::whole(&body, &peer, &private);
+            return answer::whole(&body, peer, private);
         }
         Ok(answer::stream(SseReader::new(response, peer.clone()), peer, private))
     }

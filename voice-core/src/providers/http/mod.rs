@@ -25,6 +25,8 @@ mod upload;
 mod wait;
 #[cfg(feature = "_websocket")]
 mod websocket;
+#[cfg(feature = "_sse")]
+mod written;
 
 pub(crate) use client::{ClientOptions, client};
 #[cfg(any(feature = "_server", feature = "openai"))]
@@ -46,3 +48,5 @@ pub(crate) use upload::Upload;
 pub(crate) use wait::retry_after;
 #[cfg(feature = "_websocket")]
 pub(crate) use websocket::{Socket, websocket};
+#[cfg(feature = "_sse")]
+pub(crate) use written::{Written, at_once, streamed};

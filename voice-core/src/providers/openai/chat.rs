@@ -1,111 +1,29 @@
 //! Reads chat completions, streamed or whole, from servers that each bend the format a little.
 
-use std::{collections::VecDeque, time::Duration};
+use std::collections::VecDeque;
 
-use futures_util::{StreamExt, stream};
 use serde_json::Value;
-use tokio::time::{Instant, timeout_at};
 
 use super::tools::Calls;
 use crate::{
     cost::Usage,
     error::Result,
     provider::{FinishReason, LlmEvent, ResultStream},
-    providers::http::{Peer, Private, SseReader},
+    providers::http::{Peer, Private, SseReader, Written, at_once, streamed},
 };
-
-/// How long the usage figures and the end mark may take after the answer itself is complete. A server that sends neither
-/// and keeps the connection open must not hold up the turn.
-const AFTER_FINISH: Duration = Duration::from_secs(1);
 
 /// The events of a streamed answer.
 pub(super) fn stream(events: SseReader, peer: Peer, private: Private) -> ResultStream<LlmEvent> {
-    let state =
-        Chat { events, peer, private, answer: Answer::default(), ready: VecDeque::new(), patience: None, ended: false };
-    stream::unfold(state, |mut chat| async move { chat.next().await.map(|item| (item, chat)) }).boxed()
+    streamed(events, Answer::new(peer, private))
 }
 
 /// The events of an answer that came whole, as from a server that does not stream.
-pub(super) fn whole(body: &[u8], peer: &Peer, private: &Private) -> Result<ResultStream<LlmEvent>> {
+pub(super) fn whole(body: &[u8], peer: Peer, private: Private) -> Result<ResultStream<LlmEvent>> {
     let value: Value = serde_json::from_slice(body).map_err(|_| peer.malformed("answered with broken JSON"))?;
-    if value.get("error").is_some_and(|e| !e.is_null()) {
-        return Err(peer.reported(&value, private));
-    }
-    if value.get("choices").is_none_or(|c| !c.is_array()) {
+    if error_in(&value, "").is_none() && value.get("choices").is_none_or(|c| !c.is_array()) {
         return Err(peer.malformed("answered with JSON that holds no choices"));
     }
-    let mut answer = Answer::default();
-    let mut ready = VecDeque::new();
-    answer.read(&value, &mut ready);
-    answer.end(&mut ready);
-    Ok(stream::iter(ready.into_iter().map(Ok)).boxed())
-}
-
-struct Chat {
-    events: SseReader,
-    peer: Peer,
-    private: Private,
-    answer: Answer,
-    ready: VecDeque<LlmEvent>,
-    patience: Option<Instant>,
-    ended: bool,
-}
-
-impl Chat {
-    async fn next(&mut self) -> Option<Result<LlmEvent>> {
-        loop {
-            if let Some(event) = self.ready.pop_front() {
-                return Some(Ok(event));
-            }
-            if self.ended {
-                return None;
-            }
-            let event = match self.patience {
-                // Silence, a reset, a cut: the answer is complete, so none of it matters any more.
-                Some(until) => timeout_at(until, self.events.next()).await.unwrap_or(None).filter(Result::is_ok),
-                None => self.events.next().await,
-            };
-            match event {
-                Some(Ok(event)) if event.data.trim() == "[DONE]" => self.end(),
-                Some(Ok(event)) if event.data.trim().is_empty() => {}
-                Some(Ok(event)) => match serde_json::from_str::<Value>(&event.data) {
-                    Ok(value) => {
-                        if let Some(error) = error_in(&value, &event.name) {
-                            self.ended = true;
-                            return Some(Err(self.peer.reported(error, &self.private)));
-                        }
-                        self.answer.read(&value, &mut self.ready);
-                        if self.answer.finish.is_some() && self.patience.is_none() {
-                            self.patience = Some(Instant::now() + AFTER_FINISH);
-                        }
-                    }
-                    Err(_) => {
-                        self.ended = true;
-                        return Some(Err(if event.complete {
-                            self.peer.malformed("sent a piece of answer that is not JSON")
-                        } else {
-                            self.peer.cut_short()
-                        }));
-                    }
-                },
-                Some(Err(error)) => {
-                    self.ended = true;
-                    return Some(Err(error));
-                }
-                None if self.answer.finish.is_some() => self.end(),
-                None => {
-                    self.ended = true;
-                    return Some(Err(self.peer.cut_short()));
-                }
-            }
-        }
-    }
-
-    fn end(&mut self) {
-        self.ended = true;
-        self.events.release();
-        self.answer.end(&mut self.ready);
-    }
+    at_once(&[value], Answer::new(peer, private))
 }
 
 /// The error that a chunk carries instead of text, if any.
@@ -118,8 +36,9 @@ fn error_in<'a>(chunk: &'a Value, event: &str) -> Option<&'a Value> {
 }
 
 /// What has been read of an answer.
-#[derive(Default)]
 struct Answer {
+    peer: Peer,
+    private: Private,
     usage: Option<Usage>,
     finish: Option<FinishReason>,
     refused: bool,
@@ -128,13 +47,39 @@ struct Answer {
 }
 
 impl Answer {
-    /// Reads one chunk, or a whole completion.
-    fn read(&mut self, chunk: &Value, out: &mut VecDeque<LlmEvent>) {
+    fn new(peer: Peer, private: Private) -> Self {
+        let (calls, thoughts) = (Calls::default(), Thoughts::default());
+        Self { peer, private, usage: None, finish: None, refused: false, calls, thoughts }
+    }
+
+    fn text(&mut self, text: String, out: &mut VecDeque<LlmEvent>) {
+        let spoken = self.thoughts.strip(text);
+        if !spoken.is_empty() {
+            out.push_back(LlmEvent::Text(spoken));
+        }
+    }
+}
+
+impl Written for Answer {
+    const END_MARK: Option<&'static str> = Some("[DONE]");
+
+    fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
+    fn is_complete(&self) -> bool {
+        self.finish.is_some()
+    }
+
+    fn read(&mut self, chunk: &Value, name: &str, out: &mut VecDeque<LlmEvent>) -> Result<bool> {
+        if let Some(error) = error_in(chunk, name) {
+            return Err(self.peer.reported(error, &self.private));
+        }
         let usage = [chunk.get("usage"), chunk.pointer("/x_groq/usage")].into_iter().flatten().find_map(usage);
         self.usage = usage.or(self.usage);
         let choices = chunk.get("choices").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         let first = choices.iter().find(|c| c.get("index").and_then(Value::as_u64).unwrap_or(0) == 0);
-        let Some(choice) = first else { return };
+        let Some(choice) = first else { return Ok(false) };
         let delta = choice.get("delta").filter(|d| d.is_object()).or_else(|| choice.get("message"));
         if let Some(delta) = delta {
             self.text(delta.get("content").map(content).unwrap_or_default(), out);
@@ -155,16 +100,10 @@ impl Answer {
                 _ => FinishReason::Other,
             });
         }
+        Ok(false)
     }
 
-    fn text(&mut self, text: String, out: &mut VecDeque<LlmEvent>) {
-        let spoken = self.thoughts.strip(text);
-        if !spoken.is_empty() {
-            out.push_back(LlmEvent::Text(spoken));
-        }
-    }
-
-    fn end(&mut self, out: &mut VecDeque<LlmEvent>) {
+    fn end(&mut self, out: &mut VecDeque<LlmEvent>) -> Result<()> {
         let rest = self.thoughts.rest();
         if !rest.is_empty() {
             out.push_back(LlmEvent::Text(rest));
@@ -179,6 +118,7 @@ impl Answer {
             out.push_back(LlmEvent::Usage(usage));
         }
         out.push_back(LlmEvent::Finished(if self.refused { FinishReason::ContentFilter } else { reason }));
+        Ok(())
     }
 }
 

@@ -183,7 +183,7 @@ impl LanguageModel for OpenAiLlm {
             .is_some_and(|v| v.trim_start().starts_with("application/json"));
         if whole {
             let body = peer.read_all(response, MOST_ANSWER_BYTES).await?;
-            return chat::whole(&body, &peer, &private);
+            return chat::whole(&body, peer, private);
         }
         Ok(chat::stream(SseReader::new(response, peer.clone()), peer, private))
     }

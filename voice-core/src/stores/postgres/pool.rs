@@ -5,7 +5,7 @@ use std::{fs::File, io::BufReader, path::Path, sync::Arc, time::Duration};
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
 use rustls::{
     ClientConfig, RootCertStore,
-    crypto::aws_lc_rs,
+    crypto::ring,
     pki_types::{CertificateDer, pem::PemObject},
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -158,7 +158,7 @@ fn trusting(file: &Path) -> Result<ClientConfig> {
     if roots.is_empty() {
         return Err(wrong("there is no certificate in it; PEM form is expected".into()));
     }
-    let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|error| Error::internal(format!("cannot set up TLS: {error}")))?;
     Ok(builder.with_root_certificates(roots).with_no_client_auth())

@@ -12,6 +12,7 @@
 //! # }
 //! ```
 
+mod connector;
 mod error;
 
 use std::time::Duration;
@@ -26,7 +27,10 @@ use object_store::{
     signer::{Method, Signer},
 };
 
-use self::error::{explain, is_no_object};
+use self::{
+    connector::Connector,
+    error::{explain, is_no_object},
+};
 use crate::{
     error::{Error, ErrorKind, Result},
     secret::Secret,
@@ -111,13 +115,13 @@ impl S3Options {
             builder = builder.with_access_key_id(key).with_secret_access_key(secret.expose());
         }
         let limit = self.timeout.unwrap_or(Duration::from_secs(30));
-        let client = ClientOptions::new().with_timeout(limit).with_connect_timeout(limit.min(Duration::from_secs(5)));
         let retry = RetryConfig { max_retries: 2, retry_timeout: limit, ..RetryConfig::default() };
         let allow_http = std::env::var("AWS_ALLOW_HTTP").is_ok_and(|allow| allow == "true");
-        let client = client
+        let client = ClientOptions::new()
             .with_allow_http(allow_http || builder.get_config_value(&ENDPOINT).is_some_and(|e| e.starts_with("http:")));
         let store = builder
             .with_client_options(client)
+            .with_http_connector(Connector { limit, connect: limit.min(Duration::from_secs(5)) })
             .with_retry(retry)
             .build()
             .map_err(|_| wrong("the region, the endpoint or the credentials do not fit together"))?;
