@@ -20,6 +20,9 @@ python=$venv/bin/python
 "$python" -c 'import fastapi, httpx, multipart, uvicorn' 2>/dev/null ||
     "$python" -m pip install --quiet -r "$root/examples/fastapi/requirements.txt" 'httpx>=0.28,<1'
 
+# For the example of a telephone line.
+"$python" -c 'import aiohttp' 2>/dev/null || "$python" -m pip install --quiet 'aiohttp>=3.9,<4'
+
 wheels=$target/wheels-testing
 rm -rf "$wheels"
 if [ -z "${VOICE_CORE_NATIVE:-}" ]; then

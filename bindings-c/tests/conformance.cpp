@@ -223,7 +223,7 @@ struct Told {
 
 // What a live session told its client.
 struct Frames {
-    Json order{Json::List};
+    Json order{Json::List}, call;
     std::map<string, Json> messages;
     std::set<string> kinds{"user-state", "agent-state"};
     string latest;
@@ -250,7 +250,7 @@ struct Frames {
             latest = "audio";
         } else {
             Json message = Json::parse(data);
-            latest = message["type"].text;
+            latest = message[message["type"] ? "type" : "event"].text;
             messages.emplace(latest, Json(Json::List)).first->second.add(message);
         }
         if (kinds.insert(latest).second) order.add(latest);
@@ -265,6 +265,7 @@ struct Frames {
         all.set("messages", by_type);
         all.set("samples", static_cast<double>(samples));
         all.set("gapless", gapless);
+        all.set("call", call);
         return all;
     }
 };
@@ -422,6 +423,7 @@ struct Run {
             if (action["until"]) while (next(&error) && latest() != action["until"].text) {}
             else if (action["push"]) push(action, &error);
             else if (action["send"]) receive(action["send"].kind == Json::Text ? action["send"].text : action["send"].dump(), false, &error);
+            else if (action["press"]) vc_wire_press(wire.get(), action["press"].text.c_str(), &error);
             else if (action["text"]) vc_live_push_text(at, action["text"].text.c_str(), &error);
             else if (action["dtmf"]) vc_live_push_dtmf(at, action["dtmf"].text.c_str(), &error);
             else if (action.has("say")) vc_live_say(at, action["say"].text.c_str(), !action.has("interruptible") || action["interruptible"].truth, &error);
@@ -447,6 +449,7 @@ struct Run {
         vc_live_start(agent, step["options"] ? options.c_str() : nullptr, tools.tables.data(), tools.tables.size(), nullptr, nullptr, &live, &error);
         talk.live.reset(live);
         if (live && step["wire"].truth) vc_live_wire(live, &wire, &error);
+        if (live && step["phone"]) vc_live_phone(live, step["phone"].text.c_str(), &wire, &error);
         talk.wire.reset(wire);
         if (!error) {
             for (const auto &action : step["script"].members) {
@@ -462,6 +465,9 @@ struct Run {
             if (vc_live_end(live, &summary, &error) == VC_OK) outcome.value = Json::parse(vc_bytes_data(summary));
             vc_bytes_free(summary);
             while (talk.next(nullptr)) {}
+            vc_bytes *call = nullptr;
+            if (wire && vc_wire_call(wire, &call, nullptr) == VC_OK && call) talk.frames.call = Json::parse(vc_bytes_data(call));
+            vc_bytes_free(call);
         }
         outcome.events = wire ? talk.frames.value() : talk.told.value();
         outcome.error = error_value(error);

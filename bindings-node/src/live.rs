@@ -119,6 +119,12 @@ impl Live {
     pub fn wire(&self) -> napi::Result<Connection> {
         run(|| Ok(Connection(self.0.wire()?)))
     }
+
+    /// The session as the frames of a carrier of telephone calls.
+    #[napi]
+    pub fn phone(&self, protocol: String) -> napi::Result<Connection> {
+        run(|| Ok(Connection(self.0.phone(&protocol)?)))
+    }
 }
 
 /// A live session as frames for a connection.
@@ -137,6 +143,18 @@ impl Connection {
     #[napi]
     pub fn receive_bytes(&self, bytes: Uint8Array) -> napi::Result<()> {
         run(|| self.0.receive(&Frame::Binary(bytes.to_vec())))
+    }
+
+    /// What a carrier said of the call, as JSON.
+    #[napi]
+    pub fn call(&self) -> napi::Result<Option<String>> {
+        run(|| Ok(self.0.call()))
+    }
+
+    /// Has the carrier press keys.
+    #[napi]
+    pub fn press(&self, keys: String) -> napi::Result<()> {
+        run(|| self.0.press(&keys))
     }
 
     /// Waits for the next frames, at most `most`; none: the session is over.

@@ -180,7 +180,7 @@ const toolsOf = (of) => ({
 })
 
 /** What keeps its keys: what the host or the model put there. */
-const OWN = ['metadata', 'arguments', 'assistant', 'fields']
+const OWN = ['metadata', 'arguments', 'assistant', 'fields', 'parameters', 'details', 'params']
 
 /** A value of the library, its keys as they are written in scenarios. */
 function valueOf(value) {
@@ -250,7 +250,7 @@ class Frames {
     let type = 'audio'
     if (typeof frame === 'string') {
       const message = JSON.parse(frame)
-      type = message.type
+      type = message.type ?? message.event
       ;(this.#messages[type] ??= []).push(message)
     } else {
       const [position, samples] = [Number(frame.readBigUInt64LE(0)), (frame.length - 8) / 2]
@@ -287,11 +287,11 @@ async function after(hosts, expected) {
 }
 
 /** Plays a script on a live session; gives the summary, and what it told even when it fails. */
-async function talk(agent, hosts, { script = [], options: { session, ...rest } = {}, tools, wire: over = false }, result) {
+async function talk(agent, hosts, { script = [], options: { session, ...rest } = {}, tools, wire: over = false, phone }, result) {
   const live = await agent.live({ sessionId: session, ...camelKeys(rest), tools })
-  const wire = over ? live.wire() : undefined
+  const wire = over || phone ? live.wire(phone) : undefined
   const [seen, frames] = [[], new Frames()]
-  result.told = () => (wire ? frames.summary : told(seen))
+  result.told = () => (wire ? { ...frames.summary, call: valueOf(wire.call) } : told(seen))
   const source = (wire ?? live)[Symbol.asyncIterator]()
   /** Takes the next event or frame; gives its kind, nothing at the end. */
   const next = async () => {
@@ -311,6 +311,7 @@ async function talk(agent, hosts, { script = [], options: { session, ...rest } =
       else if (action.at === undefined) for (const piece of pieces) live.pushAudio(piece)
       else for (const [at, piece] of timed(pieces, action)) live.pushAudioAt(at, piece)
     } else if (action.send !== undefined) wire.receive(typeof action.send === 'string' ? action.send : JSON.stringify(action.send))
+    else if (action.press !== undefined) wire.press(action.press)
     else if (action.text !== undefined) live.pushText(action.text)
     else if (action.dtmf) live.pushDtmf(action.dtmf)
     else if (action.say !== undefined) live.say(action.say, { interruptible: action.interruptible ?? true })
@@ -388,6 +389,7 @@ const BY_PLACE = {
   },
   assistants: { create: ['assistant'], version: ['id', 'version'], update: ['id', 'assistant'], patch: ['id', 'fields'] },
   audit: { delete_older_than: ['age_seconds'] },
+  telephony: { read: ['message', 'protocol'] },
 }
 
 /** Calls a method of a room: what the bridge takes as arguments is a view of the room here, a place, or an option. */
@@ -434,7 +436,8 @@ async function made(agent, step, hosts) {
       case 'sessions':
       case 'accounts':
       case 'assistants':
-      case 'audit': {
+      case 'audit':
+      case 'telephony': {
         const acting = step.as ? agent.withPrincipal(step.as) : agent
         return { value: valueOf(await called(acting, step.do, step.method, step.arguments ?? {})) }
       }

@@ -19,6 +19,7 @@ import { type HostId, type NativeAgent, type NativeHosts, native, type Role } fr
 import type { CallOptions, Reply } from './reply.js'
 import type { Principal } from './people.js'
 import { Sessions } from './sessions.js'
+import { Telephony } from './telephony.js'
 import type { Tool } from './tool.js'
 import { Turn, type TurnOptions } from './turn.js'
 
@@ -176,6 +177,11 @@ export class VoiceAgent {
   /** The audit log. */
   get audit(): Audit {
     return new Audit(() => this.#open())
+  }
+
+  /** What is to be known of a telephone call before it is answered. */
+  get telephony(): Telephony {
+    return new Telephony(() => this.#open())
   }
 
   /**

@@ -74,6 +74,7 @@ export type {
   Login,
   NewApiKey,
   Organization,
+  PhoneCall,
   Principal,
   Registered,
   StoredAssistant,
@@ -83,6 +84,7 @@ export type { CallOptions, Cost, Reply, ReplyAudio, SoundFormat, Timings, Usage 
 export type { CallReport, SessionReport, ToolReport, TurnReport } from './reports.js'
 export type { PageOptions } from './room.js'
 export type { ExportFormat, Greeting, Sessions } from './sessions.js'
+export type { FormFields, PhoneProtocol, Telephony } from './telephony.js'
 export { type Tool, type ToolContext, type ToolParameters, tool } from './tool.js'
 export type { Turn, TurnOptions } from './turn.js'
 export type { JsonObject } from './words.js'

@@ -17,6 +17,7 @@ import type { LiveConfig } from './config.js'
 import type { NativeAgent, NativeEvent, NativeLive } from './native.js'
 import type { CallOptions, Cost, Timings, Usage } from './reply.js'
 import type { Tool } from './tool.js'
+import type { PhoneProtocol } from './telephony.js'
 import { LiveWire } from './wire.js'
 import { camel, camelWord, type JsonObject } from './words.js'
 
@@ -357,9 +358,12 @@ export class LiveSession implements AsyncIterable<LiveEvent> {
   /**
    * The session as frames for a connection of your own, a WebSocket for example: in place of the loop over events. `say`, `interrupt`
    * and the others go on working beside it.
+   *
+   * @param protocol - whose telephone call it is; `auto`: that is told from the first messages. Default: a client that speaks this
+   * library's own protocol.
    */
-  wire(): LiveWire {
-    return new LiveWire(this, guarded(() => this.#native.wire()))
+  wire(protocol?: PhoneProtocol | 'auto'): LiveWire {
+    return new LiveWire(this, guarded(() => (protocol === undefined ? this.#native.wire() : this.#native.phone(protocol))))
   }
 
   /** Ends the session: what is being said is stopped, what was heard is stored. Ending it again gives the same. */

@@ -125,6 +125,7 @@ export interface NativeLive {
   next(port: NativePort, id: number, most: number): void
   end(port: NativePort, id: number): void
   wire(): NativeConnection
+  phone(protocol: string): NativeConnection
 }
 
 /** @internal A frame for the client of a live session: one of the two. */
@@ -137,6 +138,8 @@ export interface NativeFrame {
 export interface NativeConnection {
   receiveText(text: string): void
   receiveBytes(bytes: Uint8Array): void
+  call(): string | null
+  press(keys: string): void
   next(port: NativePort, id: number, most: number): void
 }
 

@@ -3,6 +3,8 @@ import { owned } from './input.js'
 import { line } from './line.js'
 import type { LiveSession } from './live.js'
 import type { NativeConnection } from './native.js'
+import type { PhoneCall } from './people.js'
+import { camel } from './words.js'
 
 /** How many frames are fetched at a time: one wait serves all that are there. */
 const BATCH = 64
@@ -30,6 +32,20 @@ export class LiveWire implements AsyncIterable<string | Buffer> {
     const bytes = message instanceof ArrayBuffer ? new Uint8Array(message) : message
     if (!(bytes instanceof Uint8Array)) throw invalid('message: expected a string, a Buffer or an ArrayBuffer')
     guarded(() => this.#native.receiveBytes(owned(bytes)))
+  }
+
+  /** What the carrier of a telephone call said of it; undefined: its media stream has not begun, or there is no carrier. */
+  get call(): PhoneCall | undefined {
+    const told = guarded(() => this.#native.call())
+    return typeof told === 'string' ? camel<PhoneCall>(JSON.parse(told)) : undefined
+  }
+
+  /**
+   * Has the carrier of a telephone call press keys: `0`–`9`, `*`, `#`, `A`–`D`. Only Plivo does; otherwise it fails with
+   * `INVALID_REQUEST`.
+   */
+  press(keys: string): void {
+    guarded(() => this.#native.press(keys))
   }
 
   /** The frames to send, to the end of the session. */

@@ -89,6 +89,11 @@ impl LiveSession {
     fn wire(&self, py: Python<'_>) -> PyResult<LiveWire> {
         run(py, || Ok(LiveWire(self.0.wire()?)))
     }
+
+    /// The session as the frames of a carrier of telephone calls.
+    fn phone(&self, py: Python<'_>, protocol: &str) -> PyResult<LiveWire> {
+        run(py, || Ok(LiveWire(self.0.phone(protocol)?)))
+    }
 }
 
 /// A live session as frames for a connection.
@@ -103,6 +108,15 @@ impl LiveWire {
 
     fn receive_bytes(&self, py: Python<'_>, data: &[u8]) -> PyResult<()> {
         run(py, || self.0.receive(&Frame::Binary(data.to_vec())))
+    }
+
+    /// What a carrier said of the call, as JSON.
+    fn call(&self) -> Option<String> {
+        self.0.call()
+    }
+
+    fn press(&self, py: Python<'_>, keys: &str) -> PyResult<()> {
+        run(py, || self.0.press(keys))
     }
 
     /// The next frames: a list of `str` and `bytes`; empty at the end.

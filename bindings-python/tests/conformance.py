@@ -17,7 +17,7 @@ from voice_core import AsyncLiveSession, Audio, AsyncVoiceAgent, Done, Dtmf, Liv
 
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "tests" / "conformance"
 ROLES = ("stt", "llm", "tts", "turn_detector", "store", "metrics")
-ROOMS = ("sessions", "accounts", "assistants", "audit")
+ROOMS = ("sessions", "accounts", "assistants", "audit", "telephony")
 
 
 class Mismatch(Exception):
@@ -212,7 +212,7 @@ class Frames:
         """Takes note of a frame; gives its type."""
         if isinstance(frame, str):
             message = json.loads(frame)
-            kind: str = message["type"]
+            kind: str = message.get("type") or message["event"]
             self._messages.setdefault(kind, []).append(message)
         else:
             position, samples = int.from_bytes(frame[:8], "little"), (len(frame) - 8) // 2
@@ -232,11 +232,11 @@ class Frames:
 class Talk:
     """A live session of a scenario, and what it told in events or in frames."""
 
-    def __init__(self, live: AsyncLiveSession, wire: bool) -> None:
+    def __init__(self, live: AsyncLiveSession, wire: bool, phone: Optional[str]) -> None:
         self.live = live
         self.events: List[voice_core.LiveEvent] = []
         self._frames = Frames()
-        self._wire = live.wire() if wire else None
+        self._wire = live.wire(phone) if wire or phone else None
 
     async def next(self) -> Optional[str]:
         """Takes the next event or frame; gives its kind, None at the end."""
@@ -251,7 +251,10 @@ class Talk:
 
     def fields(self) -> Dict[str, Any]:
         """What was told as the scenarios write it."""
-        return live_fields(self.events) if self._wire is None else self._frames.fields()
+        if self._wire is None:
+            return live_fields(self.events)
+        call = self._wire.call
+        return {**self._frames.fields(), "call": call and dataclasses.asdict(call)}
 
     async def act(self, action: Dict[str, Any]) -> None:
         """One action of the script."""
@@ -264,6 +267,8 @@ class Talk:
         elif "send" in action and self._wire is not None:
             message = action["send"]
             self._wire.receive(message if isinstance(message, str) else json.dumps(message))
+        elif "press" in action and self._wire is not None:
+            self._wire.press(action["press"])
         elif "text" in action:
             live.push_text(action["text"])
         elif "dtmf" in action:
@@ -458,7 +463,7 @@ class Player:
 
     async def _live(self, agent: AsyncVoiceAgent, step: Dict[str, Any], told: Dict[str, Any]) -> LiveSummary:
         live = agent.live(**step.get("options", {}), tools=self._functions(step))
-        talk = Talk(await live.start(), step.get("wire", False))
+        talk = Talk(await live.start(), step.get("wire", False), step.get("phone"))
         for number, action in enumerate(step.get("script", ())):
             if "after" in action:
                 await self._after(action["after"])

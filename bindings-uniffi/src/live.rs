@@ -197,6 +197,11 @@ impl LiveSession {
     pub fn wire(&self) -> Result<Arc<LiveWire>, Failure> {
         guarded(|| Ok(Arc::new(LiveWire { wire: self.session.wire()? })))
     }
+
+    /// The session as the frames of a carrier of telephone calls.
+    pub fn phone(&self, protocol: &str) -> Result<Arc<LiveWire>, Failure> {
+        guarded(|| Ok(Arc::new(LiveWire { wire: self.session.phone(protocol)? })))
+    }
 }
 
 /// A frame for the client of a live session.
@@ -239,6 +244,16 @@ impl LiveWire {
     /// Takes a binary frame of the client's.
     pub fn receive_bytes(&self, bytes: Vec<u8>) -> Result<(), Failure> {
         guarded(|| self.wire.receive(&Frame::Binary(bytes)))
+    }
+
+    /// What a carrier said of the call, as JSON.
+    pub fn call(&self) -> Option<String> {
+        self.wire.call()
+    }
+
+    /// Has the carrier press keys.
+    pub fn press(&self, keys: &str) -> Result<(), Failure> {
+        guarded(|| self.wire.press(keys))
     }
 
     /// Waits for the next frames, at least one and at most `max`. Empty: the session is over.

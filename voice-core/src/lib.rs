@@ -60,6 +60,7 @@
 //! | `cloud` | no | every provider above |
 //! | `sqlite` | yes | conversations in an SQLite file |
 //! | `jwt` | no | access tokens, issued and verified |
+//! | `telephony` | no | telephone calls over the media streams of carriers |
 //! | `postgres` | no | conversations in PostgreSQL |
 //! | `mongodb` | no | conversations in MongoDB |
 //! | `object-store` | no | recordings in S3 and what speaks its protocol |
@@ -90,6 +91,8 @@ pub mod secret;
 pub mod store;
 pub mod stores;
 pub mod telemetry;
+#[cfg(feature = "telephony")]
+pub mod telephony;
 pub mod time;
 #[cfg(feature = "_tls")]
 mod tls;

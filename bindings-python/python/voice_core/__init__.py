@@ -106,14 +106,15 @@ if _TYPE_CHECKING:
         Login,
         NewApiKey,
         Organization,
+        PhoneCall,
         Principal,
         Registered,
         StoredAssistant,
         User,
     )
     from ._reports import CallReport, SessionReport, ToolReport, TurnReport
-    from ._rooms import Accounts, Assistants, Audit, Sessions
-    from ._rooms_aio import AsyncAccounts, AsyncAssistants, AsyncAudit, AsyncSessions
+    from ._rooms import Accounts, Assistants, Audit, Sessions, Telephony
+    from ._rooms_aio import AsyncAccounts, AsyncAssistants, AsyncAudit, AsyncSessions, AsyncTelephony
     from ._wire import AsyncLiveWire, LiveWire
 
 __all__ = [
@@ -129,6 +130,7 @@ __all__ = [
     "AsyncLiveSession",
     "AsyncLiveWire",
     "AsyncSessions",
+    "AsyncTelephony",
     "AsyncTurn",
     "AsyncVoiceAgent",
     "Audio",
@@ -174,6 +176,7 @@ __all__ = [
     "NewApiKey",
     "Organization",
     "Page",
+    "PhoneCall",
     "Principal",
     "PromptMessage",
     "ProviderError",
@@ -194,6 +197,7 @@ __all__ = [
     "StoredAssistant",
     "StreamingSpeechToText",
     "SynthesisRequest",
+    "Telephony",
     "TextDelta",
     "TextToSpeech",
     "TokenUsage",
@@ -263,14 +267,15 @@ _LATER = {
         "Login",
         "NewApiKey",
         "Organization",
+        "PhoneCall",
         "Principal",
         "Registered",
         "StoredAssistant",
         "User",
     ),
     "_reports": ("CallReport", "SessionReport", "ToolReport", "TurnReport"),
-    "_rooms": ("Accounts", "Assistants", "Audit", "Sessions"),
-    "_rooms_aio": ("AsyncAccounts", "AsyncAssistants", "AsyncAudit", "AsyncSessions"),
+    "_rooms": ("Accounts", "Assistants", "Audit", "Sessions", "Telephony"),
+    "_rooms_aio": ("AsyncAccounts", "AsyncAssistants", "AsyncAudit", "AsyncSessions", "AsyncTelephony"),
     "_wire": ("AsyncLiveWire", "LiveWire"),
 }
 _MODULES = {name: module for module, names in _LATER.items() for name in names}

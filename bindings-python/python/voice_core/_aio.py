@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ._live import AsyncLiveSession
     from ._metrics import MetricsSink, Report
     from ._records import Principal
-    from ._rooms_aio import AsyncAccounts, AsyncAssistants, AsyncAudit, AsyncSessions
+    from ._rooms_aio import AsyncAccounts, AsyncAssistants, AsyncAudit, AsyncSessions, AsyncTelephony
     from ._tools import Tool
 
 
@@ -281,6 +281,13 @@ class AsyncVoiceAgent:
         from ._rooms_aio import AsyncAudit
 
         return AsyncAudit(self)
+
+    @property
+    def telephony(self) -> AsyncTelephony:
+        """What is to be known of a telephone call before it is answered."""
+        from ._rooms_aio import AsyncTelephony
+
+        return AsyncTelephony(self)
 
     @property
     def dropped_reports(self) -> int:

@@ -168,9 +168,17 @@ class LiveSession(_Live):
             self._native = wait(self._agent._native().live(self._options, adapted(self._tools, None)))
         return self
 
-    def wire(self) -> LiveWire:
-        """The session as frames for a connection of your own, in place of the loop over events."""
-        return LiveWire(self._running().wire())
+    def wire(self, protocol: Optional[str] = None) -> LiveWire:
+        """The session as frames for a connection of your own, in place of the loop over events.
+
+        Parameters
+        ----------
+        protocol
+            Whose telephone call it is: ``twilio``, ``plivo``, ``vobiz``, ``exotel``, ``telnyx`` or ``vonage``; ``auto`` tells it from the
+            first messages. Default: a client that speaks this library's own protocol.
+        """
+        native = self._running()
+        return LiveWire(native.wire() if protocol is None else native.phone(protocol))
 
     def __iter__(self) -> Iterator[LiveEvent]:
         return self
@@ -226,9 +234,17 @@ class AsyncLiveSession(_Live):
             self._native = await awaited(native.live(self._options, adapted(self._tools, running_loop())))
         return self
 
-    def wire(self) -> AsyncLiveWire:
-        """The session as frames for a connection of your own, in place of the loop over events."""
-        return AsyncLiveWire(self._running().wire())
+    def wire(self, protocol: Optional[str] = None) -> AsyncLiveWire:
+        """The session as frames for a connection of your own, in place of the loop over events.
+
+        Parameters
+        ----------
+        protocol
+            Whose telephone call it is: ``twilio``, ``plivo``, ``vobiz``, ``exotel``, ``telnyx`` or ``vonage``; ``auto`` tells it from the
+            first messages. Default: a client that speaks this library's own protocol.
+        """
+        native = self._running()
+        return AsyncLiveWire(native.wire() if protocol is None else native.phone(protocol))
 
     def __aiter__(self) -> AsyncIterator[LiveEvent]:
         return self

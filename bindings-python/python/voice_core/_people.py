@@ -18,6 +18,7 @@ from ._records import (
     Login,
     NewApiKey,
     Organization,
+    PhoneCall,
     Principal,
     Registered,
     StoredAssistant,
@@ -108,6 +109,16 @@ def assistant(fields: Dict[str, Any]) -> StoredAssistant:
 def audit_entry(fields: Dict[str, Any]) -> AuditEntry:
     """The entry for one of the native half."""
     return AuditEntry(**_timed(fields))
+
+
+def phone_call(fields: Dict[str, Any]) -> PhoneCall:
+    """The call for one of the native half."""
+    return PhoneCall(**fields)
+
+
+def first_call(fields: Optional[Dict[str, Any]]) -> Optional[PhoneCall]:
+    """The same, if it is one."""
+    return None if fields is None else phone_call(fields)
 
 
 def greeting(fields: Optional[Dict[str, Any]], sound: Optional[bytes]) -> Optional[Greeting]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections import deque
 from typing import TYPE_CHECKING, AsyncIterator, Deque, Iterator, List, Optional, Union
 
+from . import _people
 from ._errors import ValidationError
 from ._waiting import awaited, wait
 
 if TYPE_CHECKING:
     from ._native import LiveWire as NativeWire
     from ._native import Pending
+    from ._records import PhoneCall
 
 BATCH = 64
 
@@ -27,6 +30,24 @@ class _Wire:
     def _take(self, batch: List[Union[str, bytes]]) -> None:
         self._over = not batch
         self._ready.extend(batch)
+
+    @property
+    def call(self) -> Optional[PhoneCall]:
+        """What the carrier of a telephone call said of it. None: its media stream has not begun, or there is no carrier."""
+        told = self._native.call()
+        return None if told is None else _people.phone_call(json.loads(told))
+
+    def press(self, keys: str) -> None:
+        """Has the carrier of a telephone call press keys: ``0``-``9``, ``*``, ``#``, ``A``-``D``. Only Plivo does.
+
+        Raises
+        ------
+        ValidationError
+            These are no keys.
+        InvalidRequestError
+            The carrier takes none, its media stream has not begun, or there is no carrier.
+        """
+        self._native.press(keys)
 
     def receive(self, message: Union[str, bytes, bytearray, memoryview]) -> None:
         """Takes a message of the client's. What is wrong with it is told to the client, and the session goes on.

@@ -126,7 +126,15 @@ public final class LiveSession: Sendable {
 
     /// The session as frames for a connection of your own, a WebSocket for example: in place of ``events``. ``say(_:interruptible:)``,
     /// ``interrupt()`` and the others go on working beside it.
-    public func wire() throws -> LiveWire { LiveWire(session: self, native: try translated { try native.wire() }) }
+    ///
+    /// - Parameter protocol: whose telephone call it is: `twilio`, `plivo`, `vobiz`, `exotel`, `telnyx` or `vonage`; `auto` tells it from the
+    ///   first messages. Default: a client that speaks this library's own protocol.
+    public func wire(protocol name: String? = nil) throws -> LiveWire {
+        let native = try translated {
+            if let name { try native.phone(protocol: name) } else { try native.wire() }
+        }
+        return LiveWire(session: self, native: native)
+    }
 
     /// Ends the session: what is being said is stopped, what was heard is stored. Ending it again gives the same.
     @discardableResult

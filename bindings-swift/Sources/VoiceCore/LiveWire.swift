@@ -38,6 +38,16 @@ public final class LiveWire: Sendable {
     /// What to send, to the end of the session. Cancelling the task that reads them ends the session.
     public var frames: WireFrames { WireFrames(session: session, native: native) }
 
+    /// What the carrier of a telephone call said of it; `nil`: its media stream has not begun, or there is no carrier.
+    public var call: PhoneCall? {
+        native.call().flatMap { try? JSONDecoder().decode(PhoneCall.self, from: Data($0.utf8)) }
+    }
+
+    /// Has the carrier of a telephone call press keys: `0`–`9`, `*`, `#`, `A`–`D`. Only Plivo does.
+    ///
+    /// - Throws: ``VoiceError`` of code `invalidRequest` where nobody takes them.
+    public func press(_ keys: String) throws { try translated { try native.press(keys: keys) } }
+
     /// Takes a text frame of the client's.
     public func receive(_ text: String) throws { try translated { try native.receiveText(text: text) } }
 

@@ -22,6 +22,8 @@ public final class VoiceAgent: Sendable {
     public var assistants: Assistants { Assistants(room: Room(native, "assistants")) }
     /// Who changed what, and when.
     public var audit: Audit { Audit(room: Room(native, "audit")) }
+    /// What is to be known of a telephone call before it is answered.
+    public var telephony: Telephony { Telephony(room: Room(native, "telephony")) }
 
     /// An agent as a config document (JSON) and your own objects say; what is left out has a sensible default.
     ///

@@ -119,7 +119,7 @@ private final class Scenario: @unchecked Sendable {
         case "turn": outcome = await turn(step)
         case "stream": outcome = await stream(step)
         case "live": outcome = try await live(step)
-        case "sessions", "accounts", "assistants", "audit":
+        case "sessions", "accounts", "assistants", "audit", "telephony":
             outcome = await caught {
                 let acting = try step["as"] == .null ? self.agent! : self.agent.with(principal(step["as"]))
                 return try await Rooms(acting, step["arguments"]).call(step["do"].text ?? "", step["method"].text ?? "")
@@ -200,7 +200,12 @@ private final class Scenario: @unchecked Sendable {
         } catch {
             return Outcome(error: value(error))
         }
-        let scenario = try LiveScenario(session, overWire: step["wire"] == .bool(true), after: after)
+        let scenario: LiveScenario
+        do {
+            scenario = try LiveScenario(session, overWire: step["wire"] == .bool(true), phone: step["phone"].text, after: after)
+        } catch {
+            return Outcome(error: value(error))
+        }
         let summary = try await scenario.play(step["script"].items)
         return Outcome(value: summary, events: scenario.value)
     }

@@ -12,10 +12,10 @@ final class LiveScenario {
     private var told: [LiveEvent] = []
     private var sent = Frames()
 
-    init(_ live: LiveSession, overWire: Bool, after: @escaping (JSONValue) async throws -> Void) throws {
+    init(_ live: LiveSession, overWire: Bool, phone: String?, after: @escaping (JSONValue) async throws -> Void) throws {
         self.live = live
         self.after = after
-        wire = try overWire ? live.wire() : nil
+        wire = try overWire || phone != nil ? live.wire(protocol: phone) : nil
         events = live.events.makeAsyncIterator()
         frames = wire?.frames.makeAsyncIterator()
     }
@@ -55,6 +55,8 @@ final class LiveScenario {
             try push(action)
         } else if let wire, action["send"] != .null {
             try wire.receive(action["send"].text ?? action["send"].json)
+        } else if let wire, let keys = action["press"].text {
+            try wire.press(keys)
         } else if let text = action["text"].text {
             try live.push(text: text)
         } else if let keys = action["dtmf"].text {
@@ -102,7 +104,7 @@ final class LiveScenario {
     }
 
     var value: JSONValue {
-        if wire != nil { return sent.value }
+        if let wire { return sent.value(of: wire.call) }
         var (order, states, finals, keys): ([String], [String], [String], [String]) = ([], [], [], [])
         var shown: [String] = []
         var (text, spoken, seconds) = ("", "", 0.0)
@@ -188,7 +190,7 @@ private struct Frames {
         switch frame {
         case .text(let text):
             let message = JSONValue(parsing: text)
-            kind = message["type"].text ?? ""
+            kind = message["type"].text ?? message["event"].text ?? ""
             messages[kind, default: []].append(message)
         case .binary(let bytes):
             let position = bytes.prefix(8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
@@ -201,8 +203,9 @@ private struct Frames {
         return kind
     }
 
-    var value: JSONValue {
+    func value(of call: PhoneCall?) -> JSONValue {
         [
+            "call": call.flatMap { try? JSONValue(encoding: $0) } ?? .null,
             "order": .array(order.map(JSONValue.string)), "messages": .object(messages.mapValues(JSONValue.array)),
             "samples": .number(Double(samples)), "gapless": .bool(gapless),
         ]

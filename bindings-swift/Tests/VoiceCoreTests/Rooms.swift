@@ -21,7 +21,31 @@ struct Rooms: Sendable {
         case "sessions": try await sessions(method)
         case "accounts": try await accounts(method)
         case "assistants": try await assistants(method)
+        case "telephony": try await telephony(method)
         default: try await audit(method)
+        }
+    }
+
+    private func telephony(_ method: String) async throws -> JSONValue {
+        func given(_ name: String) -> String { text(name) ?? "" }
+        let params = arguments["params"].members.compactMapValues(\.text)
+        switch method {
+        case "read": return try encoded(await agent.telephony.read(given("message"), protocol: text("protocol") ?? "auto"))
+        case "verify_twilio":
+            return .bool(
+                try await agent.telephony.verifyTwilio(
+                    authToken: given("auth_token"), url: given("url"), signature: given("signature"), params: params))
+        case "verify_plivo":
+            return .bool(
+                try await agent.telephony.verifyPlivo(
+                    authToken: given("auth_token"), url: given("url"), signature: given("signature"), nonce: given("nonce"),
+                    params: params))
+        case "verify_telnyx":
+            return .bool(
+                try await agent.telephony.verifyTelnyx(
+                    publicKey: given("public_key"), body: given("body"), signature: given("signature"),
+                    timestamp: given("timestamp")))
+        default: throw Mismatch("there is no method \(method) of telephony here")
         }
     }
 

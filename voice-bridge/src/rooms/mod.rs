@@ -78,12 +78,26 @@
 //! |---|---|---|
 //! | `entries` | `organization?`, `actor?`, `action?`, `target?`, `limit?`, `before?` | entries |
 //! | `delete_older_than` | `age_seconds` | number |
+//!
+//! # `telephony`
+//!
+//! | method | arguments | gives |
+//! |---|---|---|
+//! | `read` | `message`, `protocol?` | phone call, or null for what a carrier says before it |
+//! | `verify_twilio` | `auth_token`, `url`, `params?`, `signature` | whether Twilio signed the request |
+//! | `verify_plivo` | `auth_token`, `url`, `params?`, `nonce`, `signature` | whether Plivo (or Vobiz) did |
+//! | `verify_telnyx` | `public_key`, `timestamp`, `body`, `signature` | whether Telnyx did, within five minutes |
+//!
+//! A phone call is `{protocol, stream_id, call_id, account_id, from_number, to_number, encoding, sample_rate, parameters, details}`. `protocol` is
+//! `twilio`, `plivo`, `vobiz`, `exotel`, `telnyx` or `vonage`, or `auto`, the default: it is told from the message. `params` are the
+//! fields of a form that was posted, a string or a list of strings by name.
 
 mod accounts;
 mod assistants;
 mod audit;
 pub(crate) mod records;
 mod sessions;
+mod telephony;
 mod tokens;
 
 use serde::{Deserialize, Serialize};
@@ -118,8 +132,9 @@ pub(crate) async fn call(agent: &Agent, room: &str, method: &str, arguments: Arg
         "accounts" => accounts::call(agent, method, &arguments).await.map(Answer::from),
         "assistants" => assistants::call(agent, method, &arguments).await.map(Answer::from),
         "audit" => audit::call(agent, method, &arguments).await.map(Answer::from),
+        "telephony" => telephony::call(method, &arguments).map(Answer::from),
         other => Err(ErrorRecord::invalid(format!(
-            "there is no room {other:?}; known: sessions, accounts, assistants, audit"
+            "there is no room {other:?}; known: sessions, accounts, assistants, audit, telephony"
         ))),
     }
 }

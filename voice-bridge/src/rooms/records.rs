@@ -7,6 +7,7 @@ use voice_core::{
     agent::{self, CleanedUp, CredentialInfo, Principal, StoredAssistant},
     config::Assistant,
     store::{ApiKey, AuditEntry, Erased, Organization, User},
+    telephony::PhoneCall,
 };
 
 /// A key that was just made.
@@ -69,6 +70,7 @@ pub(crate) fn schema() -> Value {
     given.subschema_for::<CredentialInfo>();
     given.subschema_for::<StoredAssistant>();
     given.subschema_for::<AuditEntry>();
+    given.subschema_for::<PhoneCall>();
     let mut written = SchemaSettings::draft2020_12().for_deserialize().into_generator();
     written.subschema_for::<Principal>();
     written.subschema_for::<Assistant>();

@@ -29,6 +29,8 @@ struct Frames {
     gapless: bool,
     /// Where the next sound should begin.
     next: u64,
+    /// What the carrier of a telephone call said of it.
+    call: Value,
 }
 
 impl Frames {
@@ -37,7 +39,7 @@ impl Frames {
         let kind = match frame {
             Frame::Text(text) => {
                 let message = parsed(&text);
-                let kind = message["type"].as_str().unwrap_or_default().to_owned();
+                let kind = message["type"].as_str().or(message["event"].as_str()).unwrap_or_default().to_owned();
                 if let Value::Array(list) = self.messages.entry(&kind).or_insert_with(|| json!([])) {
                     list.push(message);
                 }
@@ -60,7 +62,7 @@ impl Frames {
 
     fn value(self) -> Value {
         json!({
-            "order": self.order, "messages": self.messages, "samples": self.samples, "gapless": self.gapless,
+            "order": self.order, "messages": self.messages, "samples": self.samples, "gapless": self.gapless, "call": self.call,
         })
     }
 }
@@ -129,6 +131,9 @@ pub(crate) async fn live(run: &Run, step: &Value, told: &mut Told) -> Result<Out
     let options = if step["options"].is_null() { json!({}) } else { step["options"].clone() };
     let started = match run.start_live(&options.to_string(), step).await {
         Ok(live) if step["wire"] == true => live.wire().map(|wire| (live, Some(wire))),
+        Ok(live) if step["phone"].is_string() => {
+            live.phone(step["phone"].as_str().unwrap_or_default()).map(|wire| (live, Some(wire)))
+        }
         other => other.map(|live| (live, None)),
     };
     let (live, wire) = match started {
@@ -153,6 +158,9 @@ pub(crate) async fn live(run: &Run, step: &Value, told: &mut Told) -> Result<Out
     }
     let summary = talk.live.end().await;
     while let Ok(Some(_)) = talk.next().await {}
+    if let (Some(wire), Some(frames)) = (&talk.wire, &mut talk.told.frames) {
+        frames.call = wire.call().map_or(Value::Null, |call| parsed(&call));
+    }
     Ok(summary.map(|summary| parsed(&summary.to_json())))
 }
 
@@ -197,6 +205,9 @@ impl Talk<'_> {
         let live = &self.live;
         if let Some(typed) = text("text") {
             return live.push_text(typed);
+        }
+        if let (Some(wire), Some(keys)) = (&self.wire, text("press")) {
+            return wire.press(keys);
         }
         if let Some(keys) = text("dtmf") {
             return live.push_dtmf(keys);

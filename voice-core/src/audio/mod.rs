@@ -8,7 +8,7 @@
 mod cleaning;
 mod container;
 mod encode;
-mod g711;
+pub(crate) mod g711;
 mod matroska;
 mod mp4;
 mod mpeg;

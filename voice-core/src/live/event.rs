@@ -239,6 +239,8 @@ pub enum LiveEvent {
     Filler(TextDelta),
     /// The next sound, gapless with the one before.
     Audio(Pcm),
+    /// All sound of what the agent says now was given out, unless some of it is thrown away and comes again.
+    SoundDone,
     /// Throw away the sound that was given out and is not played yet. What is still to be heard of it comes again.
     Clear {
         /// Where in the session's sound the next sound begins: who counts what was played counts on from here.

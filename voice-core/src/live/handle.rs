@@ -124,6 +124,24 @@ impl LiveSession {
         self.id
     }
 
+    /// Samples a second of the sound that it takes.
+    #[must_use]
+    pub fn input_rate(&self) -> u32 {
+        self.input_rate
+    }
+
+    /// The channels of the sound that it takes.
+    #[must_use]
+    pub fn input_channels(&self) -> usize {
+        self.channels
+    }
+
+    /// Samples a second of the sound that it gives out.
+    #[must_use]
+    pub fn output_rate(&self) -> u32 {
+        self.output_rate
+    }
+
     /// Takes the next sound of the user: interleaved 16-bit samples of the rate and channels that the session was started with,
     /// any number of them up to ten seconds. Never blocks.
     ///

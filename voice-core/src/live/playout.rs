@@ -16,6 +16,8 @@ pub(crate) struct Playout {
     announced: usize,
     /// No more sound will come.
     complete: bool,
+    /// It was told that all of it was given out.
+    told_done: bool,
     /// Samples given out.
     given: u64,
     /// When the sound that was given out will have been heard, if it is played without a break.
@@ -48,6 +50,7 @@ impl Playout {
             pieces: Vec::new(),
             announced: 0,
             complete: false,
+            told_done: false,
             given: 0,
             plays_until: Duration::ZERO,
             acknowledged: None,
@@ -83,6 +86,12 @@ impl Playout {
     /// No more sound will come for these words.
     pub(crate) fn complete(&mut self) {
         self.complete = true;
+    }
+
+    /// Whether all sound of these words was given out, and this was not told yet.
+    pub(crate) fn is_newly_done(&mut self) -> bool {
+        let done = self.complete && self.queued == 0 && self.pieces.iter().any(|piece| piece.samples > 0);
+        !std::mem::replace(&mut self.told_done, done) && done
     }
 
     /// The words whose sound has begun to be given out since this was last asked, and whether they only fill time.

@@ -210,6 +210,9 @@ impl Driver {
             self.emit(LiveEvent::Audio(pcm));
             self.forget_heard(now);
         }
+        if self.playout.is_newly_done() {
+            self.emit(LiveEvent::SoundDone);
+        }
         let is_over = self.production.as_ref().is_some_and(|p| p.outcome.is_some())
             && self.playout.heard_all_at().is_some_and(|at| at <= self.now());
         if is_over && let Some(production) = self.production.take() {

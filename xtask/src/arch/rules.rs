@@ -111,6 +111,7 @@ pub const ROOMS: &[Room] = &[
             "turn",
         ],
     ),
+    room("telephony", &["error", "time", "secret", "audio", "live"]),
     room(
         "agent",
         &[

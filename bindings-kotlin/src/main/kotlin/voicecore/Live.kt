@@ -87,8 +87,12 @@ public class LiveSession internal constructor(private val native: voicecore.ffi.
     /**
      * The session as frames for a connection of your own, a WebSocket for example: in place of [events]. [say], [interrupt] and the others
      * go on working beside it.
+     *
+     * @param protocol whose telephone call it is: `twilio`, `plivo`, `vobiz`, `exotel`, `telnyx` or `vonage`; `auto` tells it from the first
+     *     messages. Default: a client that speaks this library's own protocol
      */
-    public fun wire(): LiveWire = translated { LiveWire(native.wire()) }
+    public fun wire(protocol: String? = null): LiveWire =
+        translated { LiveWire(if (protocol == null) native.wire() else native.phone(protocol)) }
 
     /** Ends the session: what is being said is stopped, what was heard is stored. Ending it again gives the same. */
     public suspend fun end(): LiveSummary = translated { LiveSummary(native.end()) }

@@ -1,6 +1,8 @@
 package voicecore
 
 import kotlinx.coroutines.flow.Flow
+import kotlinx.serialization.json.Json
+import kotlinx.serialization.json.jsonObject
 
 /** A message of a connection that knows texts and bytes, as a WebSocket does. */
 public sealed interface WireFrame {
@@ -31,6 +33,16 @@ public class LiveWire internal constructor(private val native: voicecore.ffi.Liv
             is voicecore.ffi.WireFrame.Binary -> WireFrame.Binary(frame.bytes)
         }
     }
+
+    /** What the carrier of a telephone call said of it; `null`: its media stream has not begun, or there is no carrier. */
+    public val call: PhoneCall? get() = native.call()?.let { PhoneCall(Json.parseToJsonElement(it).jsonObject) }
+
+    /**
+     * Has the carrier of a telephone call press keys: `0`–`9`, `*`, `#`, `A`–`D`. Only Plivo does.
+     *
+     * @throws VoiceException.InvalidRequest where nobody takes them
+     */
+    public fun press(keys: String): Unit = translated { native.press(keys) }
 
     /** Takes a text frame of the client's. */
     public fun receive(text: String): Unit = translated { native.receiveText(text) }

@@ -39,6 +39,9 @@ public class VoiceAgent private constructor(private val native: Agent, private v
     /** Who changed what, and when. */
     public val audit: Audit = Audit(Room(native, "audit"))
 
+    /** What is to be known of a telephone call before it is answered. */
+    public val telephony: Telephony = Telephony(Room(native, "telephony"))
+
     /**
      * The same agent as somebody with a credential reaches it: turns, live sessions and everything that is kept hold nothing of anybody
      * else. It lives as long as this agent; closing it does nothing.

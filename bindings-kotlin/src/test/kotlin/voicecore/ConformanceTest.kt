@@ -134,7 +134,7 @@ private class Scenario(private val defaults: JsonObject, private val scenario: J
             "turn" -> turn(step)
             "stream" -> stream(step)
             "live" -> live(step)
-            "sessions", "accounts", "assistants", "audit" -> caught {
+            "sessions", "accounts", "assistants", "audit", "telephony" -> caught {
                 val acting = step["as"]?.let { agent.withPrincipal(principal(it.jsonObject)) } ?: agent
                 Rooms(acting, step.getValue("arguments").jsonObject).call(step["do"].text()!!, step["method"].text()!!)
             }
@@ -206,7 +206,7 @@ private class Scenario(private val defaults: JsonObject, private val scenario: J
         var events: JsonElement = JsonNull
         val outcome = caught {
             agent.live((step["options"] ?: JsonObject(emptyMap())).toString(), toolsOf(step)).use {
-                val scenario = LiveScenario(it, step["wire"]?.jsonPrimitive?.boolean == true, ::after)
+                val scenario = LiveScenario(it, step["wire"]?.jsonPrimitive?.boolean == true, step["phone"].text(), ::after)
                 scenario.play(step["script"]?.jsonArray ?: JsonArray(emptyList())).also { events = scenario.value() }
             }
         }

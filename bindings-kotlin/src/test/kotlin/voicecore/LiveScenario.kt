@@ -12,6 +12,7 @@ import kotlinx.coroutines.flow.map
 import kotlinx.serialization.json.Json
 import kotlinx.serialization.json.JsonArray
 import kotlinx.serialization.json.JsonElement
+import kotlinx.serialization.json.JsonNull
 import kotlinx.serialization.json.JsonObject
 import kotlinx.serialization.json.JsonPrimitive
 import kotlinx.serialization.json.boolean
@@ -25,11 +26,12 @@ import kotlinx.serialization.json.put
 internal class LiveScenario(
     private val live: LiveSession,
     overWire: Boolean,
+    phone: String?,
     private val after: suspend (JsonElement) -> Unit,
 ) {
     private val told = mutableListOf<LiveEvent>()
     private val frames = Frames()
-    private val wire = if (overWire) live.wire() else null
+    private val wire = if (overWire || phone != null) live.wire(phone) else null
 
     /** What is told as it is taken, by kind. */
     private val kinds: Flow<String> =
@@ -62,6 +64,7 @@ internal class LiveScenario(
         text("until")?.let { wanted -> return kinds.first { it == wanted }.let {} }
         action["push"]?.let { return push(it.jsonObject, action) }
         action["send"]?.let { return wire!!.receive((it as? JsonPrimitive)?.content ?: it.toString()) }
+        text("press")?.let { return wire!!.press(it) }
         text("text")?.let { return live.pushText(it) }
         text("dtmf")?.let { return live.pushDtmf(it) }
         text("say")?.let { return live.say(it, action["interruptible"]?.jsonPrimitive?.boolean ?: true) }
@@ -101,7 +104,7 @@ internal class LiveScenario(
         return swapped.flatMap { listOf(it, it) }
     }
 
-    fun value(): JsonElement = if (wire != null) frames.value() else buildJsonObject {
+    fun value(): JsonElement = if (wire != null) frames.value(wire.call) else buildJsonObject {
         val apart = setOf("metrics", "user_state", "agent_state")
         put("order", strings(told.map(::kind).filter { it !in apart }.distinct()))
         put("states", strings(told.filterIsInstance<LiveEvent.AgentState>().map { it.state }))
@@ -167,7 +170,7 @@ private class Frames {
         val kind = when (frame) {
             is WireFrame.Text -> {
                 val message = Json.parseToJsonElement(frame.text).jsonObject
-                message["type"].text()!!.also { messages[it] = messages[it].orEmpty() + message }
+                (message["type"] ?: message["event"]).text()!!.also { messages[it] = messages[it].orEmpty() + message }
             }
             is WireFrame.Binary -> {
                 val position = ByteBuffer.wrap(frame.bytes).order(ByteOrder.LITTLE_ENDIAN).getLong()
@@ -182,8 +185,9 @@ private class Frames {
         return kind
     }
 
-    fun value(): JsonElement = buildJsonObject {
+    fun value(call: PhoneCall?): JsonElement = buildJsonObject {
         put("order", JsonArray(order.map(::JsonPrimitive))); put("samples", samples); put("gapless", gapless)
+        put("call", call?.let { value(it) } ?: JsonNull)
         put("messages", JsonObject(messages.mapValues { JsonArray(it.value) }))
     }
 }

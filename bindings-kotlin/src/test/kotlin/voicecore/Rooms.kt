@@ -29,6 +29,7 @@ internal class Rooms(private val agent: VoiceAgent, private val arguments: JsonO
         "sessions" -> sessions(method)
         "accounts" -> accounts(method)
         "assistants" -> assistants(method)
+        "telephony" -> telephony(method)
         else -> audit(method)
     }
 
@@ -101,6 +102,27 @@ internal class Rooms(private val agent: VoiceAgent, private val arguments: JsonO
         "delete_older_than" -> JsonPrimitive(agent.audit.deleteOlderThan(seconds("age_seconds")!!))
         else -> error("there is no method $method of audit here")
     }
+
+    private suspend fun telephony(method: String): JsonElement {
+        fun given(name: String) = text(name).orEmpty()
+        val params = document("params").mapValues { it.value.jsonPrimitive.content }
+        val calls = agent.telephony
+        return when (method) {
+            "read" -> calls.read(given("message"), text("protocol") ?: "auto")?.let { value(it) } ?: JsonNull
+            "verify_twilio" -> JsonPrimitive(calls.verifyTwilio(given("auth_token"), given("url"), given("signature"), params))
+            "verify_plivo" ->
+                JsonPrimitive(calls.verifyPlivo(given("auth_token"), given("url"), given("signature"), given("nonce"), params))
+            "verify_telnyx" ->
+                JsonPrimitive(calls.verifyTelnyx(given("public_key"), given("body"), given("signature"), given("timestamp")))
+            else -> error("there is no method $method of telephony here")
+        }
+    }
+}
+
+internal fun value(call: PhoneCall): JsonElement = buildJsonObject {
+    put("protocol", call.protocol); put("stream_id", call.streamId); put("call_id", call.callId); put("account_id", call.accountId)
+    put("from_number", call.fromNumber); put("to_number", call.toNumber); put("encoding", call.encoding)
+    put("sample_rate", call.sampleRate); put("parameters", JsonObject(call.parameters)); put("details", JsonObject(call.details))
 }
 
 internal fun principal(json: JsonObject) =
