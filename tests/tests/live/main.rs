@@ -5,6 +5,7 @@
 mod call;
 mod costs;
 mod frames;
+mod interpreting;
 mod late;
 mod line;
 mod schedules;
