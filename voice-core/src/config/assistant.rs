@@ -58,9 +58,13 @@ pub struct Assistant {
     pub tools: Vec<String>,
     /// The documents that are searched for each answer, by the names under which the host keeps them: at most 100.
     pub knowledge: Vec<String>,
-    /// It interprets between two languages instead of answering. Default: as the agent does.
+    /// It interprets between two languages instead of answering: a document as `assistant.interpreter` of the config. Default: as the
+    /// agent does.
+    #[schemars(with = "Option<Map<String, Value>>")]
     pub interpreter: Option<InterpreterConfig>,
-    /// What is found in its conversations that has to be acted on. Default: what the agent looks for.
+    /// What is found in its conversations that has to be acted on: a document as `actions` of the config. Default: what the agent
+    /// looks for.
+    #[schemars(with = "Option<Map<String, Value>>")]
     pub actions: Option<ActionsConfig>,
 }
 
