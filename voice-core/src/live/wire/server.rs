@@ -9,8 +9,8 @@ use super::{Frame, bytes, malformed, parsed, samples, written};
 use crate::{
     error::{Error, Result},
     id::{MessageId, SessionId, TurnId},
-    message::Action,
     live::event::{AgentState, EndReason, LiveEvent, LiveTurn, SpeechKind, UserState},
+    message::Action,
 };
 
 const TYPES: [&str; 18] = [
