@@ -8,6 +8,7 @@ mod frames;
 mod interpreting;
 mod late;
 mod line;
+mod noting;
 mod schedules;
 mod streaming;
 mod tools;
