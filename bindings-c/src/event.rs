@@ -66,6 +66,9 @@ pub enum vc_event_kind {
     /// Live: the recording of the whole session is kept: `vc_event_text` is where it lies, `KEY#bytes=LENGTH&sha256=HEX`. Told just
     /// before the end.
     VC_EVENT_RECORDED = 23,
+    /// Something that was said has to be acted on: `vc_event_text` is its type, `vc_event_json` has it as `action`, with `type`,
+    /// `details`, `confidence`, `message_id`, … Live: told some time after its exchange.
+    VC_EVENT_ACTION_DETECTED = 24,
 }
 
 use vc_event_kind::*;
@@ -99,6 +102,7 @@ fn described(record: &EventRecord) -> (vc_event_kind, &str) {
         EventRecord::Backchannel { text } => (VC_EVENT_BACKCHANNEL, text),
         EventRecord::Dtmf { keys } => (VC_EVENT_DTMF, keys),
         EventRecord::TurnDone { .. } => (VC_EVENT_TURN_DONE, ""),
+        EventRecord::ActionDetected { action } => (VC_EVENT_ACTION_DETECTED, &action.kind),
         EventRecord::Error { .. } => (VC_EVENT_ERROR, ""),
         EventRecord::Recorded { recording } => (VC_EVENT_RECORDED, recording),
         EventRecord::Ended { .. } => (VC_EVENT_ENDED, ""),

@@ -1,6 +1,7 @@
 import { fromRecord, type VoiceError } from './error.js'
 import { samplesOf } from './host.js'
 import type { NativeEvent } from './native.js'
+import type { Action } from './people.js'
 import { type Cost, Reply, type Usage } from './reply.js'
 import { camel, camelWord } from './words.js'
 
@@ -103,6 +104,12 @@ export interface MetricsEvent {
   cost: Cost | null
 }
 
+/** Something that was said has to be acted on. It is stored. In a turn it is told only where `actions.on_replies` waits for it. */
+export interface ActionDetectedEvent {
+  type: 'actionDetected'
+  action: Action
+}
+
 /** Speech failed after text existed; the turn goes on without its sound. */
 export interface AudioFailedEvent {
   type: 'audioFailed'
@@ -128,6 +135,7 @@ export type TurnEvent =
   | ToolCallEvent
   | ToolResultEvent
   | MetricsEvent
+  | ActionDetectedEvent
   | AudioFailedEvent
   | DoneEvent
 

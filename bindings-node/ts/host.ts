@@ -241,6 +241,8 @@ export interface StoredMessage {
   content: string
   /** Where its sound is kept, if it is. */
   audioRef: string | null
+  /** The language of the words (BCP 47), when it is known. An interpreter's are always: who spoke is told by it. */
+  language?: string | null
   /** When it was said, RFC 3339. */
   createdAt: string
 }

@@ -64,10 +64,12 @@ export { type Logger, type LogLevel, type LogRecord, setLogger } from './logger.
 export type { MetricsContext, MetricsSink, Report } from './metrics.js'
 export { type Fetched, type FetchOptions, type FetchStep, type FileCheck, type FolderOptions, type ModelStatus, models } from './models.js'
 export type {
+  Action,
   ApiKey,
   Assistant,
   AuditEntry,
   CleanedUp,
+  ConversationSummary,
   Credential,
   Erased,
   KeyLimit,

@@ -1,5 +1,6 @@
 import { cancelled, fromRecord, guarded, invalid, VoiceError } from './error.js'
 import type {
+  ActionDetectedEvent,
   AudioEvent,
   FillerEvent,
   MetricsEvent,
@@ -123,6 +124,8 @@ export interface LiveTurn {
   transcript: string
   /** The language of the user, when it is known. */
   language: string | null
+  /** The language of what was said, where an interpreter speaks; the user's own when something is said again. */
+  textLanguage: string | null
   /** What the agent said and the user heard: this is what is stored. */
   text: string
   /** The tools that the model called, in the order in which they were done. */
@@ -210,6 +213,7 @@ export type LiveEvent =
   | DtmfEvent
   | MetricsEvent
   | TurnDoneEvent
+  | ActionDetectedEvent
   | LiveErrorEvent
   | RecordedEvent
   | EndedEvent

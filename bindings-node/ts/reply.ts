@@ -1,5 +1,6 @@
 import { fromRecord, guarded, type VoiceError } from './error.js'
 import type { ToolCallRecord } from './event.js'
+import type { Action } from './people.js'
 import { samplesOf } from './host.js'
 import { line } from './line.js'
 import type { NativeReply } from './native.js'
@@ -51,6 +52,8 @@ interface ReplyRecord {
   assistantMessageId: string
   sampleRate: number
   audioSeconds: number
+  textLanguage: string | null
+  actions: Action[]
   toolCalls: ToolCallRecord[]
   timingsMs: Timings
   usage: Usage
@@ -120,6 +123,10 @@ export class Reply {
   readonly audioError: VoiceError | undefined
   /** The language of the user's words, when the recogniser told. */
   readonly language: string | null
+  /** The language of the answer, where an interpreter speaks; the user's own when something is said again. */
+  readonly textLanguage: string | null
+  /** What has to be acted on, where `actions.on_replies` in the config waits for it. */
+  readonly actions: readonly Action[]
   /** The tools that the model called, in the order of its calls. */
   readonly toolCalls: readonly ToolCallRecord[]
   /** The session, new or continued: give it to the next turn. */
@@ -146,6 +153,8 @@ export class Reply {
     this.audio = new ReplyAudio(native, record.sampleRate, record.audioSeconds)
     this.audioError = json.audio_error ? fromRecord(json.audio_error as never) : undefined
     this.language = record.language
+    this.textLanguage = record.textLanguage
+    this.actions = record.actions
     this.toolCalls = record.toolCalls
     this.sessionId = record.sessionId
     this.turnId = record.turnId

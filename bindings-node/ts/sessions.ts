@@ -1,6 +1,6 @@
 import { fromRecord, type VoiceError } from './error.js'
 import { type Page, samplesOf, type Session, type StoredMessage } from './host.js'
-import type { CleanedUp, Erased } from './people.js'
+import type { Action, CleanedUp, ConversationSummary, Erased } from './people.js'
 import type { CallOptions } from './reply.js'
 import { type PageOptions, Room } from './room.js'
 import { camel, type JsonObject } from './words.js'
@@ -77,6 +77,19 @@ export class Sessions extends Room {
       const failed = audioError && fromRecord((value as JsonObject)['audio_error'] as never)
       return { text, samples: samplesOf(sound ?? Buffer.alloc(0)), sampleRate, audioError: failed || undefined, sessionId, messageId }
     })
+  }
+
+  /** What was found in a session that has to be acted on, newest first: see `actions` in the config. */
+  actions(id: string, options: PageOptions & { type?: string } = {}): Promise<Page<Action>> {
+    return this.ask('actions', options, { id })
+  }
+
+  /**
+   * What a conversation came to, in the words of the language model, with everything that has to be acted on. It is kept, and written
+   * anew only when more was said since. `undefined`: nobody has said anything.
+   */
+  summary(id: string, options: CallOptions = {}): Promise<ConversationSummary | undefined> {
+    return this.answer('summary', options, { id }, (value) => (value === null ? undefined : camel<ConversationSummary>(value)))
   }
 
   /** The sound of a message as it is kept: a file. `undefined`: none was kept, or it was deleted. */

@@ -1,6 +1,6 @@
 //! Replies and events.
 
-use voice_bridge::{Cost, EventRecord, ReplyRecord, ToolCallRecord, Usage};
+use voice_bridge::{Cost, EventRecord, ReplyRecord, ToolCallRecord, Usage, action_json};
 
 use crate::{
     error::{ErrorDetails, Failure, guarded},
@@ -47,6 +47,10 @@ pub struct ReplyFields {
     pub text: String,
     /// The language of the user's words, when the recogniser told.
     pub language: Option<String>,
+    /// The language of the answer, where an interpreter speaks.
+    pub text_language: Option<String>,
+    /// What has to be acted on, as JSON, where the turn waits for it.
+    pub actions_json: Vec<String>,
     /// The session, new or continued.
     pub session_id: String,
     /// This turn.
@@ -88,6 +92,8 @@ impl Reply {
             transcript: reply.transcript.clone(),
             text: reply.text.clone(),
             language: reply.language.clone(),
+            text_language: reply.text_language.clone(),
+            actions_json: reply.actions.iter().map(action_json).collect(),
             session_id: reply.session_id.to_string(),
             turn_id: reply.turn_id.to_string(),
             user_message_id: reply.user_message_id.to_string(),
@@ -304,6 +310,11 @@ pub enum Event {
         /// The exchange.
         turn: LiveTurnFields,
     },
+    /// Something that was said has to be acted on.
+    ActionDetected {
+        /// What, as JSON.
+        action_json: String,
+    },
     /// Live: something failed; the session goes on.
     Failed {
         /// What.
@@ -362,6 +373,7 @@ impl From<EventRecord> for Event {
             EventRecord::Backchannel { text } => Self::Backchannel { text },
             EventRecord::Dtmf { keys } => Self::Dtmf { keys },
             EventRecord::TurnDone { turn } => Self::TurnDone { turn: (*turn).into() },
+            EventRecord::ActionDetected { action } => Self::ActionDetected { action_json: action_json(&action) },
             EventRecord::Error { error } => Self::Failed { error: error.into() },
             EventRecord::Recorded { recording } => Self::Recorded { recording },
             EventRecord::Ended { summary } => Self::Ended { summary: summary.into() },

@@ -22,6 +22,8 @@ pub struct LiveTurnFields {
     pub transcript: String,
     /// The language of the user, when it is known.
     pub language: Option<String>,
+    /// The language of what was said, where an interpreter speaks.
+    pub text_language: Option<String>,
     /// What the agent said and the user heard.
     pub text: String,
     /// The tools that the model called, in the order in which they were done.
@@ -53,6 +55,7 @@ impl From<LiveTurnRecord> for LiveTurnFields {
             kind: turn.kind.to_owned(),
             transcript: turn.transcript,
             language: turn.language,
+            text_language: turn.text_language,
             text: turn.text,
             tool_calls: turn.tool_calls.iter().map(Into::into).collect(),
             interrupted: turn.interrupted,

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use serde::Serialize;
 use serde_json::json;
 use voice_core::{
-    CallMetrics, Cost, LiveEvent, Pcm, Reply, Timings, ToolCall, ToolCallRecord, TurnEvent, Usage,
+    Action, CallMetrics, Cost, LiveEvent, Pcm, Reply, Timings, ToolCall, ToolCallRecord, TurnEvent, Usage,
     live::{LiveSummary, LiveTurn},
 };
 
@@ -63,6 +63,8 @@ impl ReplyRecord {
             "transcript": reply.transcript,
             "text": reply.text,
             "language": reply.language,
+            "text_language": reply.text_language,
+            "actions": reply.actions,
             "session_id": reply.session_id,
             "turn_id": reply.turn_id,
             "user_message_id": reply.user_message_id,
@@ -89,6 +91,8 @@ pub struct LiveTurnRecord {
     pub transcript: String,
     /// The language of the user, when it is known.
     pub language: Option<String>,
+    /// The language of what was said, where an interpreter speaks; the user's own when something is said again.
+    pub text_language: Option<String>,
     /// What the agent said and the user heard.
     pub text: String,
     /// The tools that the model called, in the order in which they were done.
@@ -128,6 +132,7 @@ impl From<LiveTurn> for LiveTurnRecord {
             kind: turn.kind.as_str(),
             transcript: turn.transcript,
             language: turn.language,
+            text_language: turn.text_language,
             text: turn.text,
             tool_calls: turn.tool_calls,
             interrupted: turn.interrupted,
@@ -182,6 +187,12 @@ impl From<LiveSummary> for LiveSummaryRecord {
             cost: summary.cost,
         }
     }
+}
+
+/// An action as JSON.
+#[must_use]
+pub fn action_json(action: &Action) -> String {
+    json!(action).to_string()
 }
 
 fn ms(duration: Duration) -> f64 {
@@ -318,6 +329,11 @@ pub enum EventRecord {
         /// The exchange.
         turn: Box<LiveTurnRecord>,
     },
+    /// Something that was said has to be acted on. Live: told some time after its exchange.
+    ActionDetected {
+        /// What.
+        action: Box<Action>,
+    },
     /// Something failed; the live session goes on.
     Error {
         /// What.
@@ -350,6 +366,7 @@ impl EventRecord {
             TurnEvent::ToolCall(call) => Self::ToolCall { call: *call },
             TurnEvent::ToolResult(call) => Self::ToolResult { call },
             TurnEvent::Metrics(metrics) => Self::metrics(&metrics),
+            TurnEvent::ActionDetected(action) => Self::ActionDetected { action },
             TurnEvent::AudioFailed(error) => Self::AudioFailed { error: error.into() },
             TurnEvent::Done(reply) => Self::Done { reply: ReplyRecord::new(*reply) },
             _ => return None,
@@ -383,6 +400,7 @@ impl EventRecord {
             LiveEvent::Dtmf(keys) => Self::Dtmf { keys },
             LiveEvent::Metrics(metrics) => Self::metrics(&metrics),
             LiveEvent::TurnDone(turn) => Self::TurnDone { turn: Box::new((*turn).into()) },
+            LiveEvent::ActionDetected(action) => Self::ActionDetected { action },
             LiveEvent::Error(error) => Self::Error { error: error.into() },
             LiveEvent::Recorded { recording } => Self::Recorded { recording: recording.to_string() },
             LiveEvent::Ended(summary) => Self::Ended { summary: (*summary).into() },
@@ -438,6 +456,7 @@ impl EventRecord {
             Self::Interrupted { turn_id, heard } => json!({ "turn_id": turn_id, "heard": heard }),
             Self::Dtmf { keys } => json!({ "keys": keys }),
             Self::TurnDone { turn } => json!({ "turn": turn }),
+            Self::ActionDetected { action } => json!({ "action": action }),
             Self::Error { error } => json!({ "error": error }),
             Self::Recorded { recording } => json!({ "recording": recording }),
             Self::Ended { summary } => json!({ "summary": summary }),
@@ -447,7 +466,7 @@ impl EventRecord {
     }
 
     /// The kind of event, the same word in every language: `started`, `transcript`, `text`, `speaking`, `filler`,
-    /// `audio`, `tool_call`, `tool_result`, `metrics`, `audio_failed`, `done`; of live sessions also `user_state`, `agent_state`, `turn_started`, `clear`,
+    /// `audio`, `tool_call`, `tool_result`, `metrics`, `action_detected`, `audio_failed`, `done`; of live sessions also `user_state`, `agent_state`, `turn_started`, `clear`,
     /// `interrupted`, `false_interruption`, `backchannel`, `dtmf`, `turn_done`, `error`, `recorded`, `ended`.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
@@ -472,6 +491,7 @@ impl EventRecord {
             Self::Backchannel { .. } => "backchannel",
             Self::Dtmf { .. } => "dtmf",
             Self::TurnDone { .. } => "turn_done",
+            Self::ActionDetected { .. } => "action_detected",
             Self::Error { .. } => "error",
             Self::Recorded { .. } => "recorded",
             Self::Ended { .. } => "ended",

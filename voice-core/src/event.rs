@@ -7,7 +7,7 @@ use crate::{
     cost::{Cost, Usage},
     error::{Error, Stage},
     id::{SessionId, TurnId},
-    message::{Reply, ToolCall, ToolCallRecord},
+    message::{Action, Reply, ToolCall, ToolCallRecord},
 };
 
 /// Words that were recognised. `Debug` leaves them out.
@@ -113,6 +113,9 @@ pub enum TurnEvent {
     Metrics(Box<CallMetrics>),
     /// Speech failed after text existed; the turn goes on without (the rest of) its sound.
     AudioFailed(Error),
+    /// Something has to be acted on. Told only where [`ActionsConfig::on_replies`](crate::config::ActionsConfig::on_replies) waits
+    /// for it, when the turn is stored.
+    ActionDetected(Box<Action>),
     /// The turn is complete and stored.
     Done(Box<Reply>),
 }

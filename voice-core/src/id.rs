@@ -91,4 +91,6 @@ ids! {
     AssistantId, "an assistant";
     /// An entry of the audit log.
     AuditId, "an audit entry";
+    /// Something said that has to be acted on.
+    ActionId, "an action";
 }

@@ -69,6 +69,7 @@
 //!
 //! The library runs on the tokio runtime of its caller. It logs through `tracing`, never what was said.
 
+mod actions;
 pub mod agent;
 pub mod audio;
 pub mod config;
@@ -77,6 +78,7 @@ pub mod cost;
 pub mod error;
 pub mod event;
 pub mod id;
+mod interpreter;
 pub mod layer;
 pub mod live;
 pub mod message;
@@ -105,9 +107,9 @@ pub use config::Config;
 pub use cost::{Cost, Usage};
 pub use error::{Error, ErrorCode, ErrorKind, Result, Stage};
 pub use event::{CallMetrics, TextDelta, Transcript, TurnEvent};
-pub use id::{ApiKeyId, AssistantId, MessageId, OrganizationId, SessionId, TurnId, UserId};
+pub use id::{ActionId, ApiKeyId, AssistantId, MessageId, OrganizationId, SessionId, TurnId, UserId};
 pub use live::{LiveEvent, LiveSession};
-pub use message::{Message, Reply, Role, Timings, ToolCall, ToolCallRecord};
+pub use message::{Action, Message, Reply, Role, Timings, ToolCall, ToolCallRecord};
 pub use provider::{LanguageModel, SpeechToText, TextToSpeech};
 pub use secret::Secret;
 pub use store::{ConversationStore, Session};

@@ -45,6 +45,7 @@ from ._sync import VoiceAgent
 from ._tools import Tool, ToolContext, tool
 from ._turns import AsyncTurn, Turn
 from ._types import (
+    ActionDetected,
     AssistantVersion,
     AudioChunk,
     AudioFailed,
@@ -96,10 +97,12 @@ if _TYPE_CHECKING:
     from ._metrics import MetricsSink, Report
     from ._people import Greeting
     from ._records import (
+        Action,
         ApiKey,
         Assistant,
         AuditEntry,
         CleanedUp,
+        ConversationSummary,
         Credential,
         Erased,
         KeyLimit,
@@ -119,6 +122,8 @@ if _TYPE_CHECKING:
 
 __all__ = [
     "Accounts",
+    "Action",
+    "ActionDetected",
     "AgentStateChanged",
     "ApiKey",
     "Assistant",
@@ -144,6 +149,7 @@ __all__ = [
     "CleanedUp",
     "Clear",
     "ConversationStore",
+    "ConversationSummary",
     "Cost",
     "Credential",
     "Done",
@@ -257,10 +263,12 @@ _LATER = {
     "_metrics": ("MetricsSink", "Report"),
     "_people": ("Greeting",),
     "_records": (
+        "Action",
         "ApiKey",
         "Assistant",
         "AuditEntry",
         "CleanedUp",
+        "ConversationSummary",
         "Credential",
         "Erased",
         "KeyLimit",

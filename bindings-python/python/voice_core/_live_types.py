@@ -9,7 +9,7 @@ from typing import Any, Dict, Mapping, Optional, Tuple, Union
 from . import _types
 from ._errors import VoiceError, from_fields
 from ._native import Reply as NativeReply
-from ._types import AudioChunk, Cost, Filler, Metrics, Speaking, TextDelta, ToolCall, ToolResult, Transcript
+from ._types import ActionDetected, AudioChunk, Cost, Filler, Metrics, Speaking, TextDelta, ToolCall, ToolResult, Transcript
 
 
 @dataclass(frozen=True)
@@ -121,6 +121,8 @@ class TurnDone:
     """What was used since the exchange before."""
     cost: Optional[Cost] = None
     """What that cost; None unless every model that was called has a price in the config."""
+    text_language: Optional[str] = None
+    """The language of what was said, where an interpreter speaks; the user's own when something is said again."""
 
 
 @dataclass(frozen=True)
@@ -187,6 +189,7 @@ LiveEvent = Union[
     Dtmf,
     Metrics,
     TurnDone,
+    ActionDetected,
     LiveFailure,
     Recorded,
     LiveEnded,

@@ -12,6 +12,7 @@ from ._records import (
     Assistant,
     AuditEntry,
     CleanedUp,
+    ConversationSummary,
     Credential,
     Erased,
     KeyLimit,
@@ -24,7 +25,7 @@ from ._records import (
     StoredAssistant,
     User,
 )
-from ._types import time
+from ._types import action, time
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,13 @@ def assistant(fields: Dict[str, Any]) -> StoredAssistant:
     own = ("id", "organization", "version", "created_at", "updated_at")
     kept = {name: fields.pop(name) for name in own}
     return StoredAssistant(assistant=cast(Assistant, fields), **_timed(kept))
+
+
+def summary(fields: Optional[Dict[str, Any]]) -> Optional[ConversationSummary]:
+    """The summary for one of the native half."""
+    if fields is None:
+        return None
+    return ConversationSummary(**{**_timed(fields), "actions": [action(one) for one in fields["actions"]]})
 
 
 def audit_entry(fields: Dict[str, Any]) -> AuditEntry:

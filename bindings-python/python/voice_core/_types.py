@@ -6,11 +6,28 @@ import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Callable, Dict, Generic, List, Literal, Mapping, Optional, Tuple, TypeVar, Union, cast
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Dict,
+    Generic,
+    List,
+    Literal,
+    Mapping,
+    Optional,
+    Tuple,
+    TypeVar,
+    Union,
+    cast,
+)
 
 from ._audio import Audio
 from ._errors import VoiceError, from_fields
 from ._native import Reply as NativeReply
+
+if TYPE_CHECKING:
+    from ._records import Action
 
 T = TypeVar("T")
 
@@ -57,6 +74,10 @@ class Reply:
     """What was used, as far as the providers say."""
     cost: Optional[Cost] = None
     """What that cost; None unless every model that was called has a price in the config."""
+    text_language: Optional[str] = None
+    """The language of the answer, where an interpreter speaks; the user's own when something is said again."""
+    actions: Tuple[Action, ...] = ()
+    """What has to be acted on, where ``actions.on_replies`` in the config waits for it."""
 
     def _repr_html_(self) -> str:
         import html
@@ -217,8 +238,28 @@ class Done:
     """Its reply."""
 
 
+@dataclass(frozen=True)
+class ActionDetected:
+    """Something that was said has to be acted on. It is stored. In a live session it is told some time after its exchange, in a turn
+    only where ``actions.on_replies`` in the config waits for it."""
+
+    action: Action
+    """What."""
+
+
 TurnEvent = Union[
-    Started, Transcript, TextDelta, Speaking, Filler, AudioChunk, ToolCall, ToolResult, Metrics, AudioFailed, Done
+    Started,
+    Transcript,
+    TextDelta,
+    Speaking,
+    Filler,
+    AudioChunk,
+    ToolCall,
+    ToolResult,
+    Metrics,
+    ActionDetected,
+    AudioFailed,
+    Done,
 ]
 """What happens in a turn, in order. A turn that fails ends with an exception instead of `Done`."""
 
@@ -275,6 +316,8 @@ class Message:
     """When it was said."""
     audio_ref: Optional[str] = None
     """Where its sound is kept, if it is."""
+    language: Optional[str] = None
+    """The language of the words (BCP 47), when it is known. An interpreter's are always: who spoke is told by it."""
 
 
 @dataclass(frozen=True)
@@ -363,6 +406,7 @@ def reply(native: NativeReply) -> Reply:
     fields["timings"] = fields.pop("timings_ms")
     fields["tool_calls"] = tool_results(fields["tool_calls"])
     fields["cost"] = cost(fields["cost"])
+    fields["actions"] = tuple(action(one) for one in fields["actions"])
     return Reply(
         audio=Audio._of_reply(native, rate), audio_error=None if failed is None else from_fields(failed), **fields
     )
@@ -410,6 +454,8 @@ def event(kind: str, record: str, attachment: Union[bytes, NativeReply, None]) -
         return Transcript(fields["text"], fields["final"], fields["language"])
     if kind == "started":
         return Started(fields["session_id"], fields["turn_id"])
+    if kind == "action_detected":
+        return ActionDetected(action(fields["action"]))
     if kind == "audio_failed":
         return AudioFailed(from_fields(fields["error"]))
     if kind == "metrics":
@@ -427,6 +473,14 @@ def time(text: Optional[str]) -> Optional[datetime]:
         return None
     seconds, _, fraction = text.rstrip("Z").partition(".")
     return datetime.fromisoformat(f"{seconds}.{fraction[:6]:0<6}+00:00")
+
+
+def action(fields: Dict[str, Any]) -> Action:
+    """The action for one of the native half."""
+    # Imported where there is one: a program that just converses starts sooner without it.
+    from ._records import Action
+
+    return Action(**{**fields, "created_at": time(fields["created_at"])})
 
 
 def session(fields: Dict[str, Any]) -> Session:

@@ -213,6 +213,8 @@ public enum LiveEvent: Sendable {
     case metrics(CallMetrics)
     /// An exchange is over and stored.
     case turnDone(LiveTurn)
+    /// Something that was said has to be acted on. It is stored; told some time after its exchange.
+    case actionDetected(Action)
     /// Something failed; the session goes on.
     case failed(VoiceError)
     /// The recording of the whole session is kept (`recordings.live` in the config), and where it lies: `KEY#bytes=LENGTH&sha256=HEX`. Told
@@ -238,7 +240,7 @@ public enum LiveEvent: Sendable {
         case .failed(let error): self = .failed(VoiceError(error))
         case .recorded(let recording): self = .recorded(recording)
         case .ended(let summary): self = .ended(LiveSummary(summary))
-        case .transcript, .text, .speaking, .filler, .audio, .toolCall, .toolResult, .metrics:
+        case .transcript, .text, .speaking, .filler, .audio, .toolCall, .toolResult, .metrics, .actionDetected:
             switch TurnEvent(event) {
             case .transcript(let heard): self = .transcript(heard)
             case .text(let delta): self = .text(delta)
@@ -248,6 +250,7 @@ public enum LiveEvent: Sendable {
             case .toolCall(let call): self = .toolCall(call)
             case .toolResult(let call): self = .toolResult(call)
             case .metrics(let call): self = .metrics(call)
+            case .actionDetected(let action): self = .actionDetected(action)
             default: return nil
             }
         case .started, .audioFailed, .done, .other: return nil
@@ -265,6 +268,8 @@ public struct LiveTurn: Sendable {
     public let transcript: String
     /// The language of the user (BCP 47), when it is known.
     public let language: String?
+    /// The language of what was said, where an interpreter speaks; the user's own when something is said again.
+    public let textLanguage: String?
     /// What the agent said and the user heard: this is what is stored.
     public let text: String
     /// The tools that the model called, in the order in which they were done.
@@ -292,7 +297,8 @@ public struct LiveTurn: Sendable {
 
     init(_ fields: LiveTurnFields) {
         (turnID, kind, transcript, language) = (fields.turnId, fields.kind, fields.transcript, fields.language)
-        (text, interrupted, json) = (fields.text, fields.interrupted, fields.json)
+        (text, textLanguage) = (fields.text, fields.textLanguage)
+        (interrupted, json) = (fields.interrupted, fields.json)
         cost = fields.cost.map(Cost.init)
         toolCalls = fields.toolCalls.map(ToolCallRecord.init)
         audioError = fields.audioError.map(VoiceError.init)

@@ -10,6 +10,10 @@ public struct Reply: Sendable {
     public let text: String
     /// The language of the user's words (BCP 47), when the recogniser told.
     public let language: String?
+    /// The language of the answer, where an interpreter speaks; the user's own when something is said again.
+    public let textLanguage: String?
+    /// What has to be acted on, where `actions.on_replies` in the config waits for it.
+    public let actions: [Action]
     /// The session, new or continued: give it to the next turn.
     public let sessionID: String
     /// This turn.
@@ -41,6 +45,8 @@ public struct Reply: Sendable {
         transcript = fields.transcript
         text = fields.text
         language = fields.language
+        textLanguage = fields.textLanguage
+        actions = fields.actionsJson.compactMap(Action.init(json:))
         sessionID = fields.sessionId
         turnID = fields.turnId
         userMessageID = fields.userMessageId
@@ -86,6 +92,8 @@ public enum TurnEvent: Sendable {
     case audio(Pcm)
     /// A provider call ended.
     case metrics(CallMetrics)
+    /// Something that was said has to be acted on. Told only where `actions.on_replies` in the config waits for it.
+    case actionDetected(Action)
     /// Speech failed; the turn goes on without (the rest of) its sound.
     case audioFailed(VoiceError)
     /// The turn is complete and stored.
@@ -111,6 +119,9 @@ public enum TurnEvent: Sendable {
                     stage: stage, provider: provider, firstResult: firstResultMs.map { Duration.milliseconds($0) },
                     total: .milliseconds(totalMs), attempts: Int(attempts), usage: Usage(usage),
                     cost: cost.map(Cost.init)))
+        case .actionDetected(let json):
+            guard let action = Action(json: json) else { return nil }
+            self = .actionDetected(action)
         case .audioFailed(let error): self = .audioFailed(VoiceError(error))
         case .done(let reply): self = .done(Reply(reply))
         // Only live sessions tell the others.

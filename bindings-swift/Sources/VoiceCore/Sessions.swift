@@ -80,14 +80,72 @@ public struct Message: Codable, Sendable {
     public let content: String
     /// Where its sound is kept, if it is.
     public let audioRef: String?
+    /// The language of the words (BCP 47), when it is known. An interpreter's are always: who spoke is told by it.
+    public let language: String?
     /// When it was said (RFC 3339).
     public let createdAt: String
 
     enum CodingKeys: String, CodingKey {
-        case id, role, content
+        case id, role, content, language
         case audioRef = "audio_ref"
         case sessionId = "session_id"
         case turnId = "turn_id"
+        case createdAt = "created_at"
+    }
+}
+
+/// Something that was said and has to be acted on: see `actions` in the config.
+public struct Action: Codable, Sendable {
+    /// Its id; later ones have later ids.
+    public let id: String
+    /// The session in which it was said.
+    public let sessionId: String
+    /// The turn in which it was said.
+    public let turnId: String
+    /// The message that says it.
+    public let messageId: String
+    /// What it is, as the config names it: `refill`, `follow_up_visit`, …
+    public let type: String
+    /// What is known of it, as the type's schema says.
+    public let details: [String: JSONValue]
+    /// How sure the language model was, 0–1.
+    public let confidence: Double
+    /// When it was found (RFC 3339).
+    public let createdAt: String
+
+    enum CodingKeys: String, CodingKey {
+        case id, type, details, confidence
+        case sessionId = "session_id"
+        case turnId = "turn_id"
+        case messageId = "message_id"
+        case createdAt = "created_at"
+    }
+
+    /// One that the native half gave.
+    init?(json: String) {
+        guard let action = try? JSONDecoder().decode(Action.self, from: Data(json.utf8)) else { return nil }
+        self = action
+    }
+}
+
+/// What a conversation came to.
+public struct ConversationSummary: Codable, Sendable {
+    /// The session.
+    public let sessionId: String
+    /// A few sentences.
+    public let text: String
+    /// What matters, a line each.
+    public let points: [String]
+    /// What has to be acted on, in the order in which it was found.
+    public let actions: [Action]
+    /// The last message that it takes account of.
+    public let until: String
+    /// When it was written (RFC 3339).
+    public let createdAt: String
+
+    enum CodingKeys: String, CodingKey {
+        case text, points, actions, until
+        case sessionId = "session_id"
         case createdAt = "created_at"
     }
 }
@@ -162,6 +220,21 @@ public struct Sessions: Sendable {
         guard let fields = try JSONDecoder().decode(Fields?.self, from: Data(answer.json.utf8)) else { return nil }
         let audio = Pcm(samples: [Int16](littleEndian: answer.sound ?? Data()), sampleRate: fields.sample_rate)
         return Greeting(text: fields.text, audio: audio, sessionID: fields.session_id, messageID: fields.message_id)
+    }
+
+    /// What was found in a session that has to be acted on, newest first: see `actions` in the config.
+    public func actions(
+        _ id: String, type: String? = nil, limit: Int = 20, before: String? = nil
+    ) async throws -> Page<Action> {
+        try await room.call(
+            "actions",
+            ["id": .string(id), "type": JSONValue(type), "limit": JSONValue(limit), "before": JSONValue(before)])
+    }
+
+    /// What a conversation came to, in the words of the language model, with everything that has to be acted on. It is kept, and written
+    /// anew only when more was said since. `nil`: nobody has said anything.
+    public func summary(_ id: String) async throws -> ConversationSummary? {
+        try await room.call("summary", ["id": .string(id)])
     }
 
     /// The sound of a message as it is kept: a file. `nil`: none was kept, or it was deleted.

@@ -303,7 +303,7 @@ private struct Seen {
         case .toolCall(let call): calls.append(call.name)
         case .toolResult(let call): results.append(VoiceCoreTests.value(call))
         case .filler(let words): fillers.append(words)
-        case .started, .speaking: break
+        case .started, .speaking, .actionDetected: break
         }
     }
 
@@ -328,6 +328,7 @@ private func kind(_ event: TurnEvent) -> String {
     case .toolResult: "tool_result"
     case .audio: "audio"
     case .metrics: "metrics"
+    case .actionDetected: "action_detected"
     case .audioFailed: "audio_failed"
     case .done: "done"
     }

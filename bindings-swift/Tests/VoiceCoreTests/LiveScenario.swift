@@ -169,6 +169,7 @@ final class LiveScenario {
         case .dtmf: "dtmf"
         case .metrics: "metrics"
         case .turnDone: "turn_done"
+        case .actionDetected: "action_detected"
         case .failed: "error"
         case .recorded: "recorded"
         case .ended: "ended"

@@ -62,6 +62,10 @@ struct Rooms: Sendable {
         case "end": try await sessions.end(id, user: user)
         case "delete": try await sessions.delete(id, user: user)
         case "greet": _ = try await sessions.greet(id)
+        case "actions":
+            let own = user.map { sessions.forUser($0) } ?? sessions
+            return try encoded(await own.actions(id, type: text("type"), limit: limit, before: before))
+        case "summary": return try encoded(await sessions.summary(id))
         case "expire_idle": return try encoded(await sessions.expireIdle())
         default: throw Mismatch("there is no method \(method) of sessions here")
         }

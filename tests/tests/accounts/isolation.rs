@@ -9,8 +9,8 @@ use voice_core::{
     agent::{ExportFormat, KeyOptions, Principal, ScopedAgent},
     config::Assistant,
     store::{
-        AccountStore, AssistantQuery, AssistantStore, AuditLog, AuditQuery, ConversationStore, KeyQuery, MessageQuery,
-        SearchQuery, SessionQuery, UserQuery,
+        AccountStore, ActionQuery, ActionStore, AssistantQuery, AssistantStore, AuditLog, AuditQuery,
+        ConversationStore, KeyQuery, MessageQuery, SearchQuery, SessionQuery, UserQuery,
     },
 };
 
@@ -99,6 +99,8 @@ async fn foreign_session_is_unknown(store: &dyn Questions, view: &ScopedAgent, i
     alike(store, "delete", id, unknown, async |id| s().delete(id).await).await;
     alike(store, "metadata", id, unknown, async |id| s().set_metadata(id, Default::default()).await).await;
     alike(store, "greet", id, unknown, async |id| s().greet(id).await).await;
+    alike(store, "actions", id, unknown, async |id| s().actions(id, ActionQuery::default()).await).await;
+    alike(store, "summary", id, unknown, async |id| s().summary(id).await).await;
     let search = async |id| {
         let mut query = SearchQuery::new("word");
         query.session = Some(id);
@@ -112,7 +114,7 @@ async fn foreign_session_is_unknown(store: &dyn Questions, view: &ScopedAgent, i
 
 async fn run<S>(store: S, seed: u64)
 where
-    S: ConversationStore + AccountStore + AssistantStore + AuditLog + 'static,
+    S: ConversationStore + AccountStore + AssistantStore + AuditLog + ActionStore + 'static,
 {
     let mut rng = StdRng::seed_from_u64(seed);
     let store = Arc::new(Watched::new(store));

@@ -6,13 +6,13 @@ use async_trait::async_trait;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 use voice_core::{
-    ApiKeyId, AssistantId, Message, Result, Session, SessionId, UserId,
+    Action, ApiKeyId, AssistantId, Message, Result, Session, SessionId, UserId,
     id::{AuditId, MessageId},
     store::{
-        AccountStore, ApiKey, AssistantQuery, AssistantRecord, AssistantStore, AssistantVersion, AuditEntry, AuditLog,
-        AuditQuery, ConversationStore, Credential, Erased, KeyHash, KeyQuery, Lease, MessageQuery, NewRecord,
-        Organization, OrganizationQuery, Owner, Page, Saved, SearchQuery, SessionQuery, StoreCapabilities, TurnRecord,
-        User, UserQuery,
+        AccountStore, ActionQuery, ActionStore, ApiKey, AssistantQuery, AssistantRecord, AssistantStore,
+        AssistantVersion, AuditEntry, AuditLog, AuditQuery, ConversationStore, Credential, Erased, KeyHash, KeyQuery,
+        Lease, MessageQuery, NewRecord, Organization, OrganizationQuery, Owner, Page, Saved, SearchQuery, SessionQuery,
+        StoreCapabilities, Summary, TurnRecord, User, UserQuery,
     },
 };
 
@@ -130,4 +130,12 @@ watch! {
     settle(entries: &[AuditId], made: bool) -> ();
     entries(query: &AuditQuery) -> Page<AuditEntry>;
     delete_entries_before(before: jiff::Timestamp) -> u64;
+}
+
+watch! {
+    ActionStore {}
+    add_action(action: &Action) -> bool;
+    actions(session: SessionId, query: &ActionQuery) -> Page<Action>;
+    save_summary(summary: &Summary) -> bool;
+    summary(session: SessionId) -> Option<Summary>;
 }

@@ -64,6 +64,7 @@ fn done() -> impl Strategy<Value = ServerMessage> {
             turn_id: TurnId::new(),
             kind: SpeechKind::Answer,
             transcript,
+            text_language: language.clone(),
             language,
             text,
             interrupted,

@@ -5,8 +5,10 @@
 mod call;
 mod costs;
 mod frames;
+mod interpreting;
 mod late;
 mod line;
+mod noting;
 mod schedules;
 mod streaming;
 mod tools;

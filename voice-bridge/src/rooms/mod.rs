@@ -17,6 +17,8 @@
 //! | `search` | `text`, `session?`, `limit?`, `before?` | messages |
 //! | `export` | `id`, `format` (`json`, `text`, `vtt`, `srt`) | string |
 //! | `greet` | `id` | `{text, session_id, message_id, sample_rate, audio_seconds, audio_error}` and 16-bit samples; or null |
+//! | `actions` | `id`, `type?`, `limit?`, `before?` | actions: what has to be acted on, newest first |
+//! | `summary` | `id` | `{session_id, text, points, actions, until, created_at}`, or null |
 //! | `recording` | `id`, `message` (as `history` gives it) | number of bytes, and the file; or null |
 //! | `recording_url` | `id`, `message`, `valid_seconds` | string or null |
 //! | `set_metadata` | `id`, `metadata` | null |

@@ -4,7 +4,8 @@ use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::Serialize;
 use serde_json::{Value, json};
 use voice_core::{
-    agent::{self, CleanedUp, CredentialInfo, Principal, StoredAssistant},
+    Action,
+    agent::{self, CleanedUp, ConversationSummary, CredentialInfo, Principal, StoredAssistant},
     config::Assistant,
     store::{ApiKey, AuditEntry, Erased, Organization, User},
     telephony::PhoneCall,
@@ -71,6 +72,8 @@ pub(crate) fn schema() -> Value {
     given.subschema_for::<StoredAssistant>();
     given.subschema_for::<AuditEntry>();
     given.subschema_for::<PhoneCall>();
+    given.subschema_for::<Action>();
+    given.subschema_for::<ConversationSummary>();
     let mut written = SchemaSettings::draft2020_12().for_deserialize().into_generator();
     written.subschema_for::<Principal>();
     written.subschema_for::<Assistant>();

@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 use voice_core::{
     Message,
     agent::Sessions,
-    store::{MessageQuery, SearchQuery, SessionQuery, SessionStatus},
+    store::{ActionQuery, MessageQuery, SearchQuery, SessionQuery, SessionStatus},
 };
 
 use super::{Answer, check, page, undone};
 use crate::{Agent, ErrorRecord, Outcome, arguments::Arguments};
 
-const METHODS: [(&str, &[&str]); 17] = [
+const METHODS: [(&str, &[&str]); 19] = [
     ("create", &["metadata", "assistant"]),
     ("get", &["id"]),
     ("list", &["status", "assistant", "limit", "before"]),
@@ -20,6 +20,8 @@ const METHODS: [(&str, &[&str]); 17] = [
     ("search", &["text", "session", "limit", "before"]),
     ("export", &["id", "format"]),
     ("greet", &["id"]),
+    ("actions", &["id", "type", "limit", "before"]),
+    ("summary", &["id"]),
     ("recording", &["id", "message"]),
     ("recording_url", &["id", "message", "valid_seconds"]),
     ("set_metadata", &["id", "metadata"]),
@@ -83,6 +85,13 @@ async fn kept(sessions: &Sessions, method: &str, arguments: &Arguments) -> Outco
             query.before = arguments.parsed("before")?;
             page(&sessions.search(query).await?)
         }
+        "actions" => {
+            let mut query = ActionQuery::newest(arguments.limit()?);
+            query.kind = arguments.text("type")?.map(str::to_owned);
+            query.before = arguments.parsed("before")?;
+            page(&sessions.actions(arguments.session("id")?, query).await?)
+        }
+        "summary" => json!(sessions.summary(arguments.session("id")?).await?),
         "export" => {
             let export = sessions.export(arguments.session("id")?, arguments.required("format")?.parse()?);
             json!(export.await?.text().await?)

@@ -5,11 +5,13 @@ use std::{sync::Arc, time::Duration};
 use super::{
     Parts, VoiceAgent,
     accounts::Vault,
-    casting::{Casting, Named},
+    casting::{Casting, Named, voices, with_host},
 };
 use crate::{
+    actions::Catalogue,
     config::{AssistantConfig, Config, ProviderConfig, ProviderList, RecordingsConfig, invalid},
     error::Result,
+    interpreter::Interpreter,
     layer::{LayerOptions, LlmService, Stack, SttService, TtsService},
     provider::{LanguageModel, SpeechToText, TextToSpeech, TurnDetector},
     registry::Registry,
@@ -269,8 +271,11 @@ impl AgentBuilder {
         if llm.is_empty() {
             return Err(invalid("llm: the list of providers is empty".into()));
         }
-        let mut tts = Vec::new();
+        let (mut tts, mut base_voice) = (Vec::new(), None);
         for choice in chosen(self.tts, config.tts.as_ref()) {
+            if let Choice::Configured(provider) = &choice {
+                base_voice.get_or_insert_with(|| provider.clone());
+            }
             tts.push(TtsService(match choice {
                 Choice::Given(provider) => provider,
                 Choice::Configured(provider) => registry.tts(&provider).await?,
@@ -308,7 +313,8 @@ impl AgentBuilder {
             prices: config.prices.clone(),
         };
         let (limits, audio_limits) = (config.limits, config.audio_limits());
-        let assistant = self.assistant.unwrap_or(config.assistant);
+        let mut assistant = self.assistant.unwrap_or(config.assistant);
+        let interpreter = assistant.interpreter.take();
         let mut live = config.live;
         live.input.denoising |= assistant.background_denoising;
         let clock = self.clock.unwrap_or_else(system_clock);
@@ -341,11 +347,25 @@ impl AgentBuilder {
             locks: crate::turn::SessionLocks::default(),
             saving: crate::turn::Saving::default(),
             cast: None,
+            interpreter: None,
+            voices: Arc::default(),
+            actions: config.actions.as_ref().map(|actions| Arc::new(Catalogue::new(actions))),
+            action_store: storage.actions().ok().cloned(),
+            detecting: crate::turn::SessionLocks::default(),
             recordings,
             turn_detector: self.turn_detector,
         };
         engine.tools = engine.toolbox(self.tools)?;
-        let casting = Casting::new(registry, layers, self.named, storage.clone(), vault, engine.clone());
+        if engine.actions.is_some() {
+            storage.actions()?;
+        }
+        if let Some(interpreter) = &interpreter {
+            let as_named = |said: ProviderConfig| Ok(with_host(&self.named, said));
+            let voices = voices(&registry, &layers, &self.named, interpreter, base_voice.as_ref(), as_named).await?;
+            engine.interpret_with(Arc::new(Interpreter::new(interpreter)), voices);
+        }
+        let base = engine.clone();
+        let casting = Casting::new(registry, layers, self.named, storage.clone(), vault, base, base_voice);
         let casting = Arc::new(casting);
         let engine = Engine { cast: Some(Arc::clone(&casting) as _), ..engine };
         let (key_limit, retention) = (config.accounts.rate_limit, config.retention);

@@ -11,15 +11,17 @@ use tokio::{sync::OnceCell, time::Instant};
 
 use super::{accounts::Vault, assistants::StoredAssistant};
 use crate::{
-    config::{Assistant, ProviderConfig},
+    actions::Catalogue,
+    config::{Assistant, InterpreterConfig, ProviderConfig},
     error::{Error, ErrorKind, Result},
     id::OrganizationId,
+    interpreter::Interpreter,
     layer::{LayerOptions, LlmService, Stack, SttService, TtsService},
     provider::{LanguageModel, SpeechToText, TextToSpeech, TurnDetector},
     registry::Registry,
     store::{AssistantVersion, Credential, Storage},
     time::Timestamp,
-    turn::{Cast, Engine},
+    turn::{Cast, Engine, Voices},
 };
 
 /// The most assistants whose engines are kept ready; models themselves are shared by all that use them.
@@ -44,6 +46,8 @@ pub(super) struct Casting {
     vault: Option<Vault>,
     /// The agent's own engine: what an assistant leaves out comes from it.
     base: Engine,
+    /// The first voice that the agent's config names.
+    base_voice: Option<ProviderConfig>,
     turn_detector: OnceCell<Arc<dyn TurnDetector>>,
     ready: Mutex<HashMap<(Option<OrganizationId>, AssistantVersion), Ready>>,
 }
@@ -64,8 +68,19 @@ impl Casting {
         storage: Storage,
         vault: Option<Vault>,
         base: Engine,
+        base_voice: Option<ProviderConfig>,
     ) -> Self {
-        Self { registry, layers, named, storage, vault, base, turn_detector: OnceCell::new(), ready: Mutex::default() }
+        Self {
+            registry,
+            layers,
+            named,
+            storage,
+            vault,
+            base,
+            base_voice,
+            turn_detector: OnceCell::new(),
+            ready: Mutex::default(),
+        }
     }
 
     pub(super) fn vault(&self) -> Result<&Vault> {
@@ -115,6 +130,7 @@ impl Casting {
     async fn make(&self, stored: StoredAssistant, credentials: &[Credential]) -> Result<Engine> {
         let assistant = stored.assistant;
         let mut engine = self.base.clone();
+        let own_voice = assistant.tts();
         if let Some(config) = assistant.stt() {
             let stt = match self.named.stt.get(&config.provider) {
                 Some(own) => Arc::clone(own),
@@ -129,7 +145,7 @@ impl Casting {
             };
             engine.llm = Arc::new(Stack::new([LlmService(llm)], &self.layers));
         }
-        if let Some(config) = assistant.tts() {
+        if let Some(config) = own_voice.clone() {
             let tts = match self.named.tts.get(&config.provider) {
                 Some(own) => Arc::clone(own),
                 None => self.registry.tts(&self.completed(config, credentials)?).await?,
@@ -151,27 +167,78 @@ impl Casting {
         if !assistant.end_call_phrases.is_empty() {
             settings.live.conversation.end_call_phrases = assistant.end_call_phrases;
         }
+        if let Some(actions) = &assistant.actions {
+            engine.actions = Some(Arc::new(Catalogue::new(actions)));
+        }
+        if let Some(config) = &assistant.interpreter {
+            let base = own_voice.as_ref().or(self.base_voice.as_ref());
+            let complete = |said| self.completed(said, credentials);
+            let voices = voices(&self.registry, &self.layers, &self.named, config, base, complete).await?;
+            engine.interpret_with(Arc::new(Interpreter::new(config)), voices);
+        } else if let Some(interpreter) = engine.interpreter.clone() {
+            let voices = Arc::clone(&engine.voices);
+            engine.interpret_with(interpreter, voices);
+        }
         Ok(engine)
     }
 
     /// What an assistant says about a provider, with what the host says about it and the organization's own credential.
     fn completed(&self, said: ProviderConfig, credentials: &[Credential]) -> Result<ProviderConfig> {
         let credential = credentials.iter().find(|c| c.provider == said.provider);
-        let mut config = match self.named.configured.get(&said.provider) {
-            None => said,
-            Some(host) => {
-                let mut config = host.clone();
-                config.model = said.model.or(config.model);
-                config.voice = said.voice.or(config.voice);
-                config.settings.extend(said.settings);
-                config
-            }
-        };
+        let mut config = with_host(&self.named, said);
         if let Some(credential) = credential {
             config.api_key = Some(self.vault()?.open(credential)?);
         }
         Ok(config)
     }
+}
+
+/// What is said about a provider, with what the host says about the one of this name.
+pub(super) fn with_host(named: &Named, said: ProviderConfig) -> ProviderConfig {
+    match named.configured.get(&said.provider) {
+        None => said,
+        Some(host) => {
+            let mut config = host.clone();
+            config.model = said.model.or(config.model);
+            config.voice = said.voice.or(config.voice);
+            config.settings.extend(said.settings);
+            config
+        }
+    }
+}
+
+/// Who speaks the languages of an interpreter that have a voice of their own. What a voice leaves out, `base` says.
+pub(super) async fn voices(
+    registry: &Registry,
+    layers: &LayerOptions,
+    named: &Named,
+    config: &InterpreterConfig,
+    base: Option<&ProviderConfig>,
+    complete: impl Fn(ProviderConfig) -> Result<ProviderConfig> + Send + Sync,
+) -> Result<Voices> {
+    let mut all = Vec::new();
+    for (language, voice) in &config.voices {
+        let mut said = match (&voice.provider, base) {
+            (Some(provider), Some(base)) if *provider == base.provider => base.clone(),
+            (Some(provider), _) => ProviderConfig::named(provider),
+            (None, Some(base)) => base.clone(),
+            (None, None) => {
+                return Err(Error::new(
+                    ErrorKind::InvalidConfig,
+                    format!("interpreter.voices.{language}: name its provider; the agent's own is not from a config"),
+                ));
+            }
+        };
+        said.model = voice.model.clone().or(said.model);
+        said.voice = voice.voice.clone().or(said.voice);
+        said.settings.extend(voice.settings.clone());
+        let tts = match named.tts.get(&said.provider) {
+            Some(own) => Arc::clone(own),
+            None => registry.tts(&complete(said)?).await?,
+        };
+        all.push((language.clone(), Arc::new(Stack::new([TtsService(tts)], layers))));
+    }
+    Ok(all.into())
 }
 
 fn stamps(credentials: &[Credential]) -> Vec<(String, Timestamp)> {

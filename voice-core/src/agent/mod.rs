@@ -24,7 +24,7 @@ pub use export::{Export, ExportFormat};
 pub use live::Live;
 pub use reach::Principal;
 pub use scope::ScopedAgent;
-pub use sessions::{NewSession, Sessions};
+pub use sessions::{ConversationSummary, NewSession, Sessions};
 pub use turn::{Turn, TurnStream};
 pub use upkeep::CleanedUp;
 
@@ -221,7 +221,8 @@ impl VoiceAgent {
             Ok(())
         };
         let tts = async {
-            for TtsService(tts) in engine.tts.iter().flat_map(|stack| stack.services()) {
+            let voices = engine.voices.iter().map(|(_, voice)| voice);
+            for TtsService(tts) in engine.tts.iter().chain(voices).flat_map(|stack| stack.services()) {
                 tts.warm_up().await.map_err(|e| e.with_stage(Stage::Tts).with_provider(tts.name()))?;
             }
             Ok(())

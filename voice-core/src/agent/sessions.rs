@@ -7,17 +7,19 @@ use std::{
     time::Duration,
 };
 
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{Assistants, Export, ExportFormat, Greeting, VoiceAgent, check, reach::Reach};
 use crate::{
     error::{Error, ErrorKind, Result},
-    id::{AssistantId, OrganizationId, SessionId, UserId},
-    message::Message,
+    id::{AssistantId, MessageId, OrganizationId, SessionId, UserId},
+    message::{Action, Message},
     secret::Secret,
     store::{
-        AuditEntry, BlobRef, BlobStore, Erased, MessageQuery, Owner, Page, SearchQuery, Session, SessionQuery,
-        SessionStatus, blobs::Bytestream, folder_of,
+        ActionQuery, AuditEntry, BlobRef, BlobStore, Erased, MessageQuery, Owner, Page, SearchQuery, Session,
+        SessionQuery, SessionStatus, blobs::Bytestream, folder_of,
     },
     time::Timestamp,
 };
@@ -87,6 +89,42 @@ impl Sessions {
         check::limit(query.limit)?;
         self.get(id).await?;
         self.agent.engine()?.store.messages(id, query).await
+    }
+
+    /// What was found in a session that has to be acted on, newest first: see [`ActionsConfig`](crate::config::ActionsConfig).
+    ///
+    /// # Errors
+    /// `VALIDATION_ERROR` when the limit is not 1–100; `SESSION_NOT_FOUND`; `INVALID_REQUEST` (kind `Unsupported`) when there is
+    /// no store for actions; `STORAGE_ERROR`.
+    pub async fn actions(&self, id: SessionId, query: ActionQuery) -> Result<Page<Action>> {
+        check::limit(query.limit)?;
+        self.get(id).await?;
+        self.agent.storage()?.actions()?.actions(id, &query).await
+    }
+
+    /// What a conversation came to, in the words of the language model, with everything that has to be acted on. It is kept, and
+    /// written anew only when more was said since. `None`: nobody has said anything.
+    ///
+    /// It is written in the language that the assistant's config names, of an interpreter in the first of its two, else in that of the
+    /// conversation. Dropping the future cancels it.
+    ///
+    /// # Errors
+    /// `SESSION_NOT_FOUND`; `INVALID_REQUEST` (kind `Unsupported`) when there is no store for summaries; the language model's
+    /// errors, and `PROVIDER_ERROR` (kind `MalformedResponse`) when it writes nothing; `STORAGE_ERROR`.
+    pub async fn summary(&self, id: SessionId) -> Result<Option<ConversationSummary>> {
+        let session = self.get(id).await?;
+        let own = self.agent.engine()?;
+        let cast = own.engine_of(&session).await?;
+        let engine = cast.as_ref().unwrap_or(own);
+        let summed = engine.sum_up(&session, self.agent.cancel_token().child_token()).await?;
+        Ok(summed.map(|(summary, actions)| ConversationSummary {
+            session_id: summary.session_id,
+            text: summary.text,
+            points: summary.points,
+            actions,
+            until: summary.until,
+            created_at: summary.created_at,
+        }))
     }
 
     /// The sound of a message of a session, as it is kept: a stream that is held against what was stored. `None`: none was kept,
@@ -278,6 +316,35 @@ impl Sessions {
 
 pub(super) fn before(now: Timestamp, age: Duration) -> Timestamp {
     now.checked_sub(age).unwrap_or(Timestamp::MIN)
+}
+
+/// What a conversation came to. `Debug` leaves the words out.
+#[derive(Clone, Serialize, JsonSchema)]
+#[non_exhaustive]
+pub struct ConversationSummary {
+    /// The session.
+    pub session_id: SessionId,
+    /// A few sentences.
+    pub text: String,
+    /// What matters, a line each.
+    pub points: Vec<String>,
+    /// What has to be acted on, in the order in which it was found.
+    pub actions: Vec<Action>,
+    /// The last message that it takes account of.
+    pub until: MessageId,
+    /// When it was written.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub created_at: Timestamp,
+}
+
+impl std::fmt::Debug for ConversationSummary {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ConversationSummary")
+            .field("session_id", &self.session_id)
+            .field("characters", &self.text.chars().count())
+            .field("actions", &self.actions)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A session that is about to be created. Await it for the [`Session`].

@@ -4,7 +4,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{AssistantConfig, DEFAULT_SYSTEM_PROMPT, parse, provider::ProviderConfig};
+use super::{
+    ActionsConfig, AssistantConfig, DEFAULT_SYSTEM_PROMPT, InterpreterConfig, interpreted, parse,
+    provider::ProviderConfig,
+};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Who an assistant is and how it answers. What is left out has the agent's own setting.
@@ -55,6 +58,14 @@ pub struct Assistant {
     pub tools: Vec<String>,
     /// The documents that are searched for each answer, by the names under which the host keeps them: at most 100.
     pub knowledge: Vec<String>,
+    /// It interprets between two languages instead of answering: a document as `assistant.interpreter` of the config. Default: as the
+    /// agent does.
+    #[schemars(with = "Option<Map<String, Value>>")]
+    pub interpreter: Option<InterpreterConfig>,
+    /// What is found in its conversations that has to be acted on: a document as `actions` of the config. Default: what the agent
+    /// looks for.
+    #[schemars(with = "Option<Map<String, Value>>")]
+    pub actions: Option<ActionsConfig>,
 }
 
 impl Default for Assistant {
@@ -81,6 +92,8 @@ impl Default for Assistant {
             end_call_phrases: Vec::new(),
             tools: Vec::new(),
             knowledge: Vec::new(),
+            interpreter: None,
+            actions: None,
         }
     }
 }
@@ -169,7 +182,10 @@ impl Assistant {
         }
         list("end_call_phrases", &self.end_call_phrases, 50)?;
         list("tools", &self.tools, 64)?;
-        list("knowledge", &self.knowledge, 100)
+        list("knowledge", &self.knowledge, 100)?;
+        let parts = interpreted("", &self.language, self.interpreter.as_ref());
+        let parts = parts.and_then(|()| self.actions.as_ref().map_or(Ok(()), |actions| actions.validate("actions")));
+        parts.map_err(|error| Error::new(ErrorKind::InvalidField, error.message()))
     }
 
     /// The providers that are named, each with its path.
@@ -179,7 +195,9 @@ impl Assistant {
             ("model_provider", &self.model_provider),
             ("voice_provider", &self.voice_provider),
         ];
-        named.into_iter().filter_map(|(path, name)| Some((path, name.as_deref()?)))
+        let voices = self.interpreter.iter().flat_map(|interpreter| interpreter.voices.values());
+        let voices = voices.filter_map(|voice| Some(("interpreter.voices", voice.provider.as_deref()?)));
+        named.into_iter().filter_map(|(path, name)| Some((path, name.as_deref()?))).chain(voices)
     }
 
     fn owned(&self, path: &str, value: &Option<String>, owner: &str, provider: &Option<String>) -> Result<()> {
@@ -234,7 +252,7 @@ fn number(path: &str, value: f64, least: f64, most: f64) -> Result<()> {
     fault(format!("{path}: {value} is out of range; {least} to {most} is accepted"))
 }
 
-fn language(path: &str, tag: &str) -> Result<()> {
+pub(super) fn language(path: &str, tag: &str) -> Result<()> {
     let parts_are_right =
         tag.split('-').all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric()));
     let begins_right = tag
@@ -280,7 +298,11 @@ mod tests {
             "temperature": 0.3, "max_tokens": 200, "context_messages": 4, "voice_provider": "elevenlabs",
             "voice_model": "flash", "voice_id": "v1", "voice_settings": {"stability": 0.4, "speed": 1.1},
             "interruptions_enabled": false, "background_denoising": true, "end_call_phrases": ["bye"],
-            "tools": ["weather"], "knowledge": ["prices"]
+            "tools": ["weather"], "knowledge": ["prices"], "actions": null, "interpreter": {
+                "languages": ["de", "uk"], "context_utterances": 3, "other_languages": true, "instructions": "A school.",
+                "voices": {"uk": {"provider": "google", "model": null, "voice": "v2", "settings": {"speed": 1.2}}},
+                "repeat_phrases": {"de": ["Noch einmal"]}
+            }
         });
         let assistant = Assistant::from_value(document.clone()).unwrap();
         assert_eq!(serde_json::to_value(&assistant).unwrap(), document);
@@ -308,6 +330,8 @@ mod tests {
             (json!({"name": "a", "first_message": "  "}), "first_message: expected something to say"),
             (json!({"name": "a", "tools": ["ok", ""]}), "tools[1]: 0 characters"),
             (json!({"name": "a", "end_call_phrases": vec!["x"; 51]}), "end_call_phrases: 51 entries"),
+            (json!({"name": "a", "interpreter": {"languages": []}}), "interpreter.languages: 0 entries"),
+            (json!({"name": "a", "actions": {"confidence": 2}}), "actions.confidence: 2 is out of range"),
             (json!([1]), ""),
         ] {
             let error = Assistant::from_value(document.clone()).unwrap_err();

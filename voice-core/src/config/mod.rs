@@ -4,8 +4,10 @@
 //! one. What the document says stands above the environment; what code sets stands above both.
 
 mod accounts;
+mod actions;
 mod assistant;
 mod environment;
+mod interpreter;
 mod live;
 mod parse;
 mod provider;
@@ -13,7 +15,10 @@ mod recordings;
 mod telemetry;
 
 pub use accounts::{AccountsConfig, RetentionConfig};
+pub(crate) use actions::BUILT_IN as BUILT_IN_ACTIONS;
+pub use actions::{ActionDefinition, ActionsConfig};
 pub use assistant::Assistant;
+pub use interpreter::{InterpreterConfig, InterpreterVoice};
 pub use live::{
     ConversationOptions, EndpointingOptions, InputOptions, InterruptionOptions, LiveConfig, OutputOptions, Pacing,
     Recognition, TurnDetection, VadOptions,
@@ -50,6 +55,8 @@ pub struct Config {
     pub storage: Option<String>,
     /// Who the agent is.
     pub assistant: AssistantConfig,
+    /// What is found in conversations that has to be acted on. Default: nothing is looked for.
+    pub actions: Option<ActionsConfig>,
     /// Organizations, users and their keys.
     pub accounts: AccountsConfig,
     /// How long things are kept.
@@ -105,6 +112,8 @@ pub struct AssistantConfig {
     pub filler: String,
     /// After how long of a tool's work that is said, in milliseconds. Default 2,000.
     pub filler_after_ms: u64,
+    /// The agent interprets between two languages instead of answering. Default: it answers.
+    pub interpreter: Option<InterpreterConfig>,
 }
 
 /// The default instructions: short and made for listening.
@@ -124,6 +133,7 @@ impl Default for AssistantConfig {
             max_tool_rounds: 5,
             filler: "One moment.".into(),
             filler_after_ms: 2_000,
+            interpreter: None,
         }
     }
 }
@@ -245,6 +255,8 @@ impl Config {
         range("assistant.max_tokens", f64::from(a.max_tokens), 1.0, 1_000_000.0)?;
         range("assistant.context_messages", a.context_messages as f64, 0.0, 100.0)?;
         range("assistant.max_tool_rounds", f64::from(a.max_tool_rounds), 1.0, 100.0)?;
+        interpreted("assistant", &a.language, a.interpreter.as_ref())?;
+        self.actions.as_ref().map_or(Ok(()), |actions| actions.validate("actions"))?;
         let l = &self.limits;
         range("limits.max_audio_bytes", l.max_audio_bytes as f64, 1.0, 4.0e9)?;
         range("limits.max_audio_seconds", l.max_audio_seconds, 0.01, 86_400.0)?;
@@ -265,6 +277,19 @@ impl Config {
         }
         Ok(())
     }
+}
+
+/// Checks an interpreter, and that the language that is set is one of its own.
+fn interpreted(path: &str, language: &str, interpreter: Option<&InterpreterConfig>) -> Result<()> {
+    let Some(interpreter) = interpreter else { return Ok(()) };
+    let place = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+    interpreter.validate(&place("interpreter"))?;
+    let is_own = |own: &String| InterpreterConfig::primary(own) == InterpreterConfig::primary(language);
+    if language.is_empty() || language == "auto" || interpreter.languages.iter().any(is_own) {
+        return Ok(());
+    }
+    let key = place("language");
+    Err(invalid(format!("{key}: {language} is not one of the interpreter's languages; auto detects which is spoken")))
 }
 
 fn range(path: &str, value: f64, least: f64, most: f64) -> Result<()> {

@@ -11,7 +11,7 @@ use crate::{
     error::Error,
     event::{CallMetrics, TextDelta, Transcript},
     id::{MessageId, SessionId, TurnId},
-    message::{Timings, ToolCall, ToolCallRecord},
+    message::{Action, Timings, ToolCall, ToolCallRecord},
     store::BlobRef,
 };
 
@@ -148,6 +148,9 @@ pub struct LiveTurn {
     pub transcript: String,
     /// The language of the user, when it is known (BCP 47).
     pub language: Option<String>,
+    /// The language of what was said, where an interpreter speaks; the user's own when the interpretation before is repeated.
+    /// `None`: nobody interprets, or the words were in neither of the two languages.
+    pub text_language: Option<String>,
     /// What the agent said and the user heard: this is what is stored.
     pub text: String,
     /// The tools that the model called, in the order in which they were done.
@@ -267,6 +270,9 @@ pub enum LiveEvent {
     Metrics(Box<CallMetrics>),
     /// An exchange is over and stored.
     TurnDone(Box<LiveTurn>),
+    /// Something that was said has to be acted on: see [`ActionsConfig`](crate::config::ActionsConfig). It is kept. Told some time
+    /// after the exchange in which it was said.
+    ActionDetected(Box<Action>),
     /// Something failed; the session goes on.
     Error(Error),
     /// The session is over.

@@ -186,6 +186,9 @@ impl Driver {
     pub(super) fn on_news(&mut self, news: News) {
         match news {
             News::Told(Heard::Segment(segment), TurnEvent::Transcript(words)) if !words.is_final => {
+                if words.language.is_some() {
+                    self.heard_language = words.language;
+                }
                 self.note(segment, words.text);
                 self.tell(Input::Interim);
             }
@@ -198,7 +201,9 @@ impl Driver {
     fn on_heard(&mut self, what: Heard, outcome: Result<Outcome>) {
         let (text, completeness) = match outcome {
             Ok(outcome) => {
-                if outcome.language.is_some() {
+                // Of who interprets several people are heard: the language of one says nothing of the next.
+                let is_anew = self.engine.interpreter.is_some() && !outcome.transcript.is_empty();
+                if outcome.language.is_some() || is_anew {
                     self.heard_language = outcome.language;
                 }
                 (outcome.transcript, outcome.completeness)

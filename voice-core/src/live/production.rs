@@ -1,6 +1,9 @@
 //! One thing that the agent says, while it is being made.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
 
 use tokio::{
     sync::mpsc,
@@ -16,6 +19,7 @@ use crate::{
     error::{Error, ErrorCode, Result},
     event::TurnEvent,
     id::{MessageId, TurnId},
+    interpreter::{Heard, Told},
     message::{Message, Role, ToolCallRecord},
     provider::{CallContext, PromptMessage},
     store::Session,
@@ -36,6 +40,10 @@ pub(super) struct Order {
     /// What is to be said; `None`: what the model answers.
     pub(super) text: Option<String>,
     pub(super) language: Option<String>,
+    /// Whether the host said which language it is.
+    pub(super) is_certain: bool,
+    /// What an interpreter said last, by language.
+    pub(super) last_said: Arc<HashMap<String, String>>,
     pub(super) speak: bool,
     /// The messages that were cut off.
     pub(super) interrupted: Arc<Vec<MessageId>>,
@@ -61,6 +69,11 @@ pub(super) struct Production {
     pub(super) turn_id: TurnId,
     pub(super) kind: SpeechKind,
     pub(super) user_text: Option<String>,
+    /// The language of the user as it was known when this was begun, and from which into which an interpreter speaks.
+    pub(super) language: Option<String>,
+    pub(super) direction: Told,
+    /// What was written, whatever of it is heard.
+    pub(super) written: String,
     pub(super) interruptible: bool,
     /// What its tools have done.
     pub(super) tool_calls: Vec<ToolCallRecord>,
@@ -115,6 +128,8 @@ impl Production {
         let stop = ctx.cancel.clone().drop_guard();
         let (kind, user_text) = (order.kind, order.user_text.clone());
         let (engine, session) = (Arc::clone(engine), session.id);
+        let (language, direction) = (order.language.clone(), Told::default());
+        let told = Arc::clone(&direction);
         let (tool_calls, tells, go_ahead) = (order.done.clone(), order.late.len(), GoAhead::default());
         let to_act = go_ahead.clone();
         let (scope, unanswered, measured) = (order.scope.clone(), order.unanswered.clone(), order.measured.clone());
@@ -126,9 +141,15 @@ impl Production {
                 Err(error) => return (Err(error), None),
             };
             let made = async {
-                let words = match order.text {
-                    Some(text) => Words::Fixed(text),
-                    None => {
+                let words = match (order.text, engine.interpreter.as_ref().zip(order.user_text.as_deref())) {
+                    (Some(text), _) => Words::Fixed(text),
+                    (None, Some((interpreter, said))) => {
+                        let history = engine.history(session, false, false).await?;
+                        let heard = Heard { language: order.language.clone(), is_certain: order.is_certain };
+                        let history = (session, history.as_slice());
+                        engine.interpret(interpreter, history, (said, heard), &order.last_said, told).await?
+                    }
+                    (None, None) => {
                         let (tools, go_ahead) = (order.tools, to_act);
                         let with_tools = !tools.is_empty();
                         let mut history = engine.history(session, false, with_tools).await?;
@@ -154,6 +175,9 @@ impl Production {
             turn_id,
             kind,
             user_text,
+            language,
+            direction,
+            written: String::new(),
             interruptible: true,
             tool_calls,
             tells,

@@ -1,6 +1,10 @@
 //! The task of a live session: takes what the host pushes and what the providers give, and does what turn taking says.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::{
     sync::{mpsc, oneshot},
@@ -28,16 +32,18 @@ use crate::{
     error::{Error, Result},
     event::TextDelta,
     id::MessageId,
-    message::ToolCallRecord,
+    message::{self, ToolCallRecord},
     store::Session,
     telemetry::{MeasuredSession, Scope},
     tool::{Lasting, Toolbox},
-    turn::{Engine, who},
+    turn::{Books, Engine, who},
 };
 
 /// How long the end of a session waits for words that are being recognised and turns that are being stored.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 const LAST_SAVES: Duration = Duration::from_secs(5);
+/// How long it waits for actions that are being looked for, to tell of them.
+const LAST_FINDINGS: Duration = Duration::from_secs(5);
 
 /// How long no sound may come while somebody speaks before it counts as silence.
 const DEAD_LINE: Duration = Duration::from_millis(1_000);
@@ -58,6 +64,10 @@ pub(super) struct Driver {
     pub(super) language: Option<String>,
     /// The language that was last heard.
     pub(super) heard_language: Option<String>,
+    /// What an interpreter said last, by language.
+    pub(super) last_said: Arc<HashMap<String, String>>,
+    /// Turns in which actions are being looked for.
+    looking: JoinSet<Vec<message::Action>>,
     pub(super) speak: bool,
     first_message: Option<String>,
     pub(super) front: Front,
@@ -154,6 +164,8 @@ impl Driver {
             engine,
             session,
             heard_language: None,
+            last_said: Arc::default(),
+            looking: JoinSet::new(),
             speak: setup.speak,
             first_message: setup.first_message,
             front,
@@ -258,6 +270,7 @@ impl Driver {
                 }
                 Some(record) = self.late.recv() => self.on_late(*record),
                 Some(saved) = self.saving.join_next(), if !self.saving.is_empty() => self.on_saved(saved),
+                Some(found) = self.looking.join_next(), if !self.looking.is_empty() => self.on_found(found),
                 progress = progress(production), if takes => self.on_progress(progress),
                 () = at(wake) => {}
             }
@@ -278,6 +291,11 @@ impl Driver {
         match action {
             Action::Prepare(text) => self.answer(text, true),
             Action::Answer(text) => {
+                self.answer(text, false);
+                self.on_wanted();
+            }
+            Action::Promote(text) if self.is_for_another_language() => {
+                // What was prepared was begun before it was known who speaks.
                 self.answer(text, false);
                 self.on_wanted();
             }
@@ -361,6 +379,10 @@ impl Driver {
 
     pub(super) fn on_typed(&mut self, text: String) {
         self.user_is_here();
+        if self.engine.interpreter.is_some() {
+            // Who types has not been heard.
+            self.heard_language = None;
+        }
         self.put_off_results();
         if self.production.as_ref().is_some_and(|p| p.audible) {
             self.stop_speaking();
@@ -466,10 +488,40 @@ impl Driver {
             Ok(Ok(turn)) => {
                 self.summary.turns += 1;
                 self.summary.interruptions += u32::from(turn.interrupted);
+                self.look_for_actions(&turn);
                 self.emit(LiveEvent::TurnDone(Box::new(turn)));
             }
             Ok(Err(error)) => self.emit(LiveEvent::Error(error)),
             Err(stopped) => self.emit(LiveEvent::Error(Error::internal(format!("storing a turn stopped: {stopped}")))),
+        }
+    }
+
+    /// Looks for what has to be acted on in an exchange that was stored; the conversation goes on meanwhile.
+    fn look_for_actions(&mut self, turn: &LiveTurn) {
+        if turn.user_message_id.is_none() || !self.engine.looks_for_actions() {
+            return;
+        }
+        let books = Books { ledger: self.ledger.clone(), scope: self.unanswered.clone() };
+        self.looking.spawn(self.engine.look_for_actions(self.session.clone(), turn.turn_id, books));
+    }
+
+    fn on_found(&mut self, found: std::result::Result<Vec<message::Action>, JoinError>) {
+        for action in found.into_iter().flatten() {
+            self.emit(LiveEvent::ActionDetected(Box::new(action)));
+        }
+    }
+
+    /// Whether an interpreter has prepared what it says for another language than was heard in the end.
+    fn is_for_another_language(&self) -> bool {
+        let language = self.spoken_language();
+        self.engine.interpreter.is_some() && self.production.as_ref().is_some_and(|p| p.language != language)
+    }
+
+    /// The language of what the agent says by itself.
+    pub(super) fn own_language(&self) -> Option<String> {
+        match self.engine.interpreter {
+            Some(_) => self.engine.own_language(),
+            None => self.spoken_language(),
         }
     }
 
@@ -537,6 +589,13 @@ impl Driver {
             }
         };
         let _late = tokio::time::timeout(LAST_SAVES, saves).await;
+        let looking = async {
+            while let Some(found) = self.looking.join_next().await {
+                self.on_found(found);
+            }
+        };
+        // What is found later is kept all the same.
+        let _late = tokio::time::timeout(LAST_FINDINGS, looking).await;
         if let Some(recorder) = self.recorder.take()
             && let Some(recording) = recorder.finish(over_at).await
         {

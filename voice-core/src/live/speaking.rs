@@ -17,6 +17,7 @@ use crate::{
     error::{Error, ErrorCode, Result, Stage},
     event::{TextDelta, Transcript, TurnEvent},
     id::TurnId,
+    interpreter::Direction,
     message::{Message, Role, Timings},
     store::{Saved, TurnRecord},
     telemetry::{Exchange, MeasuredExchange, Scope},
@@ -45,8 +46,10 @@ impl Driver {
         let order = Order {
             kind,
             user_text,
+            language: if text_is_the_models { self.spoken_language() } else { self.own_language() },
+            is_certain: self.language.is_some(),
+            last_said: Arc::clone(&self.last_said),
             text,
-            language: self.spoken_language(),
             speak: self.speak,
             interrupted: Arc::clone(&self.interrupted),
             tools: Arc::clone(&self.tools),
@@ -115,7 +118,12 @@ impl Driver {
 
     fn pass(&mut self, event: TurnEvent) {
         match event {
-            TurnEvent::Text(delta) => self.emit(LiveEvent::Text(delta)),
+            TurnEvent::Text(delta) => {
+                if let Some(production) = &mut self.production {
+                    production.written.push_str(&delta);
+                }
+                self.emit(LiveEvent::Text(delta));
+            }
             TurnEvent::Speaking(words) => self.playout.begin_piece(words.0.into()),
             TurnEvent::Filler(words) => self.playout.begin_filler(words.0.into()),
             TurnEvent::Audio(pcm) => {
@@ -131,7 +139,10 @@ impl Driver {
             }
             TurnEvent::Metrics(metrics) => self.emit(LiveEvent::Metrics(metrics)),
             TurnEvent::AudioFailed(error) => self.emit(LiveEvent::Error(error)),
-            TurnEvent::Started { .. } | TurnEvent::Transcript(_) | TurnEvent::Done(_) => {}
+            TurnEvent::Started { .. }
+            | TurnEvent::Transcript(_)
+            | TurnEvent::ActionDetected(_)
+            | TurnEvent::Done(_) => {}
         }
     }
 
@@ -348,7 +359,16 @@ impl Driver {
         session.last_activity_at = now;
         let (id, turn_id) = (session.id, production.turn_id);
         let message = |role, text: &str| Message::new(id, turn_id, role, text, now);
-        let user = production.user_text.as_deref().map(|text| message(Role::User, text));
+        let direction = production.direction.get().cloned();
+        let (language, text_language) = match direction.clone() {
+            Some(Direction { from, to }) => (from, to),
+            None => (production.user_text.as_ref().and_then(|_| production.language.clone()), None),
+        };
+        let user = production.user_text.as_deref().map(|text| {
+            let mut user = message(Role::User, text);
+            user.language.clone_from(&language);
+            user
+        });
         let tool = |record| Message::tool(id, turn_id, record, now);
         let mut tool_calls = self.told_results(&production);
         // What was known before the user spoke stands before that.
@@ -358,7 +378,15 @@ impl Driver {
         if production.kind == SpeechKind::Answer {
             self.done.clear();
         }
-        let assistant = (!text.is_empty()).then(|| message(Role::Assistant, &text));
+        let assistant = (!text.is_empty()).then(|| {
+            let mut assistant = message(Role::Assistant, &text);
+            assistant.language.clone_from(&text_language);
+            assistant
+        });
+        if let Some(Direction { to: Some(to), .. }) = direction.filter(|direction| !direction.is_repeat()) {
+            // All of it, whatever was heard: whoever interrupts may ask for it again.
+            Arc::make_mut(&mut self.last_said).insert(to, std::mem::take(&mut production.written));
+        }
         if interrupted && let Some(message) = &assistant {
             let mut all = (*self.interrupted).clone();
             all.push(message.id);
@@ -379,7 +407,8 @@ impl Driver {
             turn_id,
             kind: production.kind,
             transcript: production.user_text.take().unwrap_or_default(),
-            language: self.heard_language.clone(),
+            language,
+            text_language,
             text,
             tool_calls,
             interrupted,
@@ -449,7 +478,12 @@ impl Driver {
         let (engine, mut session, now) = (Arc::clone(&self.engine), self.session.clone(), self.engine.clock.now());
         session.last_activity_at = now;
         let (id, turn_id) = (session.id, TurnId::new());
-        let user = (!text.is_empty()).then(|| Message::new(id, turn_id, Role::User, text.as_str(), now));
+        let language = self.spoken_language();
+        let user = (!text.is_empty()).then(|| {
+            let mut user = Message::new(id, turn_id, Role::User, text.as_str(), now);
+            user.language.clone_from(&language);
+            user
+        });
         let user_message_id = user.as_ref().map(|message| message.id);
         let kind = if user.is_some() { SpeechKind::Answer } else { SpeechKind::ToolResult };
         let said = user.as_ref().map(|_| std::mem::take(&mut self.said));
@@ -462,7 +496,8 @@ impl Driver {
             turn_id,
             kind,
             transcript: text,
-            language: self.heard_language.clone(),
+            language,
+            text_language: None,
             text: String::new(),
             tool_calls,
             interrupted: false,

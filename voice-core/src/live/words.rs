@@ -1,5 +1,8 @@
 //! What words tell about a turn: whether it sounds complete, whether it is only a listener's murmur, whether it is a goodbye.
 
+use crate::message::words::normalised;
+pub(crate) use crate::message::words::{is_phrase, same};
+
 /// What listeners say without wanting the turn, normalised.
 const BACKCHANNELS: &[&str] = &[
     "mm",
@@ -81,23 +84,6 @@ fn is_dense(c: char) -> bool {
     matches!(c, '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{0e00}'..='\u{0e7f}')
 }
 
-/// Lower case, words only, one space between.
-fn normalised(text: &str) -> String {
-    let lower = text.to_lowercase();
-    let words = lower.split(|c: char| !(c.is_alphanumeric() || c == '\'' || is_mark(c)));
-    words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
-}
-
-/// Whether two texts hold the same words, however they are written.
-pub(crate) fn same(one: &str, other: &str) -> bool {
-    one == other || normalised(one) == normalised(other)
-}
-
-/// Vowel signs of Indic scripts are no letters, but belong to words.
-fn is_mark(c: char) -> bool {
-    matches!(c, '\u{0900}'..='\u{0903}' | '\u{093a}'..='\u{094f}' | '\u{0981}'..='\u{0983}' | '\u{09bc}'..='\u{09cd}')
-}
-
 /// Whether nothing is said but what a listener murmurs, once or several times.
 pub(crate) fn is_backchannel(text: &str, more: &[String]) -> bool {
     let text = normalised(text);
@@ -122,12 +108,6 @@ fn starts_with_words(text: &str, phrase: &str) -> bool {
 pub(crate) fn has_phrase(text: &str, phrases: &[String]) -> bool {
     let text = format!(" {} ", normalised(text));
     phrases.iter().map(|phrase| normalised(phrase)).any(|p| !p.is_empty() && text.contains(&format!(" {p} ")))
-}
-
-/// Whether nothing is said but one of the phrases.
-pub(crate) fn is_phrase(text: &str, phrases: &[String]) -> bool {
-    let text = normalised(text);
-    !text.is_empty() && phrases.iter().any(|phrase| normalised(phrase) == text)
 }
 
 /// How likely the speaker is done, by the words alone, 0–1.

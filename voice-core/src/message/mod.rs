@@ -1,7 +1,10 @@
 //! What is said: roles, messages, calls of tools, and the reply of a turn.
 
+mod action;
 mod tool;
+pub(crate) mod words;
 
+pub use action::Action;
 pub use tool::{ToolCall, ToolCallRecord};
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -66,6 +69,9 @@ pub struct Message {
     pub content: String,
     /// Where its sound is kept, if it is: a reference into a blob store.
     pub audio_ref: Option<String>,
+    /// The language of the words (BCP 47), when it is known. An interpreter's are always: who spoke is told by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
     /// When it was said.
     pub created_at: Timestamp,
 }
@@ -81,6 +87,7 @@ impl Message {
             role,
             content: content.into(),
             audio_ref: None,
+            language: None,
             created_at: at,
         }
     }
@@ -165,6 +172,11 @@ pub struct Reply {
     pub audio_error: Option<Error>,
     /// The language of the user's words, when the recogniser told: a BCP 47 tag such as `en`.
     pub language: Option<String>,
+    /// The language of the answer, where an interpreter speaks; the user's own when the interpretation before is repeated. `None`:
+    /// nobody interprets, or the words were in neither of the two languages.
+    pub text_language: Option<String>,
+    /// What has to be acted on, where [`ActionsConfig::on_replies`](crate::config::ActionsConfig::on_replies) waits for it.
+    pub actions: Vec<Action>,
     /// The session, new or continued.
     pub session_id: SessionId,
     /// This turn.

@@ -6,12 +6,14 @@
 //! | [`AccountStore`] | organizations, users, API keys, provider credentials |
 //! | [`AssistantStore`] | assistants, each in all its versions |
 //! | [`AuditLog`] | who changed what, and when |
+//! | [`ActionStore`] | what has to be acted on, and what conversations came to |
 //! | [`BlobStore`] | recordings |
 //!
 //! [`Storage`] is the set of them that an agent holds. Every implementation passes the suites in
 //! `voice_testkit::conformance`.
 
 mod accounts;
+mod actions;
 mod assistants;
 mod audit;
 pub mod blobs;
@@ -25,6 +27,7 @@ pub use accounts::{
     AccountStore, ApiKey, Credential, KeyHash, KeyQuery, KeyRateLimit, NewRecord, Organization, OrganizationQuery,
     User, UserQuery,
 };
+pub use actions::{ActionQuery, ActionStore, Summary};
 pub use assistants::{AssistantQuery, AssistantRecord, AssistantStore};
 pub use audit::{Actor, AuditEntry, AuditLog, AuditQuery};
 pub use blobs::{BlobKey, BlobRef, BlobStore, MemoryBlobs};

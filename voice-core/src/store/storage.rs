@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{AccountStore, AssistantStore, AuditLog, ConversationStore};
+use super::{AccountStore, ActionStore, AssistantStore, AuditLog, ConversationStore};
 use crate::error::{Error, ErrorKind, Result};
 
 /// What a store can do beyond the required, as data.
@@ -35,25 +35,27 @@ pub struct Storage {
     accounts: Option<Arc<dyn AccountStore>>,
     assistants: Option<Arc<dyn AssistantStore>>,
     audit: Option<Arc<dyn AuditLog>>,
+    actions: Option<Arc<dyn ActionStore>>,
 }
 
 impl Storage {
     /// Conversations only.
     #[must_use]
     pub fn new(conversations: Arc<dyn ConversationStore>) -> Self {
-        Self { conversations, accounts: None, assistants: None, audit: None }
+        Self { conversations, accounts: None, assistants: None, audit: None, actions: None }
     }
 
     /// One store for every subject, as the shipped ones are.
     #[must_use]
     pub fn of<S>(store: Arc<S>) -> Self
     where
-        S: ConversationStore + AccountStore + AssistantStore + AuditLog + 'static,
+        S: ConversationStore + AccountStore + AssistantStore + AuditLog + ActionStore + 'static,
     {
         Self::new(Arc::clone(&store) as _)
             .with_accounts(Arc::clone(&store) as _)
             .with_assistants(Arc::clone(&store) as _)
-            .with_audit(store)
+            .with_audit(Arc::clone(&store) as _)
+            .with_actions(store)
     }
 
     /// Keeps conversations here instead.
@@ -84,6 +86,13 @@ impl Storage {
         self
     }
 
+    /// Keeps actions and summaries here: it has to be the store that keeps the conversations, with which they go.
+    #[must_use]
+    pub fn with_actions(mut self, store: Arc<dyn ActionStore>) -> Self {
+        self.actions = Some(store);
+        self
+    }
+
     /// Sessions and messages.
     #[must_use]
     pub fn conversations(&self) -> &Arc<dyn ConversationStore> {
@@ -111,6 +120,14 @@ impl Storage {
     pub fn audit(&self) -> Option<&Arc<dyn AuditLog>> {
         self.audit.as_ref()
     }
+
+    /// Actions and summaries.
+    ///
+    /// # Errors
+    /// `INVALID_REQUEST` (kind `Unsupported`) when there is no store for them.
+    pub fn actions(&self) -> Result<&Arc<dyn ActionStore>> {
+        self.actions.as_ref().ok_or_else(|| missing("actions"))
+    }
 }
 
 impl std::fmt::Debug for Storage {
@@ -120,6 +137,7 @@ impl std::fmt::Debug for Storage {
             .field("accounts", &self.accounts.is_some())
             .field("assistants", &self.assistants.is_some())
             .field("audit", &self.audit.is_some())
+            .field("actions", &self.actions.is_some())
             .finish()
     }
 }

@@ -32,6 +32,7 @@ mod toolbox;
 
 pub use function::FunctionTool;
 pub(crate) use lasting::Lasting;
+pub(crate) use schema::faults;
 pub(crate) use toolbox::{Calls, Done, Toolbox};
 
 use std::{fmt, sync::Arc, time::Duration};

@@ -27,7 +27,7 @@ pub(super) fn refusal(schema: &Value) -> Option<&'static str> {
 }
 
 /// What is wrong with `arguments`, a sentence each; nothing when they are acceptable. Values are not repeated.
-pub(super) fn faults(schema: &Value, arguments: &Value) -> Vec<String> {
+pub(crate) fn faults(schema: &Value, arguments: &Value) -> Vec<String> {
     let mut found = Vec::new();
     Check { root: schema, steps: Cell::new(0) }.value(schema, arguments, "", DEEPEST, &mut found);
     found.truncate(MOST_FAULTS);

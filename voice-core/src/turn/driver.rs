@@ -1,6 +1,6 @@
 //! Runs a turn against the providers and the store.
 
-use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{collections::HashMap, future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::{FutureExt, StreamExt};
 use tokio::{sync::mpsc, time::Instant};
@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::{
+    actions::Books,
     engine::{Caller, Engine, Leave, check_text, who},
     machine::TurnMachine,
     speech::{Speech, Spoken},
@@ -19,7 +20,8 @@ use crate::{
     cost::Ledger,
     error::{Error, ErrorCode, ErrorKind, Result, Stage},
     event::{CallMetrics, TextDelta, Transcript, TurnEvent},
-    id::TurnId,
+    id::{SessionId, TurnId},
+    interpreter::{Heard, Interpreter, Told},
     layer::{Call, LlmService, Stack, SttService, TtsService},
     message::{Message, Reply, ToolCall},
     provider::{CallContext, GenerateRequest, LlmEvent, PromptMessage, ToolChoice, TranscribeRequest, TtsCapabilities},
@@ -110,6 +112,8 @@ struct Produced {
     /// What was heard, if it was heard and not typed.
     heard: Option<Pcm>,
     ledger: Ledger,
+    /// That of the session's assistant; `None`: the agent's own.
+    engine: Option<Arc<Engine>>,
 }
 
 impl Engine {
@@ -161,7 +165,8 @@ impl Engine {
         }?;
 
         // From here on the turn is saved whatever the caller does: it was heard.
-        let Produced { machine, session, leave, heard, ledger } = produced;
+        let Produced { machine, session, leave, heard, ledger, engine } = produced;
+        let (engine, of) = (engine.as_deref().unwrap_or(self), session.clone());
         let times = (started_at, self.clock.now());
         let (mut record, mut reply) = machine.finish(turn_id, session, times, ledger.take());
         if let Some(recordings) = &self.recordings {
@@ -178,6 +183,16 @@ impl Engine {
         }
         reply.timings.stored = Some(started.elapsed());
         reply.timings.total = started.elapsed();
+        if engine.looks_for_actions() {
+            let looking = engine.look_for_actions(of, turn_id, Books::default());
+            if engine.waits_for_actions() {
+                reply.actions = looking.await;
+                for action in &reply.actions {
+                    // A reader that is gone has no use for it.
+                    let _gone = sink.emit(TurnEvent::ActionDetected(Box::new(action.clone()))).await;
+                }
+            }
+        }
         Ok(reply)
     }
 
@@ -215,17 +230,18 @@ impl Engine {
         ctx.scope = measured.enters(session.id, || who(&session));
         sink.emit(TurnEvent::Started { session_id: session.id, turn_id: call.turn_id }).await?;
 
-        let engine = self.engine_of(&session).await?;
-        let engine = engine.as_deref().unwrap_or(self);
+        let cast = self.engine_of(&session).await?;
+        let engine = cast.as_deref().unwrap_or(self);
         let tts = engine.tts.as_ref().filter(|_| call.speak);
-        let capabilities = tts.map(|tts| narrowest(tts));
+        let capabilities = tts.map(|tts| engine.narrowest(tts));
         let machine = TurnMachine::new(capabilities.as_ref());
-        let tools = engine.toolbox(call.tools)?;
+        let tools = if engine.interpreter.is_some() { Arc::default() } else { engine.toolbox(call.tools)? };
         let go_ahead = GoAhead::default();
         go_ahead.give();
         let mut run = Run { engine, machine, tools, lasting: None, go_ahead, ctx, started, sink };
         let with_tools = !run.tools.is_empty();
         let language = call.language.or_else(|| engine.settings.language.clone());
+        let set = language.clone();
         let listen = async {
             match call.input {
                 TurnInput::Text(text) => {
@@ -239,20 +255,33 @@ impl Engine {
         let (heard, history) = tokio::try_join!(listen, engine.history(session.id, is_new, with_tools))?;
         // What nobody keeps is not held while the answer is written and spoken.
         let heard = heard.filter(|_| self.recordings.is_some());
-        run.answer(&history, tts).await?;
+        match &engine.interpreter {
+            Some(interpreter) => run.interpret(interpreter, session.id, &history, set, tts).await?,
+            None => run.answer(&history, tts).await?,
+        }
         let heard = heard.map(|utterance| Pcm::new(utterance.samples.as_slice(), audio::SPEECH_RATE));
-        Ok(Produced { machine: run.machine, session, leave, heard, ledger: run.ctx.ledger })
+        let Run { machine, ctx, .. } = run;
+        Ok(Produced { machine, session, leave, heard, ledger: ctx.ledger, engine: cast })
     }
 }
 
-/// The limits that hold for every provider of the stage, so that a piece fits whichever speaks it.
-pub(super) fn narrowest(tts: &Stack<TtsService>) -> TtsCapabilities {
-    let mut all = tts.services().map(|service| service.0.capabilities());
-    let first = all.next().unwrap_or_default();
-    all.fold(first, |mut narrow, other| {
-        narrow.max_characters = narrow.max_characters.min(other.max_characters);
-        narrow
-    })
+impl Engine {
+    /// The limits that hold for every provider of the stage, so that a piece fits whichever speaks it.
+    pub(super) fn narrowest(&self, tts: &Stack<TtsService>) -> TtsCapabilities {
+        let voices = self.voices.iter().flat_map(|(_, voice)| voice.services());
+        let mut all = tts.services().chain(voices).map(|service| service.0.capabilities());
+        let first = all.next().unwrap_or_default();
+        all.fold(first, |mut narrow, other| {
+            narrow.max_characters = narrow.max_characters.min(other.max_characters);
+            narrow
+        })
+    }
+
+    /// The language of what the agent says by itself: the one that is set, of an interpreter the first.
+    pub(crate) fn own_language(&self) -> Option<String> {
+        let interpreter = self.interpreter.as_ref().map(|interpreter| interpreter.first().to_owned());
+        interpreter.or_else(|| self.settings.language.clone())
+    }
 }
 
 /// One turn under way.
@@ -336,6 +365,23 @@ impl Run<'_> {
         self.write_and_speak(&prompt, tts).await
     }
 
+    /// From words to the same in the other language, written and spoken at the same time.
+    async fn interpret(
+        &mut self,
+        interpreter: &Arc<Interpreter>,
+        session: SessionId,
+        history: &[Message],
+        set: Option<String>,
+        tts: Option<&Arc<Stack<TtsService>>>,
+    ) -> Result<()> {
+        let is_certain = set.is_some();
+        let heard = Heard { language: set.or_else(|| self.machine.language().map(str::to_owned)), is_certain };
+        let said = self.machine.user_text()?.to_owned();
+        let (history, said, known) = ((session, history), (said.as_str(), heard), HashMap::new());
+        let words = self.engine.interpret(interpreter, history, said, &known, Told::default()).await?;
+        self.utter(words, tts).await
+    }
+
     pub(super) async fn write_and_speak(
         &mut self,
         prompt: &[PromptMessage],
@@ -394,6 +440,8 @@ impl Run<'_> {
                 Some(Err(error)) => return Err(error),
             }
         }
+        let held = self.machine.on_written(self.at());
+        self.sink.emit_some(held).await?;
         self.measured(call.metrics()).await?;
         Ok(self.machine.end_round(self.at()))
     }
@@ -416,8 +464,11 @@ impl Run<'_> {
     }
 
     pub(super) fn speech(&self, tts: Option<&Arc<Stack<TtsService>>>) -> Option<Speech> {
-        let language = self.machine.language();
-        tts.map(|tts| Speech::new(Arc::clone(tts), self.ctx.clone(), language.map(str::to_owned)))
+        let mut speech = Speech::new(Arc::clone(tts?), self.ctx.clone());
+        if let Some(language) = self.machine.language() {
+            speech.turn_to(language, self.engine.voice_of(language));
+        }
+        Some(speech)
     }
 
     /// Until everything that is written has been spoken.
@@ -480,6 +531,10 @@ impl Run<'_> {
         while speech.wants_piece()
             && let Some(piece) = self.machine.next_piece()
         {
+            // Of an interpretation the language is known with the first piece.
+            if let Some(language) = self.machine.direction().and_then(|direction| direction.to.as_deref()) {
+                speech.turn_to(language, self.engine.voice_of(language));
+            }
             speech.push(piece);
         }
     }

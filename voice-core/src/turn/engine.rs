@@ -5,19 +5,22 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{
+    interpreting::Voices,
     lease::Lease,
     locks::{Saving, SessionGuard, SessionLocks},
     machine::TurnSettings,
     recordings::Recordings,
 };
 use crate::{
+    actions::Catalogue,
     context,
     error::{Error, ErrorKind, Result, Stage},
     id::{OrganizationId, SessionId},
+    interpreter::Interpreter,
     layer::{LlmService, Stack, SttService, TtsService},
     message::Message,
     provider::TurnDetector,
-    store::{AssistantVersion, ConversationStore, MessageQuery, Session, SessionStatus},
+    store::{ActionStore, AssistantVersion, ConversationStore, MessageQuery, Session, SessionStatus},
     telemetry::{Telemetry, Who},
     time::Clock,
     tool::{Tool, Toolbox},
@@ -41,6 +44,13 @@ pub(crate) struct Engine {
     pub(crate) cast: Option<Arc<dyn Cast>>,
     /// Where the sound of turns is kept; `None`: nowhere.
     pub(crate) recordings: Option<Recordings>,
+    /// What interprets instead of answering, and who speaks which language then.
+    pub(crate) interpreter: Option<Arc<Interpreter>>,
+    pub(crate) voices: Voices,
+    /// What is looked for that has to be acted on, where it is kept, and the sessions in which it is being looked for.
+    pub(crate) actions: Option<Arc<Catalogue>>,
+    pub(crate) action_store: Option<Arc<dyn ActionStore>>,
+    pub(crate) detecting: SessionLocks,
     /// What hears the end of turns, where the host gave one.
     pub(crate) turn_detector: Option<Arc<dyn TurnDetector>>,
     /// Where what turns took and cost is reported.

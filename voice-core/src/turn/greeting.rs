@@ -4,7 +4,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
-    driver::{Sink, narrowest},
+    driver::Sink,
     engine::{Engine, who},
     machine::TurnMachine,
 };
@@ -85,8 +85,8 @@ impl Engine {
         (ctx.session_id, ctx.turn_id, ctx.scope) = (session.id, turn_id, scope);
         ctx.user = session.user.as_deref().map(Into::into);
         ctx.deadline = Some(Instant::now() + self.settings.deadline);
-        let (_stop, language) = (ctx.cancel.clone().drop_guard(), self.settings.language.clone());
-        let machine = TurnMachine::new(tts.map(|tts| narrowest(tts)).as_ref());
+        let (_stop, language) = (ctx.cancel.clone().drop_guard(), self.own_language());
+        let machine = TurnMachine::new(tts.map(|tts| self.narrowest(tts)).as_ref());
         let mut run = self.run_of(machine, ctx, &Sink::Reply);
         run.machine.on_typed(String::new(), language);
         let saying = async {

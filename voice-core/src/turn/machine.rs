@@ -8,6 +8,7 @@ use crate::{
     error::{Error, ErrorKind, Result, Stage},
     event::{TextDelta, Transcript, TurnEvent},
     id::TurnId,
+    interpreter::{Direction, Reading},
     message::{Message, Reply, Role, Timings, ToolCall, ToolCallRecord},
     provider::{FinishReason, LlmEvent, TtsCapabilities},
     store::{Session, TurnRecord},
@@ -64,6 +65,10 @@ pub(crate) struct TurnMachine {
     user_text: Option<String>,
     language: Option<String>,
     completeness: Option<f32>,
+    /// What an interpreter writes is read by this first.
+    reading: Option<Reading>,
+    /// What is said again is in this language.
+    direction: Option<Direction>,
     text: String,
     /// Where in `text` the present round of the model begins; every round but the last ends with calls of tools.
     round: usize,
@@ -94,6 +99,8 @@ impl TurnMachine {
             user_text: None,
             language: None,
             completeness: None,
+            reading: None,
+            direction: None,
             text: String::new(),
             round: 0,
             finish: None,
@@ -163,28 +170,30 @@ impl TurnMachine {
         self.language.as_deref()
     }
 
+    /// The model interprets: what it writes is read so.
+    pub(crate) fn read_with(&mut self, reading: Reading) {
+        self.reading = Some(reading);
+    }
+
+    /// An interpretation is said again.
+    pub(crate) fn say_again(&mut self, direction: Option<Direction>) {
+        self.direction = direction;
+    }
+
+    /// From which language into which is interpreted, once it is known.
+    pub(crate) fn direction(&self) -> Option<&Direction> {
+        self.direction.as_ref().or_else(|| self.reading.as_ref()?.direction())
+    }
+
     /// The model wrote something.
     pub(crate) fn on_llm(&mut self, event: LlmEvent, at: Duration) -> Option<TurnEvent> {
         match event {
             LlmEvent::Text(mut delta) => {
                 self.timings.first_token.get_or_insert(at);
-                if delta.is_empty() {
-                    return None;
+                if let Some(reading) = &mut self.reading {
+                    delta = reading.push(&delta)?;
                 }
-                let first_of_round = self.round > 0 && self.round == self.text.len();
-                if first_of_round
-                    && !delta.starts_with(char::is_whitespace)
-                    && !self.text.ends_with(char::is_whitespace)
-                {
-                    delta.insert(0, ' ');
-                }
-                self.text.push_str(&delta);
-                if self.wants_audio {
-                    let pieces = &mut self.pieces;
-                    self.splitter.push(&delta, |text| pieces.push_back(Piece { text: text.into(), filler: false }));
-                    self.sentence_at(at);
-                }
-                Some(TurnEvent::Text(TextDelta(delta)))
+                self.on_text(delta, at)
             }
             LlmEvent::ToolCall(call) => {
                 self.timings.first_token.get_or_insert(at);
@@ -198,6 +207,30 @@ impl TurnMachine {
                 None
             }
         }
+    }
+
+    /// Words of the answer came.
+    fn on_text(&mut self, mut delta: String, at: Duration) -> Option<TurnEvent> {
+        if delta.is_empty() {
+            return None;
+        }
+        let first_of_round = self.round > 0 && self.round == self.text.len();
+        if first_of_round && !delta.starts_with(char::is_whitespace) && !self.text.ends_with(char::is_whitespace) {
+            delta.insert(0, ' ');
+        }
+        self.text.push_str(&delta);
+        if self.wants_audio {
+            let pieces = &mut self.pieces;
+            self.splitter.push(&delta, |text| pieces.push_back(Piece { text: text.into(), filler: false }));
+            self.sentence_at(at);
+        }
+        Some(TurnEvent::Text(TextDelta(delta)))
+    }
+
+    /// The model writes nothing more for now: what was held back until it was known how it goes on.
+    pub(crate) fn on_written(&mut self, at: Duration) -> Option<TurnEvent> {
+        let held = self.reading.as_mut()?.finish()?;
+        self.on_text(held, at)
     }
 
     /// The model writes nothing more for now. What it wrote is spoken at once; the tools that it called are handed over.
@@ -245,7 +278,9 @@ impl TurnMachine {
 
     /// The model will write nothing more. After calls of tools it need not have written anything, unless it had to be stopped.
     pub(crate) fn on_llm_end(&mut self, at: Duration) -> Result<()> {
-        if self.text.trim().is_empty() && (self.tool_calls.is_empty() || self.stopped) {
+        // Of words in another language an interpreter says nothing.
+        let is_silent = self.direction().is_some_and(|direction| direction.to.is_none());
+        if self.text.trim().is_empty() && !is_silent && (self.tool_calls.is_empty() || self.stopped) {
             let why = match self.finish {
                 Some(FinishReason::ContentFilter) => "the language model's provider withheld the whole answer",
                 Some(FinishReason::Length) => {
@@ -343,11 +378,18 @@ impl TurnMachine {
         spent: Spent,
     ) -> (TurnRecord, Reply) {
         session.last_activity_at = now;
+        let direction = self.direction().cloned();
         let transcript = self.user_text.unwrap_or_default();
         let text = self.text.trim().to_owned();
-        let user = Message::new(session.id, turn_id, Role::User, transcript.as_str(), started_at);
+        let (language, text_language) = match direction {
+            Some(Direction { from, to }) => (from, to),
+            None => (self.language, None),
+        };
+        let mut user = Message::new(session.id, turn_id, Role::User, transcript.as_str(), started_at);
+        user.language.clone_from(&language);
         let calls = self.tool_calls.iter().map(|record| Message::tool(session.id, turn_id, record, now));
-        let assistant = Message::new(session.id, turn_id, Role::Assistant, text.as_str(), now);
+        let mut assistant = Message::new(session.id, turn_id, Role::Assistant, text.as_str(), now);
+        assistant.language.clone_from(&text_language);
         let audio = Pcm::joined(self.sound, self.sample_rate.unwrap_or(crate::audio::SPEECH_RATE));
         let usage = Usage { tts_seconds: audio.duration().as_secs_f64(), ..spent.usage };
         let messages = std::iter::once(user.clone()).chain(calls).chain([assistant.clone()]).collect();
@@ -356,7 +398,9 @@ impl TurnMachine {
             text,
             audio,
             audio_error: self.audio_error,
-            language: self.language,
+            language,
+            text_language,
+            actions: Vec::new(),
             session_id: session.id,
             turn_id,
             tool_calls: self.tool_calls,

@@ -7,12 +7,15 @@
 //!
 //! [`machine`] is the turn without I/O or clock: what has been said, written and spoken, and what that makes of the reply.
 //! [`engine`] is what turns share and lets them into sessions; [`driver`] runs them against the providers and the store; [`speech`] keeps the pieces flowing into sound in order; [`tools`]
-//! runs what the model calls; [`parts`] runs a turn's parts one by one for a live session, and [`listening`] recognises speech there while it is spoken. [`recordings`] keeps the sound.
+//! runs what the model calls; [`parts`] runs a turn's parts one by one for a live session, and [`listening`] recognises speech there while it is spoken. [`recordings`] keeps the sound. [`interpreting`] says what an interpreter says, [`actions`] finds what has to be acted on
+//! once a turn is stored.
 //! [`locks`] and [`lease`] keep the turns of a session apart.
 
+mod actions;
 mod driver;
 mod engine;
 mod greeting;
+mod interpreting;
 mod lease;
 mod listening;
 mod locks;
@@ -23,10 +26,12 @@ mod sentence;
 mod speech;
 mod tools;
 
+pub(crate) use actions::Books;
 pub use driver::TurnInput;
 pub(crate) use driver::{Sink, TurnCall};
 pub(crate) use engine::{Caller, Cast, Engine, Leave, check_text, who};
 pub use greeting::Greeting;
+pub(crate) use interpreting::Voices;
 pub(crate) use listening::Spoken;
 pub(crate) use locks::{Saving, SessionLocks};
 pub(crate) use machine::{Outcome, TurnSettings};

@@ -6,7 +6,7 @@ use futures_util::FutureExt;
 use tokio::time::Instant;
 
 use super::{
-    driver::{Run, Sink, narrowest, panic_error},
+    driver::{Run, Sink, panic_error},
     engine::Engine,
     machine::{Outcome, TurnMachine},
     tools::GoAhead,
@@ -14,6 +14,8 @@ use super::{
 use crate::{
     audio::Utterance,
     error::Result,
+    interpreter::{Reading, Told},
+    layer::{Stack, TtsService},
     provider::{CallContext, LlmEvent, PromptMessage, TtsCapabilities},
     tool::{Lasting, Toolbox},
 };
@@ -24,6 +26,10 @@ pub(crate) enum Words {
     Answer { prompt: Vec<PromptMessage>, tools: Arc<Toolbox>, lasting: Lasting, go_ahead: GoAhead },
     /// These words.
     Fixed(String),
+    /// How the model interprets with this prompt.
+    Interpretation { prompt: Vec<PromptMessage>, reading: Reading },
+    /// An interpretation again.
+    Again { text: String, told: Told },
 }
 
 impl Engine {
@@ -58,21 +64,9 @@ impl Engine {
     ) -> Result<Outcome> {
         let tts = self.tts.as_ref().filter(|_| speak);
         let saying = async {
-            let mut run = self.part(ctx, tts.map(|tts| narrowest(tts)), sink);
+            let mut run = self.part(ctx, tts.map(|tts| self.narrowest(tts)), sink);
             run.machine.on_typed(String::new(), language);
-            match words {
-                Words::Answer { prompt, tools, lasting, go_ahead } => {
-                    (run.tools, run.lasting, run.go_ahead) = (tools, Some(lasting), go_ahead);
-                    run.write_and_speak(&prompt, tts).await?;
-                }
-                Words::Fixed(text) => {
-                    let event = run.machine.on_llm(LlmEvent::Text(text), run.at());
-                    run.sink.emit_some(event).await?;
-                    run.machine.on_llm_end(run.at())?;
-                    let speech = run.speech(tts);
-                    run.speak_out(speech).await?;
-                }
-            }
+            run.utter(words, tts).await?;
             Ok(run.machine.into_outcome())
         };
         caught(saying).await
@@ -86,6 +80,32 @@ impl Engine {
     pub(super) fn run_of<'a>(&'a self, machine: TurnMachine, ctx: CallContext, sink: &'a Sink) -> Run<'a> {
         let (tools, go_ahead) = (Arc::default(), GoAhead::default());
         Run { engine: self, machine, tools, lasting: None, go_ahead, ctx, started: Instant::now(), sink }
+    }
+}
+
+impl Run<'_> {
+    /// Writes or takes words and speaks them.
+    pub(super) async fn utter(&mut self, words: Words, tts: Option<&Arc<Stack<TtsService>>>) -> Result<()> {
+        let text = match words {
+            Words::Answer { prompt, tools, lasting, go_ahead } => {
+                (self.tools, self.lasting, self.go_ahead) = (tools, Some(lasting), go_ahead);
+                return self.write_and_speak(&prompt, tts).await;
+            }
+            Words::Interpretation { prompt, reading } => {
+                self.machine.read_with(reading);
+                return self.write_and_speak(&prompt, tts).await;
+            }
+            Words::Again { text, told } => {
+                self.machine.say_again(told.get().cloned());
+                text
+            }
+            Words::Fixed(text) => text,
+        };
+        let event = self.machine.on_llm(LlmEvent::Text(text), self.at());
+        self.sink.emit_some(event).await?;
+        self.machine.on_llm_end(self.at())?;
+        let speech = self.speech(tts);
+        self.speak_out(speech).await
     }
 }
 

@@ -55,6 +55,8 @@ pub(crate) enum Spoken {
 
 /// The pieces that are being spoken.
 pub(crate) struct Speech {
+    /// Who speaks where no language has a voice of its own.
+    base: Arc<Stack<TtsService>>,
     stack: Arc<Stack<TtsService>>,
     ctx: CallContext,
     language: Option<String>,
@@ -66,8 +68,16 @@ pub(crate) struct Speech {
 }
 
 impl Speech {
-    pub(crate) fn new(stack: Arc<Stack<TtsService>>, ctx: CallContext, language: Option<String>) -> Self {
-        Self { stack, ctx, language, lanes: VecDeque::new(), heard: false, failed: None }
+    pub(crate) fn new(stack: Arc<Stack<TtsService>>, ctx: CallContext) -> Self {
+        Self {
+            base: Arc::clone(&stack),
+            stack,
+            ctx,
+            language: None,
+            lanes: VecDeque::new(),
+            heard: false,
+            failed: None,
+        }
     }
 
     pub(crate) fn wants_piece(&self) -> bool {
@@ -84,6 +94,19 @@ impl Speech {
         let (stack, ctx, failed) = (Arc::clone(&self.stack), self.ctx.clone(), self.failed);
         let opening = Lane::Opening(Box::pin(async move { stack.open(request, &ctx, failed).await }));
         self.lanes.push_back((piece, opening));
+    }
+
+    /// What is pushed from now on is in this language, and spoken by `voice`, if it has one of its own.
+    pub(crate) fn turn_to(&mut self, language: &str, voice: Option<&Arc<Stack<TtsService>>>) {
+        if self.language.as_deref() == Some(language) {
+            return;
+        }
+        self.language = Some(language.to_owned());
+        let voice = voice.unwrap_or(&self.base);
+        if !Arc::ptr_eq(voice, &self.stack) {
+            // Providers are numbered within their stack.
+            (self.stack, self.failed) = (Arc::clone(voice), None);
+        }
     }
 
     /// Drops every piece that is not finished.

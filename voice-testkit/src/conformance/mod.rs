@@ -13,6 +13,7 @@
 //! ```
 
 mod accounts;
+mod actions;
 mod assistants;
 mod audit;
 mod blobs;
@@ -30,6 +31,7 @@ use voice_core::{
 };
 
 pub use accounts::ACCOUNTS;
+pub use actions::{ACTIONS, KeepsActions};
 pub use assistants::ASSISTANTS;
 pub use audit::AUDIT;
 pub use blobs::BLOBS;
@@ -124,6 +126,7 @@ suites! {
     accounts, ACCOUNTS, AccountStore;
     assistants, ASSISTANTS, AssistantStore;
     audit, AUDIT, AuditLog;
+    actions, ACTIONS, KeepsActions;
     blobs, BLOBS, BlobStore;
 }
 

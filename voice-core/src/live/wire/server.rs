@@ -10,9 +10,10 @@ use crate::{
     error::{Error, Result},
     id::{MessageId, SessionId, TurnId},
     live::event::{AgentState, EndReason, LiveEvent, LiveTurn, SpeechKind, UserState},
+    message::Action,
 };
 
-const TYPES: [&str; 17] = [
+const TYPES: [&str; 18] = [
     "connected",
     "user-state",
     "agent-state",
@@ -28,6 +29,7 @@ const TYPES: [&str; 17] = [
     "tool-call",
     "tool-result",
     "assistant-message",
+    "action-detected",
     "error",
     "session-ended",
 ];
@@ -200,6 +202,9 @@ pub enum ServerMessage {
         transcript: String,
         /// The language of the user (BCP 47), when it is known.
         language: Option<String>,
+        /// The language of what was said (BCP 47), where an interpreter speaks; the user's own when something is said again.
+        #[serde(default)]
+        text_language: Option<String>,
         /// What the agent said and the user heard: this is what is stored.
         text: String,
         /// Whether the user interrupted it.
@@ -216,6 +221,11 @@ pub enum ServerMessage {
         end_of_utterance_delay_ms: Option<u64>,
         /// From the end of the user's voice to the first sound of the answer, in milliseconds.
         response_delay_ms: Option<u64>,
+    },
+    /// Something that was said has to be acted on. It is stored; told some time after its exchange.
+    ActionDetected {
+        /// What.
+        action: Box<Action>,
     },
     /// Something failed; the session goes on.
     Error {
@@ -290,6 +300,7 @@ impl ServerMessage {
                 elapsed_ms: milliseconds(done.elapsed),
             },
             LiveEvent::TurnDone(turn) => turn.as_ref().into(),
+            LiveEvent::ActionDetected(action) => Self::ActionDetected { action: action.clone() },
             LiveEvent::Error(error) => Self::Error { error: error.into() },
             LiveEvent::Ended(summary) => Self::SessionEnded {
                 session_id: summary.session_id,
@@ -320,6 +331,7 @@ impl ServerMessage {
             Self::ToolCall { .. } => "tool-call",
             Self::ToolResult { .. } => "tool-result",
             Self::AssistantMessage { .. } => "assistant-message",
+            Self::ActionDetected { .. } => "action-detected",
             Self::Error { .. } => "error",
             Self::SessionEnded { .. } => "session-ended",
         }
@@ -333,6 +345,7 @@ impl From<&LiveTurn> for ServerMessage {
             kind: turn.kind,
             transcript: turn.transcript.clone(),
             language: turn.language.clone(),
+            text_language: turn.text_language.clone(),
             text: turn.text.clone(),
             interrupted: turn.interrupted,
             audio_error: turn.audio_error.as_ref().map(Into::into),

@@ -1,6 +1,7 @@
 //! Everything in memory: gone with the process. For tests, and for hosts that keep nothing on purpose.
 
 mod accounts;
+mod actions;
 mod assistants;
 mod audit;
 
@@ -43,6 +44,7 @@ struct Tables {
     accounts: accounts::Tables,
     assistants: assistants::Tables,
     audit: audit::Tables,
+    actions: actions::Tables,
 }
 
 impl Default for MemoryStore {
@@ -75,6 +77,7 @@ impl Tables {
         for turn in self.turns_of.remove(&id).unwrap_or_default() {
             self.turns.remove(&turn);
         }
+        self.actions.forget(id);
         self.sessions.remove(&id).is_some()
     }
 }

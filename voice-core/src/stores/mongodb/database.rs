@@ -13,6 +13,7 @@ use tokio::sync::RwLock;
 
 use super::{
     accounts::{CredentialDocument, KeyDocument, OrganizationDocument, RotationDocument, UserDocument},
+    actions::{ActionDocument, SummaryDocument},
     assistants::{AssistantDocument, VersionDocument},
     audit::EntryDocument,
     documents::{SessionDocument, TurnDocument},
@@ -25,8 +26,9 @@ use crate::{
 
 /// The database when the address names none.
 const DATABASE: &str = "voice_core";
-/// The number of the schema that this library writes. Version 1: the collections and indexes of [`Database::migrate`].
-const SCHEMA: i32 = 1;
+/// The number of the schema that this library writes. Version 1: the collections and indexes of [`Database::migrate`]; 2: those of
+/// actions.
+const SCHEMA: i32 = 2;
 
 pub(super) struct Database {
     client: Client,
@@ -41,6 +43,8 @@ pub(super) struct Database {
     pub(super) assistants: Collection<AssistantDocument>,
     pub(super) versions: Collection<VersionDocument>,
     pub(super) audit: Collection<EntryDocument>,
+    pub(super) actions: Collection<ActionDocument>,
+    pub(super) summaries: Collection<SummaryDocument>,
     meta: Collection<Document>,
     /// Where it is, without any credentials: for errors and `Debug`.
     pub(super) place: String,
@@ -90,6 +94,8 @@ impl Database {
             assistants: database.collection("assistants"),
             versions: database.collection("assistant_versions"),
             audit: database.collection("audit"),
+            actions: database.collection("actions"),
+            summaries: database.collection("summaries"),
             meta: database.collection("voice_core_schema"),
             client,
             place,
@@ -207,6 +213,11 @@ impl Database {
         self.told(self.assistants.create_indexes(assistants).await)?;
         self.told(self.versions.create_indexes(versions).await)?;
         self.told(self.audit.create_indexes(audit).await)?;
+        let actions = [
+            index("fingerprint", doc! { "session": 1, "fingerprint": 1 }, true),
+            index("session", doc! { "session": 1, "_id": -1 }, false),
+        ];
+        self.told(self.actions.create_indexes(actions).await)?;
         let newest = doc! { "$max": { "version": SCHEMA } };
         match self.meta.update_one(doc! { "_id": "schema" }, newest).upsert(true).await {
             // Another process wrote it at the same moment.

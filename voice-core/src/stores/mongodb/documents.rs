@@ -153,6 +153,9 @@ pub(super) struct MessageDocument {
     content: String,
     audio_ref: Option<String>,
     pub(super) created_at: DateTime,
+    /// Messages of before there was such a field have none.
+    #[serde(default)]
+    language: Option<String>,
 }
 
 impl MessageDocument {
@@ -163,6 +166,7 @@ impl MessageDocument {
             content: text::kept(&message.content).into_owned(),
             audio_ref: message.audio_ref.as_deref().map(|reference| text::kept(reference).into_owned()),
             created_at: moment(message.created_at),
+            language: message.language.as_deref().map(|language| text::kept(language).into_owned()),
         }
     }
 
@@ -175,6 +179,7 @@ impl MessageDocument {
         let mut message = Message::new(session, turn, role, text::read(self.content), timestamp(self.created_at)?);
         message.id = MessageId::from_uuid(plain(self.id));
         message.audio_ref = self.audio_ref.map(text::read);
+        message.language = self.language.map(text::read);
         Ok(message)
     }
 }

@@ -15,6 +15,7 @@
 //! may be made again, in an order that shows nothing half done; so no server has to have transactions.
 
 mod accounts;
+mod actions;
 mod assistants;
 mod audit;
 mod database;

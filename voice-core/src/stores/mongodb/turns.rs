@@ -150,9 +150,16 @@ impl Database {
     }
 
     async fn finish_deleting(&self, id: Uuid, key: ObjectId) -> Result<()> {
-        self.told(self.turns.delete_many(doc! { "session": key }).await)?;
+        self.forget(key).await?;
         self.told(self.sessions.delete_one(doc! { "_id": id, "key": key }).await)?;
-        // A turn that was inserted between the two belongs to nothing now.
+        // What was inserted between the two belongs to nothing now.
+        self.forget(key).await
+    }
+
+    /// Deletes everything that belongs to a session's document.
+    async fn forget(&self, key: ObjectId) -> Result<()> {
+        self.told(self.summaries.delete_one(doc! { "_id": key }).await)?;
+        self.told(self.actions.delete_many(doc! { "session": key }).await)?;
         self.told(self.turns.delete_many(doc! { "session": key }).await).map(|_| ())
     }
 

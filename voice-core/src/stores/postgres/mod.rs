@@ -16,6 +16,7 @@
 //! (`disable`).
 
 mod accounts;
+mod actions;
 mod address;
 mod assistants;
 mod audit;

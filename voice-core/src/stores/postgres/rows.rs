@@ -152,10 +152,11 @@ const SAVE_TURN: &str = r#"
             SET last_activity_at = greatest(sessions.last_activity_at, excluded.last_activity_at)
         RETURNING key
     ), message AS (
-        INSERT INTO messages (id, session, turn, role, content, audio_ref, words, created_at)
-        SELECT m.id, session.key, $11, m.role, m.content, m.audio_ref, string_to_array(m.words, ' '), m.created_at
-        FROM session, unnest($12::uuid[], $13::text[], $14::text[], $15::text[], $16::text[], $17::timestamptz[])
-            WITH ORDINALITY AS m (id, role, content, audio_ref, words, created_at, place)
+        INSERT INTO messages (id, session, turn, role, content, audio_ref, words, created_at, language)
+        SELECT m.id, session.key, $11, m.role, m.content, m.audio_ref, string_to_array(m.words, ' '), m.created_at,
+            m.language
+        FROM session, unnest($12::uuid[], $13::text[], $14::text[], $15::text[], $16::text[], $17::timestamptz[], $18::text[])
+            WITH ORDINALITY AS m (id, role, content, audio_ref, words, created_at, language, place)
         ORDER BY m.place
     )
     SELECT FROM turn"#;
@@ -169,9 +170,10 @@ pub(super) async fn save_turn(client: &Object, turn: &TurnRecord) -> Result<Save
     let audio: Vec<_> = messages.clone().map(|m| m.audio_ref.as_deref().map(text::kept)).collect();
     // PostgreSQL's arrays of arrays must be even, and no word holds a space.
     let words: Vec<String> = messages.clone().map(|m| index_words(&m.content).join(" ")).collect();
-    let times: Vec<Timestamp> = messages.map(|m| moment(m.created_at)).collect();
+    let times: Vec<Timestamp> = messages.clone().map(|m| moment(m.created_at)).collect();
+    let languages: Vec<_> = messages.map(|m| m.language.as_deref().map(text::kept)).collect();
     let session = SessionValues::new(&turn.session);
-    let rest: [&(dyn ToSql + Sync); 7] = [&id, &ids, &roles, &contents, &audio, &words, &times];
+    let rest: [&(dyn ToSql + Sync); 8] = [&id, &ids, &roles, &contents, &audio, &words, &times, &languages];
     let values: Vec<_> = session.all().into_iter().chain(rest).collect();
     let statement = client.prepare_cached(SAVE_TURN).await?;
     Ok(match client.query_opt(&statement, &values).await? {
@@ -180,7 +182,7 @@ pub(super) async fn save_turn(client: &Object, turn: &TurnRecord) -> Result<Save
     })
 }
 
-const MESSAGE: &str = "messages.id, turn, role, content, audio_ref, messages.created_at";
+const MESSAGE: &str = "messages.id, turn, role, content, audio_ref, messages.created_at, language";
 const OF_SESSION: &str = "session = (SELECT key FROM sessions WHERE id = $1)";
 
 /// Walks back from the newest, or from the cursor, so that the cost does not grow with the session. A cursor that is not of
@@ -254,7 +256,7 @@ pub(super) async fn search(client: &Object, query: &SearchQuery) -> Result<Page<
     );
     let statement = client.prepare_cached(&sql).await?;
     let rows = client.query(&statement, &values).await?;
-    let found = rows.iter().map(|row| message_of(SessionId::from_uuid(row.try_get(6)?), row));
+    let found = rows.iter().map(|row| message_of(SessionId::from_uuid(row.try_get(7)?), row));
     Ok(Page::cut(found.collect::<Result<_>>()?, query.limit))
 }
 
@@ -264,5 +266,6 @@ fn message_of(session: SessionId, row: &Row) -> Result<Message> {
     let mut message = Message::new(session, turn, row.try_get::<_, Named<_>>(2)?.0, content, row.try_get(5)?);
     message.id = MessageId::from_uuid(row.try_get(0)?);
     message.audio_ref = row.try_get::<_, Option<String>>(4)?.map(text::read);
+    message.language = row.try_get::<_, Option<String>>(6)?.map(text::read);
     Ok(message)
 }

@@ -133,6 +133,31 @@ const MIGRATIONS: &[&str] = &[
     CREATE INDEX audit_by_time         ON audit (at);
 "#,
     "ALTER TABLE audit ADD COLUMN confirmed boolean NOT NULL DEFAULT true;",
+    "
+    ALTER TABLE messages ADD COLUMN language text;
+
+    CREATE TABLE actions (
+        id          uuid             PRIMARY KEY,
+        session     bigint           NOT NULL REFERENCES sessions (key) ON DELETE CASCADE,
+        fingerprint text             NOT NULL,
+        turn        uuid             NOT NULL,
+        message     uuid             NOT NULL,
+        type        text             NOT NULL,
+        details     json             NOT NULL DEFAULT '{}',
+        confidence  double precision NOT NULL,
+        created_at  timestamptz      NOT NULL,
+        UNIQUE (session, fingerprint)
+    );
+    CREATE INDEX actions_by_session ON actions (session, id);
+
+    CREATE TABLE summaries (
+        session    bigint      PRIMARY KEY REFERENCES sessions (key) ON DELETE CASCADE,
+        text       text        NOT NULL,
+        points     text[]      NOT NULL DEFAULT '{}',
+        until      uuid        NOT NULL,
+        created_at timestamptz NOT NULL
+    );
+",
 ];
 
 /// Every process that opens a database of ours waits for this lock before it changes the schema: the ASCII of `voicecor`.

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::{
-    id::{ApiKeyId, AssistantId, AuditId, MessageId, OrganizationId, SessionId, TurnId, UserId},
+    id::{ActionId, ApiKeyId, AssistantId, AuditId, MessageId, OrganizationId, SessionId, TurnId, UserId},
     message::Role,
     store::{Actor, SessionStatus},
     time::Timestamp,
@@ -34,7 +34,7 @@ macro_rules! kept_ids {
     )*};
 }
 
-kept_ids!(SessionId MessageId TurnId OrganizationId UserId ApiKeyId AssistantId AuditId);
+kept_ids!(SessionId MessageId TurnId OrganizationId UserId ApiKeyId AssistantId AuditId ActionId);
 
 impl ToSql for Kept<Timestamp> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
@@ -69,6 +69,12 @@ impl ToSql for Kept<&Map<String, Value>> {
 }
 
 impl FromSql for Kept<Map<String, Value>> {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        serde_json::from_str(value.as_str()?).map(Self).map_err(|_| FromSqlError::InvalidType)
+    }
+}
+
+impl FromSql for Kept<Vec<String>> {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         serde_json::from_str(value.as_str()?).map(Self).map_err(|_| FromSqlError::InvalidType)
     }

@@ -4,6 +4,7 @@
 //! Any number of processes may use one file at the same time. See <https://sqlite.org/wal.html>.
 
 mod accounts;
+mod actions;
 mod assistants;
 mod audit;
 mod connection;

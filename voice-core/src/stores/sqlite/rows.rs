@@ -134,8 +134,8 @@ pub(super) fn save_turn(connection: &Connection, turn: &TurnRecord) -> rusqlite:
         .prepare_cached("INSERT INTO turns (id, session) VALUES (?1, ?2)")?
         .execute(params![Kept(turn.turn_id), session])?;
     let mut insert = connection.prepare_cached(
-        "INSERT INTO messages (id, session, turn, role, content, audio_ref, created_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO messages (id, session, turn, role, content, audio_ref, created_at, language)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?;
     for message in &turn.messages {
         insert.execute(params![
@@ -146,12 +146,13 @@ pub(super) fn save_turn(connection: &Connection, turn: &TurnRecord) -> rusqlite:
             message.content,
             message.audio_ref,
             Kept(message.created_at),
+            message.language,
         ])?;
     }
     Ok(Saved::New)
 }
 
-const MESSAGE: &str = "messages.id, turn, role, messages.content, audio_ref, messages.created_at";
+const MESSAGE: &str = "messages.id, turn, role, messages.content, audio_ref, messages.created_at, language";
 
 fn message_of(row: &Row<'_>, session: SessionId) -> rusqlite::Result<Message> {
     let role = row.get::<_, Kept<Role>>(2)?.0;
@@ -159,6 +160,7 @@ fn message_of(row: &Row<'_>, session: SessionId) -> rusqlite::Result<Message> {
     let mut message = Message::new(session, row.get::<_, Kept<TurnId>>(1)?.0, role, row.get::<_, String>(3)?, at);
     message.id = row.get::<_, Kept<MessageId>>(0)?.0;
     message.audio_ref = row.get(4)?;
+    message.language = row.get(6)?;
     Ok(message)
 }
 
@@ -261,7 +263,7 @@ pub(super) fn search(connection: &Connection, query: &SearchQuery) -> rusqlite::
     );
     let mut statement = connection.prepare_cached(&sql)?;
     let rows = statement.query_map(values.as_slice(), |row| {
-        let session = row.get::<_, Kept<SessionId>>(6)?.0;
+        let session = row.get::<_, Kept<SessionId>>(7)?.0;
         message_of(row, session)
     })?;
     Ok(Page::cut(rows.collect::<rusqlite::Result<_>>()?, query.limit))

@@ -156,6 +156,31 @@ const MIGRATIONS: &[&str] = &[
     "
     ALTER TABLE audit ADD COLUMN confirmed INTEGER NOT NULL DEFAULT 1 CHECK (confirmed IN (0, 1));
 ",
+    "
+    ALTER TABLE messages ADD COLUMN language TEXT;
+
+    CREATE TABLE actions (
+        session     INTEGER NOT NULL REFERENCES sessions (key) ON DELETE CASCADE,
+        fingerprint TEXT    NOT NULL,
+        id          BLOB    NOT NULL UNIQUE CHECK (length(id) = 16),
+        turn        BLOB    NOT NULL CHECK (length(turn) = 16),
+        message     BLOB    NOT NULL CHECK (length(message) = 16),
+        type        TEXT    NOT NULL,
+        details     TEXT    NOT NULL DEFAULT '{}',
+        confidence  REAL    NOT NULL,
+        created_at  INTEGER NOT NULL,
+        PRIMARY KEY (session, fingerprint)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX actions_by_session ON actions (session, id);
+
+    CREATE TABLE summaries (
+        session    INTEGER PRIMARY KEY REFERENCES sessions (key) ON DELETE CASCADE,
+        text       TEXT    NOT NULL,
+        points     TEXT    NOT NULL DEFAULT '[]',
+        until      BLOB    NOT NULL CHECK (length(until) = 16),
+        created_at INTEGER NOT NULL
+    ) STRICT;
+",
 ];
 
 /// Brings the database to the newest version, whatever other process is doing the same.

@@ -171,6 +171,9 @@ public sealed interface LiveEvent {
     /** An exchange is over and stored. */
     public class TurnDone(public val turn: LiveTurn) : LiveEvent
 
+    /** Something that was said has to be acted on. It is stored; told some time after its exchange. */
+    public class ActionDetected(public val action: Action) : LiveEvent
+
     /** Something failed; the session goes on. */
     public class Failed(public val error: VoiceException) : LiveEvent
 
@@ -197,6 +200,9 @@ public class LiveTurn internal constructor(fields: voicecore.ffi.LiveTurnFields)
 
     /** The language of the user (BCP 47), when it is known. */
     public val language: String? = fields.language
+
+    /** The language of what was said, where an interpreter speaks; the user's own when something is said again. */
+    public val textLanguage: String? = fields.textLanguage
 
     /** What the agent said and the user heard: this is what is stored. */
     public val text: String = fields.text
@@ -300,6 +306,7 @@ private fun Event.live(): LiveEvent? = when (this) {
             cost?.let(::Cost),
         )
     is Event.TurnDone -> LiveEvent.TurnDone(LiveTurn(turn))
+    is Event.ActionDetected -> LiveEvent.ActionDetected(Action.of(actionJson))
     is Event.Failed -> LiveEvent.Failed(VoiceException.of(error))
     is Event.Recorded -> LiveEvent.Recorded(recording)
     is Event.Ended -> LiveEvent.Ended(LiveSummary(summary))

@@ -24,6 +24,12 @@ public class Reply internal constructor(private val native: voicecore.ffi.Reply)
     /** The language of the user's words (BCP 47), when the recogniser told. */
     public val language: String? get() = fields.language
 
+    /** The language of the answer, where an interpreter speaks; the user's own when something is said again. */
+    public val textLanguage: String? get() = fields.textLanguage
+
+    /** What has to be acted on, where `actions.on_replies` in the config waits for it. */
+    public val actions: List<Action> = fields.actionsJson.map(Action::of)
+
     /** The session, new or continued: give it to the next turn. */
     public val sessionId: String get() = fields.sessionId
 
@@ -181,6 +187,9 @@ public sealed interface TurnEvent {
         val cost: Cost?,
     ) : TurnEvent
 
+    /** Something that was said has to be acted on. Told only where `actions.on_replies` in the config waits for it. */
+    public class ActionDetected(public val action: Action) : TurnEvent
+
     /** Speech failed; the turn goes on without (the rest of) its sound. */
     public class AudioFailed(public val error: VoiceException) : TurnEvent
 
@@ -208,6 +217,7 @@ internal fun Event.raised(): TurnEvent? = when (this) {
             Usage(usage),
             cost?.let(::Cost),
         )
+    is Event.ActionDetected -> TurnEvent.ActionDetected(Action.of(actionJson))
     is Event.AudioFailed -> TurnEvent.AudioFailed(VoiceException.of(error))
     is Event.Done -> TurnEvent.Done(Reply(reply))
     // Only live sessions tell the others.

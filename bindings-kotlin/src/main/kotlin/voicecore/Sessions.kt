@@ -5,6 +5,9 @@ import kotlinx.serialization.json.Json
 import kotlinx.serialization.json.JsonNull
 import kotlinx.serialization.json.JsonObject
 import kotlinx.serialization.json.contentOrNull
+import kotlinx.serialization.json.double
+import kotlinx.serialization.json.jsonArray
+import kotlinx.serialization.json.jsonObject
 import kotlinx.serialization.json.jsonPrimitive
 import kotlinx.serialization.json.long
 
@@ -60,10 +63,69 @@ public class Message internal constructor(internal val json: JsonObject) {
     /** Where its sound is kept, if it is. */
     public val audioRef: String? = json.text("audio_ref")
 
+    /** The language of the words (BCP 47), when it is known. An interpreter's are always: who spoke is told by it. */
+    public val language: String? = json.text("language")
+
     /** When it was said (RFC 3339). */
     public val createdAt: String = json.text("created_at").orEmpty()
 
     override fun toString(): String = "Message(id=$id, role=$role)"
+}
+
+/** Something that was said and has to be acted on: see `actions` in the config. */
+public class Action internal constructor(json: JsonObject) {
+    /** Its id; later ones have later ids. */
+    public val id: String = json.text("id").orEmpty()
+
+    /** The session in which it was said. */
+    public val sessionId: String = json.text("session_id").orEmpty()
+
+    /** The turn in which it was said. */
+    public val turnId: String = json.text("turn_id").orEmpty()
+
+    /** The message that says it. */
+    public val messageId: String = json.text("message_id").orEmpty()
+
+    /** What it is, as the config names it: `refill`, `follow_up_visit`, … */
+    public val type: String = json.text("type").orEmpty()
+
+    /** What is known of it, as the type's schema says. */
+    public val details: JsonObject = json["details"] as? JsonObject ?: JsonObject(emptyMap())
+
+    /** How sure the language model was, 0–1. */
+    public val confidence: Double = json.getValue("confidence").jsonPrimitive.double
+
+    /** When it was found (RFC 3339). */
+    public val createdAt: String = json.text("created_at").orEmpty()
+
+    override fun toString(): String = "Action(id=$id, type=$type)"
+
+    internal companion object {
+        fun of(json: String) = Action(Json.parseToJsonElement(json).jsonObject)
+    }
+}
+
+/** What a conversation came to. */
+public class ConversationSummary internal constructor(json: JsonObject) {
+    /** The session. */
+    public val sessionId: String = json.text("session_id").orEmpty()
+
+    /** A few sentences. */
+    public val text: String = json.text("text").orEmpty()
+
+    /** What matters, a line each. */
+    public val points: List<String> = json.getValue("points").jsonArray.map { it.jsonPrimitive.content }
+
+    /** What has to be acted on, in the order in which it was found. */
+    public val actions: List<Action> = json.getValue("actions").jsonArray.map { Action(it.jsonObject) }
+
+    /** The last message that it takes account of. */
+    public val until: String = json.text("until").orEmpty()
+
+    /** When it was written (RFC 3339). */
+    public val createdAt: String = json.text("created_at").orEmpty()
+
+    override fun toString(): String = "ConversationSummary(sessionId=$sessionId, actions=${actions.size})"
 }
 
 /**
@@ -116,6 +178,17 @@ public class Sessions internal constructor(private val room: Room) {
         val answer = room.answer("greet", "id" to id)
         return (Json.parseToJsonElement(answer.json) as? JsonObject)?.let { Greeting(it, answer.sound) }
     }
+
+    /** What was found in a session that has to be acted on, newest first: see `actions` in the config. */
+    public suspend fun actions(id: String, type: String? = null, limit: Int = 20, before: String? = null): Page<Action> =
+        room.page("actions", ::Action, "id" to id, "type" to type, "limit" to limit, "before" to before)
+
+    /**
+     * What a conversation came to, in the words of the language model, with everything that has to be acted on. It is kept, and written
+     * anew only when more was said since. `null`: nobody has said anything.
+     */
+    public suspend fun summary(id: String): ConversationSummary? =
+        (room.call("summary", "id" to id) as? JsonObject)?.let(::ConversationSummary)
 
     /** The sound of a message as it is kept: a file. `null`: none was kept, or it was deleted. */
     public suspend fun recording(message: Message): ByteArray? =

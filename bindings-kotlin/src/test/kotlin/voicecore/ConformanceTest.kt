@@ -302,7 +302,7 @@ private class Seen {
             is TurnEvent.Filler -> fillers += event.text
             is TurnEvent.ToolCall -> calls += event.call.name
             is TurnEvent.ToolResult -> results += value(event.call)
-            is TurnEvent.Started, is TurnEvent.Speaking -> Unit
+            is TurnEvent.Started, is TurnEvent.Speaking, is TurnEvent.ActionDetected -> Unit
         }
     }
 
@@ -334,6 +334,7 @@ private fun kind(event: TurnEvent) = when (event) {
     is TurnEvent.ToolResult -> "tool_result"
     is TurnEvent.Audio -> "audio"
     is TurnEvent.Metrics -> "metrics"
+    is TurnEvent.ActionDetected -> "action_detected"
     is TurnEvent.AudioFailed -> "audio_failed"
     is TurnEvent.Done -> "done"
 }

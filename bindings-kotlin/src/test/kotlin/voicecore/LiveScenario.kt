@@ -151,6 +151,7 @@ internal class LiveScenario(
         is LiveEvent.Dtmf -> "dtmf"
         is LiveEvent.Metrics -> "metrics"
         is LiveEvent.TurnDone -> "turn_done"
+        is LiveEvent.ActionDetected -> "action_detected"
         is LiveEvent.Failed -> "error"
         is LiveEvent.Recorded -> "recorded"
         is LiveEvent.Ended -> "ended"

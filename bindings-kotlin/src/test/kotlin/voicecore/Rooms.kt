@@ -44,6 +44,8 @@ internal class Rooms(private val agent: VoiceAgent, private val arguments: JsonO
             "end" -> done(sessions.end(id, user))
             "delete" -> done(sessions.delete(id, user))
             "greet" -> sessions.greet(id).let { JsonNull }
+            "actions" -> page((user?.let(sessions::forUser) ?: sessions).actions(id, text("type"), limit, before), ::value)
+            "summary" -> sessions.summary(id)?.let(::value) ?: JsonNull
             "expire_idle" -> JsonPrimitive(sessions.expireIdle())
             else -> error("there is no method $method of sessions here")
         }
@@ -141,6 +143,17 @@ private fun value(session: Session): JsonElement = buildJsonObject {
 
 private fun value(message: Message): JsonElement = buildJsonObject {
     put("id", message.id); put("session_id", message.sessionId); put("role", message.role); put("content", message.content)
+    put("language", message.language)
+}
+
+private fun value(action: Action): JsonElement = buildJsonObject {
+    put("id", action.id); put("session_id", action.sessionId); put("message_id", action.messageId); put("type", action.type)
+    put("details", action.details); put("confidence", action.confidence)
+}
+
+private fun value(summary: ConversationSummary): JsonElement = buildJsonObject {
+    put("session_id", summary.sessionId); put("text", summary.text); put("until", summary.until)
+    put("points", JsonArray(summary.points.map(::JsonPrimitive))); put("actions", JsonArray(summary.actions.map(::value)))
 }
 
 private fun value(principal: Principal): JsonElement = buildJsonObject {

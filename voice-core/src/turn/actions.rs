@@ -1,0 +1,204 @@
+//! Finding what has to be acted on, once a turn is stored: beside the conversation, which neither waits for it nor fails with it.
+
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use futures_util::{FutureExt, StreamExt};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::{driver::panic_error, engine::Engine};
+use crate::{
+    actions::{Catalogue, SummaryWords, summary_of, summary_prompt},
+    cost::Ledger,
+    error::{Error, ErrorKind, Result, Stage},
+    id::TurnId,
+    message::{Action, Message},
+    provider::{CallContext, GenerateRequest, LlmEvent, PromptMessage},
+    store::{ActionQuery, ActionStore, MessageQuery, Session, Summary},
+    telemetry::Scope,
+};
+
+/// How long the language model may take to find something, and to sum a conversation up.
+const LONGEST: Duration = Duration::from_secs(60);
+/// The most tokens that it writes.
+const MOST_TOKENS: u32 = 1_000;
+/// How many actions that are known it is shown, and how many are read for a summary.
+const KNOWN: usize = 50;
+/// How many messages are read at once for a summary.
+const AT_ONCE: usize = 100;
+
+/// What the calls of the language model are a part of.
+#[derive(Clone, Default)]
+pub(crate) struct Books {
+    pub(crate) ledger: Ledger,
+    pub(crate) scope: Scope,
+}
+
+impl Engine {
+    /// Whether anything is looked for.
+    pub(crate) fn looks_for_actions(&self) -> bool {
+        self.actions.is_some() && self.action_store.is_some()
+    }
+
+    /// Whether a one-shot turn waits for what is found in it.
+    pub(super) fn waits_for_actions(&self) -> bool {
+        self.actions.as_ref().is_some_and(|actions| actions.on_replies())
+    }
+
+    /// Looks for actions in a turn that was stored, and keeps them: what is new. It goes on when nobody waits for it; whatever
+    /// fails is logged, and finds nothing.
+    pub(crate) fn look_for_actions(
+        &self,
+        session: Session,
+        turn: TurnId,
+        books: Books,
+    ) -> impl Future<Output = Vec<Action>> + Send + use<> {
+        let engine = self.clone();
+        let task = tokio::spawn(async move {
+            let _unfinished = engine.saving.begin();
+            let looking = AssertUnwindSafe(engine.find_actions(&session, turn, books)).catch_unwind();
+            looking.await.unwrap_or_else(|panic| Err(panic_error(panic.as_ref()))).unwrap_or_else(|error| {
+                let (code, kind) = (error.code().as_str(), error.kind());
+                tracing::warn!(code, ?kind, session_id = %session.id, "no actions were looked for in a turn");
+                Vec::new()
+            })
+        });
+        async move { task.await.unwrap_or_default() }
+    }
+
+    async fn find_actions(&self, session: &Session, turn: TurnId, books: Books) -> Result<Vec<Action>> {
+        let (Some(catalogue), Some(store)) = (&self.actions, &self.action_store) else { return Ok(Vec::new()) };
+        // One after the other: what one turn has found is known to the next.
+        let _alone = self.detecting.lock(session.id).await;
+        let page = self.store.messages(session.id, MessageQuery::latest(catalogue.context_messages())).await?;
+        let said: Vec<Message> = up_to(page.items, turn);
+        let mut known = store.actions(session.id, &ActionQuery::newest(KNOWN)).await?.items;
+        known.reverse();
+        let Some(prompt) = catalogue.prompt(&said, turn, &known) else { return Ok(Vec::new()) };
+        // Closing the agent waits for it: what has to be acted on is not to be lost.
+        let answer = self.ask(prompt, session, books, CancellationToken::new()).await?;
+        self.keep(catalogue, store, session, (turn, &said), &answer).await
+    }
+
+    /// Keeps what an answer holds that is new.
+    async fn keep(
+        &self,
+        catalogue: &Catalogue,
+        store: &Arc<dyn ActionStore>,
+        session: &Session,
+        (turn, said): (TurnId, &[Message]),
+        answer: &str,
+    ) -> Result<Vec<Action>> {
+        let found = catalogue.found(answer, said, turn);
+        if found.is_malformed || found.left_out > 0 {
+            let (left_out, malformed) = (found.left_out, found.is_malformed);
+            tracing::debug!(session_id = %session.id, left_out, malformed, "what the model found is not all of use");
+        }
+        let mut new = Vec::new();
+        for finding in found.actions {
+            let mut action = Action::new(session.id, turn, finding.message, finding.kind, self.clock.now());
+            (action.details, action.confidence) = (finding.details, finding.confidence);
+            if store.add_action(&action).await? {
+                self.tell_of(session, &action);
+                new.push(action);
+            }
+        }
+        Ok(new)
+    }
+
+    /// An action is kept, for the first time: here, and only here, whoever is to hear of it is told, whatever becomes of the
+    /// conversation.
+    #[allow(clippy::unused_self, reason = "who is told is part of the engine")]
+    fn tell_of(&self, session: &Session, action: &Action) {
+        tracing::info!(session_id = %session.id, action_id = %action.id, kind = action.kind, "an action was found");
+    }
+
+    /// What a conversation came to: as it was written last, if nothing was said since, else anew. `None`: nobody has said
+    /// anything.
+    pub(crate) async fn sum_up(
+        &self,
+        session: &Session,
+        cancel: CancellationToken,
+    ) -> Result<Option<(Summary, Vec<Action>)>> {
+        let missing = || Error::new(ErrorKind::Unsupported, "the agent has no store for actions and summaries");
+        let store = self.action_store.as_ref().ok_or_else(missing)?;
+        // What is being looked for is part of it.
+        let _alone = self.detecting.lock(session.id).await;
+        let mut actions = Vec::new();
+        let mut query = ActionQuery::newest(AT_ONCE);
+        loop {
+            let page = store.actions(session.id, &query).await?;
+            query.before = page.items.last().map(|action| action.id);
+            actions.extend(page.items);
+            if !page.has_more {
+                break;
+            }
+        }
+        actions.reverse();
+        let latest = self.store.messages(session.id, MessageQuery::latest(1)).await?.items;
+        let Some(latest) = latest.last() else { return Ok(None) };
+        if let Some(summary) = store.summary(session.id).await?.filter(|summary| summary.until == latest.id) {
+            return Ok(Some((summary, actions)));
+        }
+        let mut said = Vec::new();
+        loop {
+            let page = self.store.messages_from(session.id, said.last().map(|m: &Message| m.id), AT_ONCE).await?;
+            said.extend(page.items);
+            if !page.has_more {
+                break;
+            }
+        }
+        let Some(until) = said.last().map(|message| message.id) else { return Ok(None) };
+        let known = &actions[actions.len().saturating_sub(KNOWN)..];
+        let Some(prompt) = summary_prompt(&said, known, self.own_language().as_deref()) else { return Ok(None) };
+        let answer = self.ask(prompt, session, Books::default(), cancel).await?;
+        let SummaryWords { text, points } = summary_of(&answer).ok_or_else(|| {
+            Error::new(ErrorKind::MalformedResponse, "the language model wrote no summary").with_stage(Stage::Llm)
+        })?;
+        let mut summary = Summary::new(session.id, text, until, self.clock.now());
+        summary.points = points;
+        store.save_summary(&summary).await?;
+        Ok(Some((summary, actions)))
+    }
+
+    /// What the language model writes, as a whole.
+    async fn ask(
+        &self,
+        prompt: Vec<PromptMessage>,
+        session: &Session,
+        books: Books,
+        cancel: CancellationToken,
+    ) -> Result<String> {
+        let mut ctx = CallContext::new();
+        ctx.session_id = session.id;
+        ctx.user = session.user.as_deref().map(Into::into);
+        ctx.deadline = Some(Instant::now() + LONGEST);
+        (ctx.ledger, ctx.scope, ctx.cancel) = (books.ledger, books.scope, cancel.clone());
+        let mut request = GenerateRequest::new(prompt);
+        (request.max_tokens, request.temperature) = (MOST_TOKENS, 0.0);
+        let asking = async {
+            let mut call = self.llm.open(request, &ctx, None).await?;
+            let mut answer = String::new();
+            while let Some(event) = call.next().await {
+                if let LlmEvent::Text(delta) = event? {
+                    answer.push_str(&delta);
+                }
+            }
+            Ok(answer)
+        };
+        let late =
+            || Error::new(ErrorKind::DeadlineExceeded, "the language model took too long").with_stage(Stage::Llm);
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => Err(Error::new(ErrorKind::Cancelled, "the agent is closing")),
+            answer = tokio::time::timeout(LONGEST, asking) => answer.unwrap_or_else(|_| Err(late())),
+        }
+    }
+}
+
+/// Messages up to the end of a turn: what was said since is looked at with the turns in which it was.
+fn up_to(mut messages: Vec<Message>, turn: TurnId) -> Vec<Message> {
+    let end = messages.iter().rposition(|message| message.turn_id == turn).map_or(0, |at| at + 1);
+    messages.truncate(end);
+    messages
+}
