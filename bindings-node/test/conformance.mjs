@@ -180,7 +180,7 @@ const toolsOf = (of) => ({
 })
 
 /** What keeps its keys: what the host or the model put there. */
-const OWN = ['metadata', 'arguments', 'assistant', 'fields']
+const OWN = ['metadata', 'arguments', 'assistant', 'data', 'fields']
 
 /** A value of the library, its keys as they are written in scenarios. */
 function valueOf(value) {
@@ -388,6 +388,7 @@ const BY_PLACE = {
   },
   assistants: { create: ['assistant'], version: ['id', 'version'], update: ['id', 'assistant'], patch: ['id', 'fields'] },
   audit: { delete_older_than: ['age_seconds'] },
+  webhooks: { create: ['url'], send: ['name', 'data'], verify: ['secrets'] },
 }
 
 /** Calls a method of a room: what the bridge takes as arguments is a view of the room here, a place, or an option. */
@@ -434,7 +435,8 @@ async function made(agent, step, hosts) {
       case 'sessions':
       case 'accounts':
       case 'assistants':
-      case 'audit': {
+      case 'audit':
+      case 'webhooks': {
         const acting = step.as ? agent.withPrincipal(step.as) : agent
         return { value: valueOf(await called(acting, step.do, step.method, step.arguments ?? {})) }
       }

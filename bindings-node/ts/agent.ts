@@ -21,6 +21,7 @@ import type { Principal } from './people.js'
 import { Sessions } from './sessions.js'
 import type { Tool } from './tool.js'
 import { Turn, type TurnOptions } from './turn.js'
+import { Webhooks } from './webhooks.js'
 
 /**
  * What an agent is made of: the config document, in which your own objects may stand for providers and for the store.
@@ -176,6 +177,11 @@ export class VoiceAgent {
   /** The audit log. */
   get audit(): Audit {
     return new Audit(() => this.#open())
+  }
+
+  /** Who is told of events, and what was delivered to them. */
+  get webhooks(): Webhooks {
+    return new Webhooks(() => this.#open())
   }
 
   /**

@@ -69,6 +69,7 @@ export type {
   AuditEntry,
   CleanedUp,
   Credential,
+  DeliveryAttempt,
   Erased,
   KeyLimit,
   Login,
@@ -76,8 +77,11 @@ export type {
   Organization,
   Principal,
   Registered,
+  SignedWebhook,
   StoredAssistant,
   User,
+  Webhook,
+  WebhookDelivery,
 } from './people.js'
 export type { CallOptions, Cost, Reply, ReplyAudio, SoundFormat, Timings, Usage } from './reply.js'
 export type { CallReport, SessionReport, ToolReport, TurnReport } from './reports.js'
@@ -85,4 +89,5 @@ export type { PageOptions } from './room.js'
 export type { ExportFormat, Greeting, Sessions } from './sessions.js'
 export { type Tool, type ToolContext, type ToolParameters, tool } from './tool.js'
 export type { Turn, TurnOptions } from './turn.js'
+export type { DeliveryOptions, ReceivedWebhook, WebhookOptions, Webhooks } from './webhooks.js'
 export type { JsonObject } from './words.js'

@@ -91,4 +91,10 @@ ids! {
     AssistantId, "an assistant";
     /// An entry of the audit log.
     AuditId, "an audit entry";
+    /// A webhook: where an organization wants to be told of events.
+    WebhookId, "a webhook";
+    /// Something that happened and that webhooks are told of.
+    EventId, "an event";
+    /// The telling of one event to one webhook, whatever number of attempts it takes.
+    DeliveryId, "a delivery";
 }

@@ -101,6 +101,7 @@ if _TYPE_CHECKING:
         AuditEntry,
         CleanedUp,
         Credential,
+        DeliveryAttempt,
         Erased,
         KeyLimit,
         Login,
@@ -108,12 +109,15 @@ if _TYPE_CHECKING:
         Organization,
         Principal,
         Registered,
+        SignedWebhook,
         StoredAssistant,
         User,
+        Webhook,
+        WebhookDelivery,
     )
     from ._reports import CallReport, SessionReport, ToolReport, TurnReport
-    from ._rooms import Accounts, Assistants, Audit, Sessions
-    from ._rooms_aio import AsyncAccounts, AsyncAssistants, AsyncAudit, AsyncSessions
+    from ._rooms import Accounts, Assistants, Audit, Sessions, Webhooks
+    from ._rooms_aio import AsyncAccounts, AsyncAssistants, AsyncAudit, AsyncSessions, AsyncWebhooks
     from ._wire import AsyncLiveWire, LiveWire
 
 __all__ = [
@@ -131,6 +135,7 @@ __all__ = [
     "AsyncSessions",
     "AsyncTurn",
     "AsyncVoiceAgent",
+    "AsyncWebhooks",
     "Audio",
     "AudioChunk",
     "AudioFailed",
@@ -144,6 +149,7 @@ __all__ = [
     "ConversationStore",
     "Cost",
     "Credential",
+    "DeliveryAttempt",
     "Done",
     "Dtmf",
     "Erased",
@@ -186,6 +192,7 @@ __all__ = [
     "SessionNotFoundError",
     "SessionReport",
     "Sessions",
+    "SignedWebhook",
     "Speaking",
     "SpeechToText",
     "SpokenSound",
@@ -221,6 +228,9 @@ __all__ = [
     "VoiceTimeoutError",
     "Warm",
     "WarmLanguageModel",
+    "Webhook",
+    "WebhookDelivery",
+    "Webhooks",
     "__version__",
     "log_level",
     "tool",
@@ -258,6 +268,7 @@ _LATER = {
         "AuditEntry",
         "CleanedUp",
         "Credential",
+        "DeliveryAttempt",
         "Erased",
         "KeyLimit",
         "Login",
@@ -265,12 +276,15 @@ _LATER = {
         "Organization",
         "Principal",
         "Registered",
+        "SignedWebhook",
         "StoredAssistant",
         "User",
+        "Webhook",
+        "WebhookDelivery",
     ),
     "_reports": ("CallReport", "SessionReport", "ToolReport", "TurnReport"),
-    "_rooms": ("Accounts", "Assistants", "Audit", "Sessions"),
-    "_rooms_aio": ("AsyncAccounts", "AsyncAssistants", "AsyncAudit", "AsyncSessions"),
+    "_rooms": ("Accounts", "Assistants", "Audit", "Sessions", "Webhooks"),
+    "_rooms_aio": ("AsyncAccounts", "AsyncAssistants", "AsyncAudit", "AsyncSessions", "AsyncWebhooks"),
     "_wire": ("AsyncLiveWire", "LiveWire"),
 }
 _MODULES = {name: module for module, names in _LATER.items() for name in names}

@@ -1,4 +1,4 @@
-"""What comes back of accounts, assistants and the audit log."""
+"""What comes back of accounts, assistants, the audit log and webhooks."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ._records import (
     AuditEntry,
     CleanedUp,
     Credential,
+    DeliveryAttempt,
     Erased,
     KeyLimit,
     Login,
@@ -20,8 +21,11 @@ from ._records import (
     Organization,
     Principal,
     Registered,
+    SignedWebhook,
     StoredAssistant,
     User,
+    Webhook,
+    WebhookDelivery,
 )
 from ._types import time
 
@@ -108,6 +112,22 @@ def assistant(fields: Dict[str, Any]) -> StoredAssistant:
 def audit_entry(fields: Dict[str, Any]) -> AuditEntry:
     """The entry for one of the native half."""
     return AuditEntry(**_timed(fields))
+
+
+def webhook(fields: Dict[str, Any]) -> Webhook:
+    """The webhook for one of the native half."""
+    return Webhook(**_timed(fields))
+
+
+def signed_webhook(fields: Dict[str, Any]) -> SignedWebhook:
+    """The webhook with its secret for one of the native half."""
+    return SignedWebhook(webhook(fields["webhook"]), fields["secret"])
+
+
+def delivery(fields: Dict[str, Any]) -> WebhookDelivery:
+    """The delivery for one of the native half."""
+    attempts = [DeliveryAttempt(**_timed(attempt)) for attempt in fields["attempts"]]
+    return WebhookDelivery(**{**_timed(fields), "attempts": attempts})
 
 
 def greeting(fields: Optional[Dict[str, Any]], sound: Optional[bytes]) -> Optional[Greeting]:

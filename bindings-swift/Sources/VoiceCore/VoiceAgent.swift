@@ -22,6 +22,8 @@ public final class VoiceAgent: Sendable {
     public var assistants: Assistants { Assistants(room: Room(native, "assistants")) }
     /// Who changed what, and when.
     public var audit: Audit { Audit(room: Room(native, "audit")) }
+    /// Who is told of events, and what was delivered to them.
+    public var webhooks: Webhooks { Webhooks(room: Room(native, "webhooks")) }
 
     /// An agent as a config document (JSON) and your own objects say; what is left out has a sensible default.
     ///

@@ -74,7 +74,12 @@ async fn told(agent: &VoiceAgent, action: &str) -> Vec<bool> {
 
 async fn stops_anywhere<S>(name: &str, store: Arc<S>)
 where
-    S: ConversationStore + voice_core::store::AccountStore + voice_core::store::AssistantStore + AuditLog + 'static,
+    S: ConversationStore
+        + voice_core::store::AccountStore
+        + voice_core::store::AssistantStore
+        + AuditLog
+        + voice_core::store::WebhookStore
+        + 'static,
 {
     for stop in STOPS {
         let session = Session::new(SessionId::new(), None, jiff::Timestamp::now());

@@ -78,6 +78,24 @@
 //! |---|---|---|
 //! | `entries` | `organization?`, `actor?`, `action?`, `target?`, `limit?`, `before?` | entries |
 //! | `delete_older_than` | `age_seconds` | number |
+//!
+//! # `webhooks`
+//!
+//! Every method takes `organization?` as well, as those of `assistants` do. A user's credential reaches none of them.
+//!
+//! | method | arguments | gives |
+//! |---|---|---|
+//! | `create` | `url`, `events?` (a list of names), `description?`, `enabled?` | `{webhook, secret}`: the secret is shown this once |
+//! | `get` | `id` | webhook |
+//! | `list` | `limit?`, `before?` | webhooks |
+//! | `update` | `id`, `url?`, `events?`, `description?`, `enabled?` | webhook |
+//! | `delete` | `id` | null |
+//! | `rotate_secret` | `id`, `overlap_seconds?` | `{webhook, secret}` |
+//! | `test` | `id` | delivery |
+//! | `deliveries` | `webhook?`, `status?` (`pending`, `delivered`, `failed`), `name?`, `limit?`, `before?` | deliveries |
+//! | `delivery`, `redeliver` | `id` | delivery |
+//! | `send` | `name`, `data?`, `session?` | whether anybody listens |
+//! | `verify` | `secrets`, `id`, `timestamp`, `signature`, `body`, `tolerance_seconds?` | null, or fails with `UNAUTHORIZED` |
 
 mod accounts;
 mod assistants;
@@ -85,6 +103,7 @@ mod audit;
 pub(crate) mod records;
 mod sessions;
 mod tokens;
+mod webhooks;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -118,8 +137,9 @@ pub(crate) async fn call(agent: &Agent, room: &str, method: &str, arguments: Arg
         "accounts" => accounts::call(agent, method, &arguments).await.map(Answer::from),
         "assistants" => assistants::call(agent, method, &arguments).await.map(Answer::from),
         "audit" => audit::call(agent, method, &arguments).await.map(Answer::from),
+        "webhooks" => webhooks::call(agent, method, &arguments).await.map(Answer::from),
         other => Err(ErrorRecord::invalid(format!(
-            "there is no room {other:?}; known: sessions, accounts, assistants, audit"
+            "there is no room {other:?}; known: sessions, accounts, assistants, audit, webhooks"
         ))),
     }
 }

@@ -12,7 +12,7 @@ pub mod deepgram;
 pub mod elevenlabs;
 #[cfg(feature = "google")]
 pub mod google;
-#[cfg(any(feature = "_http", feature = "otel"))]
+#[cfg(any(feature = "_http", feature = "otel", feature = "webhooks"))]
 pub(crate) mod http;
 #[cfg(feature = "local")]
 pub mod local;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{AccountStore, AssistantStore, AuditLog, ConversationStore};
+use super::{AccountStore, AssistantStore, AuditLog, ConversationStore, WebhookStore};
 use crate::error::{Error, ErrorKind, Result};
 
 /// What a store can do beyond the required, as data.
@@ -35,25 +35,27 @@ pub struct Storage {
     accounts: Option<Arc<dyn AccountStore>>,
     assistants: Option<Arc<dyn AssistantStore>>,
     audit: Option<Arc<dyn AuditLog>>,
+    webhooks: Option<Arc<dyn WebhookStore>>,
 }
 
 impl Storage {
     /// Conversations only.
     #[must_use]
     pub fn new(conversations: Arc<dyn ConversationStore>) -> Self {
-        Self { conversations, accounts: None, assistants: None, audit: None }
+        Self { conversations, accounts: None, assistants: None, audit: None, webhooks: None }
     }
 
     /// One store for every subject, as the shipped ones are.
     #[must_use]
     pub fn of<S>(store: Arc<S>) -> Self
     where
-        S: ConversationStore + AccountStore + AssistantStore + AuditLog + 'static,
+        S: ConversationStore + AccountStore + AssistantStore + AuditLog + WebhookStore + 'static,
     {
         Self::new(Arc::clone(&store) as _)
             .with_accounts(Arc::clone(&store) as _)
             .with_assistants(Arc::clone(&store) as _)
-            .with_audit(store)
+            .with_audit(Arc::clone(&store) as _)
+            .with_webhooks(store)
     }
 
     /// Keeps conversations here instead.
@@ -84,6 +86,14 @@ impl Storage {
         self
     }
 
+    /// Keeps webhooks here, and what they are to be told. What becomes of sessions and turns is told only by a store that keeps the
+    /// conversations as well.
+    #[must_use]
+    pub fn with_webhooks(mut self, store: Arc<dyn WebhookStore>) -> Self {
+        self.webhooks = Some(store);
+        self
+    }
+
     /// Sessions and messages.
     #[must_use]
     pub fn conversations(&self) -> &Arc<dyn ConversationStore> {
@@ -106,6 +116,14 @@ impl Storage {
         self.assistants.as_ref().ok_or_else(|| missing("assistants"))
     }
 
+    /// Webhooks.
+    ///
+    /// # Errors
+    /// `INVALID_REQUEST` (kind `Unsupported`) when there is no store for them.
+    pub fn webhooks(&self) -> Result<&Arc<dyn WebhookStore>> {
+        self.webhooks.as_ref().ok_or_else(|| missing("webhooks"))
+    }
+
     /// The audit log, if there is one.
     #[must_use]
     pub fn audit(&self) -> Option<&Arc<dyn AuditLog>> {
@@ -120,6 +138,7 @@ impl std::fmt::Debug for Storage {
             .field("accounts", &self.accounts.is_some())
             .field("assistants", &self.assistants.is_some())
             .field("audit", &self.audit.is_some())
+            .field("webhooks", &self.webhooks.is_some())
             .finish()
     }
 }

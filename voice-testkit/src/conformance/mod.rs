@@ -20,6 +20,7 @@ mod conversations;
 mod finding;
 mod keeping;
 mod steps;
+mod webhooks;
 
 use std::{fmt, panic::AssertUnwindSafe, sync::Arc};
 
@@ -34,6 +35,7 @@ pub use assistants::ASSISTANTS;
 pub use audit::AUDIT;
 pub use blobs::BLOBS;
 pub use conversations::CONVERSATIONS;
+pub use webhooks::{TellingStore, WEBHOOKS};
 
 /// A table of cases from the names of their functions.
 macro_rules! cases {
@@ -124,6 +126,7 @@ suites! {
     accounts, ACCOUNTS, AccountStore;
     assistants, ASSISTANTS, AssistantStore;
     audit, AUDIT, AuditLog;
+    webhooks, WEBHOOKS, TellingStore;
     blobs, BLOBS, BlobStore;
 }
 

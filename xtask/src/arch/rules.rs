@@ -30,6 +30,7 @@ pub const ROOMS: &[Room] = &[
     room("context", &["message", "provider"]),
     room("config", &["error", "id", "time", "secret", "audio", "cost", "layer"]),
     room("providers/http", &["error", "time", "secret", "tls", "audio"]),
+    room("webhooks", &["error", "id", "time", "secret", "message", "store", "config", "providers/http"]),
     room("otlp", &["error", "time", "secret", "cost", "telemetry", "config", "providers/http"]),
     room(
         "providers/*",
@@ -129,6 +130,7 @@ pub const ROOMS: &[Room] = &[
             "layer",
             "context",
             "config",
+            "webhooks",
             "registry",
             "turn",
             "live",

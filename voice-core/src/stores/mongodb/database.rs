@@ -17,6 +17,7 @@ use super::{
     audit::EntryDocument,
     documents::{SessionDocument, TurnDocument},
     error::{closed, explain, is_duplicate, late},
+    webhooks::{DeliveryDocument, EventDocument, WebhookDocument},
 };
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -25,8 +26,9 @@ use crate::{
 
 /// The database when the address names none.
 const DATABASE: &str = "voice_core";
-/// The number of the schema that this library writes. Version 1: the collections and indexes of [`Database::migrate`].
-const SCHEMA: i32 = 1;
+/// The number of the schema that this library writes. Version 1: the collections and indexes of [`Database::migrate`]; version 2:
+/// those of webhooks, and notes in sessions and turns of what is to be told.
+const SCHEMA: i32 = 2;
 
 pub(super) struct Database {
     client: Client,
@@ -41,6 +43,9 @@ pub(super) struct Database {
     pub(super) assistants: Collection<AssistantDocument>,
     pub(super) versions: Collection<VersionDocument>,
     pub(super) audit: Collection<EntryDocument>,
+    pub(super) webhooks: Collection<WebhookDocument>,
+    pub(super) webhook_events: Collection<EventDocument>,
+    pub(super) webhook_deliveries: Collection<DeliveryDocument>,
     meta: Collection<Document>,
     /// Where it is, without any credentials: for errors and `Debug`.
     pub(super) place: String,
@@ -90,6 +95,9 @@ impl Database {
             assistants: database.collection("assistants"),
             versions: database.collection("assistant_versions"),
             audit: database.collection("audit"),
+            webhooks: database.collection("webhooks"),
+            webhook_events: database.collection("webhook_events"),
+            webhook_deliveries: database.collection("webhook_deliveries"),
             meta: database.collection("voice_core_schema"),
             client,
             place,
@@ -179,12 +187,14 @@ impl Database {
             index("idle", doc! { "status": 1, "last_activity_at": 1 }, false),
             index("over", doc! { "ended_at": 1 }, false),
             index("state", doc! { "state": 1 }, false),
+            index("told", doc! { "told": 1 }, false),
         ];
         let turns = [
             index("place", doc! { "session": 1, "place": 1 }, true),
             index("messages", doc! { "messages.id": 1 }, false),
             index("times", doc! { "messages.created_at": 1 }, false),
             index("words", doc! { "words": 1, "saved": -1 }, false),
+            index("told", doc! { "told": 1 }, false),
         ];
         let users = [index("email", doc! { "organization": 1, "email": 1 }, true)];
         let keys = [
@@ -199,6 +209,16 @@ impl Database {
             index("target", doc! { "target": 1, "_id": -1 }, false),
             index("time", doc! { "at": 1 }, false),
         ];
+        let webhooks = [index("organization", doc! { "organization": 1, "_id": -1 }, false)];
+        let events = [index("session", doc! { "session": 1 }, false)];
+        let deliveries = [
+            index("event", doc! { "webhook": 1, "event": 1 }, true),
+            index("webhook", doc! { "webhook": 1, "_id": -1 }, false),
+            index("organization", doc! { "organization": 1, "_id": -1 }, false),
+            index("due", doc! { "status": 1, "due_at": 1 }, false),
+            index("settled", doc! { "settled_at": 1 }, false),
+            index("session", doc! { "session": 1 }, false),
+        ];
         self.told(self.sessions.create_indexes(sessions).await)?;
         self.told(self.turns.create_indexes(turns).await)?;
         self.told(self.users.create_indexes(users).await)?;
@@ -207,6 +227,9 @@ impl Database {
         self.told(self.assistants.create_indexes(assistants).await)?;
         self.told(self.versions.create_indexes(versions).await)?;
         self.told(self.audit.create_indexes(audit).await)?;
+        self.told(self.webhooks.create_indexes(webhooks).await)?;
+        self.told(self.webhook_events.create_indexes(events).await)?;
+        self.told(self.webhook_deliveries.create_indexes(deliveries).await)?;
         let newest = doc! { "$max": { "version": SCHEMA } };
         match self.meta.update_one(doc! { "_id": "schema" }, newest).upsert(true).await {
             // Another process wrote it at the same moment.
