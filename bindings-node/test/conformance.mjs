@@ -180,7 +180,7 @@ const toolsOf = (of) => ({
 })
 
 /** What keeps its keys: what the host or the model put there. */
-const OWN = ['metadata', 'arguments', 'assistant', 'fields', 'parameters', 'details', 'params']
+const OWN = ['metadata', 'arguments', 'assistant', 'data', 'fields', 'parameters', 'details', 'params']
 
 /** A value of the library, its keys as they are written in scenarios. */
 function valueOf(value) {
@@ -390,6 +390,7 @@ const BY_PLACE = {
   assistants: { create: ['assistant'], version: ['id', 'version'], update: ['id', 'assistant'], patch: ['id', 'fields'] },
   audit: { delete_older_than: ['age_seconds'] },
   telephony: { read: ['message', 'protocol'] },
+  webhooks: { create: ['url'], send: ['name', 'data'], verify: ['secrets'] },
 }
 
 /** Calls a method of a room: what the bridge takes as arguments is a view of the room here, a place, or an option. */
@@ -437,7 +438,8 @@ async function made(agent, step, hosts) {
       case 'accounts':
       case 'assistants':
       case 'audit':
-      case 'telephony': {
+      case 'telephony':
+      case 'webhooks': {
         const acting = step.as ? agent.withPrincipal(step.as) : agent
         return { value: valueOf(await called(acting, step.do, step.method, step.arguments ?? {})) }
       }

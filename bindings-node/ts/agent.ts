@@ -22,6 +22,7 @@ import { Sessions } from './sessions.js'
 import { Telephony } from './telephony.js'
 import type { Tool } from './tool.js'
 import { Turn, type TurnOptions } from './turn.js'
+import { Webhooks } from './webhooks.js'
 
 /**
  * What an agent is made of: the config document, in which your own objects may stand for providers and for the store.
@@ -182,6 +183,11 @@ export class VoiceAgent {
   /** What is to be known of a telephone call before it is answered. */
   get telephony(): Telephony {
     return new Telephony(() => this.#open())
+  }
+
+  /** Who is told of events, and what was delivered to them. */
+  get webhooks(): Webhooks {
+    return new Webhooks(() => this.#open())
   }
 
   /**

@@ -71,6 +71,7 @@ export type {
   CleanedUp,
   ConversationSummary,
   Credential,
+  DeliveryAttempt,
   Erased,
   KeyLimit,
   Login,
@@ -79,8 +80,11 @@ export type {
   PhoneCall,
   Principal,
   Registered,
+  SignedWebhook,
   StoredAssistant,
   User,
+  Webhook,
+  WebhookDelivery,
 } from './people.js'
 export type { CallOptions, Cost, Reply, ReplyAudio, SoundFormat, Timings, Usage } from './reply.js'
 export type { CallReport, SessionReport, ToolReport, TurnReport } from './reports.js'
@@ -89,4 +93,5 @@ export type { ExportFormat, Greeting, Sessions } from './sessions.js'
 export type { FormFields, PhoneProtocol, Telephony } from './telephony.js'
 export { type Tool, type ToolContext, type ToolParameters, tool } from './tool.js'
 export type { Turn, TurnOptions } from './turn.js'
+export type { DeliveryOptions, ReceivedWebhook, WebhookOptions, Webhooks } from './webhooks.js'
 export type { JsonObject } from './words.js'

@@ -95,6 +95,12 @@ async fn every_store_keeps_actions_as_the_suite_says() {
     on_every_store!(actions, folder, "postgres": postgres(), "mongodb": mongo());
 }
 
+#[tokio::test]
+async fn every_store_keeps_webhooks_as_the_suite_says() {
+    let folder = tempfile::tempdir().unwrap();
+    on_every_store!(webhooks, folder, "postgres": postgres(), "mongodb": mongo());
+}
+
 fn s3() -> S3Blobs {
     let server = S3::shared();
     let options = S3Options::new().endpoint(format!("http://{}", server.address())).region("us-east-1");

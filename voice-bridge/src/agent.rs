@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use voice_core::{
     Audio, Config, ConversationStore, Error, ErrorKind, LanguageModel, MetricsSink, OrganizationId, Providers,
     SessionId, SpeechToText, TextToSpeech, Tool, Turn, TurnInput, VoiceAgent,
-    agent::{Assistants, Audit, OrganizationAccounts, ScopedAgent, Sessions},
+    agent::{Assistants, Audit, OrganizationAccounts, ScopedAgent, Sessions, Webhooks},
     config::ProviderList,
     provider::TurnDetector,
 };
@@ -302,6 +302,10 @@ impl Agent {
 
     pub(crate) fn audit(&self) -> Audit {
         self.scope.as_ref().map_or_else(|| self.agent.audit(), ScopedAgent::audit)
+    }
+
+    pub(crate) fn webhooks(&self) -> Webhooks {
+        self.scope.as_ref().map_or_else(|| self.agent.webhooks(), ScopedAgent::webhooks)
     }
 
     /// The accounts of an organization: somebody's own need not be named, and another is not there.

@@ -55,6 +55,7 @@ fn somebody_reaches_their_own_and_what_is_another_s_does_not_exist() {
         ("sessions", "clean_up", json!({})),
         ("sessions", "expire_idle", json!({})),
         ("audit", "entries", json!({})),
+        ("webhooks", "list", json!({})),
         ("assistants", "create", json!({ "assistant": { "name": "Mine" } })),
     ] {
         let refused = call(&anns, room, method, arguments).unwrap_err();

@@ -133,7 +133,7 @@ pub enum ErrorKind {
     Unauthorized,
     /// The credential is good, but does not reach this far.
     Forbidden,
-    /// An access token is malformed, forged, expired or not for this audience.
+    /// An access token, or the signature of a webhook's message, is malformed, forged, expired or not for this audience.
     InvalidToken,
     /// An API key of this library's accounts is unknown or revoked.
     InvalidApiKey,

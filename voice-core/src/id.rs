@@ -93,4 +93,10 @@ ids! {
     AuditId, "an audit entry";
     /// Something said that has to be acted on.
     ActionId, "an action";
+    /// A webhook: where an organization wants to be told of events.
+    WebhookId, "a webhook";
+    /// Something that happened and that webhooks are told of.
+    EventId, "an event";
+    /// The telling of one event to one webhook, whatever number of attempts it takes.
+    DeliveryId, "a delivery";
 }

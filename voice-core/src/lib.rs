@@ -66,6 +66,7 @@
 //! | `object-store` | no | recordings in S3 and what speaks its protocol |
 //! | `local` | no | models on this machine's CPU, and what fetches them |
 //! | `otel` | no | spans and metrics, sent to an OpenTelemetry collector |
+//! | `webhooks` | no | events of sessions and turns, sent to webhooks |
 //!
 //! The library runs on the tokio runtime of its caller. It logs through `tracing`, never what was said.
 
@@ -100,6 +101,8 @@ pub mod time;
 mod tls;
 pub mod tool;
 mod turn;
+#[cfg(feature = "webhooks")]
+pub mod webhooks;
 
 pub use agent::{AgentBuilder, Providers, Turn, TurnStream, VoiceAgent};
 pub use audio::{Audio, AudioFormat, AudioInfo, AudioLimits, Pcm, Utterance};

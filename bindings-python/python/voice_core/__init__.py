@@ -104,6 +104,7 @@ if _TYPE_CHECKING:
         CleanedUp,
         ConversationSummary,
         Credential,
+        DeliveryAttempt,
         Erased,
         KeyLimit,
         Login,
@@ -112,12 +113,15 @@ if _TYPE_CHECKING:
         PhoneCall,
         Principal,
         Registered,
+        SignedWebhook,
         StoredAssistant,
         User,
+        Webhook,
+        WebhookDelivery,
     )
     from ._reports import CallReport, SessionReport, ToolReport, TurnReport
-    from ._rooms import Accounts, Assistants, Audit, Sessions, Telephony
-    from ._rooms_aio import AsyncAccounts, AsyncAssistants, AsyncAudit, AsyncSessions, AsyncTelephony
+    from ._rooms import Accounts, Assistants, Audit, Sessions, Telephony, Webhooks
+    from ._rooms_aio import AsyncAccounts, AsyncAssistants, AsyncAudit, AsyncSessions, AsyncTelephony, AsyncWebhooks
     from ._wire import AsyncLiveWire, LiveWire
 
 __all__ = [
@@ -138,6 +142,7 @@ __all__ = [
     "AsyncTelephony",
     "AsyncTurn",
     "AsyncVoiceAgent",
+    "AsyncWebhooks",
     "Audio",
     "AudioChunk",
     "AudioFailed",
@@ -152,6 +157,7 @@ __all__ = [
     "ConversationSummary",
     "Cost",
     "Credential",
+    "DeliveryAttempt",
     "Done",
     "Dtmf",
     "Erased",
@@ -195,6 +201,7 @@ __all__ = [
     "SessionNotFoundError",
     "SessionReport",
     "Sessions",
+    "SignedWebhook",
     "Speaking",
     "SpeechToText",
     "SpokenSound",
@@ -231,6 +238,9 @@ __all__ = [
     "VoiceTimeoutError",
     "Warm",
     "WarmLanguageModel",
+    "Webhook",
+    "WebhookDelivery",
+    "Webhooks",
     "__version__",
     "log_level",
     "tool",
@@ -270,6 +280,7 @@ _LATER = {
         "CleanedUp",
         "ConversationSummary",
         "Credential",
+        "DeliveryAttempt",
         "Erased",
         "KeyLimit",
         "Login",
@@ -278,12 +289,15 @@ _LATER = {
         "PhoneCall",
         "Principal",
         "Registered",
+        "SignedWebhook",
         "StoredAssistant",
         "User",
+        "Webhook",
+        "WebhookDelivery",
     ),
     "_reports": ("CallReport", "SessionReport", "ToolReport", "TurnReport"),
-    "_rooms": ("Accounts", "Assistants", "Audit", "Sessions", "Telephony"),
-    "_rooms_aio": ("AsyncAccounts", "AsyncAssistants", "AsyncAudit", "AsyncSessions", "AsyncTelephony"),
+    "_rooms": ("Accounts", "Assistants", "Audit", "Sessions", "Telephony", "Webhooks"),
+    "_rooms_aio": ("AsyncAccounts", "AsyncAssistants", "AsyncAudit", "AsyncSessions", "AsyncTelephony", "AsyncWebhooks"),
     "_wire": ("AsyncLiveWire", "LiveWire"),
 }
 _MODULES = {name: module for module, names in _LATER.items() for name in names}

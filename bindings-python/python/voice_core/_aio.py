@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ._live import AsyncLiveSession
     from ._metrics import MetricsSink, Report
     from ._records import Principal
-    from ._rooms_aio import AsyncAccounts, AsyncAssistants, AsyncAudit, AsyncSessions, AsyncTelephony
+    from ._rooms_aio import AsyncAccounts, AsyncAssistants, AsyncAudit, AsyncSessions, AsyncTelephony, AsyncWebhooks
     from ._tools import Tool
 
 
@@ -290,6 +290,13 @@ class AsyncVoiceAgent:
         return AsyncTelephony(self)
 
     @property
+    def webhooks(self) -> AsyncWebhooks:
+        """Who is told of events, and what was delivered to them."""
+        from ._rooms_aio import AsyncWebhooks
+
+        return AsyncWebhooks(self)
+
+    @property
     def dropped_reports(self) -> int:
         """How many reports neither `metrics` nor a collector took: they were too slow, failed, or were gone."""
         return 0 if self._acting else self._core.dropped_reports()
@@ -297,7 +304,7 @@ class AsyncVoiceAgent:
     def with_principal(self, principal: Principal) -> AsyncVoiceAgent:
         """The same agent as somebody with a credential reaches it: nothing of anybody else.
 
-        Turns, live sessions, `sessions`, `assistants`, `accounts` and `audit` are then theirs; what belongs to others is
+        Turns, live sessions, `sessions`, `assistants`, `accounts`, `audit` and `webhooks` are then theirs; what belongs to others is
         answered exactly like what does not exist. Its `close` is an `UnauthorizedError`: close the agent itself.
         """
         mine = type(self).__new__(type(self))

@@ -1,4 +1,4 @@
-"""What comes back of accounts, assistants and the audit log."""
+"""What comes back of accounts, assistants, the audit log and webhooks."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from ._records import (
     CleanedUp,
     ConversationSummary,
     Credential,
+    DeliveryAttempt,
     Erased,
     KeyLimit,
     Login,
@@ -22,8 +23,11 @@ from ._records import (
     PhoneCall,
     Principal,
     Registered,
+    SignedWebhook,
     StoredAssistant,
     User,
+    Webhook,
+    WebhookDelivery,
 )
 from ._types import action, time
 
@@ -127,6 +131,22 @@ def phone_call(fields: Dict[str, Any]) -> PhoneCall:
 def first_call(fields: Optional[Dict[str, Any]]) -> Optional[PhoneCall]:
     """The same, if it is one."""
     return None if fields is None else phone_call(fields)
+
+
+def webhook(fields: Dict[str, Any]) -> Webhook:
+    """The webhook for one of the native half."""
+    return Webhook(**_timed(fields))
+
+
+def signed_webhook(fields: Dict[str, Any]) -> SignedWebhook:
+    """The webhook with its secret for one of the native half."""
+    return SignedWebhook(webhook(fields["webhook"]), fields["secret"])
+
+
+def delivery(fields: Dict[str, Any]) -> WebhookDelivery:
+    """The delivery for one of the native half."""
+    attempts = [DeliveryAttempt(**_timed(attempt)) for attempt in fields["attempts"]]
+    return WebhookDelivery(**{**_timed(fields), "attempts": attempts})
 
 
 def greeting(fields: Optional[Dict[str, Any]], sound: Optional[bytes]) -> Optional[Greeting]:

@@ -24,6 +24,8 @@ public final class VoiceAgent: Sendable {
     public var audit: Audit { Audit(room: Room(native, "audit")) }
     /// What is to be known of a telephone call before it is answered.
     public var telephony: Telephony { Telephony(room: Room(native, "telephony")) }
+    /// Who is told of events, and what was delivered to them.
+    public var webhooks: Webhooks { Webhooks(room: Room(native, "webhooks")) }
 
     /// An agent as a config document (JSON) and your own objects say; what is left out has a sensible default.
     ///

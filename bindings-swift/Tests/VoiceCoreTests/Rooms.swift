@@ -22,6 +22,7 @@ struct Rooms: Sendable {
         case "accounts": try await accounts(method)
         case "assistants": try await assistants(method)
         case "telephony": try await telephony(method)
+        case "webhooks": try await webhooks(method)
         default: try await audit(method)
         }
     }
@@ -134,6 +135,54 @@ struct Rooms: Sendable {
         case "delete_older_than": return try encoded(await agent.audit.deleteOlderThan(seconds("age_seconds")))
         default: throw Mismatch("there is no method \(method) of audit here")
         }
+    }
+
+    private func names(_ name: String) -> [String]? {
+        guard case .array(let all) = arguments[name] else { return nil }
+        return all.compactMap(\.text)
+    }
+
+    private func flag(_ name: String) -> Bool? {
+        guard case .bool(let flag) = arguments[name] else { return nil }
+        return flag
+    }
+
+    private func webhooks(_ method: String) async throws -> JSONValue {
+        let webhooks = text("organization").map { agent.webhooks.of($0) } ?? agent.webhooks
+        switch method {
+        case "create":
+            return try encoded(
+                await webhooks.create(
+                    text("url") ?? "", events: names("events") ?? [], description: text("description") ?? "",
+                    enabled: flag("enabled") ?? true))
+        case "get": return try encoded(await webhooks.get(id))
+        case "list": return try encoded(await webhooks.list(limit: limit, before: before))
+        case "update":
+            return try encoded(
+                await webhooks.update(
+                    id, url: text("url"), events: names("events"), description: text("description"), enabled: flag("enabled")))
+        case "delete": try await webhooks.delete(id)
+        case "rotate_secret":
+            let overlap = arguments["overlap_seconds"].number.map { Duration.seconds($0) }
+            return try encoded(await webhooks.rotateSecret(id, overlap: overlap))
+        case "test": return try encoded(await webhooks.test(id))
+        case "deliveries":
+            return try encoded(
+                await webhooks.deliveries(
+                    webhook: text("webhook"), status: text("status"), name: text("name"), limit: limit, before: before))
+        case "delivery": return try encoded(await webhooks.delivery(id))
+        case "redeliver": return try encoded(await webhooks.redeliver(id))
+        case "send":
+            return try encoded(
+                await webhooks.send(text("name") ?? "", data: arguments["data"].members, session: text("session")))
+        case "verify":
+            let tolerance = arguments["tolerance_seconds"].number.map { Duration.seconds($0) }
+            try await webhooks.verify(
+                names("secrets") ?? [], id: id, timestamp: text("timestamp") ?? "", signature: text("signature") ?? "",
+                body: text("body") ?? "", tolerance: tolerance)
+        default: throw Mismatch("there is no method \(method) of webhooks here")
+        }
+        return .null
     }
 }
 

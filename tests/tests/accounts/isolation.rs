@@ -10,7 +10,7 @@ use voice_core::{
     config::Assistant,
     store::{
         AccountStore, ActionQuery, ActionStore, AssistantQuery, AssistantStore, AuditLog, AuditQuery,
-        ConversationStore, KeyQuery, MessageQuery, SearchQuery, SessionQuery, UserQuery,
+        ConversationStore, KeyQuery, MessageQuery, SearchQuery, SessionQuery, UserQuery, WebhookStore,
     },
 };
 
@@ -114,11 +114,11 @@ async fn foreign_session_is_unknown(store: &dyn Questions, view: &ScopedAgent, i
 
 async fn run<S>(store: S, seed: u64)
 where
-    S: ConversationStore + AccountStore + AssistantStore + AuditLog + ActionStore + 'static,
+    S: ConversationStore + AccountStore + AssistantStore + AuditLog + ActionStore + WebhookStore + 'static,
 {
     let mut rng = StdRng::seed_from_u64(seed);
     let store = Arc::new(Watched::new(store));
-    let agent = agent_on(Storage::of(Arc::clone(&store)), "{}").await;
+    let agent = agent_on(Storage::of(Arc::clone(&store)), QUIET).await;
     let store = &*store;
     let mut books = Books::default();
     let mut people = Vec::new();

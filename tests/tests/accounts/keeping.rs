@@ -37,7 +37,7 @@ async fn messages_are_found_within_the_view_that_searches() {
 async fn a_long_conversation_is_written_out_in_pieces() {
     let folder = tempfile::tempdir().unwrap();
     let store = Arc::new(SqliteStore::open(folder.path().join("voice.db")).unwrap());
-    let agent = agent_on(Storage::of(Arc::clone(&store)), "{}").await;
+    let agent = agent_on(Storage::of(Arc::clone(&store)), QUIET).await;
     let session = Session::new(SessionId::new(), None, jiff::Timestamp::UNIX_EPOCH);
     for n in 0..300_i64 {
         let (id, at) = (TurnId::new(), jiff::Timestamp::from_second(n * 10).unwrap());

@@ -24,6 +24,9 @@ use voice_testkit::{ScriptedLlm, ScriptedStt, ScriptedTts, VirtualClock};
 /// 32 bytes to encrypt credentials with.
 const VAULT: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
+/// An agent that asks its store for nothing by itself.
+const QUIET: &str = r#"{"webhooks": {"deliver": false}}"#;
+
 const ANSWER: &str = "It will rain tomorrow.";
 
 /// An agent on these stores, with scripted providers.

@@ -7,12 +7,13 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 use voice_core::{
     Action, ApiKeyId, AssistantId, Message, Result, Session, SessionId, UserId,
-    id::{AuditId, MessageId},
+    id::{AuditId, DeliveryId, MessageId, WebhookId},
     store::{
         AccountStore, ActionQuery, ActionStore, ApiKey, AssistantQuery, AssistantRecord, AssistantStore,
-        AssistantVersion, AuditEntry, AuditLog, AuditQuery, ConversationStore, Credential, Erased, KeyHash, KeyQuery,
-        Lease, MessageQuery, NewRecord, Organization, OrganizationQuery, Owner, Page, Saved, SearchQuery, SessionQuery,
-        StoreCapabilities, Summary, TurnRecord, User, UserQuery,
+        AssistantVersion, AuditEntry, AuditLog, AuditQuery, ConversationStore, Credential, DeliveryQuery, Erased,
+        Event, KeyHash, KeyQuery, Lease, MessageQuery, NewRecord, Organization, OrganizationQuery, Owner, Page, Saved,
+        SearchQuery, SessionQuery, StoreCapabilities, Summary, TurnRecord, User, UserQuery, Webhook, WebhookDelivery,
+        WebhookLease, WebhookQuery, WebhookStore,
     },
 };
 
@@ -138,4 +139,25 @@ watch! {
     actions(session: SessionId, query: &ActionQuery) -> Page<Action>;
     save_summary(summary: &Summary) -> bool;
     summary(session: SessionId) -> Option<Summary>;
+}
+
+watch! {
+    WebhookStore {}
+    create_webhook(webhook: &Webhook) -> ();
+    update_webhook(webhook: &Webhook) -> bool;
+    webhook(organization: Option<OrganizationId>, id: WebhookId) -> Option<Webhook>;
+    list_webhooks(organization: Option<OrganizationId>, query: &WebhookQuery) -> Page<Webhook>;
+    delete_webhook(organization: Option<OrganizationId>, id: WebhookId) -> bool;
+    erase_webhooks(organization: OrganizationId) -> u64;
+    anybody_listens() -> bool;
+    enqueue(event: &Event) -> bool;
+    queued(limit: usize) -> Vec<Event>;
+    spread(event: &Event, deliveries: &[WebhookDelivery]) -> ();
+    create_delivery(delivery: &WebhookDelivery) -> bool;
+    lease_deliveries(lease: &WebhookLease) -> Vec<WebhookDelivery>;
+    settle_delivery(delivery: &WebhookDelivery, holder: Option<Uuid>) -> bool;
+    next_due() -> Option<jiff::Timestamp>;
+    delivery(organization: Option<OrganizationId>, id: DeliveryId) -> Option<WebhookDelivery>;
+    list_deliveries(organization: Option<OrganizationId>, query: &DeliveryQuery) -> Page<WebhookDelivery>;
+    delete_deliveries_before(before: jiff::Timestamp) -> u64;
 }

@@ -93,6 +93,24 @@
 //! A phone call is `{protocol, stream_id, call_id, account_id, from_number, to_number, encoding, sample_rate, parameters, details}`. `protocol` is
 //! `twilio`, `plivo`, `vobiz`, `exotel`, `telnyx` or `vonage`, or `auto`, the default: it is told from the message. `params` are the
 //! fields of a form that was posted, a string or a list of strings by name.
+//!
+//! # `webhooks`
+//!
+//! Every method takes `organization?` as well, as those of `assistants` do. A user's credential reaches none of them.
+//!
+//! | method | arguments | gives |
+//! |---|---|---|
+//! | `create` | `url`, `events?` (a list of names), `description?`, `enabled?` | `{webhook, secret}`: the secret is shown this once |
+//! | `get` | `id` | webhook |
+//! | `list` | `limit?`, `before?` | webhooks |
+//! | `update` | `id`, `url?`, `events?`, `description?`, `enabled?` | webhook |
+//! | `delete` | `id` | null |
+//! | `rotate_secret` | `id`, `overlap_seconds?` | `{webhook, secret}` |
+//! | `test` | `id` | delivery |
+//! | `deliveries` | `webhook?`, `status?` (`pending`, `delivered`, `failed`), `name?`, `limit?`, `before?` | deliveries |
+//! | `delivery`, `redeliver` | `id` | delivery |
+//! | `send` | `name`, `data?`, `session?` | whether anybody listens |
+//! | `verify` | `secrets`, `id`, `timestamp`, `signature`, `body`, `tolerance_seconds?` | null, or fails with `UNAUTHORIZED` |
 
 mod accounts;
 mod assistants;
@@ -101,6 +119,7 @@ pub(crate) mod records;
 mod sessions;
 mod telephony;
 mod tokens;
+mod webhooks;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -135,8 +154,9 @@ pub(crate) async fn call(agent: &Agent, room: &str, method: &str, arguments: Arg
         "assistants" => assistants::call(agent, method, &arguments).await.map(Answer::from),
         "audit" => audit::call(agent, method, &arguments).await.map(Answer::from),
         "telephony" => telephony::call(method, &arguments).map(Answer::from),
+        "webhooks" => webhooks::call(agent, method, &arguments).await.map(Answer::from),
         other => Err(ErrorRecord::invalid(format!(
-            "there is no room {other:?}; known: sessions, accounts, assistants, audit, telephony"
+            "there is no room {other:?}; known: sessions, accounts, assistants, audit, telephony, webhooks"
         ))),
     }
 }

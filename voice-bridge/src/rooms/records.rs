@@ -5,9 +5,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use voice_core::{
     Action,
-    agent::{self, CleanedUp, ConversationSummary, CredentialInfo, Principal, StoredAssistant},
+    agent::{self, CleanedUp, ConversationSummary, CredentialInfo, Principal, StoredAssistant, WebhookInfo},
     config::Assistant,
-    store::{ApiKey, AuditEntry, Erased, Organization, User},
+    store::{ApiKey, AuditEntry, Erased, Organization, User, WebhookDelivery},
     telephony::PhoneCall,
 };
 
@@ -59,6 +59,21 @@ impl From<agent::Login> for Login {
     }
 }
 
+/// A webhook with a secret that was just made.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct SignedWebhook {
+    /// The webhook.
+    webhook: WebhookInfo,
+    /// `whsec_` and 32 bytes in base64. Give it to the receiver and forget it: it is kept encrypted, and never given back.
+    secret: String,
+}
+
+impl From<agent::SignedWebhook> for SignedWebhook {
+    fn from(new: agent::SignedWebhook) -> Self {
+        Self { webhook: new.webhook, secret: new.secret.expose().to_owned() }
+    }
+}
+
 /// The JSON schema of the records: what is only given has all its fields, what a host writes those that it must.
 pub(crate) fn schema() -> Value {
     let mut given = SchemaSettings::draft2020_12().for_serialize().into_generator();
@@ -74,6 +89,8 @@ pub(crate) fn schema() -> Value {
     given.subschema_for::<PhoneCall>();
     given.subschema_for::<Action>();
     given.subschema_for::<ConversationSummary>();
+    given.subschema_for::<SignedWebhook>();
+    given.subschema_for::<WebhookDelivery>();
     let mut written = SchemaSettings::draft2020_12().for_deserialize().into_generator();
     written.subschema_for::<Principal>();
     written.subschema_for::<Assistant>();

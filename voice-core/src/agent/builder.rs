@@ -15,7 +15,7 @@ use crate::{
     layer::{LayerOptions, LlmService, Stack, SttService, TtsService},
     provider::{LanguageModel, SpeechToText, TextToSpeech, TurnDetector},
     registry::Registry,
-    store::{BlobStore, ConversationStore, RecordedStore, Storage},
+    store::{BlobStore, ConversationStore, Outbox, RecordedStore, Storage},
     telemetry::{MetricsSink, Telemetry},
     time::{Clock, system_clock},
     tool::{Tool, Toolbox},
@@ -324,6 +324,7 @@ impl AgentBuilder {
             llm: Arc::new(Stack::new(llm, &layers)),
             tts: (!tts.is_empty()).then(|| Arc::new(Stack::new(tts, &layers))),
             store: Arc::clone(storage.conversations()),
+            outbox: Outbox::new(storage.webhooks().ok().cloned()),
             telemetry: Telemetry::start(consumers, &clock),
             clock,
             tools: Arc::new(Toolbox::default()),
@@ -369,7 +370,15 @@ impl AgentBuilder {
         let casting = Arc::new(casting);
         let engine = Engine { cast: Some(Arc::clone(&casting) as _), ..engine };
         let (key_limit, retention) = (config.accounts.rate_limit, config.retention);
-        let agent = VoiceAgent::from_parts(engine, Parts { storage, casting, key_limit, retention });
+        let parts = Parts {
+            storage,
+            casting,
+            key_limit,
+            retention,
+            #[cfg(feature = "webhooks")]
+            webhooks: config.webhooks,
+        };
+        let agent = VoiceAgent::from_parts(engine, parts);
         if self.warm_up.unwrap_or(config.warm_up) {
             agent.warm_up().await?;
         }

@@ -6,7 +6,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// The most items of one page.
 const LARGEST_PAGE: usize = 100;
-/// The most bytes of a session's metadata, as JSON.
+/// The most bytes of a session's metadata, and of an event's data, as JSON.
 const LARGEST_METADATA: usize = 64 * 1024;
 /// The longest name of a user of the host's, in characters.
 const LONGEST_USER: usize = 256;
@@ -28,11 +28,16 @@ pub(super) fn limit(limit: usize) -> Result<()> {
 }
 
 pub(super) fn metadata(metadata: &Map<String, Value>) -> Result<()> {
-    let bytes = serde_json::to_string(metadata).map_or(usize::MAX, |json| json.len());
+    data("metadata", metadata)
+}
+
+/// The host's own data: not too much of it.
+pub(super) fn data(field: &str, data: &Map<String, Value>) -> Result<()> {
+    let bytes = serde_json::to_string(data).map_or(usize::MAX, |json| json.len());
     if bytes <= LARGEST_METADATA {
         return Ok(());
     }
-    Err(invalid(format!("metadata: {bytes} bytes as JSON; at most {LARGEST_METADATA} are accepted")))
+    Err(invalid(format!("{field}: {bytes} bytes as JSON; at most {LARGEST_METADATA} are accepted")))
 }
 
 pub(super) fn user(user: Option<&str>) -> Result<()> {

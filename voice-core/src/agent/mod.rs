@@ -13,6 +13,8 @@ mod scope;
 mod sessions;
 mod turn;
 mod upkeep;
+#[cfg(feature = "webhooks")]
+mod webhooks;
 
 pub use accounts::{Accounts, CredentialInfo, KeyOptions, Login, NewApiKey, OrganizationAccounts, Registered};
 #[cfg(feature = "jwt")]
@@ -27,6 +29,8 @@ pub use scope::ScopedAgent;
 pub use sessions::{ConversationSummary, NewSession, Sessions};
 pub use turn::{Turn, TurnStream};
 pub use upkeep::CleanedUp;
+#[cfg(feature = "webhooks")]
+pub use webhooks::{NewWebhook, SignedWebhook, WebhookChanges, WebhookInfo, Webhooks};
 
 pub use crate::turn::Greeting;
 
@@ -80,6 +84,9 @@ struct Inner {
     closed: AtomicBool,
     /// Cancels every turn when the agent closes.
     cancel: CancellationToken,
+    /// Cancelled when webhooks are delivered no longer; not there when they are not.
+    #[cfg(feature = "webhooks")]
+    courier: std::sync::OnceLock<CancellationToken>,
     /// What still has to happen when the last clone goes: nothing async, the store's own drop does the rest.
     _cancel_on_drop: tokio_util::sync::DropGuard,
 }
@@ -91,6 +98,8 @@ struct Parts {
     /// How often a key may be used that has no limit of its own.
     key_limit: Option<RateLimitOptions>,
     retention: RetentionConfig,
+    #[cfg(feature = "webhooks")]
+    webhooks: crate::config::WebhooksConfig,
 }
 
 impl VoiceAgent {
@@ -121,8 +130,23 @@ impl VoiceAgent {
         let guard = cancel.clone().drop_guard();
         let (limits, closed) = (CallerLimits::default(), AtomicBool::new(false));
         let engine = Arc::new(engine);
-        let agent = Self { inner: Arc::new(Inner { engine, parts, limits, closed, cancel, _cancel_on_drop: guard }) };
+        let agent = Self {
+            inner: Arc::new(Inner {
+                engine,
+                parts,
+                limits,
+                closed,
+                cancel,
+                #[cfg(feature = "webhooks")]
+                courier: std::sync::OnceLock::new(),
+                _cancel_on_drop: guard,
+            }),
+        };
         agent.start_upkeep();
+        #[cfg(feature = "webhooks")]
+        if let Some(stopped) = agent.start_courier() {
+            agent.inner.courier.get_or_init(|| stopped);
+        }
         agent
     }
 
@@ -250,6 +274,10 @@ impl VoiceAgent {
         // A turn whose caller has stopped polling it cannot finish saving; it must not keep the agent open for ever.
         let _unfinished = tokio::time::timeout(LONGEST_SAVE, engine.saving.none()).await;
         engine.telemetry.close().await;
+        #[cfg(feature = "webhooks")]
+        if let Some(stopped) = self.inner.courier.get() {
+            let _still_at_work = tokio::time::timeout(LONGEST_SAVE, stopped.cancelled()).await;
+        }
         engine.store.close().await
     }
 

@@ -66,6 +66,13 @@ impl ScopedAgent {
         Audit::new(self.agent.clone(), self.reach())
     }
 
+    /// The webhooks of their organization.
+    #[cfg(feature = "webhooks")]
+    #[must_use]
+    pub fn webhooks(&self) -> super::Webhooks {
+        super::Webhooks::new(self.agent.clone(), self.reach())
+    }
+
     fn reach(&self) -> Reach {
         Reach::of(&self.principal)
     }

@@ -182,7 +182,9 @@ impl Sessions {
         let session = self.get(id).await?;
         let engine = self.agent.engine()?;
         let change = engine.store.end_session(id, engine.clock.now());
-        self.agent.audited([self.entry(&session, "session.end")?], change).await.map(|_| ())
+        self.agent.audited([self.entry(&session, "session.end")?], change).await?;
+        engine.outbox.ring();
+        Ok(())
     }
 
     /// Deletes a session with everything said in it.
@@ -271,7 +273,9 @@ impl Sessions {
         self.reach.check_host()?;
         let engine = self.agent.engine()?;
         let now = engine.clock.now();
-        engine.store.expire_idle(before(now, engine.settings.session_idle), now).await
+        let expired = engine.store.expire_idle(before(now, engine.settings.session_idle), now).await?;
+        engine.outbox.ring();
+        Ok(expired)
     }
 
     /// Deletes every session that has been over for longer than `age`, with everything said in it; says how many.
@@ -389,6 +393,7 @@ impl IntoFuture for NewSession {
             }
             session.metadata = self.metadata;
             engine.store.create_session(&session).await?;
+            engine.outbox.ring();
             Ok(session)
         })
     }

@@ -13,6 +13,7 @@ mod parse;
 mod provider;
 mod recordings;
 mod telemetry;
+mod webhooks;
 
 pub use accounts::{AccountsConfig, RetentionConfig};
 pub(crate) use actions::BUILT_IN as BUILT_IN_ACTIONS;
@@ -26,6 +27,7 @@ pub use live::{
 pub use provider::{ProviderConfig, ProviderList};
 pub use recordings::{RecordingFormat, RecordingsConfig};
 pub use telemetry::TelemetryConfig;
+pub use webhooks::WebhooksConfig;
 
 use std::path::{Path, PathBuf};
 
@@ -79,6 +81,8 @@ pub struct Config {
     pub prices: PricesConfig,
     /// Whether what is measured is sent to an OpenTelemetry collector. Default: it is not.
     pub telemetry: TelemetryConfig,
+    /// How webhooks are delivered.
+    pub webhooks: WebhooksConfig,
     /// Local models.
     pub local: LocalConfig,
     /// Whether every provider is made ready (models loaded, connections opened) before the agent is. Default false.
@@ -267,6 +271,7 @@ impl Config {
         range("retry.attempts", f64::from(self.retry.attempts), 1.0, 10.0)?;
         self.live.validate()?;
         self.telemetry.validate()?;
+        self.webhooks.validate()?;
         if let Some(threads) = self.local.threads {
             range("local.threads", threads as f64, 1.0, 1024.0)?;
         }

@@ -7,6 +7,7 @@
 //! | [`AssistantStore`] | assistants, each in all its versions |
 //! | [`AuditLog`] | who changed what, and when |
 //! | [`ActionStore`] | what has to be acted on, and what conversations came to |
+//! | [`WebhookStore`] | who wants to be told of events, and what is to be told them |
 //! | [`BlobStore`] | recordings |
 //!
 //! [`Storage`] is the set of them that an agent holds. Every implementation passes the suites in
@@ -22,6 +23,7 @@ mod memory;
 mod page;
 mod recorded;
 mod storage;
+mod webhooks;
 
 pub use accounts::{
     AccountStore, ApiKey, Credential, KeyHash, KeyQuery, KeyRateLimit, NewRecord, Organization, OrganizationQuery,
@@ -41,3 +43,8 @@ pub use memory::MemoryStore;
 pub use page::{Cursor, Listed, Page, PageQuery};
 pub(crate) use recorded::{RecordedStore, folder_of, key_of, live_key_of};
 pub use storage::{Storage, StoreCapabilities};
+pub(crate) use webhooks::Outbox;
+pub use webhooks::{
+    DeliveryAttempt, DeliveryQuery, DeliveryStatus, Event, SealedSecret, Webhook, WebhookDelivery, WebhookLease,
+    WebhookQuery, WebhookStore,
+};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{AccountStore, ActionStore, AssistantStore, AuditLog, ConversationStore};
+use super::{AccountStore, ActionStore, AssistantStore, AuditLog, ConversationStore, WebhookStore};
 use crate::error::{Error, ErrorKind, Result};
 
 /// What a store can do beyond the required, as data.
@@ -36,26 +36,28 @@ pub struct Storage {
     assistants: Option<Arc<dyn AssistantStore>>,
     audit: Option<Arc<dyn AuditLog>>,
     actions: Option<Arc<dyn ActionStore>>,
+    webhooks: Option<Arc<dyn WebhookStore>>,
 }
 
 impl Storage {
     /// Conversations only.
     #[must_use]
     pub fn new(conversations: Arc<dyn ConversationStore>) -> Self {
-        Self { conversations, accounts: None, assistants: None, audit: None, actions: None }
+        Self { conversations, accounts: None, assistants: None, audit: None, actions: None, webhooks: None }
     }
 
     /// One store for every subject, as the shipped ones are.
     #[must_use]
     pub fn of<S>(store: Arc<S>) -> Self
     where
-        S: ConversationStore + AccountStore + AssistantStore + AuditLog + ActionStore + 'static,
+        S: ConversationStore + AccountStore + AssistantStore + AuditLog + ActionStore + WebhookStore + 'static,
     {
         Self::new(Arc::clone(&store) as _)
             .with_accounts(Arc::clone(&store) as _)
             .with_assistants(Arc::clone(&store) as _)
             .with_audit(Arc::clone(&store) as _)
-            .with_actions(store)
+            .with_actions(Arc::clone(&store) as _)
+            .with_webhooks(store)
     }
 
     /// Keeps conversations here instead.
@@ -93,6 +95,14 @@ impl Storage {
         self
     }
 
+    /// Keeps webhooks here, and what they are to be told. What becomes of sessions and turns is told only by a store that keeps the
+    /// conversations as well.
+    #[must_use]
+    pub fn with_webhooks(mut self, store: Arc<dyn WebhookStore>) -> Self {
+        self.webhooks = Some(store);
+        self
+    }
+
     /// Sessions and messages.
     #[must_use]
     pub fn conversations(&self) -> &Arc<dyn ConversationStore> {
@@ -113,6 +123,14 @@ impl Storage {
     /// `INVALID_REQUEST` (kind `Unsupported`) when there is no store for them.
     pub fn assistants(&self) -> Result<&Arc<dyn AssistantStore>> {
         self.assistants.as_ref().ok_or_else(|| missing("assistants"))
+    }
+
+    /// Webhooks.
+    ///
+    /// # Errors
+    /// `INVALID_REQUEST` (kind `Unsupported`) when there is no store for them.
+    pub fn webhooks(&self) -> Result<&Arc<dyn WebhookStore>> {
+        self.webhooks.as_ref().ok_or_else(|| missing("webhooks"))
     }
 
     /// The audit log, if there is one.
@@ -138,6 +156,7 @@ impl std::fmt::Debug for Storage {
             .field("assistants", &self.assistants.is_some())
             .field("audit", &self.audit.is_some())
             .field("actions", &self.actions.is_some())
+            .field("webhooks", &self.webhooks.is_some())
             .finish()
     }
 }

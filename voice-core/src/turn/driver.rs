@@ -203,11 +203,16 @@ impl Engine {
         for _ in 1..SAVE_ATTEMPTS {
             match self.store.save_turn(record).await {
                 Err(error) if error.retryable() => tokio::time::sleep(delay).await,
-                saved => return saved,
+                saved => {
+                    self.outbox.ring();
+                    return saved;
+                }
             }
             delay *= 4;
         }
-        self.store.save_turn(record).await
+        let saved = self.store.save_turn(record).await;
+        self.outbox.ring();
+        saved
     }
 
     async fn produce(

@@ -20,7 +20,7 @@ use crate::{
     layer::{LlmService, Stack, SttService, TtsService},
     message::Message,
     provider::TurnDetector,
-    store::{ActionStore, AssistantVersion, ConversationStore, MessageQuery, Session, SessionStatus},
+    store::{ActionStore, AssistantVersion, ConversationStore, MessageQuery, Outbox, Session, SessionStatus},
     telemetry::{Telemetry, Who},
     time::Clock,
     tool::{Tool, Toolbox},
@@ -33,6 +33,8 @@ pub(crate) struct Engine {
     pub(crate) llm: Arc<Stack<LlmService>>,
     pub(crate) tts: Option<Arc<Stack<TtsService>>>,
     pub(crate) store: Arc<dyn ConversationStore>,
+    /// The way of events to webhooks.
+    pub(crate) outbox: Outbox,
     pub(crate) clock: Arc<dyn Clock>,
     /// What the model may call in every turn.
     pub(crate) tools: Arc<Toolbox>,

@@ -21,6 +21,7 @@ mod conversations;
 mod finding;
 mod keeping;
 mod steps;
+mod webhooks;
 
 use std::{fmt, panic::AssertUnwindSafe, sync::Arc};
 
@@ -36,6 +37,7 @@ pub use assistants::ASSISTANTS;
 pub use audit::AUDIT;
 pub use blobs::BLOBS;
 pub use conversations::CONVERSATIONS;
+pub use webhooks::{TellingStore, WEBHOOKS};
 
 /// A table of cases from the names of their functions.
 macro_rules! cases {
@@ -127,6 +129,7 @@ suites! {
     assistants, ASSISTANTS, AssistantStore;
     audit, AUDIT, AuditLog;
     actions, ACTIONS, KeepsActions;
+    webhooks, WEBHOOKS, TellingStore;
     blobs, BLOBS, BlobStore;
 }
 

@@ -32,6 +32,7 @@ pub const ROOMS: &[Room] = &[
     room("interpreter", &["id", "time", "message", "provider", "config"]),
     room("actions", &["id", "time", "message", "provider", "tool", "config"]),
     room("providers/http", &["error", "time", "secret", "tls", "audio"]),
+    room("webhooks", &["error", "id", "time", "secret", "message", "store", "config", "providers/http"]),
     room("otlp", &["error", "time", "secret", "cost", "telemetry", "config", "providers/http"]),
     room(
         "providers/*",
@@ -138,6 +139,7 @@ pub const ROOMS: &[Room] = &[
             "config",
             "interpreter",
             "actions",
+            "webhooks",
             "registry",
             "turn",
             "live",

@@ -27,7 +27,7 @@ pub fn print(schema: &Schema) -> String {
     format!("{HEAD}{}\n", lines.join("\n"))
 }
 
-const PEOPLE_HEAD: &str = r#""""The records of people, assistants and the audit log. Written by `cargo xtask gen` from the library's own: do not edit."""
+const PEOPLE_HEAD: &str = r#""""The records of people, assistants, the audit log and webhooks. Written by `cargo xtask gen` from the library's own: do not edit."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ pub fn reports(records: &[Record]) -> String {
 }
 
 /// Fields that are not shown when a record is printed: secrets, addresses, people's words.
-const UNSEEN: &[&str] = &["assistant", "details", "email", "points", "secret", "text"];
+const UNSEEN: &[&str] = &["assistant", "details", "body", "email", "points", "secret", "text", "url"];
 
 fn data_class(record: &Record, lines: &mut Vec<String>) {
     lines.extend([String::new(), String::new(), "@dataclass(frozen=True)".into(), format!("class {}:", record.name)]);

@@ -117,7 +117,7 @@ pub fn report_word(record: &Record) -> Option<String> {
     record.name.strip_suffix("Report").map(str::to_lowercase)
 }
 
-/// The records of people, assistants and the audit log, in the order of their names.
+/// The records of people, assistants, the audit log and webhooks, in the order of their names.
 pub fn people(schema: &Value) -> Result<Vec<Record>> {
     let parts = schema["$defs"].as_object().context("the schema of people names no parts")?;
     let mut records: Vec<Record> = parts.iter().map(|(name, part)| record(name, part)).collect::<Result<_>>()?;
@@ -149,6 +149,7 @@ fn shorter(name: &str) -> &str {
     match name {
         "CredentialInfo" => "Credential",
         "KeyRateLimit" => "KeyLimit",
+        "WebhookInfo" => "Webhook",
         other => other,
     }
 }

@@ -77,7 +77,7 @@ impl Accounts {
         self.agent.storage()?.accounts()?.list_organizations(&query).await
     }
 
-    /// Deletes an organization with all that belongs to it: sessions and what was said in them, assistants, users, keys,
+    /// Deletes an organization with all that belongs to it: sessions and what was said in them, assistants, webhooks, users, keys,
     /// credentials. Says how much was said. When it fails half-way, call it again.
     ///
     /// # Errors
@@ -91,6 +91,9 @@ impl Accounts {
             let mut erased = storage.conversations().erase(&owner).await?;
             if let Ok(assistants) = storage.assistants() {
                 assistants.erase_assistants(id).await?;
+            }
+            if let Ok(webhooks) = storage.webhooks() {
+                webhooks.erase_webhooks(id).await?;
             }
             if !accounts.delete_organization(id).await? {
                 return Ok(None);

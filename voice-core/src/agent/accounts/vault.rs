@@ -36,12 +36,16 @@ impl Vault {
     }
 
     pub(super) fn seal(&self, organization: OrganizationId, provider: &str, secret: &Secret) -> Result<Vec<u8>> {
+        self.seal_bound(&bound_to(organization, provider), secret)
+    }
+
+    /// Seals a secret so that it opens only together with `aad`, which says what it is for.
+    pub(in crate::agent) fn seal_bound(&self, aad: &[u8], secret: &Secret) -> Result<Vec<u8>> {
         let mut nonce = [0; NONCE];
         OsRng
             .try_fill_bytes(&mut nonce)
             .map_err(|e| Error::internal("the system gave no random bytes to encrypt with").with_source(e))?;
-        let aad = bound_to(organization, provider);
-        let payload = Payload { msg: secret.expose().as_bytes(), aad: &aad };
+        let payload = Payload { msg: secret.expose().as_bytes(), aad };
         let sealed = self.0.encrypt(&XNonce::from(nonce), payload);
         let sealed = sealed.map_err(|_| Error::internal("a credential could not be encrypted"))?;
         Ok([&[FORMAT][..], &nonce, &sealed].concat())
@@ -59,10 +63,15 @@ impl Vault {
             )
         };
         let aad = bound_to(credential.organization, &credential.provider);
-        let parts = credential.sealed.split_first().filter(|(format, _)| **format == FORMAT);
-        let (nonce, msg) = parts.and_then(|(_, rest)| rest.split_first_chunk::<NONCE>()).ok_or_else(failed)?;
-        let opened = self.0.decrypt(&XNonce::from(*nonce), Payload { msg, aad: &aad }).map_err(|_| failed())?;
-        String::from_utf8(opened).map(Secret::new).map_err(|_| failed())
+        self.open_bound(&aad, &credential.sealed).ok_or_else(failed)
+    }
+
+    /// Opens what was sealed together with `aad`. `None`: under another key, for something else, or it was changed.
+    pub(in crate::agent) fn open_bound(&self, aad: &[u8], sealed: &[u8]) -> Option<Secret> {
+        let (_, rest) = sealed.split_first().filter(|(format, _)| **format == FORMAT)?;
+        let (nonce, msg) = rest.split_first_chunk::<NONCE>()?;
+        let opened = self.0.decrypt(&XNonce::from(*nonce), Payload { msg, aad }).ok()?;
+        String::from_utf8(opened).map(Secret::new).ok()
     }
 }
 

@@ -226,7 +226,7 @@ impl Pipeline {
     }
 
     fn request(&self, method: Method, url: Url) -> Result<RequestBuilder> {
-        Ok(client(ClientOptions { connect_timeout: self.connect_timeout })?.request(method, url))
+        Ok(client(ClientOptions::new(self.connect_timeout))?.request(method, url))
     }
 
     /// A key or an id as it stands in a header.

@@ -1,5 +1,7 @@
 //! One HTTP client for everything in a process that connects alike, so that calls share warm connections.
 
+#[cfg(feature = "webhooks")]
+use std::sync::Arc;
 use std::{
     sync::{Mutex, PoisonError},
     time::Duration,
@@ -18,6 +20,20 @@ use crate::{
 pub(crate) struct ClientOptions {
     /// The longest wait for name, TCP and TLS together.
     pub(crate) connect_timeout: Duration,
+    /// Only to addresses of the public internet, wherever a name leads.
+    #[cfg(feature = "webhooks")]
+    pub(crate) public_only: bool,
+}
+
+impl ClientOptions {
+    /// To wherever a name leads.
+    pub(crate) const fn new(connect_timeout: Duration) -> Self {
+        Self {
+            connect_timeout,
+            #[cfg(feature = "webhooks")]
+            public_only: false,
+        }
+    }
 }
 
 /// Idle connections live on the runtime that opened them and must not cross a fork, so both are part of the key.
@@ -57,7 +73,10 @@ pub(crate) fn client(options: ClientOptions) -> Result<reqwest::Client> {
 fn build(options: ClientOptions) -> Result<reqwest::Client> {
     let mut tls = ClientConfig::clone(&*tls()?);
     tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    reqwest::Client::builder()
+    let builder = reqwest::Client::builder();
+    #[cfg(feature = "webhooks")]
+    let builder = if options.public_only { builder.dns_resolver(Arc::new(super::public::PublicOnly)) } else { builder };
+    builder
         .tls_backend_preconfigured(tls)
         .user_agent(concat!("voice-core/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())

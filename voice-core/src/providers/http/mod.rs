@@ -10,6 +10,8 @@ mod answer;
 mod client;
 #[cfg(feature = "_http")]
 mod peer;
+#[cfg(feature = "webhooks")]
+mod public;
 #[cfg(feature = "_http")]
 mod redact;
 #[cfg(feature = "_server")]
@@ -33,6 +35,8 @@ pub(crate) use client::{ClientOptions, client};
 pub(crate) use peer::Refusal;
 #[cfg(feature = "_http")]
 pub(crate) use peer::{Peer, Private};
+#[cfg(feature = "webhooks")]
+pub(crate) use public::{is_public, unreached};
 #[cfg(feature = "_server")]
 pub(crate) use server::{Facts, Server, server_builder};
 #[cfg(feature = "openai")]

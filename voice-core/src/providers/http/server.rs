@@ -143,7 +143,7 @@ impl Server {
     /// # Errors
     /// `INVALID_REQUEST` (kind `InvalidConfig`) when the key cannot be used.
     pub(crate) fn request(&self, method: Method, url: Url) -> Result<RequestBuilder> {
-        let http = client(ClientOptions { connect_timeout: self.connect_timeout })?;
+        let http = client(ClientOptions::new(self.connect_timeout))?;
         Ok(http.request(method, url).headers(self.headers()?))
     }
 

@@ -38,6 +38,7 @@ pub(super) fn classify(error: &reqwest::Error) -> (ErrorKind, String) {
 }
 
 /// The sentence for people.
+#[cfg(feature = "_http")]
 pub(super) fn sentence(kind: ErrorKind, host: &str, what: &str) -> String {
     match kind {
         ErrorKind::Connect => format!("cannot connect to {host}: {what}"),
@@ -48,7 +49,7 @@ pub(super) fn sentence(kind: ErrorKind, host: &str, what: &str) -> String {
     }
 }
 
-fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+pub(super) fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
     let next = |e: &&'a (dyn StdError + 'static)| -> Option<&'a (dyn StdError + 'static)> { (*e).source() };
     std::iter::successors(Some(error), next)
 }

@@ -113,7 +113,7 @@ impl Endpoint {
     /// # Errors
     /// `INVALID_REQUEST` (kind `InvalidConfig`) when base URL or key cannot be used.
     pub(super) fn request(&self, method: Method, path: &str) -> Result<RequestBuilder> {
-        let http = client(ClientOptions { connect_timeout: self.config.connect_timeout })?;
+        let http = client(ClientOptions::new(self.config.connect_timeout))?;
         let url = Url::parse(&format!("{}{path}", self.config.base_url))
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())

@@ -4,9 +4,10 @@ mod accounts;
 mod actions;
 mod assistants;
 mod audit;
+mod webhooks;
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet, btree_map::Entry},
     ops::Bound,
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -45,6 +46,7 @@ struct Tables {
     assistants: assistants::Tables,
     audit: audit::Tables,
     actions: actions::Tables,
+    webhooks: webhooks::Tables,
 }
 
 impl Default for MemoryStore {
@@ -71,6 +73,7 @@ impl MemoryStore {
 
 impl Tables {
     fn delete(&mut self, id: SessionId) -> bool {
+        self.webhooks.forget(id);
         for message in self.messages.remove(&id).unwrap_or_default() {
             self.order.remove(&message.id);
         }
@@ -94,7 +97,10 @@ impl ConversationStore for MemoryStore {
 
     async fn create_session(&self, session: &Session) -> Result<()> {
         self.with(|t| {
-            t.sessions.entry(session.id).or_insert_with(|| session.clone());
+            if let Entry::Vacant(place) = t.sessions.entry(session.id) {
+                let session = place.insert(session.clone());
+                t.webhooks.happened("session.started", session, None, session.created_at);
+            }
         })
     }
 
@@ -126,6 +132,7 @@ impl ConversationStore for MemoryStore {
             Some(session) if session.status == SessionStatus::Active => {
                 session.status = SessionStatus::Ended;
                 session.ended_at = Some(at);
+                t.webhooks.happened("session.ended", session, None, at);
                 true
             }
             _ => false,
@@ -142,8 +149,16 @@ impl ConversationStore for MemoryStore {
                 return Saved::AlreadyThere;
             }
             t.turns_of.entry(turn.session.id).or_default().push(turn.turn_id);
-            let session = t.sessions.entry(turn.session.id).or_insert_with(|| turn.session.clone());
+            let session = match t.sessions.entry(turn.session.id) {
+                Entry::Occupied(there) => there.into_mut(),
+                Entry::Vacant(place) => {
+                    let session = place.insert(turn.session.clone());
+                    t.webhooks.happened("session.started", session, None, session.created_at);
+                    session
+                }
+            };
             session.last_activity_at = session.last_activity_at.max(turn.session.last_activity_at);
+            t.webhooks.happened("turn.completed", session, Some(turn.turn_id), session.last_activity_at);
             t.messages.entry(turn.session.id).or_default().extend_from_slice(&turn.messages);
             for message in &turn.messages {
                 t.saved += 1;
@@ -261,6 +276,7 @@ impl ConversationStore for MemoryStore {
             idle.map(|session| {
                 session.status = SessionStatus::Expired;
                 session.ended_at = Some(at);
+                t.webhooks.happened("session.ended", session, None, at);
             })
             .count() as u64
         })

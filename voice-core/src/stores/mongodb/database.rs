@@ -18,6 +18,7 @@ use super::{
     audit::EntryDocument,
     documents::{SessionDocument, TurnDocument},
     error::{closed, explain, is_duplicate, late},
+    webhooks::{DeliveryDocument, EventDocument, WebhookDocument},
 };
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -27,7 +28,7 @@ use crate::{
 /// The database when the address names none.
 const DATABASE: &str = "voice_core";
 /// The number of the schema that this library writes. Version 1: the collections and indexes of [`Database::migrate`]; 2: those of
-/// actions.
+/// actions and of webhooks, and notes in sessions and turns of what is to be told.
 const SCHEMA: i32 = 2;
 
 pub(super) struct Database {
@@ -45,6 +46,9 @@ pub(super) struct Database {
     pub(super) audit: Collection<EntryDocument>,
     pub(super) actions: Collection<ActionDocument>,
     pub(super) summaries: Collection<SummaryDocument>,
+    pub(super) webhooks: Collection<WebhookDocument>,
+    pub(super) webhook_events: Collection<EventDocument>,
+    pub(super) webhook_deliveries: Collection<DeliveryDocument>,
     meta: Collection<Document>,
     /// Where it is, without any credentials: for errors and `Debug`.
     pub(super) place: String,
@@ -96,6 +100,9 @@ impl Database {
             audit: database.collection("audit"),
             actions: database.collection("actions"),
             summaries: database.collection("summaries"),
+            webhooks: database.collection("webhooks"),
+            webhook_events: database.collection("webhook_events"),
+            webhook_deliveries: database.collection("webhook_deliveries"),
             meta: database.collection("voice_core_schema"),
             client,
             place,
@@ -185,12 +192,14 @@ impl Database {
             index("idle", doc! { "status": 1, "last_activity_at": 1 }, false),
             index("over", doc! { "ended_at": 1 }, false),
             index("state", doc! { "state": 1 }, false),
+            index("told", doc! { "told": 1 }, false),
         ];
         let turns = [
             index("place", doc! { "session": 1, "place": 1 }, true),
             index("messages", doc! { "messages.id": 1 }, false),
             index("times", doc! { "messages.created_at": 1 }, false),
             index("words", doc! { "words": 1, "saved": -1 }, false),
+            index("told", doc! { "told": 1 }, false),
         ];
         let users = [index("email", doc! { "organization": 1, "email": 1 }, true)];
         let keys = [
@@ -205,6 +214,16 @@ impl Database {
             index("target", doc! { "target": 1, "_id": -1 }, false),
             index("time", doc! { "at": 1 }, false),
         ];
+        let webhooks = [index("organization", doc! { "organization": 1, "_id": -1 }, false)];
+        let events = [index("session", doc! { "session": 1 }, false)];
+        let deliveries = [
+            index("event", doc! { "webhook": 1, "event": 1 }, true),
+            index("webhook", doc! { "webhook": 1, "_id": -1 }, false),
+            index("organization", doc! { "organization": 1, "_id": -1 }, false),
+            index("due", doc! { "status": 1, "due_at": 1 }, false),
+            index("settled", doc! { "settled_at": 1 }, false),
+            index("session", doc! { "session": 1 }, false),
+        ];
         self.told(self.sessions.create_indexes(sessions).await)?;
         self.told(self.turns.create_indexes(turns).await)?;
         self.told(self.users.create_indexes(users).await)?;
@@ -218,6 +237,9 @@ impl Database {
             index("session", doc! { "session": 1, "_id": -1 }, false),
         ];
         self.told(self.actions.create_indexes(actions).await)?;
+        self.told(self.webhooks.create_indexes(webhooks).await)?;
+        self.told(self.webhook_events.create_indexes(events).await)?;
+        self.told(self.webhook_deliveries.create_indexes(deliveries).await)?;
         let newest = doc! { "$max": { "version": SCHEMA } };
         match self.meta.update_one(doc! { "_id": "schema" }, newest).upsert(true).await {
             // Another process wrote it at the same moment.

@@ -56,6 +56,9 @@ pub(super) struct SessionDocument {
     pub(super) ended_at: Option<DateTime>,
     /// How many turns there were when one was last saved: a first guess at the place of the next.
     pub(super) turns: i64,
+    /// What became of it and is still to be told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) told: Vec<String>,
 }
 
 impl SessionDocument {
@@ -74,6 +77,7 @@ impl SessionDocument {
             last_activity_at: moment(session.last_activity_at),
             ended_at: session.ended_at.map(moment),
             turns: 0,
+            told: Vec::new(),
         })
     }
 
@@ -111,6 +115,9 @@ pub(super) struct TurnDocument {
     pub(super) user: Option<String>,
     /// Those of all its messages, split by the library, so that every store finds the same.
     words: Vec<String>,
+    /// What became of it and is still to be told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) told: Vec<String>,
     pub(super) messages: Vec<MessageDocument>,
 }
 
@@ -125,6 +132,7 @@ impl TurnDocument {
             user: session.user.clone(),
             at: moment(turn.session.last_activity_at),
             words: Vec::new(),
+            told: Vec::new(),
             messages: turn.messages.iter().map(MessageDocument::new).collect(),
         }
         .with_words()

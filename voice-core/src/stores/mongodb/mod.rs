@@ -23,6 +23,7 @@ mod documents;
 mod error;
 mod finding;
 mod turns;
+mod webhooks;
 
 use std::time::{Duration, Instant};
 
@@ -150,9 +151,15 @@ impl ConversationStore for MongoStore {
 
     async fn end_session(&self, id: SessionId, at: Timestamp) -> Result<bool> {
         let active = doc! { "_id": uuid(id.as_uuid()), "state": State::Live.as_str(), "status": "active" };
-        let change = doc! { "$set": { "status": "ended", "ended_at": moment(at) } };
-        let update = async { self.database.told(self.database.sessions.update_one(active, change).await) };
-        Ok(self.database.run(update).await?.matched_count > 0)
+        let mut change = doc! { "$set": { "status": "ended", "ended_at": moment(at) } };
+        let update = async {
+            let Some(session) = self.database.live(id).await? else { return Ok(false) };
+            if self.database.is_listened_to(session.organization).await? {
+                change.insert("$push", doc! { "told": webhooks::ENDED });
+            }
+            Ok(self.database.told(self.database.sessions.update_one(active, change).await)?.matched_count > 0)
+        };
+        self.database.run(update).await
     }
 
     async fn delete_session(&self, id: SessionId) -> Result<bool> {
@@ -179,8 +186,21 @@ impl ConversationStore for MongoStore {
             "last_activity_at": { "$lt": moment(idle_since) },
         };
         let change = doc! { "$set": { "status": "expired", "ended_at": moment(at) } };
-        let update = async { self.database.told(self.database.sessions.update_many(idle, change).await) };
-        Ok(self.database.run(update).await?.modified_count)
+        let update = async {
+            let mut expired = 0;
+            let listening = self.database.listening().await?;
+            if !listening.is_empty() {
+                let (mut theirs, mut noted) = (idle.clone(), change.clone());
+                theirs.insert("organization", doc! { "$in": &listening });
+                noted.insert("$push", doc! { "told": webhooks::ENDED });
+                expired += self.database.told(self.database.sessions.update_many(theirs, noted).await)?.modified_count;
+            }
+            let mut others = idle;
+            others.insert("organization", doc! { "$nin": listening });
+            expired += self.database.told(self.database.sessions.update_many(others, change).await)?.modified_count;
+            Ok(expired)
+        };
+        self.database.run(update).await
     }
 
     /// Goes session by session: a call that is dropped has deleted some of them.

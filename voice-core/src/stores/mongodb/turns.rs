@@ -14,6 +14,7 @@ use super::{
     database::Database,
     documents::{SessionDocument, State, TurnDocument, uuid},
     error::is_duplicate,
+    webhooks,
 };
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -37,7 +38,7 @@ impl Database {
     pub(super) async fn create(&self, session: &Session) -> Result<()> {
         let id = uuid(session.id.as_uuid());
         for _ in 0..ATTEMPTS {
-            match self.sessions.insert_one(SessionDocument::new(session, State::Live)?).await {
+            match self.sessions.insert_one(self.started(session, State::Live).await?).await {
                 Err(error) if is_duplicate(&error) => {}
                 done => return self.told(done).map(|_| ()),
             }
@@ -47,7 +48,7 @@ impl Database {
                 State::Deleting => self.finish_deleting(id, found.key).await?,
                 // A first turn was begun and never saved; the session is now what this call says.
                 State::Pending => {
-                    let mut fresh = SessionDocument::new(session, State::Live)?;
+                    let mut fresh = self.started(session, State::Live).await?;
                     (fresh.key, fresh.turns) = (found.key, found.turns);
                     let pending = doc! { "_id": id, "key": found.key, "state": State::Pending.as_str() };
                     if self.told(self.sessions.replace_one(pending, fresh).await)?.matched_count > 0 {
@@ -59,13 +60,25 @@ impl Database {
         Err(contended())
     }
 
+    /// The document of a session that begins, with the note of it.
+    async fn started(&self, session: &Session, state: State) -> Result<SessionDocument> {
+        let mut document = SessionDocument::new(session, state)?;
+        if self.is_listened_to(document.organization).await? {
+            document.told = vec![webhooks::STARTED.into()];
+        }
+        Ok(document)
+    }
+
     pub(super) async fn save(&self, turn: &TurnRecord) -> Result<Saved> {
         let session = uuid(turn.session.id.as_uuid());
         let mut guess = None;
         for attempt in 0..ATTEMPTS {
             let Some(found) = self.session_for(&turn.session).await? else { continue };
             let place = guess.take().unwrap_or(found.turns);
-            let document = TurnDocument::new(turn, &found, place);
+            let mut document = TurnDocument::new(turn, &found, place);
+            if self.is_listened_to(found.organization).await? {
+                document.told = vec![webhooks::COMPLETED.into()];
+            }
             match self.turns.insert_one(&document).await {
                 Ok(_) if self.commit(session, &document).await? => return Ok(Saved::New),
                 // The session was deleted meanwhile, and the turn comes after that: the session starts again.
@@ -99,7 +112,7 @@ impl Database {
             }
             Some(found) => Ok(Some(found)),
             None => {
-                let fresh = SessionDocument::new(session, State::Pending)?;
+                let fresh = self.started(session, State::Pending).await?;
                 match self.sessions.insert_one(&fresh).await {
                     Ok(_) => Ok(Some(fresh)),
                     Err(error) if is_duplicate(&error) => Ok(None),
@@ -153,7 +166,8 @@ impl Database {
         self.forget(key).await?;
         self.told(self.sessions.delete_one(doc! { "_id": id, "key": key }).await)?;
         // What was inserted between the two belongs to nothing now.
-        self.forget(key).await
+        self.forget(key).await?;
+        self.forget_told(id).await
     }
 
     /// Deletes everything that belongs to a session's document.

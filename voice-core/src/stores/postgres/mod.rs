@@ -26,6 +26,7 @@ mod kept;
 mod pool;
 mod rows;
 mod schema;
+mod webhooks;
 
 use async_trait::async_trait;
 use serde_json::{Map, Value};

@@ -158,6 +158,74 @@ const MIGRATIONS: &[&str] = &[
         created_at timestamptz NOT NULL
     );
 ",
+    r#"
+    CREATE TABLE webhooks (
+        id           uuid    PRIMARY KEY,
+        organization uuid,
+        version      bigint  NOT NULL DEFAULT 1,
+        enabled      boolean NOT NULL DEFAULT true,
+        document     json    NOT NULL
+    );
+    CREATE INDEX webhooks_by_organization ON webhooks (organization, id);
+
+    -- What happened and is not spread to deliveries yet. The key is the order in which it happened.
+    CREATE TABLE webhook_events (
+        key          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        id           uuid        NOT NULL UNIQUE,
+        name         text        NOT NULL,
+        organization uuid,
+        session      uuid        REFERENCES sessions (id) ON DELETE CASCADE,
+        turn         uuid,
+        at           timestamptz NOT NULL,
+        data         json
+    );
+    CREATE INDEX webhook_events_by_session ON webhook_events (session) WHERE session IS NOT NULL;
+
+    CREATE TABLE webhook_deliveries (
+        id           uuid        PRIMARY KEY,
+        webhook      uuid        NOT NULL REFERENCES webhooks (id) ON DELETE CASCADE,
+        organization uuid,
+        event        uuid        NOT NULL,
+        name         text        NOT NULL,
+        session      uuid        REFERENCES sessions (id) ON DELETE CASCADE,
+        status       text        NOT NULL DEFAULT 'pending' CHECK (status IN ('pending', 'delivered', 'failed')),
+        due_at       timestamptz NOT NULL,
+        settled_at   timestamptz,
+        holder       uuid,
+        document     json        NOT NULL,
+        UNIQUE (webhook, event)
+    );
+    CREATE INDEX webhook_deliveries_due             ON webhook_deliveries (due_at)     WHERE status = 'pending';
+    CREATE INDEX webhook_deliveries_settled         ON webhook_deliveries (settled_at) WHERE settled_at IS NOT NULL;
+    CREATE INDEX webhook_deliveries_by_organization ON webhook_deliveries (organization, id);
+    CREATE INDEX webhook_deliveries_by_webhook      ON webhook_deliveries (webhook, id);
+    CREATE INDEX webhook_deliveries_by_session      ON webhook_deliveries (session)    WHERE session IS NOT NULL;
+
+    -- Whatever changes a session, and in whichever transaction, what is to be told of it is written down with it.
+    CREATE FUNCTION session_happened() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+    BEGIN
+        INSERT INTO webhook_events (id, name, organization, session, at)
+        SELECT gen_random_uuid(), TG_ARGV[0], NEW.organization, NEW.id,
+            CASE TG_OP WHEN 'INSERT' THEN NEW.created_at ELSE coalesce(NEW.ended_at, NEW.last_activity_at) END
+        WHERE EXISTS (SELECT FROM webhooks WHERE organization IS NOT DISTINCT FROM NEW.organization AND enabled);
+        RETURN NULL;
+    END $$;
+    CREATE TRIGGER session_started AFTER INSERT ON sessions
+        FOR EACH ROW EXECUTE FUNCTION session_happened('session.started');
+    CREATE TRIGGER session_ended AFTER UPDATE OF status ON sessions
+        FOR EACH ROW WHEN (OLD.status = 'active' AND NEW.status <> 'active')
+        EXECUTE FUNCTION session_happened('session.ended');
+
+    CREATE FUNCTION turn_happened() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+    BEGIN
+        INSERT INTO webhook_events (id, name, organization, session, turn, at)
+        SELECT gen_random_uuid(), 'turn.completed', s.organization, s.id, NEW.id, s.last_activity_at FROM sessions s
+        WHERE s.id = NEW.session AND EXISTS (
+            SELECT FROM webhooks WHERE organization IS NOT DISTINCT FROM s.organization AND enabled);
+        RETURN NULL;
+    END $$;
+    CREATE TRIGGER turn_completed AFTER INSERT ON turns FOR EACH ROW EXECUTE FUNCTION turn_happened();
+"#,
 ];
 
 /// Every process that opens a database of ours waits for this lock before it changes the schema: the ASCII of `voicecor`.

@@ -4,11 +4,15 @@ use rusqlite::{
     ToSql,
     types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef},
 };
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::{
-    id::{ActionId, ApiKeyId, AssistantId, AuditId, MessageId, OrganizationId, SessionId, TurnId, UserId},
+    id::{
+        ActionId, ApiKeyId, AssistantId, AuditId, DeliveryId, EventId, MessageId, OrganizationId, SessionId, TurnId,
+        UserId, WebhookId,
+    },
     message::Role,
     store::{Actor, SessionStatus},
     time::Timestamp,
@@ -34,7 +38,7 @@ macro_rules! kept_ids {
     )*};
 }
 
-kept_ids!(SessionId MessageId TurnId OrganizationId UserId ApiKeyId AssistantId AuditId ActionId);
+kept_ids!(SessionId MessageId TurnId OrganizationId UserId ApiKeyId AssistantId AuditId ActionId WebhookId EventId DeliveryId);
 
 impl ToSql for Kept<Timestamp> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
@@ -75,6 +79,22 @@ impl FromSql for Kept<Map<String, Value>> {
 }
 
 impl FromSql for Kept<Vec<String>> {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        serde_json::from_str(value.as_str()?).map(Self).map_err(|_| FromSqlError::InvalidType)
+    }
+}
+
+/// A whole record, as JSON.
+pub(super) struct Document<T>(pub(super) T);
+
+impl<T: Serialize> ToSql for Document<&T> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        let json = serde_json::to_string(self.0);
+        json.map(Into::into).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+    }
+}
+
+impl<T: DeserializeOwned> FromSql for Document<T> {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         serde_json::from_str(value.as_str()?).map(Self).map_err(|_| FromSqlError::InvalidType)
     }

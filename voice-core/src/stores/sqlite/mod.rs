@@ -13,6 +13,7 @@ mod keeping;
 mod kept;
 mod rows;
 mod schema;
+mod webhooks;
 mod worker;
 
 use std::{

@@ -181,6 +181,68 @@ const MIGRATIONS: &[&str] = &[
         created_at INTEGER NOT NULL
     ) STRICT;
 ",
+    "
+    CREATE TABLE webhooks (
+        id           BLOB    NOT NULL PRIMARY KEY CHECK (length(id) = 16),
+        organization BLOB    CHECK (length(organization) = 16),
+        version      INTEGER NOT NULL DEFAULT 1,
+        enabled      INTEGER NOT NULL DEFAULT 1 CHECK (enabled IN (0, 1)),
+        document     TEXT    NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX webhooks_by_organization ON webhooks (organization, id);
+
+    -- What happened and is not spread to deliveries yet. The key is the order in which it happened.
+    CREATE TABLE webhook_events (
+        key          INTEGER PRIMARY KEY,
+        id           BLOB    NOT NULL UNIQUE CHECK (length(id) = 16),
+        name         TEXT    NOT NULL,
+        organization BLOB    CHECK (length(organization) = 16),
+        session      BLOB    REFERENCES sessions (id) ON DELETE CASCADE,
+        turn         BLOB    CHECK (length(turn) = 16),
+        at           INTEGER NOT NULL,
+        data         TEXT
+    ) STRICT;
+    CREATE INDEX webhook_events_by_session ON webhook_events (session) WHERE session IS NOT NULL;
+
+    CREATE TABLE webhook_deliveries (
+        id           BLOB    NOT NULL PRIMARY KEY CHECK (length(id) = 16),
+        webhook      BLOB    NOT NULL REFERENCES webhooks (id) ON DELETE CASCADE,
+        organization BLOB    CHECK (length(organization) = 16),
+        event        BLOB    NOT NULL CHECK (length(event) = 16),
+        name         TEXT    NOT NULL,
+        session      BLOB    REFERENCES sessions (id) ON DELETE CASCADE,
+        status       TEXT    NOT NULL DEFAULT 'pending' CHECK (status IN ('pending', 'delivered', 'failed')),
+        due_at       INTEGER NOT NULL,
+        settled_at   INTEGER,
+        holder       BLOB    CHECK (length(holder) = 16),
+        document     TEXT    NOT NULL,
+        UNIQUE (webhook, event)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX webhook_deliveries_due             ON webhook_deliveries (due_at)     WHERE status = 'pending';
+    CREATE INDEX webhook_deliveries_settled         ON webhook_deliveries (settled_at) WHERE settled_at IS NOT NULL;
+    CREATE INDEX webhook_deliveries_by_organization ON webhook_deliveries (organization, id);
+    CREATE INDEX webhook_deliveries_by_webhook      ON webhook_deliveries (webhook, id);
+    CREATE INDEX webhook_deliveries_by_session      ON webhook_deliveries (session)    WHERE session IS NOT NULL;
+
+    -- Whatever changes a session, and in whichever transaction, what is to be told of it is written down with it.
+    CREATE TRIGGER session_started AFTER INSERT ON sessions
+    WHEN EXISTS (SELECT 1 FROM webhooks WHERE organization IS new.organization AND enabled) BEGIN
+        INSERT INTO webhook_events (id, name, organization, session, at)
+        VALUES (randomblob(16), 'session.started', new.organization, new.id, new.created_at);
+    END;
+    CREATE TRIGGER session_ended AFTER UPDATE OF status ON sessions
+    WHEN old.status = 'active' AND new.status <> 'active'
+        AND EXISTS (SELECT 1 FROM webhooks WHERE organization IS new.organization AND enabled) BEGIN
+        INSERT INTO webhook_events (id, name, organization, session, at)
+        VALUES (randomblob(16), 'session.ended', new.organization, new.id, coalesce(new.ended_at, new.last_activity_at));
+    END;
+    CREATE TRIGGER turn_completed AFTER INSERT ON turns BEGIN
+        INSERT INTO webhook_events (id, name, organization, session, turn, at)
+        SELECT randomblob(16), 'turn.completed', organization, id, new.id, last_activity_at FROM sessions
+        WHERE key = new.session
+            AND EXISTS (SELECT 1 FROM webhooks WHERE webhooks.organization IS sessions.organization AND enabled);
+    END;
+",
 ];
 
 /// Brings the database to the newest version, whatever other process is doing the same.

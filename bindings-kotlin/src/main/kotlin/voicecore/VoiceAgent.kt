@@ -42,6 +42,9 @@ public class VoiceAgent private constructor(private val native: Agent, private v
     /** What is to be known of a telephone call before it is answered. */
     public val telephony: Telephony = Telephony(Room(native, "telephony"))
 
+    /** Who is told of events, and what was delivered to them. */
+    public val webhooks: Webhooks = Webhooks(Room(native, "webhooks"))
+
     /**
      * The same agent as somebody with a credential reaches it: turns, live sessions and everything that is kept hold nothing of anybody
      * else. It lives as long as this agent; closing it does nothing.

@@ -6,10 +6,12 @@ import kotlinx.serialization.json.JsonElement
 import kotlinx.serialization.json.JsonNull
 import kotlinx.serialization.json.JsonObject
 import kotlinx.serialization.json.JsonPrimitive
+import kotlinx.serialization.json.booleanOrNull
 import kotlinx.serialization.json.buildJsonObject
 import kotlinx.serialization.json.double
 import kotlinx.serialization.json.int
 import kotlinx.serialization.json.intOrNull
+import kotlinx.serialization.json.jsonArray
 import kotlinx.serialization.json.jsonObject
 import kotlinx.serialization.json.jsonPrimitive
 import kotlinx.serialization.json.put
@@ -19,6 +21,8 @@ internal class Rooms(private val agent: VoiceAgent, private val arguments: JsonO
     private fun text(name: String): String? = arguments[name].text()
     private fun number(name: String) = arguments.getValue(name).jsonPrimitive.int
     private fun seconds(name: String) = arguments[name]?.jsonPrimitive?.double?.seconds
+    private fun flag(name: String) = arguments[name]?.jsonPrimitive?.booleanOrNull
+    private fun names(name: String) = arguments[name]?.jsonArray?.map { it.jsonPrimitive.content }
     private fun document(name: String) = arguments[name]?.jsonObject ?: JsonObject(emptyMap())
     private val id get() = text("id").orEmpty()
     private val user get() = text("user")
@@ -30,6 +34,7 @@ internal class Rooms(private val agent: VoiceAgent, private val arguments: JsonO
         "accounts" -> accounts(method)
         "assistants" -> assistants(method)
         "telephony" -> telephony(method)
+        "webhooks" -> webhooks(method)
         else -> audit(method)
     }
 
@@ -119,6 +124,29 @@ internal class Rooms(private val agent: VoiceAgent, private val arguments: JsonO
             else -> error("there is no method $method of telephony here")
         }
     }
+
+    private suspend fun webhooks(method: String): JsonElement {
+        val webhooks = text("organization")?.let(agent.webhooks::of) ?: agent.webhooks
+        return when (method) {
+            "create" -> value(webhooks.create(text("url")!!, names("events").orEmpty(), text("description").orEmpty(), flag("enabled") ?: true))
+            "get" -> value(webhooks.get(id))
+            "list" -> page(webhooks.list(limit, before), ::value)
+            "update" -> value(webhooks.update(id, text("url"), names("events"), text("description"), flag("enabled")))
+            "delete" -> done(webhooks.delete(id))
+            "rotate_secret" -> value(webhooks.rotateSecret(id, seconds("overlap_seconds")))
+            "test" -> value(webhooks.test(id))
+            "deliveries" -> page(webhooks.deliveries(text("webhook"), text("status"), text("name"), limit, before), ::value)
+            "delivery" -> value(webhooks.delivery(id))
+            "redeliver" -> value(webhooks.redeliver(id))
+            "send" -> JsonPrimitive(webhooks.send(text("name")!!, document("data"), text("session")))
+            "verify" -> done(
+                webhooks.verify(
+                    names("secrets")!!, id, text("timestamp")!!, text("signature")!!, text("body")!!, seconds("tolerance_seconds"),
+                ),
+            )
+            else -> error("there is no method $method of webhooks here")
+        }
+    }
 }
 
 internal fun value(call: PhoneCall): JsonElement = buildJsonObject {
@@ -185,4 +213,26 @@ private fun value(stored: StoredAssistant): JsonElement = JsonObject(
 private fun value(entry: AuditEntry): JsonElement = buildJsonObject {
     put("organization", entry.organization); put("actor", entry.actor); put("action", entry.action); put("target", entry.target)
     put("confirmed", entry.confirmed)
+}
+
+private fun value(webhook: Webhook): JsonElement = buildJsonObject {
+    put("id", webhook.id); put("organization", webhook.organization); put("url", webhook.url); put("description", webhook.description)
+    put("events", JsonArray(webhook.events.map(::JsonPrimitive))); put("enabled", webhook.enabled)
+    put("disabled_because", webhook.disabledBecause)
+}
+
+private fun value(new: SignedWebhook): JsonElement = buildJsonObject { put("webhook", value(new.webhook)); put("secret", new.secret) }
+
+private fun value(delivery: WebhookDelivery): JsonElement = buildJsonObject {
+    put("id", delivery.id); put("webhook", delivery.webhook); put("event", delivery.event); put("name", delivery.name)
+    put("organization", delivery.organization); put("session", delivery.session); put("status", delivery.status)
+    put("body", delivery.body); put("tries", delivery.tries); put("settled_at", delivery.settledAt)
+    put(
+        "attempts",
+        JsonArray(
+            delivery.attempts.map {
+                buildJsonObject { put("status", it.status); put("duration_ms", it.durationMs); put("error", it.error) }
+            },
+        ),
+    )
 }
