@@ -130,10 +130,12 @@ impl OrderDetector {
             self.big = self.big.saturating_add(jump(ByteOrder::Big));
         }
         let is = |this: u64, other: u64| other > ENOUGH && other / ROUGHER > this;
-        match () {
-            () if is(self.little, self.big) => Some(ByteOrder::Little),
-            () if is(self.big, self.little) => Some(ByteOrder::Big),
-            () => None,
+        if is(self.little, self.big) {
+            Some(ByteOrder::Little)
+        } else if is(self.big, self.little) {
+            Some(ByteOrder::Big)
+        } else {
+            None
         }
     }
 }
