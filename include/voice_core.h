@@ -429,7 +429,7 @@ void vc_agent_free(vc_agent *agent);
 
 // Runs a method of a room: what is kept, and who may reach it. JSON in and out.
 //
-// The rooms are `sessions`, `accounts`, `assistants` and `audit`; README.md lists their methods. `arguments_json`: an object;
+// The rooms are `sessions`, `accounts`, `assistants`, `audit` and `telephony`; README.md lists their methods. `arguments_json`: an object;
 // NULL is `{}`. `*answer` is the caller's to free, and so is `*sound`, the bytes that a few methods give besides (`greet`: 16-bit samples;
 // `recording`: a file), otherwise NULL; a NULL `sound` does without. Blocks; not on a thread of the library.
 vc_status vc_agent_call(const vc_agent *agent,
@@ -826,6 +826,26 @@ void vc_turn_free(vc_turn *turn);
 vc_status vc_live_wire(const vc_live *live,
                        vc_wire **wire,
                        vc_error **error);
+
+// The session as the frames of a carrier of telephone calls: `protocol` is `twilio`, `plivo`, `vobiz`, `exotel`, `telnyx` or `vonage`, or
+// `auto`: it is told from the first messages. The session is silent until the carrier says that its media stream begins, and ends when
+// the carrier says so. Otherwise as `vc_live_wire`.
+vc_status vc_live_phone(const vc_live *live,
+                        const char *protocol,
+                        vc_wire **wire,
+                        vc_error **error);
+
+// What the carrier of a telephone call said of it, as JSON; README.md lists the fields. `*call` is the caller's to free. `VC_OK` with
+// `*call == NULL`: its media stream has not begun, or there is no carrier. Any thread.
+vc_status vc_wire_call(const vc_wire *wire,
+                       vc_bytes **call,
+                       vc_error **error);
+
+// Has the carrier of a telephone call press keys: `0`–`9`, `*`, `#`, `A`–`D`. They are sent with the next frames. Only Plivo takes them;
+// otherwise `VC_INVALID_REQUEST`. Any thread.
+vc_status vc_wire_press(const vc_wire *wire,
+                        const char *keys,
+                        vc_error **error);
 
 // Takes a message of the client's, `length` bytes; `binary` says which kind of frame it came in. What is wrong with it is told to the
 // client, and the session goes on. Never waits. Any thread.

@@ -159,6 +159,33 @@ export interface Organization {
 }
 
 /**
+ * A call whose media stream began: what the carrier says of it. Printed, it names nobody, nor what the host gave
+ * along.
+ */
+export interface PhoneCall {
+  /** Whose media stream it is. */
+  protocol: string
+  /** The carrier's name for the stream; none with Vonage, where a connection is one. */
+  streamId: string | null
+  /** The carrier's name for the call: `callSid`, `callId`, `call_control_id`. */
+  callId: string | null
+  /** The carrier's name for the host's account. */
+  accountId: string | null
+  /** Who calls, where the carrier says it here. */
+  fromNumber: string | null
+  /** Who is called, where the carrier says it here. */
+  toNumber: string | null
+  /** How samples are written, in both directions: `mu_law`, `a_law` or `l16`. */
+  encoding: string
+  /** Samples a second, in both directions. */
+  sampleRate: number
+  /** What the host gave the stream along: custom parameters, extra headers. */
+  parameters: Record<string, unknown>
+  /** Everything that the carrier said, as it said it. */
+  details: Record<string, unknown>
+}
+
+/**
  * Somebody whose credential was checked: an organization, or one user of it. Given by `Accounts::authenticate` and
  * by verified access tokens; a host that knows its callers by means of its own makes one itself. `VoiceAgent::with`
  * opens what it reaches. As JSON it is `{organization, user, actor}`; read back, `user` may be missing for the whole

@@ -181,6 +181,33 @@ class Organization:
 
 
 @dataclass(frozen=True)
+class PhoneCall:
+    """A call whose media stream began: what the carrier says of it. Printed, it names nobody, nor what the host gave
+    along."""
+
+    protocol: str
+    """Whose media stream it is."""
+    stream_id: Optional[str]
+    """The carrier's name for the stream; none with Vonage, where a connection is one."""
+    call_id: Optional[str]
+    """The carrier's name for the call: ``callSid``, ``callId``, ``call_control_id``."""
+    account_id: Optional[str]
+    """The carrier's name for the host's account."""
+    from_number: Optional[str] = field(repr=False)
+    """Who calls, where the carrier says it here."""
+    to_number: Optional[str] = field(repr=False)
+    """Who is called, where the carrier says it here."""
+    encoding: str
+    """How samples are written, in both directions: ``mu_law``, ``a_law`` or ``l16``."""
+    sample_rate: int
+    """Samples a second, in both directions."""
+    parameters: Dict[str, Any] = field(repr=False)
+    """What the host gave the stream along: custom parameters, extra headers."""
+    details: Dict[str, Any] = field(repr=False)
+    """Everything that the carrier said, as it said it."""
+
+
+@dataclass(frozen=True)
 class Principal:
     """Somebody whose credential was checked: an organization, or one user of it. Given by ``Accounts::authenticate``
     and by verified access tokens; a host that knows its callers by means of its own makes one itself.

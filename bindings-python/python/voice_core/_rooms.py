@@ -1,5 +1,5 @@
 # Written by `cargo xtask gen` from `_rooms_aio.py`. Do not edit.
-"""What is kept, and who may reach it: sessions, accounts, assistants, the audit log. Those of the blocking agent."""
+"""What is kept, and who may reach it: sessions, accounts, assistants, the audit log; and telephone calls. Those of the blocking agent."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from ._records import (
     Login,
     NewApiKey,
     Organization,
+    PhoneCall,
     Principal,
     Registered,
     StoredAssistant,
@@ -345,3 +346,43 @@ class Audit(_Room):
     def delete_older_than(self, age_seconds: float) -> int:
         """Deletes entries older than that; says how many."""
         return self._run("delete_older_than", int, age_seconds=age_seconds)
+
+
+class Telephony(_Room):
+    """What is to be known of a telephone call before it is answered: whose it is, and whether it is the carrier that calls."""
+
+    _name = "telephony"
+
+    def read(self, message: str, protocol: str = "auto") -> Optional[PhoneCall]:
+        """Reads a carrier's first messages: the call, or None for what comes before it. The message then goes to the session's
+        wire as well.
+
+        Raises
+        ------
+        ValidationError
+            It is no such message, or the call's encoding is not supported.
+        """
+        return self._run("read", _people.first_call, message=message, protocol=protocol)
+
+    def verify_twilio(
+        self, auth_token: str, url: str, signature: str, params: Optional[Mapping[str, Any]] = None
+    ) -> bool:
+        """Whether Twilio signed a request: the header ``X-Twilio-Signature``. `url` is the address as Twilio was given it
+        (``wss://`` for a media stream), `params` the fields of a form that was posted."""
+        return self._run("verify_twilio", bool, auth_token=auth_token, url=url, signature=signature, params=params)
+
+    def verify_plivo(
+        self, auth_token: str, url: str, signature: str, nonce: str, params: Optional[Mapping[str, Any]] = None
+    ) -> bool:
+        """Whether Plivo signed a request: the headers ``X-Plivo-Signature-V3`` and ``X-Plivo-Signature-V3-Nonce``; Vobiz has its
+        own, made alike."""
+        return self._run(
+            "verify_plivo", bool, auth_token=auth_token, url=url, signature=signature, nonce=nonce, params=params
+        )
+
+    def verify_telnyx(self, public_key: str, body: str, signature: str, timestamp: str) -> bool:
+        """Whether Telnyx signed a webhook within the last five minutes: the headers ``telnyx-signature-ed25519`` and
+        ``telnyx-timestamp``, and the body as it came."""
+        return self._run(
+            "verify_telnyx", bool, public_key=public_key, body=body, signature=signature, timestamp=timestamp
+        )

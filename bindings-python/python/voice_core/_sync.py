@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ._live import LiveSession
     from ._metrics import MetricsSink, Report
     from ._records import Principal
-    from ._rooms import Accounts, Assistants, Audit, Sessions
+    from ._rooms import Accounts, Assistants, Audit, Sessions, Telephony
     from ._tools import Tool
 
 
@@ -281,6 +281,13 @@ class VoiceAgent:
         from ._rooms import Audit
 
         return Audit(self)
+
+    @property
+    def telephony(self) -> Telephony:
+        """What is to be known of a telephone call before it is answered."""
+        from ._rooms import Telephony
+
+        return Telephony(self)
 
     @property
     def dropped_reports(self) -> int:

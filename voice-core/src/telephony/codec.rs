@@ -130,10 +130,12 @@ impl OrderDetector {
             self.big = self.big.saturating_add(jump(ByteOrder::Big));
         }
         let is = |this: u64, other: u64| other > ENOUGH && other / ROUGHER > this;
-        match () {
-            () if is(self.little, self.big) => Some(ByteOrder::Little),
-            () if is(self.big, self.little) => Some(ByteOrder::Big),
-            () => None,
+        if is(self.little, self.big) {
+            Some(ByteOrder::Little)
+        } else if is(self.big, self.little) {
+            Some(ByteOrder::Big)
+        } else {
+            None
         }
     }
 }
@@ -172,7 +174,7 @@ mod tests {
 
     #[test]
     fn sound_comes_back_as_it_went_in() {
-        let tone: Vec<i16> = (0..160_u8).map(|n| ((f32::from(n) / 5.0).sin() * 12_000.0) as i16).collect();
+        let tone: Vec<i16> = (0..160u8).map(|n| ((f32::from(n) / 5.0).sin() * 12_000.0) as i16).collect();
         for encoding in [PhoneEncoding::MuLaw, PhoneEncoding::ALaw, PhoneEncoding::L16] {
             for order in [ByteOrder::Little, ByteOrder::Big] {
                 let bytes = encoding.encode(&tone, order);
@@ -188,8 +190,8 @@ mod tests {
 
     #[test]
     fn the_byte_order_is_heard_from_speech_and_from_a_quiet_line_and_not_from_silence() {
-        let speech: Vec<i16> = (0..160_u8).map(|n| ((f32::from(n) / 3.0).sin() * 9_000.0) as i16).collect();
-        let quiet: Vec<i16> = (0..160).map(|n| (n * 7 % 5) - 2).collect();
+        let speech: Vec<i16> = (0..160u8).map(|n| ((f32::from(n) / 3.0).sin() * 9_000.0) as i16).collect();
+        let quiet: Vec<i16> = (0..160i16).map(|n| (n * 7 % 5) - 2).collect();
         for order in [ByteOrder::Little, ByteOrder::Big] {
             for sound in [&speech, &quiet] {
                 let bytes = PhoneEncoding::L16.encode(sound, order);

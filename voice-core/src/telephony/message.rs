@@ -20,7 +20,7 @@ const LONGEST: usize = 1 << 20;
 const RATES: std::ops::RangeInclusive<u64> = 4_000..=48_000;
 const PHONE_RATE: u32 = 8_000;
 
-/// A call whose media stream began: what the carrier says of it. `Debug` leaves out who calls whom and what the host gave along.
+/// A call whose media stream began: what the carrier says of it. Printed, it names nobody, nor what the host gave along.
 #[derive(Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct PhoneCall {
