@@ -103,6 +103,9 @@ typedef enum {
   // Live: the recording of the whole session is kept: `vc_event_text` is where it lies, `KEY#bytes=LENGTH&sha256=HEX`. Told just
   // before the end.
   VC_EVENT_RECORDED = 23,
+  // Something that was said has to be acted on: `vc_event_text` is its type, `vc_event_json` has it as `action`, with `type`,
+  // `details`, `confidence`, `message_id`, … Live: told some time after its exchange.
+  VC_EVENT_ACTION_DETECTED = 24,
 } vc_event_kind;
 
 // An agent: any number of turns at a time, from any threads. The caller frees it with `vc_agent_free`.

@@ -15,6 +15,8 @@ export interface Config {
   storage?: string | null
   /** Who the agent is. */
   assistant?: AssistantConfig
+  /** What is found in conversations that has to be acted on. Default: nothing is looked for. */
+  actions?: ActionsConfig | null
   /** Organizations, users and their keys. */
   accounts?: AccountsConfig
   /** How long things are kept. */
@@ -91,6 +93,80 @@ export interface AssistantConfig {
   filler?: string
   /** After how long of a tool's work that is said, in milliseconds. Default 2,000. */
   filler_after_ms?: number
+  /** The agent interprets between two languages instead of answering. Default: it answers. */
+  interpreter?: InterpreterConfig | null
+}
+
+/**
+ * The agent is an interpreter between two languages: whatever is said in the one is said again in the other, and
+ * nothing is answered. The system prompt is then the interpreter's own, the temperature is 0, and no tools are
+ * offered. Both wordings are kept in the history, each with its language.
+ */
+export interface InterpreterConfig {
+  /** The two languages (BCP 47). Default `en` and `es`. */
+  languages?: string[]
+  /** Who speaks which language, by its tag. Default: the agent's own voice, which is told the language. */
+  voices?: Record<string, InterpreterVoice>
+  /**
+   * How many of the latest utterances the language model is shown with their interpretations, so that it knows what
+   * pronouns refer to (0–50). Default 6.
+   */
+  context_utterances?: number
+  /**
+   * What is said in another language: true, it is interpreted into the first of the two; false, it is kept and not
+   * spoken. Default false.
+   */
+  other_languages?: boolean
+  /**
+   * What asks for the last interpretation again when nothing else is said, by language tag; more than the built-in
+   * ones.
+   */
+  repeat_phrases?: Record<string, string[]>
+  /** What the language model is told besides: the setting, names, how terms are to be said. */
+  instructions?: string | null
+}
+
+/** Who speaks one of an interpreter's languages. */
+export interface InterpreterVoice {
+  /** Whose text to speech. Default: the first that the agent or its assistant names. */
+  provider?: string | null
+  /** Which of its models. */
+  model?: string | null
+  /** Which voice, by the provider's own name or id. */
+  voice?: string | null
+  /** What only this provider knows, such as `speed`. */
+  settings?: Record<string, unknown>
+}
+
+/**
+ * Things said that have to be acted on are found by the language model after each exchange, beside the conversation,
+ * and kept.
+ */
+export interface ActionsConfig {
+  /**
+   * What is looked for: `follow_up_visit`, `lab_order`, `refill`, `referral`, `imaging_order`, and the names that
+   * `definitions` says. Default: all of these and those.
+   */
+  types?: string[]
+  /** Types of the host's own, or other words for the built-in ones, by name. */
+  definitions?: Record<string, ActionDefinition>
+  /** How sure the language model must be, 0–1. Default 0.6. */
+  confidence?: number
+  /** How many of the latest messages the language model is shown (2–50). Default 8. */
+  context_messages?: number
+  /**
+   * Whether a one-shot turn waits for what is found in it, so that its reply says it. Its text and its sound do not
+   * wait. Default false: it is found when the reply is there already.
+   */
+  on_replies?: boolean
+}
+
+/** A type of actions of the host's own. */
+export interface ActionDefinition {
+  /** What it is, for the language model: when there is one, and when there is none. */
+  description?: string
+  /** The JSON schema of its details, an object. Default: any. */
+  details?: Record<string, unknown>
 }
 
 /** Organizations, users and their keys. */

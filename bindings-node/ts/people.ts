@@ -1,5 +1,28 @@
 // Written by `cargo xtask gen` from the library's own schema. Do not edit.
 
+/**
+ * Something said that has to be acted on: a visit that was agreed on, a medicine that is to be refilled. `Debug`
+ * leaves its details out.
+ */
+export interface Action {
+  /** Its id; later ones have later ids. */
+  id: string
+  /** The session in which it was said. */
+  sessionId: string
+  /** The turn in which it was said. */
+  turnId: string
+  /** The message that says it. */
+  messageId: string
+  /** What it is, as the config names it: `refill`, `follow_up_visit`, … */
+  type: string
+  /** What is known of it: a JSON object, as the type's schema says. */
+  details: Record<string, unknown>
+  /** How sure the language model was, 0–1. */
+  confidence: number
+  /** When it was found. */
+  createdAt: string
+}
+
 /** An API key as it is kept: everything but the key. */
 export interface ApiKey {
   /** Its id. */
@@ -70,6 +93,16 @@ export interface Assistant {
   tools?: string[]
   /** The documents that are searched for each answer, by the names under which the host keeps them: at most 100. */
   knowledge?: string[]
+  /**
+   * It interprets between two languages instead of answering: a document as `assistant.interpreter` of the config.
+   * Default: as the agent does.
+   */
+  interpreter?: Record<string, unknown> | null
+  /**
+   * What is found in its conversations that has to be acted on: a document as `actions` of the config. Default: what
+   * the agent looks for.
+   */
+  actions?: Record<string, unknown> | null
 }
 
 /**
@@ -106,6 +139,22 @@ export interface CleanedUp {
   messages: number
   /** Entries of the audit log that were deleted. */
   auditEntries: number
+}
+
+/** What a conversation came to. `Debug` leaves the words out. */
+export interface ConversationSummary {
+  /** The session. */
+  sessionId: string
+  /** A few sentences. */
+  text: string
+  /** What matters, a line each. */
+  points: string[]
+  /** What has to be acted on, in the order in which it was found. */
+  actions: Action[]
+  /** The last message that it takes account of. */
+  until: string
+  /** When it was written. */
+  createdAt: string
 }
 
 /** A provider's credential that is kept: that there is one, never what it is. */

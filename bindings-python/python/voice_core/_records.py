@@ -8,6 +8,29 @@ from typing import Any, Dict, List, Optional, TypedDict
 
 
 @dataclass(frozen=True)
+class Action:
+    """Something said that has to be acted on: a visit that was agreed on, a medicine that is to be refilled.
+    ``Debug`` leaves its details out."""
+
+    id: str
+    """Its id; later ones have later ids."""
+    session_id: str
+    """The session in which it was said."""
+    turn_id: str
+    """The turn in which it was said."""
+    message_id: str
+    """The message that says it."""
+    type: str
+    """What it is, as the config names it: ``refill``, ``follow_up_visit``, …"""
+    details: Dict[str, Any] = field(repr=False)
+    """What is known of it: a JSON object, as the type's schema says."""
+    confidence: float
+    """How sure the language model was, 0–1."""
+    created_at: datetime
+    """When it was found."""
+
+
+@dataclass(frozen=True)
 class ApiKey:
     """An API key as it is kept: everything but the key."""
 
@@ -79,6 +102,12 @@ class Assistant(_AssistantRequired, total=False):
     """The tools that the language model may call, by the names under which the host offers them: at most 64."""
     knowledge: List[str]
     """The documents that are searched for each answer, by the names under which the host keeps them: at most 100."""
+    interpreter: Optional[Dict[str, Any]]
+    """It interprets between two languages instead of answering: a document as ``assistant.interpreter`` of the
+    config. Default: as the agent does."""
+    actions: Optional[Dict[str, Any]]
+    """What is found in its conversations that has to be acted on: a document as ``actions`` of the config. Default:
+    what the agent looks for."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +145,24 @@ class CleanedUp:
     """Messages that were deleted from sessions that stay."""
     audit_entries: int
     """Entries of the audit log that were deleted."""
+
+
+@dataclass(frozen=True)
+class ConversationSummary:
+    """What a conversation came to. ``Debug`` leaves the words out."""
+
+    session_id: str
+    """The session."""
+    text: str = field(repr=False)
+    """A few sentences."""
+    points: List[str] = field(repr=False)
+    """What matters, a line each."""
+    actions: List[Action]
+    """What has to be acted on, in the order in which it was found."""
+    until: str
+    """The last message that it takes account of."""
+    created_at: datetime
+    """When it was written."""
 
 
 @dataclass(frozen=True)

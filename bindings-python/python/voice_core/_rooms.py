@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, Callable, List, Mapping, Optional, Tuple,
 from . import _people, _types
 from ._people import Greeting
 from ._records import (
+    Action,
     ApiKey,
     Assistant,
     AuditEntry,
     CleanedUp,
+    ConversationSummary,
     Credential,
     Erased,
     KeyLimit,
@@ -109,6 +111,17 @@ class Sessions(_Room):
     def greet(self, id: str) -> Optional[Greeting]:
         """Speaks and stores the first message of a session's assistant. None: it has none, or the conversation has gone on."""
         return _people.greeting(*(self._answer("greet", id=id)))
+
+    def actions(
+        self, id: str, *, type: Optional[str] = None, limit: int = 20, before: Optional[str] = None
+    ) -> Page[Action]:
+        """What was found in a session that has to be acted on, newest first: see ``actions`` in the config."""
+        return self._run("actions", _types.page(_types.action), id=id, type=type, limit=limit, before=before)
+
+    def summary(self, id: str) -> Optional[ConversationSummary]:
+        """What a conversation came to, in the words of the language model, with everything that has to be acted on. It is kept, and
+        written anew only when more was said since. None: nobody has said anything."""
+        return self._run("summary", _people.summary, id=id)
 
     def recording(self, message: Message) -> Optional[bytes]:
         """The sound of a message as it is kept: a file. None: none was kept, or it was deleted."""

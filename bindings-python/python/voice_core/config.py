@@ -51,6 +51,70 @@ class Assistant(TypedDict, total=False):
     """What is said, once in a turn, while a tool takes its time; empty: nothing. Default "One moment.\""""
     filler_after_ms: int
     """After how long of a tool's work that is said, in milliseconds. Default 2,000."""
+    interpreter: Optional[Interpreter]
+    """The agent interprets between two languages instead of answering. Default: it answers."""
+
+
+class Interpreter(TypedDict, total=False):
+    """The agent is an interpreter between two languages: whatever is said in the one is said again in the other, and
+    nothing is answered. The system prompt is then the interpreter's own, the temperature is 0, and no tools are
+    offered. Both wordings are kept in the history, each with its language."""
+
+    languages: List[str]
+    """The two languages (BCP 47). Default ``en`` and ``es``."""
+    voices: Dict[str, InterpreterVoice]
+    """Who speaks which language, by its tag. Default: the agent's own voice, which is told the language."""
+    context_utterances: int
+    """How many of the latest utterances the language model is shown with their interpretations, so that it knows
+    what pronouns refer to (0–50). Default 6."""
+    other_languages: bool
+    """What is said in another language: true, it is interpreted into the first of the two; false, it is kept and not
+    spoken. Default false."""
+    repeat_phrases: Dict[str, List[str]]
+    """What asks for the last interpretation again when nothing else is said, by language tag; more than the built-in
+    ones."""
+    instructions: Optional[str]
+    """What the language model is told besides: the setting, names, how terms are to be said."""
+
+
+class InterpreterVoice(TypedDict, total=False):
+    """Who speaks one of an interpreter's languages."""
+
+    provider: Optional[str]
+    """Whose text to speech. Default: the first that the agent or its assistant names."""
+    model: Optional[str]
+    """Which of its models."""
+    voice: Optional[str]
+    """Which voice, by the provider's own name or id."""
+    settings: Dict[str, Any]
+    """What only this provider knows, such as ``speed``."""
+
+
+class Actions(TypedDict, total=False):
+    """Things said that have to be acted on are found by the language model after each exchange, beside the
+    conversation, and kept."""
+
+    types: List[str]
+    """What is looked for: ``follow_up_visit``, ``lab_order``, ``refill``, ``referral``, ``imaging_order``, and the
+    names that ``definitions`` says. Default: all of these and those."""
+    definitions: Dict[str, ActionDefinition]
+    """Types of the host's own, or other words for the built-in ones, by name."""
+    confidence: float
+    """How sure the language model must be, 0–1. Default 0.6."""
+    context_messages: int
+    """How many of the latest messages the language model is shown (2–50). Default 8."""
+    on_replies: bool
+    """Whether a one-shot turn waits for what is found in it, so that its reply says it. Its text and its sound do
+    not wait. Default false: it is found when the reply is there already."""
+
+
+class ActionDefinition(TypedDict, total=False):
+    """A type of actions of the host's own."""
+
+    description: str
+    """What it is, for the language model: when there is one, and when there is none."""
+    details: Dict[str, Any]
+    """The JSON schema of its details, an object. Default: any."""
 
 
 class Accounts(TypedDict, total=False):
@@ -361,6 +425,8 @@ class Config(TypedDict, total=False):
     ``DATABASE_URL``, else an SQLite file in the user's data folder."""
     assistant: Assistant
     """Who the agent is."""
+    actions: Optional[Actions]
+    """What is found in conversations that has to be acted on. Default: nothing is looked for."""
     accounts: Accounts
     """Organizations, users and their keys."""
     retention: Retention

@@ -65,6 +65,8 @@ public struct AssistantConfig: Encodable, Sendable {
     public var filler: String?
     /// After how long of a tool's work that is said, in milliseconds. Default 2,000.
     public var fillerAfterMs: Int?
+    /// The agent interprets between two languages instead of answering. Default: it answers.
+    public var interpreter: InterpreterConfig?
 
     public init(
         systemPrompt: String? = nil,
@@ -76,7 +78,8 @@ public struct AssistantConfig: Encodable, Sendable {
         contextMessages: Int? = nil,
         maxToolRounds: Int? = nil,
         filler: String? = nil,
-        fillerAfterMs: Int? = nil
+        fillerAfterMs: Int? = nil,
+        interpreter: InterpreterConfig? = nil
     ) {
         self.systemPrompt = systemPrompt
         self.firstMessage = firstMessage
@@ -88,6 +91,7 @@ public struct AssistantConfig: Encodable, Sendable {
         self.maxToolRounds = maxToolRounds
         self.filler = filler
         self.fillerAfterMs = fillerAfterMs
+        self.interpreter = interpreter
     }
 
     enum CodingKeys: String, CodingKey {
@@ -101,6 +105,144 @@ public struct AssistantConfig: Encodable, Sendable {
         case maxToolRounds = "max_tool_rounds"
         case filler
         case fillerAfterMs = "filler_after_ms"
+        case interpreter
+    }
+}
+
+/// The agent is an interpreter between two languages: whatever is said in the one is said again in the other, and
+/// nothing is answered. The system prompt is then the interpreter's own, the temperature is 0, and no tools are
+/// offered. Both wordings are kept in the history, each with its language.
+public struct InterpreterConfig: Encodable, Sendable {
+    /// The two languages (BCP 47). Default `en` and `es`.
+    public var languages: [String]?
+    /// Who speaks which language, by its tag. Default: the agent's own voice, which is told the language.
+    public var voices: [String: InterpreterVoice]?
+    /// How many of the latest utterances the language model is shown with their interpretations, so that it knows
+    /// what pronouns refer to (0–50). Default 6.
+    public var contextUtterances: Int?
+    /// What is said in another language: true, it is interpreted into the first of the two; false, it is kept and
+    /// not spoken. Default false.
+    public var otherLanguages: Bool?
+    /// What asks for the last interpretation again when nothing else is said, by language tag; more than the
+    /// built-in ones.
+    public var repeatPhrases: [String: [String]]?
+    /// What the language model is told besides: the setting, names, how terms are to be said.
+    public var instructions: String?
+
+    public init(
+        languages: [String]? = nil,
+        voices: [String: InterpreterVoice]? = nil,
+        contextUtterances: Int? = nil,
+        otherLanguages: Bool? = nil,
+        repeatPhrases: [String: [String]]? = nil,
+        instructions: String? = nil
+    ) {
+        self.languages = languages
+        self.voices = voices
+        self.contextUtterances = contextUtterances
+        self.otherLanguages = otherLanguages
+        self.repeatPhrases = repeatPhrases
+        self.instructions = instructions
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case languages
+        case voices
+        case contextUtterances = "context_utterances"
+        case otherLanguages = "other_languages"
+        case repeatPhrases = "repeat_phrases"
+        case instructions
+    }
+}
+
+/// Who speaks one of an interpreter's languages.
+public struct InterpreterVoice: Encodable, Sendable {
+    /// Whose text to speech. Default: the first that the agent or its assistant names.
+    public var provider: String?
+    /// Which of its models.
+    public var model: String?
+    /// Which voice, by the provider's own name or id.
+    public var voice: String?
+    /// What only this provider knows, such as `speed`.
+    public var settings: [String: JSONValue]?
+
+    public init(
+        provider: String? = nil,
+        model: String? = nil,
+        voice: String? = nil,
+        settings: [String: JSONValue]? = nil
+    ) {
+        self.provider = provider
+        self.model = model
+        self.voice = voice
+        self.settings = settings
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case provider
+        case model
+        case voice
+        case settings
+    }
+}
+
+/// Things said that have to be acted on are found by the language model after each exchange, beside the
+/// conversation, and kept.
+public struct ActionsConfig: Encodable, Sendable {
+    /// What is looked for: `follow_up_visit`, `lab_order`, `refill`, `referral`, `imaging_order`, and the names that
+    /// `definitions` says. Default: all of these and those.
+    public var types: [String]?
+    /// Types of the host's own, or other words for the built-in ones, by name.
+    public var definitions: [String: ActionDefinition]?
+    /// How sure the language model must be, 0–1. Default 0.6.
+    public var confidence: Double?
+    /// How many of the latest messages the language model is shown (2–50). Default 8.
+    public var contextMessages: Int?
+    /// Whether a one-shot turn waits for what is found in it, so that its reply says it. Its text and its sound do
+    /// not wait. Default false: it is found when the reply is there already.
+    public var onReplies: Bool?
+
+    public init(
+        types: [String]? = nil,
+        definitions: [String: ActionDefinition]? = nil,
+        confidence: Double? = nil,
+        contextMessages: Int? = nil,
+        onReplies: Bool? = nil
+    ) {
+        self.types = types
+        self.definitions = definitions
+        self.confidence = confidence
+        self.contextMessages = contextMessages
+        self.onReplies = onReplies
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case types
+        case definitions
+        case confidence
+        case contextMessages = "context_messages"
+        case onReplies = "on_replies"
+    }
+}
+
+/// A type of actions of the host's own.
+public struct ActionDefinition: Encodable, Sendable {
+    /// What it is, for the language model: when there is one, and when there is none.
+    public var description: String?
+    /// The JSON schema of its details, an object. Default: any.
+    public var details: [String: JSONValue]?
+
+    public init(
+        description: String? = nil,
+        details: [String: JSONValue]? = nil
+    ) {
+        self.description = description
+        self.details = details
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case description
+        case details
     }
 }
 
@@ -760,6 +902,8 @@ public struct AgentConfig: Encodable, Sendable {
     public var storage: String?
     /// Who the agent is.
     public var assistant: AssistantConfig?
+    /// What is found in conversations that has to be acted on. Default: nothing is looked for.
+    public var actions: ActionsConfig?
     /// Organizations, users and their keys.
     public var accounts: AccountsConfig?
     /// How long things are kept.
@@ -796,6 +940,7 @@ public struct AgentConfig: Encodable, Sendable {
         tts: [ProviderConfig]? = nil,
         storage: String? = nil,
         assistant: AssistantConfig? = nil,
+        actions: ActionsConfig? = nil,
         accounts: AccountsConfig? = nil,
         retention: RetentionConfig? = nil,
         live: LiveConfig? = nil,
@@ -816,6 +961,7 @@ public struct AgentConfig: Encodable, Sendable {
         self.tts = tts
         self.storage = storage
         self.assistant = assistant
+        self.actions = actions
         self.accounts = accounts
         self.retention = retention
         self.live = live
@@ -838,6 +984,7 @@ public struct AgentConfig: Encodable, Sendable {
         case tts
         case storage
         case assistant
+        case actions
         case accounts
         case retention
         case live

@@ -5781,6 +5781,10 @@ public struct LiveTurnFields {
      */
     public var language: String?
     /**
+     * The language of what was said, where an interpreter speaks.
+     */
+    public var textLanguage: String?
+    /**
      * What the agent said and the user heard.
      */
     public var text: String
@@ -5837,6 +5841,9 @@ public struct LiveTurnFields {
          * The language of the user, when it is known.
          */language: String?, 
         /**
+         * The language of what was said, where an interpreter speaks.
+         */textLanguage: String?, 
+        /**
          * What the agent said and the user heard.
          */text: String, 
         /**
@@ -5870,6 +5877,7 @@ public struct LiveTurnFields {
         self.kind = kind
         self.transcript = transcript
         self.language = language
+        self.textLanguage = textLanguage
         self.text = text
         self.toolCalls = toolCalls
         self.interrupted = interrupted
@@ -5902,6 +5910,7 @@ public struct FfiConverterTypeLiveTurnFields: FfiConverterRustBuffer {
                 kind: FfiConverterString.read(from: &buf), 
                 transcript: FfiConverterString.read(from: &buf), 
                 language: FfiConverterOptionString.read(from: &buf), 
+                textLanguage: FfiConverterOptionString.read(from: &buf), 
                 text: FfiConverterString.read(from: &buf), 
                 toolCalls: FfiConverterSequenceTypeToolCallFields.read(from: &buf), 
                 interrupted: FfiConverterBool.read(from: &buf), 
@@ -5920,6 +5929,7 @@ public struct FfiConverterTypeLiveTurnFields: FfiConverterRustBuffer {
         FfiConverterString.write(value.kind, into: &buf)
         FfiConverterString.write(value.transcript, into: &buf)
         FfiConverterOptionString.write(value.language, into: &buf)
+        FfiConverterOptionString.write(value.textLanguage, into: &buf)
         FfiConverterString.write(value.text, into: &buf)
         FfiConverterSequenceTypeToolCallFields.write(value.toolCalls, into: &buf)
         FfiConverterBool.write(value.interrupted, into: &buf)
@@ -6045,6 +6055,14 @@ public struct ReplyFields {
      */
     public var language: String?
     /**
+     * The language of the answer, where an interpreter speaks.
+     */
+    public var textLanguage: String?
+    /**
+     * What has to be acted on, as JSON, where the turn waits for it.
+     */
+    public var actionsJson: [String]
+    /**
      * The session, new or continued.
      */
     public var sessionId: String
@@ -6094,6 +6112,12 @@ public struct ReplyFields {
          * The language of the user's words, when the recogniser told.
          */language: String?, 
         /**
+         * The language of the answer, where an interpreter speaks.
+         */textLanguage: String?, 
+        /**
+         * What has to be acted on, as JSON, where the turn waits for it.
+         */actionsJson: [String], 
+        /**
          * The session, new or continued.
          */sessionId: String, 
         /**
@@ -6123,6 +6147,8 @@ public struct ReplyFields {
         self.transcript = transcript
         self.text = text
         self.language = language
+        self.textLanguage = textLanguage
+        self.actionsJson = actionsJson
         self.sessionId = sessionId
         self.turnId = turnId
         self.userMessageId = userMessageId
@@ -6153,6 +6179,8 @@ public struct FfiConverterTypeReplyFields: FfiConverterRustBuffer {
                 transcript: FfiConverterString.read(from: &buf), 
                 text: FfiConverterString.read(from: &buf), 
                 language: FfiConverterOptionString.read(from: &buf), 
+                textLanguage: FfiConverterOptionString.read(from: &buf), 
+                actionsJson: FfiConverterSequenceString.read(from: &buf), 
                 sessionId: FfiConverterString.read(from: &buf), 
                 turnId: FfiConverterString.read(from: &buf), 
                 userMessageId: FfiConverterString.read(from: &buf), 
@@ -6169,6 +6197,8 @@ public struct FfiConverterTypeReplyFields: FfiConverterRustBuffer {
         FfiConverterString.write(value.transcript, into: &buf)
         FfiConverterString.write(value.text, into: &buf)
         FfiConverterOptionString.write(value.language, into: &buf)
+        FfiConverterOptionString.write(value.textLanguage, into: &buf)
+        FfiConverterSequenceString.write(value.actionsJson, into: &buf)
         FfiConverterString.write(value.sessionId, into: &buf)
         FfiConverterString.write(value.turnId, into: &buf)
         FfiConverterString.write(value.userMessageId, into: &buf)
@@ -7250,6 +7280,14 @@ public enum Event {
          */turn: LiveTurnFields
     )
     /**
+     * Something that was said has to be acted on.
+     */
+    case actionDetected(
+        /**
+         * What, as JSON.
+         */actionJson: String
+    )
+    /**
      * Live: something failed; the session goes on.
      */
     case failed(
@@ -7364,16 +7402,19 @@ public struct FfiConverterTypeEvent: FfiConverterRustBuffer {
         case 21: return .turnDone(turn: try FfiConverterTypeLiveTurnFields.read(from: &buf)
         )
         
-        case 22: return .failed(error: try FfiConverterTypeErrorDetails.read(from: &buf)
+        case 22: return .actionDetected(actionJson: try FfiConverterString.read(from: &buf)
         )
         
-        case 23: return .recorded(recording: try FfiConverterString.read(from: &buf)
+        case 23: return .failed(error: try FfiConverterTypeErrorDetails.read(from: &buf)
         )
         
-        case 24: return .ended(summary: try FfiConverterTypeLiveSummaryFields.read(from: &buf)
+        case 24: return .recorded(recording: try FfiConverterString.read(from: &buf)
         )
         
-        case 25: return .other(json: try FfiConverterString.read(from: &buf)
+        case 25: return .ended(summary: try FfiConverterTypeLiveSummaryFields.read(from: &buf)
+        )
+        
+        case 26: return .other(json: try FfiConverterString.read(from: &buf)
         )
         
         default: throw UniffiInternalError.unexpectedEnumCase
@@ -7503,23 +7544,28 @@ public struct FfiConverterTypeEvent: FfiConverterRustBuffer {
             FfiConverterTypeLiveTurnFields.write(turn, into: &buf)
             
         
-        case let .failed(error):
+        case let .actionDetected(actionJson):
             writeInt(&buf, Int32(22))
+            FfiConverterString.write(actionJson, into: &buf)
+            
+        
+        case let .failed(error):
+            writeInt(&buf, Int32(23))
             FfiConverterTypeErrorDetails.write(error, into: &buf)
             
         
         case let .recorded(recording):
-            writeInt(&buf, Int32(23))
+            writeInt(&buf, Int32(24))
             FfiConverterString.write(recording, into: &buf)
             
         
         case let .ended(summary):
-            writeInt(&buf, Int32(24))
+            writeInt(&buf, Int32(25))
             FfiConverterTypeLiveSummaryFields.write(summary, into: &buf)
             
         
         case let .other(json):
-            writeInt(&buf, Int32(25))
+            writeInt(&buf, Int32(26))
             FfiConverterString.write(json, into: &buf)
             
         }
@@ -8184,6 +8230,31 @@ fileprivate struct FfiConverterOptionTypeTurnDetectorHost: FfiConverterRustBuffe
         case 1: return try FfiConverterTypeTurnDetectorHost.read(from: &buf)
         default: throw UniffiInternalError.unexpectedOptionalTag
         }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceString: FfiConverterRustBuffer {
+    typealias SwiftType = [String]
+
+    public static func write(_ value: [String], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterString.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [String] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [String]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterString.read(from: &buf))
+        }
+        return seq
     }
 }
 

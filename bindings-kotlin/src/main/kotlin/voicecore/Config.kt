@@ -65,6 +65,8 @@ public data class AssistantConfig(
     public val filler: String? = null,
     /** After how long of a tool's work that is said, in milliseconds. Default 2,000. */
     public val fillerAfterMs: Long? = null,
+    /** The agent interprets between two languages instead of answering. Default: it answers. */
+    public val interpreter: InterpreterConfig? = null,
 ) {
     internal fun json(): JsonObject {
         val keys = mutableMapOf<String, JsonElement>()
@@ -78,6 +80,116 @@ public data class AssistantConfig(
         maxToolRounds?.let { keys["max_tool_rounds"] = JsonPrimitive(it) }
         filler?.let { keys["filler"] = JsonPrimitive(it) }
         fillerAfterMs?.let { keys["filler_after_ms"] = JsonPrimitive(it) }
+        interpreter?.let { keys["interpreter"] = it.json() }
+        return JsonObject(keys)
+    }
+}
+
+/**
+ * The agent is an interpreter between two languages: whatever is said in the one is said again in the other, and
+ * nothing is answered. The system prompt is then the interpreter's own, the temperature is 0, and no tools are
+ * offered. Both wordings are kept in the history, each with its language.
+ */
+public data class InterpreterConfig(
+    /** The two languages (BCP 47). Default `en` and `es`. */
+    public val languages: List<String>? = null,
+    /** Who speaks which language, by its tag. Default: the agent's own voice, which is told the language. */
+    public val voices: Map<String, InterpreterVoice>? = null,
+    /**
+     * How many of the latest utterances the language model is shown with their interpretations, so that it knows
+     * what pronouns refer to (0–50). Default 6.
+     */
+    public val contextUtterances: Long? = null,
+    /**
+     * What is said in another language: true, it is interpreted into the first of the two; false, it is kept and not
+     * spoken. Default false.
+     */
+    public val otherLanguages: Boolean? = null,
+    /**
+     * What asks for the last interpretation again when nothing else is said, by language tag; more than the built-in
+     * ones.
+     */
+    public val repeatPhrases: Map<String, List<String>>? = null,
+    /** What the language model is told besides: the setting, names, how terms are to be said. */
+    public val instructions: String? = null,
+) {
+    internal fun json(): JsonObject {
+        val keys = mutableMapOf<String, JsonElement>()
+        languages?.let { keys["languages"] = JsonArray(it.map { one -> JsonPrimitive(one) }) }
+        voices?.let { keys["voices"] = JsonObject(it.mapValues { (_, one) -> one.json() }) }
+        contextUtterances?.let { keys["context_utterances"] = JsonPrimitive(it) }
+        otherLanguages?.let { keys["other_languages"] = JsonPrimitive(it) }
+        repeatPhrases?.let { keys["repeat_phrases"] = JsonObject(it.mapValues { (_, one) -> JsonArray(one.map { one -> JsonPrimitive(one) }) }) }
+        instructions?.let { keys["instructions"] = JsonPrimitive(it) }
+        return JsonObject(keys)
+    }
+}
+
+/** Who speaks one of an interpreter's languages. */
+public data class InterpreterVoice(
+    /** Whose text to speech. Default: the first that the agent or its assistant names. */
+    public val provider: String? = null,
+    /** Which of its models. */
+    public val model: String? = null,
+    /** Which voice, by the provider's own name or id. */
+    public val voice: String? = null,
+    /** What only this provider knows, such as `speed`. */
+    public val settings: JsonObject? = null,
+) {
+    internal fun json(): JsonObject {
+        val keys = mutableMapOf<String, JsonElement>()
+        provider?.let { keys["provider"] = JsonPrimitive(it) }
+        model?.let { keys["model"] = JsonPrimitive(it) }
+        voice?.let { keys["voice"] = JsonPrimitive(it) }
+        settings?.let { keys["settings"] = it }
+        return JsonObject(keys)
+    }
+}
+
+/**
+ * Things said that have to be acted on are found by the language model after each exchange, beside the conversation,
+ * and kept.
+ */
+public data class ActionsConfig(
+    /**
+     * What is looked for: `follow_up_visit`, `lab_order`, `refill`, `referral`, `imaging_order`, and the names that
+     * `definitions` says. Default: all of these and those.
+     */
+    public val types: List<String>? = null,
+    /** Types of the host's own, or other words for the built-in ones, by name. */
+    public val definitions: Map<String, ActionDefinition>? = null,
+    /** How sure the language model must be, 0–1. Default 0.6. */
+    public val confidence: Double? = null,
+    /** How many of the latest messages the language model is shown (2–50). Default 8. */
+    public val contextMessages: Long? = null,
+    /**
+     * Whether a one-shot turn waits for what is found in it, so that its reply says it. Its text and its sound do
+     * not wait. Default false: it is found when the reply is there already.
+     */
+    public val onReplies: Boolean? = null,
+) {
+    internal fun json(): JsonObject {
+        val keys = mutableMapOf<String, JsonElement>()
+        types?.let { keys["types"] = JsonArray(it.map { one -> JsonPrimitive(one) }) }
+        definitions?.let { keys["definitions"] = JsonObject(it.mapValues { (_, one) -> one.json() }) }
+        confidence?.let { keys["confidence"] = JsonPrimitive(it) }
+        contextMessages?.let { keys["context_messages"] = JsonPrimitive(it) }
+        onReplies?.let { keys["on_replies"] = JsonPrimitive(it) }
+        return JsonObject(keys)
+    }
+}
+
+/** A type of actions of the host's own. */
+public data class ActionDefinition(
+    /** What it is, for the language model: when there is one, and when there is none. */
+    public val description: String? = null,
+    /** The JSON schema of its details, an object. Default: any. */
+    public val details: JsonObject? = null,
+) {
+    internal fun json(): JsonObject {
+        val keys = mutableMapOf<String, JsonElement>()
+        description?.let { keys["description"] = JsonPrimitive(it) }
+        details?.let { keys["details"] = it }
         return JsonObject(keys)
     }
 }
@@ -580,6 +692,8 @@ public data class AgentConfig(
     public val storage: String? = null,
     /** Who the agent is. */
     public val assistant: AssistantConfig? = null,
+    /** What is found in conversations that has to be acted on. Default: nothing is looked for. */
+    public val actions: ActionsConfig? = null,
     /** Organizations, users and their keys. */
     public val accounts: AccountsConfig? = null,
     /** How long things are kept. */
@@ -619,6 +733,7 @@ public data class AgentConfig(
         tts?.let { keys["tts"] = JsonArray(it.map { one -> one.json() }) }
         storage?.let { keys["storage"] = JsonPrimitive(it) }
         assistant?.let { keys["assistant"] = it.json() }
+        actions?.let { keys["actions"] = it.json() }
         accounts?.let { keys["accounts"] = it.json() }
         retention?.let { keys["retention"] = it.json() }
         live?.let { keys["live"] = it.json() }
@@ -636,5 +751,5 @@ public data class AgentConfig(
         return JsonObject(keys)
     }
 
-    override fun toString(): String = "AgentConfig(stt=$stt, llm=$llm, tts=$tts, assistant=$assistant, accounts=$accounts, retention=$retention, live=$live, recordings=$recordings, limits=$limits, retry=$retry, timeouts=$timeouts, circuitBreaker=$circuitBreaker, rateLimit=$rateLimit, prices=$prices, telemetry=$telemetry, local=$local, warmUp=$warmUp, logLevel=$logLevel)"
+    override fun toString(): String = "AgentConfig(stt=$stt, llm=$llm, tts=$tts, assistant=$assistant, actions=$actions, accounts=$accounts, retention=$retention, live=$live, recordings=$recordings, limits=$limits, retry=$retry, timeouts=$timeouts, circuitBreaker=$circuitBreaker, rateLimit=$rateLimit, prices=$prices, telemetry=$telemetry, local=$local, warmUp=$warmUp, logLevel=$logLevel)"
 }

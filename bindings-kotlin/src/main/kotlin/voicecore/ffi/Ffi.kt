@@ -9959,6 +9959,11 @@ data class LiveTurnFields (
     var `language`: kotlin.String?
     , 
     /**
+     * The language of what was said, where an interpreter speaks.
+     */
+    var `textLanguage`: kotlin.String?
+    , 
+    /**
      * What the agent said and the user heard.
      */
     var `text`: kotlin.String
@@ -10022,6 +10027,7 @@ data class LiveTurnFields (
         this.`kind`,
         this.`transcript`,
         this.`language`,
+        this.`textLanguage`,
         this.`text`,
         this.`toolCalls`,
         this.`interrupted`,
@@ -10048,6 +10054,7 @@ public object FfiConverterTypeLiveTurnFields: FfiConverterRustBuffer<LiveTurnFie
             FfiConverterString.read(buf),
             FfiConverterString.read(buf),
             FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
             FfiConverterString.read(buf),
             FfiConverterSequenceTypeToolCallFields.read(buf),
             FfiConverterBoolean.read(buf),
@@ -10066,6 +10073,7 @@ public object FfiConverterTypeLiveTurnFields: FfiConverterRustBuffer<LiveTurnFie
             FfiConverterString.allocationSize(value.`kind`) +
             FfiConverterString.allocationSize(value.`transcript`) +
             FfiConverterOptionalString.allocationSize(value.`language`) +
+            FfiConverterOptionalString.allocationSize(value.`textLanguage`) +
             FfiConverterString.allocationSize(value.`text`) +
             FfiConverterSequenceTypeToolCallFields.allocationSize(value.`toolCalls`) +
             FfiConverterBoolean.allocationSize(value.`interrupted`) +
@@ -10083,6 +10091,7 @@ public object FfiConverterTypeLiveTurnFields: FfiConverterRustBuffer<LiveTurnFie
             FfiConverterString.write(value.`kind`, buf)
             FfiConverterString.write(value.`transcript`, buf)
             FfiConverterOptionalString.write(value.`language`, buf)
+            FfiConverterOptionalString.write(value.`textLanguage`, buf)
             FfiConverterString.write(value.`text`, buf)
             FfiConverterSequenceTypeToolCallFields.write(value.`toolCalls`, buf)
             FfiConverterBoolean.write(value.`interrupted`, buf)
@@ -10183,6 +10192,16 @@ data class ReplyFields (
     var `language`: kotlin.String?
     , 
     /**
+     * The language of the answer, where an interpreter speaks.
+     */
+    var `textLanguage`: kotlin.String?
+    , 
+    /**
+     * What has to be acted on, as JSON, where the turn waits for it.
+     */
+    var `actionsJson`: List<kotlin.String>
+    , 
+    /**
      * The session, new or continued.
      */
     var `sessionId`: kotlin.String
@@ -10240,6 +10259,8 @@ data class ReplyFields (
         this.`transcript`,
         this.`text`,
         this.`language`,
+        this.`textLanguage`,
+        this.`actionsJson`,
         this.`sessionId`,
         this.`turnId`,
         this.`userMessageId`,
@@ -10264,6 +10285,8 @@ public object FfiConverterTypeReplyFields: FfiConverterRustBuffer<ReplyFields> {
             FfiConverterString.read(buf),
             FfiConverterString.read(buf),
             FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterSequenceString.read(buf),
             FfiConverterString.read(buf),
             FfiConverterString.read(buf),
             FfiConverterString.read(buf),
@@ -10280,6 +10303,8 @@ public object FfiConverterTypeReplyFields: FfiConverterRustBuffer<ReplyFields> {
             FfiConverterString.allocationSize(value.`transcript`) +
             FfiConverterString.allocationSize(value.`text`) +
             FfiConverterOptionalString.allocationSize(value.`language`) +
+            FfiConverterOptionalString.allocationSize(value.`textLanguage`) +
+            FfiConverterSequenceString.allocationSize(value.`actionsJson`) +
             FfiConverterString.allocationSize(value.`sessionId`) +
             FfiConverterString.allocationSize(value.`turnId`) +
             FfiConverterString.allocationSize(value.`userMessageId`) +
@@ -10295,6 +10320,8 @@ public object FfiConverterTypeReplyFields: FfiConverterRustBuffer<ReplyFields> {
             FfiConverterString.write(value.`transcript`, buf)
             FfiConverterString.write(value.`text`, buf)
             FfiConverterOptionalString.write(value.`language`, buf)
+            FfiConverterOptionalString.write(value.`textLanguage`, buf)
+            FfiConverterSequenceString.write(value.`actionsJson`, buf)
             FfiConverterString.write(value.`sessionId`, buf)
             FfiConverterString.write(value.`turnId`, buf)
             FfiConverterString.write(value.`userMessageId`, buf)
@@ -11424,6 +11451,21 @@ sealed class Event: Disposable  {
     }
     
     /**
+     * Something that was said has to be acted on.
+     */
+    data class ActionDetected(
+        /**
+         * What, as JSON.
+         */
+        val `actionJson`: kotlin.String) : Event()
+        
+    {
+        
+
+        companion object
+    }
+    
+    /**
      * Live: something failed; the session goes on.
      */
     data class Failed(
@@ -11645,6 +11687,13 @@ sealed class Event: Disposable  {
     )
                 
             }
+            is Event.ActionDetected -> {
+                
+    Disposable.destroy(
+        this.`actionJson`
+    )
+                
+            }
             is Event.Failed -> {
                 
     Disposable.destroy(
@@ -11766,16 +11815,19 @@ public object FfiConverterTypeEvent : FfiConverterRustBuffer<Event>{
             21 -> Event.TurnDone(
                 FfiConverterTypeLiveTurnFields.read(buf),
                 )
-            22 -> Event.Failed(
-                FfiConverterTypeErrorDetails.read(buf),
-                )
-            23 -> Event.Recorded(
+            22 -> Event.ActionDetected(
                 FfiConverterString.read(buf),
                 )
-            24 -> Event.Ended(
+            23 -> Event.Failed(
+                FfiConverterTypeErrorDetails.read(buf),
+                )
+            24 -> Event.Recorded(
+                FfiConverterString.read(buf),
+                )
+            25 -> Event.Ended(
                 FfiConverterTypeLiveSummaryFields.read(buf),
                 )
-            25 -> Event.Other(
+            26 -> Event.Other(
                 FfiConverterString.read(buf),
                 )
             else -> throw RuntimeException("invalid enum value, something is very wrong!!")
@@ -11944,6 +11996,13 @@ public object FfiConverterTypeEvent : FfiConverterRustBuffer<Event>{
                 + FfiConverterTypeLiveTurnFields.allocationSize(value.`turn`)
             )
         }
+        is Event.ActionDetected -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterString.allocationSize(value.`actionJson`)
+            )
+        }
         is Event.Failed -> {
             // Add the size for the Int that specifies the variant plus the size needed for all fields
             (
@@ -12095,23 +12154,28 @@ public object FfiConverterTypeEvent : FfiConverterRustBuffer<Event>{
                 FfiConverterTypeLiveTurnFields.write(value.`turn`, buf)
                 Unit
             }
-            is Event.Failed -> {
+            is Event.ActionDetected -> {
                 buf.putInt(22)
+                FfiConverterString.write(value.`actionJson`, buf)
+                Unit
+            }
+            is Event.Failed -> {
+                buf.putInt(23)
                 FfiConverterTypeErrorDetails.write(value.`error`, buf)
                 Unit
             }
             is Event.Recorded -> {
-                buf.putInt(23)
+                buf.putInt(24)
                 FfiConverterString.write(value.`recording`, buf)
                 Unit
             }
             is Event.Ended -> {
-                buf.putInt(24)
+                buf.putInt(25)
                 FfiConverterTypeLiveSummaryFields.write(value.`summary`, buf)
                 Unit
             }
             is Event.Other -> {
-                buf.putInt(25)
+                buf.putInt(26)
                 FfiConverterString.write(value.`json`, buf)
                 Unit
             }
@@ -12876,6 +12940,34 @@ public object FfiConverterOptionalTypeTurnDetectorHost: FfiConverterRustBuffer<T
         } else {
             buf.put(1)
             FfiConverterTypeTurnDetectorHost.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceString: FfiConverterRustBuffer<List<kotlin.String>> {
+    override fun read(buf: ByteBuffer): List<kotlin.String> {
+        val len = buf.getInt()
+        return List<kotlin.String>(len) {
+            FfiConverterString.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<kotlin.String>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterString.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<kotlin.String>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterString.write(it, buf)
         }
     }
 }
