@@ -39,6 +39,8 @@ export interface Config {
   prices?: PricesConfig
   /** Whether what is measured is sent to an OpenTelemetry collector. Default: it is not. */
   telemetry?: TelemetryConfig
+  /** How webhooks are delivered. */
+  webhooks?: WebhooksConfig
   /** Local models. */
   local?: LocalConfig
   /** Whether every provider is made ready (models loaded, connections opened) before the agent is. Default false. */
@@ -467,4 +469,36 @@ export interface LocalConfig {
   models?: string | null
   /** How many threads models may use, all together. Default: one less than there are cores, but both of two. */
   threads?: number | null
+}
+
+/**
+ * How webhooks are delivered: how long an attempt may take, when it is made again, and where it may go. Needs the
+ * feature `webhooks`, which the packages of other languages have. An attempt that fails is made again after
+ * `first_delay_seconds`, then after `backoff` times as long each time, up to `longest_delay_seconds`, with up to a
+ * quarter more by chance. By the defaults there are twelve attempts in about 32 hours.
+ */
+export interface WebhooksConfig {
+  /** Whether this agent delivers. Of several agents on one database, any number may; one has to. Default true. */
+  deliver?: boolean
+  /** How long an attempt may take, in seconds, from the connection to the end of the answer. Default 30. */
+  timeout_seconds?: number
+  /** How many attempts are made before a delivery has failed (1–50). Default 12. */
+  attempts?: number
+  /** The wait before the second attempt, in seconds. Default 5. */
+  first_delay_seconds?: number
+  /** By how much each wait is longer than the one before (1–10). Default 4. */
+  backoff?: number
+  /** The longest wait, in seconds, also where the receiver asks for one. Default 21,600 (6 hours). */
+  longest_delay_seconds?: number
+  /** How often to look for what other processes left to be delivered, in seconds. Default 15. */
+  poll_seconds?: number
+  /** After how many days deliveries that are over are deleted from the log. Default 30. */
+  keep_days?: number
+  /** Whether webhooks may have addresses of plain HTTP. Default false: anybody on the way could read what is told. */
+  allow_http?: boolean
+  /**
+   * Whether webhooks may lead to this machine and to private networks. Default false: who may create webhooks could
+   * otherwise reach what only the host should reach.
+   */
+  allow_private?: boolean
 }

@@ -165,6 +165,18 @@ export interface Credential {
   updatedAt: string
 }
 
+/** One attempt to deliver. */
+export interface DeliveryAttempt {
+  /** When it was begun. */
+  at: string
+  /** The HTTP status of the answer; null: there was none. */
+  status: number | null
+  /** How long it took, in milliseconds. */
+  durationMs: number
+  /** What went wrong, if something did. */
+  error: string | null
+}
+
 /** How much was erased. */
 export interface Erased {
   /** Sessions. */
@@ -259,6 +271,17 @@ export interface Registered {
   secret: string
 }
 
+/** A webhook with a secret that was just made. */
+export interface SignedWebhook {
+  /** The webhook. */
+  webhook: Webhook
+  /**
+   * `whsec_` and 32 bytes in base64. Give it to the receiver and forget it: it is kept encrypted, and never given
+   * back.
+   */
+  secret: string
+}
+
 /** An assistant that is kept, in one version. */
 export interface StoredAssistant {
   /** Its id. */
@@ -285,4 +308,56 @@ export interface User {
   email: string
   /** When they registered. */
   createdAt: string
+}
+
+/** A webhook, as its owner sees it. */
+export interface Webhook {
+  /** Its id. */
+  id: string
+  /** Its organization; null in a host without organizations. */
+  organization: string | null
+  /** Where events are sent. */
+  url: string
+  /** The names of the events that it wants; none: all. */
+  events: string[]
+  /** What it is for, in the owner's words. */
+  description: string
+  /** Whether anything is sent. */
+  enabled: boolean
+  /** Why the library disabled it, if it did: the receiver answered 410. */
+  disabledBecause: string | null
+  /** When it was created. */
+  createdAt: string
+  /** When it was last changed. */
+  updatedAt: string
+}
+
+/** The telling of one event to one webhook. `Debug` leaves out what is told. */
+export interface WebhookDelivery {
+  /** Its id, which the receiver sees as `webhook-id`: the same in every attempt. */
+  id: string
+  /** The webhook. */
+  webhook: string
+  /** The organization of the webhook. */
+  organization: string | null
+  /** The event. */
+  event: string
+  /** The name of the event. */
+  name: string
+  /** The session in which it happened. */
+  session: string | null
+  /** Where it stands: `pending`, `delivered` or `failed`. */
+  status: string
+  /** What is sent: JSON, the same bytes in every attempt. */
+  body: string
+  /** When the event was handed to this webhook. */
+  createdAt: string
+  /** When the next attempt is due; of one that is over, when the last was. */
+  dueAt: string
+  /** When it was delivered, or given up. */
+  settledAt: string | null
+  /** How many attempts have counted since it was last asked for. */
+  tries: number
+  /** The attempts, oldest first; of very many, the latest. */
+  attempts: DeliveryAttempt[]
 }

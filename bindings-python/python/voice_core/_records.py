@@ -1,4 +1,4 @@
-"""The records of people, assistants and the audit log. Written by `cargo xtask gen` from the library's own: do not edit."""
+"""The records of people, assistants, the audit log and webhooks. Written by `cargo xtask gen` from the library's own: do not edit."""
 
 from __future__ import annotations
 
@@ -176,6 +176,20 @@ class Credential:
 
 
 @dataclass(frozen=True)
+class DeliveryAttempt:
+    """One attempt to deliver."""
+
+    at: datetime
+    """When it was begun."""
+    status: Optional[int]
+    """The HTTP status of the answer; None: there was none."""
+    duration_ms: int
+    """How long it took, in milliseconds."""
+    error: Optional[str]
+    """What went wrong, if something did."""
+
+
+@dataclass(frozen=True)
 class Erased:
     """How much was erased."""
 
@@ -283,6 +297,17 @@ class Registered:
 
 
 @dataclass(frozen=True)
+class SignedWebhook:
+    """A webhook with a secret that was just made."""
+
+    webhook: Webhook
+    """The webhook."""
+    secret: str = field(repr=False)
+    """``whsec_`` and 32 bytes in base64. Give it to the receiver and forget it: it is kept encrypted, and never
+    given back."""
+
+
+@dataclass(frozen=True)
 class StoredAssistant:
     """An assistant that is kept, in one version."""
 
@@ -312,3 +337,59 @@ class User:
     """Their e-mail address in lower case: unique within the organization."""
     created_at: datetime
     """When they registered."""
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """A webhook, as its owner sees it."""
+
+    id: str
+    """Its id."""
+    organization: Optional[str]
+    """Its organization; None in a host without organizations."""
+    url: str = field(repr=False)
+    """Where events are sent."""
+    events: List[str]
+    """The names of the events that it wants; none: all."""
+    description: str
+    """What it is for, in the owner's words."""
+    enabled: bool
+    """Whether anything is sent."""
+    disabled_because: Optional[str]
+    """Why the library disabled it, if it did: the receiver answered 410."""
+    created_at: datetime
+    """When it was created."""
+    updated_at: datetime
+    """When it was last changed."""
+
+
+@dataclass(frozen=True)
+class WebhookDelivery:
+    """The telling of one event to one webhook. ``Debug`` leaves out what is told."""
+
+    id: str
+    """Its id, which the receiver sees as ``webhook-id``: the same in every attempt."""
+    webhook: str
+    """The webhook."""
+    organization: Optional[str]
+    """The organization of the webhook."""
+    event: str
+    """The event."""
+    name: str
+    """The name of the event."""
+    session: Optional[str]
+    """The session in which it happened."""
+    status: str
+    """Where it stands: ``pending``, ``delivered`` or ``failed``."""
+    body: str = field(repr=False)
+    """What is sent: JSON, the same bytes in every attempt."""
+    created_at: datetime
+    """When the event was handed to this webhook."""
+    due_at: datetime
+    """When the next attempt is due; of one that is over, when the last was."""
+    settled_at: Optional[datetime]
+    """When it was delivered, or given up."""
+    tries: int
+    """How many attempts have counted since it was last asked for."""
+    attempts: List[DeliveryAttempt]
+    """The attempts, oldest first; of very many, the latest."""

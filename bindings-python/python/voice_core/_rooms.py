@@ -1,10 +1,10 @@
 # Written by `cargo xtask gen` from `_rooms_aio.py`. Do not edit.
-"""What is kept, and who may reach it: sessions, accounts, assistants, the audit log; and telephone calls. Those of the blocking agent."""
+"""What is kept, and who may reach it: sessions, accounts, assistants, the audit log; and telephone calls, webhooks. Those of the blocking agent."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Callable, List, Mapping, Optional, Tuple, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, List, Mapping, Optional, Sequence, Tuple, TypeVar, Union
 
 from . import _people, _types
 from ._people import Greeting
@@ -24,8 +24,11 @@ from ._records import (
     PhoneCall,
     Principal,
     Registered,
+    SignedWebhook,
     StoredAssistant,
     User,
+    Webhook,
+    WebhookDelivery,
 )
 from ._types import Message, Page, Session
 from ._waiting import wait
@@ -398,4 +401,118 @@ class Telephony(_Room):
         ``telnyx-timestamp``, and the body as it came."""
         return self._run(
             "verify_telnyx", bool, public_key=public_key, body=body, signature=signature, timestamp=timestamp
+        )
+
+
+class Webhooks(_Room):
+    """Webhooks, and what was delivered to them: those of no organization, of one (`of`), or of whom the agent acts for.
+
+    What becomes of sessions and turns is told by itself: `session.started`, `session.ended`, `turn.completed`.
+    """
+
+    _name = "webhooks"
+
+    def of(self, organization: str) -> Webhooks:
+        """The webhooks of one organization."""
+        return Webhooks(self._agent, organization=organization)
+
+    def create(
+        self, url: str, *, events: Optional[Sequence[str]] = None, description: str = "", enabled: bool = True
+    ) -> SignedWebhook:
+        """Makes a webhook for these events (`session.*` for all of a kind), or for all. Its secret is shown this once."""
+        return self._run(
+            "create", _people.signed_webhook, url=url, events=events, description=description, enabled=enabled
+        )
+
+    def get(self, id: str) -> Webhook:
+        """A webhook."""
+        return self._run("get", _people.webhook, id=id)
+
+    def list(self, *, limit: int = 20, before: Optional[str] = None) -> Page[Webhook]:
+        """Webhooks, newest first."""
+        return self._run("list", _types.page(_people.webhook), limit=limit, before=before)
+
+    def update(
+        self,
+        id: str,
+        *,
+        url: Optional[str] = None,
+        events: Optional[Sequence[str]] = None,
+        description: Optional[str] = None,
+        enabled: Optional[bool] = None,
+    ) -> Webhook:
+        """Changes what is given. An empty list of events stands for all."""
+        return self._run(
+            "update", _people.webhook, id=id, url=url, events=events, description=description, enabled=enabled
+        )
+
+    def delete(self, id: str) -> None:
+        """Deletes a webhook with the log of its deliveries."""
+        return self._run("delete", _types.nothing, id=id)
+
+    def rotate_secret(self, id: str, *, overlap_seconds: Optional[float] = None) -> SignedWebhook:
+        """Makes a new secret, shown this once; the old one signs besides for that long (24 hours by default)."""
+        return self._run("rotate_secret", _people.signed_webhook, id=id, overlap_seconds=overlap_seconds)
+
+    def test(self, id: str) -> WebhookDelivery:
+        """Sends an event `webhook.test`; ask for the `delivery` to see what became of it."""
+        return self._run("test", _people.delivery, id=id)
+
+    def deliveries(
+        self,
+        *,
+        webhook: Optional[str] = None,
+        status: Optional[str] = None,
+        name: Optional[str] = None,
+        limit: int = 20,
+        before: Optional[str] = None,
+    ) -> Page[WebhookDelivery]:
+        """Deliveries with their attempts, newest first: of one webhook, `pending`, `delivered` or `failed`, of one event's name."""
+        return self._run(
+            "deliveries",
+            _types.page(_people.delivery),
+            webhook=webhook,
+            status=status,
+            name=name,
+            limit=limit,
+            before=before,
+        )
+
+    def delivery(self, id: str) -> WebhookDelivery:
+        """A delivery with its attempts."""
+        return self._run("delivery", _people.delivery, id=id)
+
+    def redeliver(self, id: str) -> WebhookDelivery:
+        """Delivers again what was delivered or has failed, with the same `webhook-id`."""
+        return self._run("redeliver", _people.delivery, id=id)
+
+    def send(self, name: str, data: Optional[Mapping[str, Any]] = None, *, session: Optional[str] = None) -> bool:
+        """Tells the webhooks of an event of your own. False: none is enabled."""
+        return self._run("send", bool, name=name, data=data, session=session)
+
+    def verify(
+        self,
+        secrets: Sequence[str],
+        *,
+        id: str,
+        timestamp: str,
+        signature: str,
+        body: Union[str, bytes],
+        tolerance_seconds: Optional[float] = None,
+    ) -> None:
+        """Checks, for a receiver, that a message was signed with one of these secrets, within the last five minutes by default.
+
+        `id`, `timestamp` and `signature` are the headers `webhook-id`, `webhook-timestamp` and `webhook-signature`, `body` what
+        came, byte for byte. Raises `UnauthorizedError` when it is not so. Leave out messages whose id has come before.
+        """
+        text = body if isinstance(body, str) else body.decode("utf-8", "replace")
+        return self._run(
+            "verify",
+            _types.nothing,
+            secrets=list(secrets),
+            id=id,
+            timestamp=timestamp,
+            signature=signature,
+            body=text,
+            tolerance_seconds=tolerance_seconds,
         )

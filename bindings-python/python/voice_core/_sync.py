@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ._live import LiveSession
     from ._metrics import MetricsSink, Report
     from ._records import Principal
-    from ._rooms import Accounts, Assistants, Audit, Sessions, Telephony
+    from ._rooms import Accounts, Assistants, Audit, Sessions, Telephony, Webhooks
     from ._tools import Tool
 
 
@@ -290,6 +290,13 @@ class VoiceAgent:
         return Telephony(self)
 
     @property
+    def webhooks(self) -> Webhooks:
+        """Who is told of events, and what was delivered to them."""
+        from ._rooms import Webhooks
+
+        return Webhooks(self)
+
+    @property
     def dropped_reports(self) -> int:
         """How many reports neither `metrics` nor a collector took: they were too slow, failed, or were gone."""
         return 0 if self._acting else self._core.dropped_reports()
@@ -297,7 +304,7 @@ class VoiceAgent:
     def with_principal(self, principal: Principal) -> VoiceAgent:
         """The same agent as somebody with a credential reaches it: nothing of anybody else.
 
-        Turns, live sessions, `sessions`, `assistants`, `accounts` and `audit` are then theirs; what belongs to others is
+        Turns, live sessions, `sessions`, `assistants`, `accounts`, `audit` and `webhooks` are then theirs; what belongs to others is
         answered exactly like what does not exist. Its `close` is an `UnauthorizedError`: close the agent itself.
         """
         mine = type(self).__new__(type(self))

@@ -407,6 +407,36 @@ class Local(TypedDict, total=False):
     """How many threads models may use, all together. Default: one less than there are cores, but both of two."""
 
 
+class Webhooks(TypedDict, total=False):
+    """How webhooks are delivered: how long an attempt may take, when it is made again, and where it may go. Needs
+    the feature ``webhooks``, which the packages of other languages have. An attempt that fails is made again after
+    ``first_delay_seconds``, then after ``backoff`` times as long each time, up to ``longest_delay_seconds``, with up
+    to a quarter more by chance. By the defaults there are twelve attempts in about 32 hours."""
+
+    deliver: bool
+    """Whether this agent delivers. Of several agents on one database, any number may; one has to. Default true."""
+    timeout_seconds: float
+    """How long an attempt may take, in seconds, from the connection to the end of the answer. Default 30."""
+    attempts: int
+    """How many attempts are made before a delivery has failed (1–50). Default 12."""
+    first_delay_seconds: float
+    """The wait before the second attempt, in seconds. Default 5."""
+    backoff: float
+    """By how much each wait is longer than the one before (1–10). Default 4."""
+    longest_delay_seconds: float
+    """The longest wait, in seconds, also where the receiver asks for one. Default 21,600 (6 hours)."""
+    poll_seconds: float
+    """How often to look for what other processes left to be delivered, in seconds. Default 15."""
+    keep_days: float
+    """After how many days deliveries that are over are deleted from the log. Default 30."""
+    allow_http: bool
+    """Whether webhooks may have addresses of plain HTTP. Default false: anybody on the way could read what is
+    told."""
+    allow_private: bool
+    """Whether webhooks may lead to this machine and to private networks. Default false: who may create webhooks
+    could otherwise reach what only the host should reach."""
+
+
 ProviderList = Union[str, Provider, List[Union[str, Provider]]]
 """One provider, or several in the order in which they are tried."""
 
@@ -449,6 +479,8 @@ class Config(TypedDict, total=False):
     """What providers charge, so that turns know what they cost. Default: no prices, and no costs."""
     telemetry: Telemetry
     """Whether what is measured is sent to an OpenTelemetry collector. Default: it is not."""
+    webhooks: Webhooks
+    """How webhooks are delivered."""
     local: Local
     """Local models."""
     warm_up: bool

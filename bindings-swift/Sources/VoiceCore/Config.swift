@@ -889,6 +889,71 @@ public struct LocalConfig: Encodable, Sendable {
     }
 }
 
+/// How webhooks are delivered: how long an attempt may take, when it is made again, and where it may go. Needs the
+/// feature `webhooks`, which the packages of other languages have. An attempt that fails is made again after
+/// `first_delay_seconds`, then after `backoff` times as long each time, up to `longest_delay_seconds`, with up to a
+/// quarter more by chance. By the defaults there are twelve attempts in about 32 hours.
+public struct WebhooksConfig: Encodable, Sendable {
+    /// Whether this agent delivers. Of several agents on one database, any number may; one has to. Default true.
+    public var deliver: Bool?
+    /// How long an attempt may take, in seconds, from the connection to the end of the answer. Default 30.
+    public var timeoutSeconds: Double?
+    /// How many attempts are made before a delivery has failed (1–50). Default 12.
+    public var attempts: Int?
+    /// The wait before the second attempt, in seconds. Default 5.
+    public var firstDelaySeconds: Double?
+    /// By how much each wait is longer than the one before (1–10). Default 4.
+    public var backoff: Double?
+    /// The longest wait, in seconds, also where the receiver asks for one. Default 21,600 (6 hours).
+    public var longestDelaySeconds: Double?
+    /// How often to look for what other processes left to be delivered, in seconds. Default 15.
+    public var pollSeconds: Double?
+    /// After how many days deliveries that are over are deleted from the log. Default 30.
+    public var keepDays: Double?
+    /// Whether webhooks may have addresses of plain HTTP. Default false: anybody on the way could read what is told.
+    public var allowHttp: Bool?
+    /// Whether webhooks may lead to this machine and to private networks. Default false: who may create webhooks
+    /// could otherwise reach what only the host should reach.
+    public var allowPrivate: Bool?
+
+    public init(
+        deliver: Bool? = nil,
+        timeoutSeconds: Double? = nil,
+        attempts: Int? = nil,
+        firstDelaySeconds: Double? = nil,
+        backoff: Double? = nil,
+        longestDelaySeconds: Double? = nil,
+        pollSeconds: Double? = nil,
+        keepDays: Double? = nil,
+        allowHttp: Bool? = nil,
+        allowPrivate: Bool? = nil
+    ) {
+        self.deliver = deliver
+        self.timeoutSeconds = timeoutSeconds
+        self.attempts = attempts
+        self.firstDelaySeconds = firstDelaySeconds
+        self.backoff = backoff
+        self.longestDelaySeconds = longestDelaySeconds
+        self.pollSeconds = pollSeconds
+        self.keepDays = keepDays
+        self.allowHttp = allowHttp
+        self.allowPrivate = allowPrivate
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case deliver
+        case timeoutSeconds = "timeout_seconds"
+        case attempts
+        case firstDelaySeconds = "first_delay_seconds"
+        case backoff
+        case longestDelaySeconds = "longest_delay_seconds"
+        case pollSeconds = "poll_seconds"
+        case keepDays = "keep_days"
+        case allowHttp = "allow_http"
+        case allowPrivate = "allow_private"
+    }
+}
+
 /// The configuration of an agent. See the module for where it comes from.
 public struct AgentConfig: Encodable, Sendable {
     /// Speech to text: one provider, or several tried in order. Default: the local one.
@@ -926,6 +991,8 @@ public struct AgentConfig: Encodable, Sendable {
     public var prices: PricesConfig?
     /// Whether what is measured is sent to an OpenTelemetry collector. Default: it is not.
     public var telemetry: TelemetryConfig?
+    /// How webhooks are delivered.
+    public var webhooks: WebhooksConfig?
     /// Local models.
     public var local: LocalConfig?
     /// Whether every provider is made ready (models loaded, connections opened) before the agent is. Default false.
@@ -952,6 +1019,7 @@ public struct AgentConfig: Encodable, Sendable {
         rateLimit: RateLimitOptions? = nil,
         prices: PricesConfig? = nil,
         telemetry: TelemetryConfig? = nil,
+        webhooks: WebhooksConfig? = nil,
         local: LocalConfig? = nil,
         warmUp: Bool? = nil,
         logLevel: String? = nil
@@ -973,6 +1041,7 @@ public struct AgentConfig: Encodable, Sendable {
         self.rateLimit = rateLimit
         self.prices = prices
         self.telemetry = telemetry
+        self.webhooks = webhooks
         self.local = local
         self.warmUp = warmUp
         self.logLevel = logLevel
@@ -996,6 +1065,7 @@ public struct AgentConfig: Encodable, Sendable {
         case rateLimit = "rate_limit"
         case prices
         case telemetry
+        case webhooks
         case local
         case warmUp = "warm_up"
         case logLevel = "log_level"

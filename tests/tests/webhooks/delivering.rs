@@ -1,7 +1,7 @@
 //! What is sent, and what follows from how it is answered.
 
 use serde_json::json;
-use voice_core::store::AuditQuery;
+use voice_core::{store::AuditQuery, time::Clock};
 
 use super::*;
 

@@ -65,7 +65,7 @@ pub fn reports(records: &[Record]) -> String {
 }
 
 /// Fields that are not shown when a record is printed: secrets, addresses, people's words.
-const UNSEEN: &[&str] = &["assistant", "details", "body", "details", "email", "points", "from_number", "parameters", "secret", "text", "url", "to_number"];
+const UNSEEN: &[&str] = &["assistant", "body", "details", "email", "from_number", "parameters", "points", "secret", "text", "to_number", "url"];
 
 fn data_class(record: &Record, lines: &mut Vec<String>) {
     lines.extend([String::new(), String::new(), "@dataclass(frozen=True)".into(), format!("class {}:", record.name)]);

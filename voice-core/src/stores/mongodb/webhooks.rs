@@ -4,6 +4,8 @@
 //! makes the change. Spreading makes the deliveries first, of which a unique index allows one for each webhook and event, and takes
 //! the note away last: broken off anywhere, it may be done again.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use mongodb::bson::{Bson, DateTime, Document, Uuid, doc};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -27,6 +29,9 @@ use crate::{
 pub(super) const STARTED: &str = "session.started";
 pub(super) const ENDED: &str = "session.ended";
 pub(super) const COMPLETED: &str = "turn.completed";
+
+/// How long a webhook is locked by who changes it and does not come to an end.
+const LOCKED: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct WebhookDocument {
@@ -266,6 +271,21 @@ impl Database {
         self.told(self.webhook_deliveries.delete_many(doc! { "session": session }).await).map(|_| ())
     }
 
+    /// Under a lock, as [`lease_some`](Self::lease_some) takes one. Who does not get it was slower.
+    async fn replace_webhook(&self, webhook: &Webhook) -> Result<bool> {
+        let (document, now) = (WebhookDocument::new(webhook)?, Timestamp::now());
+        let until = now.checked_add(LOCKED).unwrap_or(Timestamp::MAX);
+        let lock = Lease::new(SessionId::from_uuid(webhook.id.as_uuid()), uuid::Uuid::now_v7(), now, until);
+        if !self.lease(&lock).await? {
+            return Ok(false);
+        }
+        let mut present = of_organization(webhook.organization);
+        present.extend(doc! { "_id": document.id, "version": document.version - 1 });
+        let replaced = self.told(self.webhooks.replace_one(present, document).await)?.matched_count > 0;
+        self.release(lock.session, lock.holder).await?;
+        Ok(replaced)
+    }
+
     /// A lock of its own keeps askers apart: not every server that speaks MongoDB's protocol finds and changes in one step.
     async fn lease_some(&self, lease: &WebhookLease) -> Result<Vec<WebhookDelivery>> {
         let due = doc! { "status": "pending", "due_at": { "$lte": moment(lease.now) } };
@@ -329,11 +349,7 @@ impl WebhookStore for MongoStore {
     }
 
     async fn update_webhook(&self, webhook: &Webhook) -> Result<bool> {
-        let (database, document) = (&self.database, WebhookDocument::new(webhook)?);
-        let mut present = of_organization(webhook.organization);
-        present.extend(doc! { "_id": document.id, "version": document.version - 1 });
-        let replace = async { database.told(database.webhooks.replace_one(present, document).await) };
-        Ok(database.run(replace).await?.matched_count > 0)
+        self.database.run(self.database.replace_webhook(webhook)).await
     }
 
     async fn webhook(&self, organization: Option<OrganizationId>, id: WebhookId) -> Result<Option<Webhook>> {

@@ -677,6 +677,53 @@ public data class LocalConfig(
     }
 }
 
+/**
+ * How webhooks are delivered: how long an attempt may take, when it is made again, and where it may go. Needs the
+ * feature `webhooks`, which the packages of other languages have. An attempt that fails is made again after
+ * `first_delay_seconds`, then after `backoff` times as long each time, up to `longest_delay_seconds`, with up to a
+ * quarter more by chance. By the defaults there are twelve attempts in about 32 hours.
+ */
+public data class WebhooksConfig(
+    /** Whether this agent delivers. Of several agents on one database, any number may; one has to. Default true. */
+    public val deliver: Boolean? = null,
+    /** How long an attempt may take, in seconds, from the connection to the end of the answer. Default 30. */
+    public val timeoutSeconds: Double? = null,
+    /** How many attempts are made before a delivery has failed (1–50). Default 12. */
+    public val attempts: Long? = null,
+    /** The wait before the second attempt, in seconds. Default 5. */
+    public val firstDelaySeconds: Double? = null,
+    /** By how much each wait is longer than the one before (1–10). Default 4. */
+    public val backoff: Double? = null,
+    /** The longest wait, in seconds, also where the receiver asks for one. Default 21,600 (6 hours). */
+    public val longestDelaySeconds: Double? = null,
+    /** How often to look for what other processes left to be delivered, in seconds. Default 15. */
+    public val pollSeconds: Double? = null,
+    /** After how many days deliveries that are over are deleted from the log. Default 30. */
+    public val keepDays: Double? = null,
+    /** Whether webhooks may have addresses of plain HTTP. Default false: anybody on the way could read what is told. */
+    public val allowHttp: Boolean? = null,
+    /**
+     * Whether webhooks may lead to this machine and to private networks. Default false: who may create webhooks
+     * could otherwise reach what only the host should reach.
+     */
+    public val allowPrivate: Boolean? = null,
+) {
+    internal fun json(): JsonObject {
+        val keys = mutableMapOf<String, JsonElement>()
+        deliver?.let { keys["deliver"] = JsonPrimitive(it) }
+        timeoutSeconds?.let { keys["timeout_seconds"] = JsonPrimitive(it) }
+        attempts?.let { keys["attempts"] = JsonPrimitive(it) }
+        firstDelaySeconds?.let { keys["first_delay_seconds"] = JsonPrimitive(it) }
+        backoff?.let { keys["backoff"] = JsonPrimitive(it) }
+        longestDelaySeconds?.let { keys["longest_delay_seconds"] = JsonPrimitive(it) }
+        pollSeconds?.let { keys["poll_seconds"] = JsonPrimitive(it) }
+        keepDays?.let { keys["keep_days"] = JsonPrimitive(it) }
+        allowHttp?.let { keys["allow_http"] = JsonPrimitive(it) }
+        allowPrivate?.let { keys["allow_private"] = JsonPrimitive(it) }
+        return JsonObject(keys)
+    }
+}
+
 /** The configuration of an agent. See the module for where it comes from. */
 public data class AgentConfig(
     /** Speech to text: one provider, or several tried in order. Default: the local one. */
@@ -716,6 +763,8 @@ public data class AgentConfig(
     public val prices: PricesConfig? = null,
     /** Whether what is measured is sent to an OpenTelemetry collector. Default: it is not. */
     public val telemetry: TelemetryConfig? = null,
+    /** How webhooks are delivered. */
+    public val webhooks: WebhooksConfig? = null,
     /** Local models. */
     public val local: LocalConfig? = null,
     /** Whether every provider is made ready (models loaded, connections opened) before the agent is. Default false. */
@@ -745,11 +794,12 @@ public data class AgentConfig(
         rateLimit?.let { keys["rate_limit"] = it.json() }
         prices?.let { keys["prices"] = it.json() }
         telemetry?.let { keys["telemetry"] = it.json() }
+        webhooks?.let { keys["webhooks"] = it.json() }
         local?.let { keys["local"] = it.json() }
         warmUp?.let { keys["warm_up"] = JsonPrimitive(it) }
         logLevel?.let { keys["log_level"] = JsonPrimitive(it) }
         return JsonObject(keys)
     }
 
-    override fun toString(): String = "AgentConfig(stt=$stt, llm=$llm, tts=$tts, assistant=$assistant, actions=$actions, accounts=$accounts, retention=$retention, live=$live, recordings=$recordings, limits=$limits, retry=$retry, timeouts=$timeouts, circuitBreaker=$circuitBreaker, rateLimit=$rateLimit, prices=$prices, telemetry=$telemetry, local=$local, warmUp=$warmUp, logLevel=$logLevel)"
+    override fun toString(): String = "AgentConfig(stt=$stt, llm=$llm, tts=$tts, assistant=$assistant, actions=$actions, accounts=$accounts, retention=$retention, live=$live, recordings=$recordings, limits=$limits, retry=$retry, timeouts=$timeouts, circuitBreaker=$circuitBreaker, rateLimit=$rateLimit, prices=$prices, telemetry=$telemetry, webhooks=$webhooks, local=$local, warmUp=$warmUp, logLevel=$logLevel)"
 }
