@@ -63,11 +63,14 @@ export type { LiveWire } from './wire.js'
 export { type Logger, type LogLevel, type LogRecord, setLogger } from './logger.js'
 export type { MetricsContext, MetricsSink, Report } from './metrics.js'
 export { type Fetched, type FetchOptions, type FetchStep, type FileCheck, type FolderOptions, type ModelStatus, models } from './models.js'
+export type { ClientSecretOptions, Realtime, RealtimeOptions } from './realtime.js'
 export type {
   ApiKey,
   Assistant,
   AuditEntry,
+  CallAnswer,
   CleanedUp,
+  ClientSecret,
   Credential,
   Erased,
   KeyLimit,

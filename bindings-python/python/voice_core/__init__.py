@@ -99,7 +99,9 @@ if _TYPE_CHECKING:
         ApiKey,
         Assistant,
         AuditEntry,
+        CallAnswer,
         CleanedUp,
+        ClientSecret,
         Credential,
         Erased,
         KeyLimit,
@@ -112,8 +114,8 @@ if _TYPE_CHECKING:
         User,
     )
     from ._reports import CallReport, SessionReport, ToolReport, TurnReport
-    from ._rooms import Accounts, Assistants, Audit, Sessions
-    from ._rooms_aio import AsyncAccounts, AsyncAssistants, AsyncAudit, AsyncSessions
+    from ._rooms import Accounts, Assistants, Audit, Realtime, Sessions
+    from ._rooms_aio import AsyncAccounts, AsyncAssistants, AsyncAudit, AsyncRealtime, AsyncSessions
     from ._wire import AsyncLiveWire, LiveWire
 
 __all__ = [
@@ -128,6 +130,7 @@ __all__ = [
     "AsyncAudit",
     "AsyncLiveSession",
     "AsyncLiveWire",
+    "AsyncRealtime",
     "AsyncSessions",
     "AsyncTurn",
     "AsyncVoiceAgent",
@@ -138,9 +141,11 @@ __all__ = [
     "Audit",
     "AuditEntry",
     "Backchannel",
+    "CallAnswer",
     "CallReport",
     "CleanedUp",
     "Clear",
+    "ClientSecret",
     "ConversationStore",
     "Cost",
     "Credential",
@@ -178,6 +183,7 @@ __all__ = [
     "PromptMessage",
     "ProviderError",
     "RateLimitError",
+    "Realtime",
     "Recorded",
     "Registered",
     "Reply",
@@ -256,7 +262,9 @@ _LATER = {
         "ApiKey",
         "Assistant",
         "AuditEntry",
+        "CallAnswer",
         "CleanedUp",
+        "ClientSecret",
         "Credential",
         "Erased",
         "KeyLimit",
@@ -269,8 +277,8 @@ _LATER = {
         "User",
     ),
     "_reports": ("CallReport", "SessionReport", "ToolReport", "TurnReport"),
-    "_rooms": ("Accounts", "Assistants", "Audit", "Sessions"),
-    "_rooms_aio": ("AsyncAccounts", "AsyncAssistants", "AsyncAudit", "AsyncSessions"),
+    "_rooms": ("Accounts", "Assistants", "Audit", "Realtime", "Sessions"),
+    "_rooms_aio": ("AsyncAccounts", "AsyncAssistants", "AsyncAudit", "AsyncRealtime", "AsyncSessions"),
     "_wire": ("AsyncLiveWire", "LiveWire"),
 }
 _MODULES = {name: module for module, names in _LATER.items() for name in names}

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ._live import AsyncLiveSession
     from ._metrics import MetricsSink, Report
     from ._records import Principal
-    from ._rooms_aio import AsyncAccounts, AsyncAssistants, AsyncAudit, AsyncSessions
+    from ._rooms_aio import AsyncAccounts, AsyncAssistants, AsyncAudit, AsyncRealtime, AsyncSessions
     from ._tools import Tool
 
 
@@ -281,6 +281,13 @@ class AsyncVoiceAgent:
         from ._rooms_aio import AsyncAudit
 
         return AsyncAudit(self)
+
+    @property
+    def realtime(self) -> AsyncRealtime:
+        """A browser's own way to the speech-to-speech model: client secrets."""
+        from ._rooms_aio import AsyncRealtime
+
+        return AsyncRealtime(self)
 
     @property
     def dropped_reports(self) -> int:

@@ -11,6 +11,8 @@ from ._records import (
     ApiKey,
     Assistant,
     AuditEntry,
+    CallAnswer,
+    ClientSecret,
     CleanedUp,
     Credential,
     Erased,
@@ -108,6 +110,16 @@ def assistant(fields: Dict[str, Any]) -> StoredAssistant:
 def audit_entry(fields: Dict[str, Any]) -> AuditEntry:
     """The entry for one of the native half."""
     return AuditEntry(**_timed(fields))
+
+
+def client_secret(fields: Dict[str, Any]) -> ClientSecret:
+    """The secret for one of the native half."""
+    return ClientSecret(**_timed(fields))
+
+
+def call_answer(fields: Dict[str, Any]) -> CallAnswer:
+    """The answer for one of the native half."""
+    return CallAnswer(**fields)
 
 
 def greeting(fields: Optional[Dict[str, Any]], sound: Optional[bytes]) -> Optional[Greeting]:

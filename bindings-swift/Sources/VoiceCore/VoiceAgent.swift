@@ -22,6 +22,8 @@ public final class VoiceAgent: Sendable {
     public var assistants: Assistants { Assistants(room: Room(native, "assistants")) }
     /// Who changed what, and when.
     public var audit: Audit { Audit(room: Room(native, "audit")) }
+    /// A browser's own way to the speech-to-speech model: client secrets.
+    public var realtime: Realtime { Realtime(room: Room(native, "realtime")) }
 
     /// An agent as a config document (JSON) and your own objects say; what is left out has a sensible default.
     ///

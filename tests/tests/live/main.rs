@@ -7,6 +7,7 @@ mod costs;
 mod frames;
 mod late;
 mod line;
+mod realtime;
 mod schedules;
 mod streaming;
 mod tools;

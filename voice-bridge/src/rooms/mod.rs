@@ -78,10 +78,20 @@
 //! |---|---|---|
 //! | `entries` | `organization?`, `actor?`, `action?`, `target?`, `limit?`, `before?` | entries |
 //! | `delete_older_than` | `age_seconds` | number |
+//!
+//! # `realtime`
+//!
+//! Both take `organization?`, `assistant?`, `instructions?`, `voice?` and `language?` as well.
+//!
+//! | method | arguments | gives |
+//! |---|---|---|
+//! | `client_secret` | `valid_seconds?` | `{value, expires_at}`: the secret of a browser, not the key |
+//! | `answer_call` | `offer` | `{sdp, call_id}` |
 
 mod accounts;
 mod assistants;
 mod audit;
+mod realtime;
 pub(crate) mod records;
 mod sessions;
 mod tokens;
@@ -118,8 +128,9 @@ pub(crate) async fn call(agent: &Agent, room: &str, method: &str, arguments: Arg
         "accounts" => accounts::call(agent, method, &arguments).await.map(Answer::from),
         "assistants" => assistants::call(agent, method, &arguments).await.map(Answer::from),
         "audit" => audit::call(agent, method, &arguments).await.map(Answer::from),
+        "realtime" => realtime::call(agent, method, &arguments).await.map(Answer::from),
         other => Err(ErrorRecord::invalid(format!(
-            "there is no room {other:?}; known: sessions, accounts, assistants, audit"
+            "there is no room {other:?}; known: sessions, accounts, assistants, audit, realtime"
         ))),
     }
 }

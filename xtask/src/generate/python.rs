@@ -65,7 +65,7 @@ pub fn reports(records: &[Record]) -> String {
 }
 
 /// Fields that are not shown when a record is printed: secrets, addresses, people's words.
-const UNSEEN: &[&str] = &["assistant", "email", "secret"];
+const UNSEEN: &[&str] = &["assistant", "email", "secret", "value"];
 
 fn data_class(record: &Record, lines: &mut Vec<String>) {
     lines.extend([String::new(), String::new(), "@dataclass(frozen=True)".into(), format!("class {}:", record.name)]);
