@@ -388,6 +388,7 @@ const BY_PLACE = {
   },
   assistants: { create: ['assistant'], version: ['id', 'version'], update: ['id', 'assistant'], patch: ['id', 'fields'] },
   audit: { delete_older_than: ['age_seconds'] },
+  realtime: { answer_call: ['offer'] },
 }
 
 /** Calls a method of a room: what the bridge takes as arguments is a view of the room here, a place, or an option. */
@@ -434,7 +435,8 @@ async function made(agent, step, hosts) {
       case 'sessions':
       case 'accounts':
       case 'assistants':
-      case 'audit': {
+      case 'audit':
+      case 'realtime': {
         const acting = step.as ? agent.withPrincipal(step.as) : agent
         return { value: valueOf(await called(acting, step.do, step.method, step.arguments ?? {})) }
       }

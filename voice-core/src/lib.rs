@@ -22,10 +22,10 @@
 //!
 //! # Who does the work
 //!
-//! Three traits: [`SpeechToText`], [`LanguageModel`], [`TextToSpeech`], and [`SpeechToSpeech`] for models that are all of them. The library's own are named by strings
-//! (`"openai/gpt-transcribe"`, `"local"`), yours are values; a list of them is tried in order. Around each stand time-outs,
-//! retries, a rate limit and a circuit breaker (see [`layer`]). Conversations are kept by a [`ConversationStore`]: an SQLite
-//! file by default.
+//! Three traits: [`SpeechToText`], [`LanguageModel`], [`TextToSpeech`], and [`SpeechToSpeech`] for models that are all of them in
+//! live sessions. The library's own are named by strings (`"openai/gpt-transcribe"`, `"local"`), yours are values; a list of them
+//! is tried in order. Around each stage stand time-outs, retries, a rate limit and a circuit breaker (see [`layer`]).
+//! Conversations are kept by a [`ConversationStore`]: an SQLite file by default.
 //!
 //! # Tools
 //!

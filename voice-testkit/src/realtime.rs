@@ -17,10 +17,11 @@ use tokio::{
 };
 use voice_core::{
     Error, ErrorKind, Pcm, Result, SpeechToSpeech, TextDelta, Transcript,
+    cost::TokensUsed,
     message::ToolCall,
     provider::{
         AnswerEnd, CallContext, ClientSecret, ClientSecretRequest, Conversation, ConversationInput,
-        ConversationRequest, FromModel, ToModel, TokensUsed, Turns,
+        ConversationRequest, FromModel, ToModel, Turns,
     },
     time::Timestamp,
 };
@@ -163,7 +164,9 @@ impl ScriptedRealtime {
     /// Connection number `n`, from 0, does not come about.
     #[must_use]
     pub fn unreachable(self, n: usize, kind: ErrorKind) -> Self {
-        self.set(|state| drop(state.refusals.insert(n, kind)))
+        self.set(|state| {
+            state.refusals.insert(n, kind);
+        })
     }
 
     /// How many connections were asked for.

@@ -21,6 +21,7 @@ struct Rooms: Sendable {
         case "sessions": try await sessions(method)
         case "accounts": try await accounts(method)
         case "assistants": try await assistants(method)
+        case "realtime": try await realtime(method)
         default: try await audit(method)
         }
     }
@@ -105,6 +106,16 @@ struct Rooms: Sendable {
                     limit: limit, before: before))
         case "delete_older_than": return try encoded(await agent.audit.deleteOlderThan(seconds("age_seconds")))
         default: throw Mismatch("there is no method \(method) of audit here")
+        }
+    }
+
+    private func realtime(_ method: String) async throws -> JSONValue {
+        switch method {
+        case "client_secret":
+            let valid = arguments["valid_seconds"].number.map { Duration.seconds($0) } ?? .seconds(60)
+            return try encoded(await agent.realtime.clientSecret(voice: text("voice"), valid: valid))
+        case "answer_call": return try encoded(await agent.realtime.answerCall(text("offer") ?? ""))
+        default: throw Mismatch("there is no method \(method) of realtime here")
         }
     }
 }

@@ -1,12 +1,7 @@
 //! Sessions with a model that hears and speaks by itself: the same events, tools and history as with the stages of a turn.
 
 use serde_json::json;
-use voice_core::{
-    SpeechToSpeech,
-    live::LiveSummary,
-    provider::{TokensUsed, Turns},
-    tool::FunctionTool,
-};
+use voice_core::{SpeechToSpeech, cost::TokensUsed, live::LiveSummary, provider::Turns, tool::FunctionTool};
 use voice_testkit::ScriptedRealtime;
 
 use super::*;
@@ -109,7 +104,7 @@ async fn an_interruption_stops_the_model_where_the_user_stopped_listening() {
     // The model made the answer faster than it was heard; it is told how much of it was.
     let words = u64::try_from(voice.say(&played).len() / 16).unwrap();
     let told = heard(&model);
-    assert!(told.len() == 1 && told[0] >= words && told[0] <= words + 400, "{told:?} {words} {played}");
+    assert!(told.len() == 1 && told[0] + 40 >= words && told[0] <= words + 400, "{told:?} {words} {played}");
     assert_eq!(turns[1].transcript, "wait a moment please");
     // Nothing of the first answer is heard after it was stopped.
     assert_eq!(call.played(), format!("{played} {ANSWER}"));
@@ -382,6 +377,24 @@ async fn a_question_whose_answer_was_not_heard_is_asked_again_over_a_new_connect
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_tools_have_done_is_not_done_again_over_a_new_connection() {
+    let voice = Voice::new();
+    let model =
+        model(&voice).recognised_after(ms(10)).calling(0, "weather", json!({"city": "Oslo"})).dropping(1, ANSWER, 0);
+    let call = call_with(&voice, &model, "{}", |live| live.tools(tools())).await;
+    call.speak("how is Oslo?").await;
+    call.until_turns(1).await;
+    let turn = &call.turns()[0];
+    assert_eq!((turn.text.as_str(), turn.tool_calls.len()), (ANSWER, 1));
+    assert_eq!(call.count(|e| matches!(e, LiveEvent::ToolCall(_))), 1);
+    let told = model.told();
+    assert_eq!(
+        told[told.len() - 4..],
+        ["typed: how is Oslo?", "remember assistant: [weather]", "remember tool: rain", "answer"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_question_that_was_not_recognised_yet_is_told_again_as_it_sounded() {
     let voice = Voice::new();
     let model = model(&voice).dropping(0, ANSWER, 0).recognised_after(ms(2_000));
@@ -416,7 +429,8 @@ async fn a_session_goes_on_beyond_the_longest_life_of_a_connection() {
 #[tokio::test(start_paused = true)]
 async fn a_model_that_cannot_be_had_again_ends_the_session_with_the_reason() {
     let voice = Voice::new();
-    let never = (1..9).fold(model(&voice).dropping(0, ANSWER, 3), |model, n| model.unreachable(n, ErrorKind::Connect));
+    let model_of = || model(&voice).recognised_after(ms(10));
+    let never = (1..9).fold(model_of().dropping(0, ANSWER, 3), |model, n| model.unreachable(n, ErrorKind::Connect));
     let call = call(&voice, &never, "{}").await;
     call.speak("will it rain?").await;
     call.until("the end", |e| matches!(e, LiveEvent::Ended(s) if s.reason == EndReason::ConnectionLost)).await;
@@ -424,7 +438,7 @@ async fn a_model_that_cannot_be_had_again_ends_the_session_with_the_reason() {
     assert!(errors(&call).iter().all(|code| *code == ErrorCode::ProviderError) && errors(&call).len() >= 5);
     assert_eq!(call.history().await.len(), 2, "what was heard is kept");
 
-    let refused = model(&voice).dropping(0, ANSWER, 0).unreachable(1, ErrorKind::InvalidProviderKey);
+    let refused = model_of().dropping(0, ANSWER, 0).unreachable(1, ErrorKind::InvalidProviderKey);
     let call = self::call(&voice, &refused, "{}").await;
     call.live.push_text("hello").unwrap();
     call.until("the end", |e| matches!(e, LiveEvent::Ended(_))).await;

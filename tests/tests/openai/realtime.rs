@@ -7,9 +7,9 @@ use tokio::sync::mpsc;
 use voice_core::{
     Config, ConversationStore, ErrorCode, LiveEvent, SpeechToSpeech, VoiceAgent,
     agent::ClientSecretOptions,
+    cost::TokensUsed,
     provider::{
-        AnswerEnd, ClientSecretRequest, Conversation, ConversationRequest, FromModel, ToModel, TokensUsed, ToolSpec,
-        Turns,
+        AnswerEnd, ClientSecretRequest, Conversation, ConversationRequest, FromModel, ToModel, ToolSpec, Turns,
     },
     providers::openai::{Eagerness, OpenAiRealtime, VoiceDetection},
     store::{MemoryStore, MessageQuery},
@@ -169,22 +169,14 @@ async fn every_setting_is_where_the_description_has_it() {
     request.tools = vec![ToolSpec::new("clock", "The time.", json!({"type": "object", "properties": {}}))].into();
     request.history = vec![PromptMessage::new(Role::User, "hello"), PromptMessage::new(Role::Assistant, "Hello!")];
     request.max_tokens = 100_000;
-    let talk = Talk::begin(&model, request).await.unwrap();
+    let mut talk = Talk::begin(&model, request).await.unwrap();
     talk.tell(ToModel::Say { id: 7, text: "One moment.".into() });
     talk.tell(ToModel::Typed("and now?".into()));
     talk.tell(ToModel::ToolResult { call: "call_1".into(), result: "noon".into() });
     talk.tell(ToModel::Heard { item: "item_1".into(), until: Duration::from_millis(1_234) });
     talk.tell(ToModel::Cancel { response: "resp_9".into() });
     talk.tell(ToModel::Answer { tools: false });
-    patient(async {
-        while !frames(&double)
-            .iter()
-            .any(|f| f["response"]["tool_choice"] == "none" && f["response"]["metadata"].is_null())
-        {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    while words(&talk.answer().await) != ANSWER {}
     checked(&double);
     let frames = frames(&double);
     let session = &frames[0]["session"];
@@ -297,7 +289,7 @@ async fn what_fails_is_typed() {
     assert_eq!(error.kind(), K::RejectedByProvider);
 }
 
-fn document(double: &OpenAiDouble) -> Config {
+pub(crate) fn document(double: &OpenAiDouble) -> Config {
     let realtime = json!({"provider": "openai", "model": "gpt-realtime-2.1", "voice": "cedar", "api_key": KEY,
         "base_url": double.base_url(), "settings": {"turn_detection": "server_vad", "reasoning_effort": "low"}});
     Config::from_json(&json!({"realtime": realtime, "storage": "memory"}).to_string()).unwrap()

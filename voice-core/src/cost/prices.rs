@@ -8,11 +8,10 @@ use serde::{
     de::{Error as _, Visitor},
 };
 
-use super::{Cost, Currency, Usage};
+use super::{Cost, Currency, TokensUsed, Usage};
 use crate::{
     audio::SPEECH_RATE,
     error::{Error, ErrorKind, Result},
-    provider::TokensUsed,
 };
 
 /// What providers charge. The library knows no prices by itself: they change, and depend on contracts.

@@ -27,6 +27,8 @@ pub(super) const MOST_ATTEMPTS: u32 = 5;
 const FIRST_DELAY: Duration = Duration::from_millis(500);
 /// The longest wait, also when the provider asks for a longer one.
 const LONGEST_DELAY: Duration = Duration::from_secs(8);
+/// The last part of a connection's life, in which it is renewed: five minutes of an hour.
+const RENEWAL: u32 = 12;
 /// A connection that lasted for so long was a good one: the attempts are counted anew.
 const LASTED: Duration = Duration::from_secs(30);
 
@@ -46,7 +48,8 @@ pub(super) struct ModelLine {
     generation: u32,
     attempts: u32,
     opened: Instant,
-    good_until: Option<Instant>,
+    /// From when on a quiet moment is used to open the next connection.
+    renew_at: Option<Instant>,
 }
 
 enum State {
@@ -74,7 +77,7 @@ impl Drop for State {
 impl ModelLine {
     /// The line to a model, which [`reopen`](Self::reopen) opens.
     pub(super) fn new(model: Arc<dyn SpeechToSpeech>) -> Self {
-        Self { model, state: State::Gone, generation: 0, attempts: 0, opened: Instant::now(), good_until: None }
+        Self { model, state: State::Gone, generation: 0, attempts: 0, opened: Instant::now(), renew_at: None }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -85,9 +88,9 @@ impl ModelLine {
         self.generation
     }
 
-    /// Until when the connection may be used.
-    pub(super) fn good_until(&self) -> Option<Instant> {
-        self.good_until.filter(|_| matches!(self.state, State::Open { .. }))
+    /// Whether the connection nears its end.
+    pub(super) fn is_old(&self) -> bool {
+        matches!(self.state, State::Open { .. }) && self.renew_at.is_some_and(|at| at <= Instant::now())
     }
 
     /// Opens a connection in place of the one there is, after a while. What is told meanwhile is told then.
@@ -107,7 +110,7 @@ impl ModelLine {
             })
         });
         self.generation += 1;
-        self.good_until = None;
+        self.renew_at = None;
         self.state = State::Opening { to, task };
     }
 
@@ -160,7 +163,9 @@ impl ModelLine {
     fn is_open(&mut self, conversation: Conversation) -> News {
         let State::Opening { to, .. } = &self.state else { return News::Opened };
         let to = to.clone();
-        (self.opened, self.good_until) = (Instant::now(), conversation.good_until);
+        self.opened = Instant::now();
+        let good_for = conversation.good_until.map(|until| until.saturating_duration_since(self.opened));
+        self.renew_at = good_for.map(|time| self.opened + time - time / RENEWAL);
         self.state = State::Open { to, events: conversation.events };
         News::Opened
     }

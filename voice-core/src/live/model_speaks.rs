@@ -14,11 +14,11 @@ use super::{
 use crate::{
     audio::Pcm,
     context,
-    cost::Usage,
+    cost::{TokensUsed, Usage},
     error::{Error, Stage},
     event::{CallMetrics, TextDelta},
     message::{Timings, ToolCallRecord},
-    provider::{AnswerEnd, CallContext, FromModel, ToModel, TokensUsed},
+    provider::{AnswerEnd, CallContext, FromModel, ToModel},
     tool::{Calls, Done},
     turn::Outcome,
 };

@@ -367,7 +367,12 @@ impl Driver {
                     self.emit(LiveEvent::Clear { position: self.playout.position() });
                 }
             }
-            Command::Language(language) => self.language = language,
+            Command::Language(language) => {
+                if let Some(talk) = &mut self.talk {
+                    talk.set_language(language.clone());
+                }
+                self.language = language;
+            }
             // Its caller has handled it.
             Command::End(_) => {}
         }

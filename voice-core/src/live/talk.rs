@@ -161,12 +161,12 @@ impl Talk {
             unstored: VecDeque::new(),
             given_up: false,
         };
-        talk.reopen(Duration::ZERO);
+        talk.reopen(Duration::ZERO, &[]);
         loop {
             match talk.line.next().await {
                 News::Opened => return Ok(talk),
                 News::Lost(error) => match talk.line.next_attempt(&error) {
-                    Some(delay) => talk.reopen(delay),
+                    Some(delay) => talk.reopen(delay, &[]),
                     None => return Err(error),
                 },
                 News::Event(_) => return Err(Error::internal("a conversation spoke before it was open")),
@@ -174,14 +174,15 @@ impl Talk {
         }
     }
 
-    /// Opens a connection anew, after a while; it is told all that was said, and what the last one did not come to answer.
-    pub(super) fn reopen(&mut self, after: Duration) {
+    /// Opens a connection anew, after a while; it is told all that was said, and what the last one did not come to answer, with what tools
+    /// have `done` for that.
+    pub(super) fn reopen(&mut self, after: Duration, done: &[ToolCallRecord]) {
         let mut request = self.request.clone();
         request.history = self.history();
         self.line.reopen(request, self.ctx.clone(), after);
         (self.unwanted, self.held) = (0, Vec::new());
         self.held_back.clear();
-        let told_again = self.ask_again();
+        let told_again = self.ask_again(done);
         let from = self.speaks_from.unwrap_or(self.tape.end());
         self.base = i64::try_from(from).unwrap_or(i64::MAX) - told_again;
         let said = self.tape.between(from, self.tape.end());
@@ -192,7 +193,7 @@ impl Talk {
 
     /// Tells a new connection what the user said that is not answered: in words where they are known, else as it sounded. Gives how
     /// many samples that were.
-    fn ask_again(&mut self) -> i64 {
+    fn ask_again(&mut self, done: &[ToolCallRecord]) -> i64 {
         let mut told = 0;
         let unanswered: Vec<usize> = (0..self.items.len()).filter(|n| self.items[*n].turn.is_none()).collect();
         for n in &unanswered {
@@ -211,6 +212,11 @@ impl Talk {
         // What is told as sound comes back as an item of its own.
         self.items.retain(|item| item.turn.is_some() || item.text.is_some());
         if !unanswered.is_empty() {
+            let mut results = Vec::new();
+            context::push_calls(&mut results, "", done);
+            if !results.is_empty() {
+                self.line.tell(ToModel::Remember(results));
+            }
             self.line.tell(ToModel::Answer { tools: true });
         }
         told
@@ -266,6 +272,17 @@ impl Talk {
         self.items.iter().any(|item| item.turn == turn && item.text.is_none())
     }
 
+    /// What the lost connection has not recognised of what is being answered, it never will: what it seemed to be is what there is.
+    pub(super) fn give_up_recognising(&mut self) {
+        let answered = self.items.iter_mut().filter(|item| item.turn.is_some() && item.text.is_none());
+        answered.for_each(|item| item.text = Some(std::mem::take(&mut item.interim)));
+    }
+
+    /// The language that the next connection is told.
+    pub(super) fn set_language(&mut self, language: Option<String>) {
+        self.request.language = language;
+    }
+
     pub(super) fn is_unanswered_again(&mut self, turn: TurnId) {
         self.items.iter_mut().filter(|item| item.turn == Some(turn)).for_each(|item| item.turn = None);
     }
@@ -306,9 +323,9 @@ impl Talk {
     }
 
     /// The line is lost and shall be opened anew, unless that is hopeless.
-    pub(super) fn try_again(&mut self, error: &Error) {
+    pub(super) fn try_again(&mut self, error: &Error, done: &[ToolCallRecord]) {
         match self.line.next_attempt(error) {
-            Some(delay) => self.reopen(delay),
+            Some(delay) => self.reopen(delay, done),
             None => self.given_up = true,
         }
     }

@@ -18,9 +18,6 @@ use crate::{
     provider::{FromModel, ToModel, Turns},
 };
 
-/// How long before a connection may not be used any more a quiet moment is taken to open the next.
-const RENEWAL: Duration = Duration::from_secs(5 * 60);
-
 impl Driver {
     pub(super) fn user_is_speaking(&self) -> bool {
         self.talk.as_ref().map_or_else(|| self.taking.user_is_speaking(), |talk| talk.user_speaks())
@@ -203,7 +200,8 @@ impl Driver {
         );
         let is_told = self.fail_the_answer(&error);
         let Some(talk) = &mut self.talk else { return };
-        talk.try_again(&error);
+        talk.give_up_recognising();
+        talk.try_again(&error, &self.done);
         if talk.given_up || !is_told {
             self.emit(LiveEvent::Error(error));
         }
@@ -243,13 +241,12 @@ impl Driver {
         }
         self.go_on_with_what_is_held();
         self.store_what_waited();
-        let soon = tokio::time::Instant::now() + RENEWAL;
-        let is_due = self.talk.as_ref().is_some_and(|talk| talk.line.good_until().is_some_and(|until| until <= soon));
+        let is_due = self.talk.as_ref().is_some_and(|talk| talk.line.is_old());
         if is_due
             && self.is_quiet()
             && let Some(talk) = &mut self.talk
         {
-            talk.reopen(Duration::ZERO);
+            talk.reopen(Duration::ZERO, &self.done);
         }
     }
 

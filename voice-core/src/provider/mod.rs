@@ -28,7 +28,7 @@ use crate::{
 pub use listening::{ListenRequest, SpokenSound};
 pub use speech_to_speech::{
     AnswerEnd, CallAnswer, ClientSecret, ClientSecretRequest, Conversation, ConversationInput, ConversationRequest,
-    FromModel, SpeechToSpeech, ToModel, TokensUsed, Turns,
+    FromModel, SpeechToSpeech, ToModel, Turns,
 };
 pub use turn_end::TurnDetector;
 

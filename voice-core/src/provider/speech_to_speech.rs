@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::{CallContext, PromptMessage, ResultStream, ToolSpec};
 use crate::{
     audio::Pcm,
+    cost::TokensUsed,
     error::{Error, ErrorKind, Result},
     event::Transcript,
     message::ToolCall,
@@ -249,24 +250,6 @@ pub enum AnswerEnd {
     Cancelled,
     /// It failed, or was not allowed to go on.
     Failed(Error),
-}
-
-/// The tokens that an answer used. Sound and text have their own prices.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct TokensUsed {
-    /// Text that was read, cached text included.
-    pub text_in: u64,
-    /// Of that, what came from a cache.
-    pub cached_text_in: u64,
-    /// Sound that was heard, cached sound included.
-    pub audio_in: u64,
-    /// Of that, what came from a cache.
-    pub cached_audio_in: u64,
-    /// Text that was written.
-    pub text_out: u64,
-    /// Sound that was spoken.
-    pub audio_out: u64,
 }
 
 /// A conversation that runs.

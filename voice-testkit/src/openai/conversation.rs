@@ -9,8 +9,9 @@ use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Message;
 use voice_core::{
     Error, Pcm, SpeechToSpeech,
+    cost::TokensUsed,
     message::ToolCall,
-    provider::{AnswerEnd, CallContext, ConversationRequest, FromModel, ToModel, TokensUsed, Turns},
+    provider::{AnswerEnd, CallContext, ConversationRequest, FromModel, ToModel, Turns},
 };
 
 use super::{State, lock, realtime::Socket, record::Entry};
@@ -208,7 +209,7 @@ impl Wire {
                 let previous = self.committed.replace(item.clone());
                 vec![
                     json!({"type": "input_audio_buffer.committed", "previous_item_id": previous, "item_id": item}),
-                    json!({"type": "conversation.item.added", "previous_item_id": previous, "item": {"id": item, "type": "message", "role": "user", "status": "completed", "content": [{"type": "input_audio", "transcript": null}]}}),
+                    json!({"type": "conversation.item.added", "previous_item_id": previous, "item": {"id": item, "type": "message", "role": "user", "status": "completed", "content": [{"type": "input_audio"}]}}),
                 ]
             }
             FromModel::Transcript { item, transcript } => transcribed(&item, &transcript.text),

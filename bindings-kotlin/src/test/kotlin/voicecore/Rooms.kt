@@ -29,6 +29,7 @@ internal class Rooms(private val agent: VoiceAgent, private val arguments: JsonO
         "sessions" -> sessions(method)
         "accounts" -> accounts(method)
         "assistants" -> assistants(method)
+        "realtime" -> realtime(method)
         else -> audit(method)
     }
 
@@ -100,6 +101,12 @@ internal class Rooms(private val agent: VoiceAgent, private val arguments: JsonO
             page(agent.audit.entries(text("organization"), text("actor"), text("action"), text("target"), limit, before), ::value)
         "delete_older_than" -> JsonPrimitive(agent.audit.deleteOlderThan(seconds("age_seconds")!!))
         else -> error("there is no method $method of audit here")
+    }
+
+    private suspend fun realtime(method: String): JsonElement = when (method) {
+        "client_secret" -> JsonPrimitive(agent.realtime.clientSecret(voice = text("voice"), valid = seconds("valid_seconds")).value)
+        "answer_call" -> JsonPrimitive(agent.realtime.answerCall(text("offer").orEmpty()).sdp)
+        else -> error("there is no method $method of realtime here")
     }
 }
 

@@ -10,10 +10,11 @@ use uuid::Uuid;
 use super::{super::tools::arguments, RATE, speech};
 use crate::{
     audio::{LiveResampler, Pcm, SPEECH_RATE, to_i16},
+    cost::TokensUsed,
     error::{ErrorKind, Result},
     event::{TextDelta, Transcript},
     message::{Role, ToolCall},
-    provider::{AnswerEnd, FromModel, PromptMessage, ToModel, TokensUsed, ToolSpec},
+    provider::{AnswerEnd, FromModel, PromptMessage, ToModel, ToolSpec},
     providers::http::{Peer, Private},
 };
 
