@@ -82,6 +82,15 @@ async fn three_spoken_turns_are_answered_and_stored() {
         at += names[at..].find(what).unwrap_or_else(|| panic!("{what} is missing in {names}"));
     }
     assert!(model.requests()[0].instructions.contains("voice assistant"));
+    // What is heard is told sentence by sentence, as its sound begins.
+    let speaking: Vec<(Duration, String)> = call
+        .events()
+        .into_iter()
+        .filter_map(|(at, event)| if let LiveEvent::Speaking(words) = event { Some((at, words.0)) } else { None })
+        .take(2)
+        .collect();
+    assert_eq!(format!("{} {}", speaking[0].1, speaking[1].1), ANSWER);
+    assert!(speaking[1].0 - speaking[0].0 > ms(500), "{speaking:?}");
 }
 
 #[tokio::test(start_paused = true)]

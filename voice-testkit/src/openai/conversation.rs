@@ -188,6 +188,10 @@ impl Wire {
         let mut session = asked.clone();
         session["id"] = "sess_double".into();
         session["object"] = "realtime.session".into();
+        let voice = &mut session["audio"]["output"]["voice"];
+        if voice.is_object() {
+            *voice = voice["id"].take();
+        }
         session
     }
 
