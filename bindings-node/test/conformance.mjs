@@ -391,6 +391,7 @@ const BY_PLACE = {
   audit: { delete_older_than: ['age_seconds'] },
   telephony: { read: ['message', 'protocol'] },
   webhooks: { create: ['url'], send: ['name', 'data'], verify: ['secrets'] },
+  realtime: { answer_call: ['offer'] },
 }
 
 /** Calls a method of a room: what the bridge takes as arguments is a view of the room here, a place, or an option. */
@@ -439,7 +440,8 @@ async function made(agent, step, hosts) {
       case 'assistants':
       case 'audit':
       case 'telephony':
-      case 'webhooks': {
+      case 'webhooks':
+      case 'realtime': {
         const acting = step.as ? agent.withPrincipal(step.as) : agent
         return { value: valueOf(await called(acting, step.do, step.method, step.arguments ?? {})) }
       }

@@ -18,6 +18,7 @@ import type { MetricsSink } from './metrics.js'
 import { type HostId, type NativeAgent, type NativeHosts, native, type Role } from './native.js'
 import type { CallOptions, Reply } from './reply.js'
 import type { Principal } from './people.js'
+import { Realtime } from './realtime.js'
 import { Sessions } from './sessions.js'
 import { Telephony } from './telephony.js'
 import type { Tool } from './tool.js'
@@ -188,6 +189,11 @@ export class VoiceAgent {
   /** Who is told of events, and what was delivered to them. */
   get webhooks(): Webhooks {
     return new Webhooks(() => this.#open())
+  }
+
+  /** A browser's own way to the speech-to-speech model: client secrets. */
+  get realtime(): Realtime {
+    return new Realtime(() => this.#open())
   }
 
   /**

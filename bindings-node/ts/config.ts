@@ -9,6 +9,11 @@ export interface Config {
   /** Text to speech: one provider, or several tried in order. Default: the local one. */
   tts?: ProviderList | null
   /**
+   * A model that hears and speaks by itself: it holds live sessions in place of the three. What of them is not named
+   * then is left out; one-shot turns need them. Default: none.
+   */
+  realtime?: ProviderList | null
+  /**
    * Where conversations are kept: `sqlite:PATH`, `postgres://…`, `mongodb://…`, `memory`. Default: `DATABASE_URL`,
    * else an SQLite file in the user's data folder.
    */
@@ -427,6 +432,15 @@ export interface ModelPrice {
   cached_input_per_million?: number | null
   /** The price of a million tokens that were written. */
   output_per_million?: number | null
+  /**
+   * The price of a million tokens of sound that was heard, by a model that hears and speaks by itself.
+   * `input_per_million` is then the price of text.
+   */
+  audio_input_per_million?: number | null
+  /** The price of a million of these that came from the provider's cache. Default: that of others. */
+  cached_audio_input_per_million?: number | null
+  /** The price of a million tokens of sound that such a model spoke. */
+  audio_output_per_million?: number | null
   /** The price of a minute of sound that was recognised. */
   heard_per_minute?: number | null
   /** The price of a million characters that were spoken. */

@@ -63,13 +63,16 @@ export type { LiveWire } from './wire.js'
 export { type Logger, type LogLevel, type LogRecord, setLogger } from './logger.js'
 export type { MetricsContext, MetricsSink, Report } from './metrics.js'
 export { type Fetched, type FetchOptions, type FetchStep, type FileCheck, type FolderOptions, type ModelStatus, models } from './models.js'
+export type { ClientSecretOptions, Realtime, RealtimeOptions } from './realtime.js'
 export type {
   Action,
   ApiKey,
   Assistant,
   AuditEntry,
+  CallAnswer,
   CleanedUp,
   ConversationSummary,
+  ClientSecret,
   Credential,
   DeliveryAttempt,
   Erased,

@@ -66,6 +66,13 @@ export interface Assistant {
   model_provider?: string | null
   /** Which of its models. */
   model_name?: string | null
+  /**
+   * Whose model hears and speaks by itself in live sessions, in place of the three. Default: the agent's, if it has one
+   * and `model_provider` names no other.
+   */
+  realtime_provider?: string | null
+  /** Which of its models. */
+  realtime_model?: string | null
   /** The sampling temperature, 0–2. Default 0.7. */
   temperature?: number
   /** The most tokens of one answer. Default 500. */
@@ -129,6 +136,14 @@ export interface AuditEntry {
   confirmed: boolean
 }
 
+/** The answer to a browser's offer of a WebRTC connection. */
+export interface CallAnswer {
+  /** The session description: give it to the browser. */
+  sdp: string
+  /** What the provider calls the call, where it says. */
+  callId: string | null
+}
+
 /** What cleaning up came to. */
 export interface CleanedUp {
   /** Idle sessions that were marked as expired. */
@@ -155,6 +170,14 @@ export interface ConversationSummary {
   until: string
   /** When it was written. */
   createdAt: string
+}
+
+/** What opens a session of a browser's own with the speech-to-speech model, without the key. */
+export interface ClientSecret {
+  /** The secret: give it to the browser, and forget it. */
+  value: string
+  /** Until when a session may be begun with it; one that runs goes on. */
+  expiresAt: string
 }
 
 /** A provider's credential that is kept: that there is one, never what it is. */

@@ -17,7 +17,7 @@ from voice_core import AsyncLiveSession, Audio, AsyncVoiceAgent, Done, Dtmf, Liv
 
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "tests" / "conformance"
 ROLES = ("stt", "llm", "tts", "turn_detector", "store", "metrics")
-ROOMS = ("sessions", "accounts", "assistants", "audit", "telephony", "webhooks")
+ROOMS = ("sessions", "accounts", "assistants", "audit", "telephony", "webhooks", "realtime")
 
 
 class Mismatch(Exception):

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use voice_core::{
     Audio, Config, ConversationStore, Error, ErrorKind, LanguageModel, MetricsSink, OrganizationId, Providers,
     SessionId, SpeechToText, TextToSpeech, Tool, Turn, TurnInput, VoiceAgent,
-    agent::{Assistants, Audit, OrganizationAccounts, ScopedAgent, Sessions, Webhooks},
+    agent::{Assistants, Audit, OrganizationAccounts, Realtime, ScopedAgent, Sessions, Webhooks},
     config::ProviderList,
     provider::TurnDetector,
 };
@@ -298,6 +298,10 @@ impl Agent {
 
     pub(crate) fn assistants(&self) -> Assistants {
         self.scope.as_ref().map_or_else(|| self.agent.assistants(), ScopedAgent::assistants)
+    }
+
+    pub(crate) fn realtime(&self) -> Realtime {
+        self.scope.as_ref().map_or_else(|| self.agent.realtime(), ScopedAgent::realtime)
     }
 
     pub(crate) fn audit(&self) -> Audit {

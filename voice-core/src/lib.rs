@@ -22,10 +22,10 @@
 //!
 //! # Who does the work
 //!
-//! Three traits: [`SpeechToText`], [`LanguageModel`], [`TextToSpeech`]. The library's own are named by strings
-//! (`"openai/gpt-transcribe"`, `"local"`), yours are values; a list of them is tried in order. Around each stand time-outs,
-//! retries, a rate limit and a circuit breaker (see [`layer`]). Conversations are kept by a [`ConversationStore`]: an SQLite
-//! file by default.
+//! Three traits: [`SpeechToText`], [`LanguageModel`], [`TextToSpeech`], and [`SpeechToSpeech`] for models that are all of them in
+//! live sessions. The library's own are named by strings (`"openai/gpt-transcribe"`, `"local"`), yours are values; a list of them
+//! is tried in order. Around each stage stand time-outs, retries, a rate limit and a circuit breaker (see [`layer`]).
+//! Conversations are kept by a [`ConversationStore`]: an SQLite file by default.
 //!
 //! # Tools
 //!
@@ -113,7 +113,7 @@ pub use event::{CallMetrics, TextDelta, Transcript, TurnEvent};
 pub use id::{ActionId, ApiKeyId, AssistantId, MessageId, OrganizationId, SessionId, TurnId, UserId};
 pub use live::{LiveEvent, LiveSession};
 pub use message::{Action, Message, Reply, Role, Timings, ToolCall, ToolCallRecord};
-pub use provider::{LanguageModel, SpeechToText, TextToSpeech};
+pub use provider::{LanguageModel, SpeechToSpeech, SpeechToText, TextToSpeech};
 pub use secret::Secret;
 pub use store::{ConversationStore, Session};
 pub use telemetry::MetricsSink;

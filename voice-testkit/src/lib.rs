@@ -6,11 +6,13 @@ mod collector;
 pub mod conformance;
 pub mod google;
 pub mod openai;
+mod realtime;
 mod scripted;
 mod voice;
 pub mod words;
 
 pub use clock::{HeldClock, VirtualClock};
 pub use collector::{Collector, Exported};
+pub use realtime::ScriptedRealtime;
 pub use scripted::{ScriptedLlm, ScriptedStt, ScriptedTts, Step};
 pub use voice::Voice;

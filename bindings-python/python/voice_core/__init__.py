@@ -101,8 +101,10 @@ if _TYPE_CHECKING:
         ApiKey,
         Assistant,
         AuditEntry,
+        CallAnswer,
         CleanedUp,
         ConversationSummary,
+        ClientSecret,
         Credential,
         DeliveryAttempt,
         Erased,
@@ -120,8 +122,8 @@ if _TYPE_CHECKING:
         WebhookDelivery,
     )
     from ._reports import CallReport, SessionReport, ToolReport, TurnReport
-    from ._rooms import Accounts, Assistants, Audit, Sessions, Telephony, Webhooks
-    from ._rooms_aio import AsyncAccounts, AsyncAssistants, AsyncAudit, AsyncSessions, AsyncTelephony, AsyncWebhooks
+    from ._rooms import Accounts, Assistants, Audit, Realtime, Sessions, Telephony, Webhooks
+    from ._rooms_aio import AsyncAccounts, AsyncAssistants, AsyncAudit, AsyncRealtime, AsyncSessions, AsyncTelephony, AsyncWebhooks
     from ._wire import AsyncLiveWire, LiveWire
 
 __all__ = [
@@ -138,6 +140,7 @@ __all__ = [
     "AsyncAudit",
     "AsyncLiveSession",
     "AsyncLiveWire",
+    "AsyncRealtime",
     "AsyncSessions",
     "AsyncTelephony",
     "AsyncTurn",
@@ -150,9 +153,11 @@ __all__ = [
     "Audit",
     "AuditEntry",
     "Backchannel",
+    "CallAnswer",
     "CallReport",
     "CleanedUp",
     "Clear",
+    "ClientSecret",
     "ConversationStore",
     "ConversationSummary",
     "Cost",
@@ -193,6 +198,7 @@ __all__ = [
     "PromptMessage",
     "ProviderError",
     "RateLimitError",
+    "Realtime",
     "Recorded",
     "Registered",
     "Reply",
@@ -277,8 +283,10 @@ _LATER = {
         "ApiKey",
         "Assistant",
         "AuditEntry",
+        "CallAnswer",
         "CleanedUp",
         "ConversationSummary",
+        "ClientSecret",
         "Credential",
         "DeliveryAttempt",
         "Erased",
@@ -296,8 +304,8 @@ _LATER = {
         "WebhookDelivery",
     ),
     "_reports": ("CallReport", "SessionReport", "ToolReport", "TurnReport"),
-    "_rooms": ("Accounts", "Assistants", "Audit", "Sessions", "Telephony", "Webhooks"),
-    "_rooms_aio": ("AsyncAccounts", "AsyncAssistants", "AsyncAudit", "AsyncSessions", "AsyncTelephony", "AsyncWebhooks"),
+    "_rooms": ("Accounts", "Assistants", "Audit", "Realtime", "Sessions", "Telephony", "Webhooks"),
+    "_rooms_aio": ("AsyncAccounts", "AsyncAssistants", "AsyncAudit", "AsyncRealtime", "AsyncSessions", "AsyncTelephony", "AsyncWebhooks"),
     "_wire": ("AsyncLiveWire", "LiveWire"),
 }
 _MODULES = {name: module for module, names in _LATER.items() for name in names}

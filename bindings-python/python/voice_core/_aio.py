@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ._live import AsyncLiveSession
     from ._metrics import MetricsSink, Report
     from ._records import Principal
-    from ._rooms_aio import AsyncAccounts, AsyncAssistants, AsyncAudit, AsyncSessions, AsyncTelephony, AsyncWebhooks
+    from ._rooms_aio import AsyncAccounts, AsyncAssistants, AsyncAudit, AsyncRealtime, AsyncSessions, AsyncTelephony, AsyncWebhooks
     from ._tools import Tool
 
 
@@ -40,6 +40,9 @@ class AsyncVoiceAgent:
     stt, llm, tts
         Who hears, thinks and speaks: ``"provider/model"``; a mapping that says more; an object of your own (`SpeechToText`,
         `LanguageModel`, `TextToSpeech`); or a list of these, tried in order. Default: local models.
+    realtime
+        A model that hears and speaks by itself, in place of the three in live sessions: ``"provider/model"``, or a mapping that says
+        more. What of the three is not named is then left out.
     storage
         Where conversations are kept: ``"sqlite:PATH"``, ``"memory"``, or an object of your own (`ConversationStore`). Default: an
         SQLite file in the user's data folder.
@@ -72,6 +75,7 @@ class AsyncVoiceAgent:
         stt: Union[None, str, Provider, SpeechToText, Sequence[Union[str, Provider, SpeechToText]]] = None,
         llm: Union[None, str, Provider, LanguageModel, Sequence[Union[str, Provider, LanguageModel]]] = None,
         tts: Union[None, str, Provider, TextToSpeech, Sequence[Union[str, Provider, TextToSpeech]]] = None,
+        realtime: Union[None, str, Provider] = None,
         storage: Union[None, str, ConversationStore] = None,
         tools: Optional[Sequence[Union[Tool[Any], Callable[..., Any]]]] = None,
         turn_detector: Optional[TurnDetector] = None,
@@ -295,6 +299,13 @@ class AsyncVoiceAgent:
         from ._rooms_aio import AsyncWebhooks
 
         return AsyncWebhooks(self)
+
+    @property
+    def realtime(self) -> AsyncRealtime:
+        """A browser's own way to the speech-to-speech model: client secrets."""
+        from ._rooms_aio import AsyncRealtime
+
+        return AsyncRealtime(self)
 
     @property
     def dropped_reports(self) -> int:

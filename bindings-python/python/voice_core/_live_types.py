@@ -148,8 +148,8 @@ class LiveSummary:
     session_id: str
     """The stored session."""
     reason: str
-    """Why it ended: ``host``, ``agent_closed``, ``silence``, ``max_duration``, ``end_call_phrase``, ``goodbye`` or
-    ``nobody_listens``: the events were not taken."""
+    """Why it ended: ``host``, ``agent_closed``, ``silence``, ``max_duration``, ``end_call_phrase``, ``goodbye``,
+    ``nobody_listens``: the events were not taken, or ``connection_lost``: the speech-to-speech model is gone."""
     duration: float
     """How long it lasted, in seconds."""
     turns: int

@@ -11,8 +11,10 @@ from ._records import (
     ApiKey,
     Assistant,
     AuditEntry,
+    CallAnswer,
     CleanedUp,
     ConversationSummary,
+    ClientSecret,
     Credential,
     DeliveryAttempt,
     Erased,
@@ -147,6 +149,16 @@ def delivery(fields: Dict[str, Any]) -> WebhookDelivery:
     """The delivery for one of the native half."""
     attempts = [DeliveryAttempt(**_timed(attempt)) for attempt in fields["attempts"]]
     return WebhookDelivery(**{**_timed(fields), "attempts": attempts})
+
+
+def client_secret(fields: Dict[str, Any]) -> ClientSecret:
+    """The secret for one of the native half."""
+    return ClientSecret(**_timed(fields))
+
+
+def call_answer(fields: Dict[str, Any]) -> CallAnswer:
+    """The answer for one of the native half."""
+    return CallAnswer(**fields)
 
 
 def greeting(fields: Optional[Dict[str, Any]], sound: Optional[bytes]) -> Optional[Greeting]:

@@ -77,6 +77,11 @@ class Assistant(_AssistantRequired, total=False):
     """Whose language model. Default: the agent's."""
     model_name: Optional[str]
     """Which of its models."""
+    realtime_provider: Optional[str]
+    """Whose model hears and speaks by itself in live sessions, in place of the three. Default: the agent's, if it has
+    one and ``model_provider`` names no other."""
+    realtime_model: Optional[str]
+    """Which of its models."""
     temperature: float
     """The sampling temperature, 0–2. Default 0.7."""
     max_tokens: int
@@ -134,6 +139,16 @@ class AuditEntry:
 
 
 @dataclass(frozen=True)
+class CallAnswer:
+    """The answer to a browser's offer of a WebRTC connection."""
+
+    sdp: str
+    """The session description: give it to the browser."""
+    call_id: Optional[str]
+    """What the provider calls the call, where it says."""
+
+
+@dataclass(frozen=True)
 class CleanedUp:
     """What cleaning up came to."""
 
@@ -163,6 +178,16 @@ class ConversationSummary:
     """The last message that it takes account of."""
     created_at: datetime
     """When it was written."""
+
+
+@dataclass(frozen=True)
+class ClientSecret:
+    """What opens a session of a browser's own with the speech-to-speech model, without the key."""
+
+    value: str = field(repr=False)
+    """The secret: give it to the browser, and forget it."""
+    expires_at: datetime
+    """Until when a session may be begun with it; one that runs goes on."""
 
 
 @dataclass(frozen=True)

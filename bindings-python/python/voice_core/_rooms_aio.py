@@ -12,8 +12,10 @@ from ._records import (
     ApiKey,
     Assistant,
     AuditEntry,
+    CallAnswer,
     CleanedUp,
     ConversationSummary,
+    ClientSecret,
     Credential,
     Erased,
     KeyLimit,
@@ -514,4 +516,57 @@ class AsyncWebhooks(_Room):
             signature=signature,
             body=text,
             tolerance_seconds=tolerance_seconds,
+        )
+
+
+class AsyncRealtime(_Room):
+    """A browser's own way to the speech-to-speech model of the config's `realtime`. The key stays here.
+
+    A session that is begun so is held between the browser and the provider: nothing of it is heard or stored here.
+    """
+
+    _name = "realtime"
+
+    def of(self, organization: str) -> AsyncRealtime:
+        """With the assistants and the credentials of one organization."""
+        return AsyncRealtime(self._agent, **{**self._also, "organization": organization})
+
+    async def client_secret(
+        self,
+        *,
+        assistant: Optional[str] = None,
+        instructions: Optional[str] = None,
+        voice: Optional[str] = None,
+        language: Optional[str] = None,
+        valid_seconds: float = 60,
+    ) -> ClientSecret:
+        """What opens a session without the key. One of the same settings is given out again until 10 s before its end."""
+        return await self._run(
+            "client_secret",
+            _people.client_secret,
+            assistant=assistant,
+            instructions=instructions,
+            voice=voice,
+            language=language,
+            valid_seconds=valid_seconds,
+        )
+
+    async def answer_call(
+        self,
+        offer: str,
+        *,
+        assistant: Optional[str] = None,
+        instructions: Optional[str] = None,
+        voice: Optional[str] = None,
+        language: Optional[str] = None,
+    ) -> CallAnswer:
+        """Answers a browser's offer of a WebRTC connection to the provider, so that it needs no secret at all."""
+        return await self._run(
+            "answer_call",
+            _people.call_answer,
+            offer=offer,
+            assistant=assistant,
+            instructions=instructions,
+            voice=voice,
+            language=language,
         )

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ._live import LiveSession
     from ._metrics import MetricsSink, Report
     from ._records import Principal
-    from ._rooms import Accounts, Assistants, Audit, Sessions, Telephony, Webhooks
+    from ._rooms import Accounts, Assistants, Audit, Realtime, Sessions, Telephony, Webhooks
     from ._tools import Tool
 
 
@@ -39,6 +39,9 @@ class VoiceAgent:
     stt, llm, tts
         Who hears, thinks and speaks: ``"provider/model"``; a mapping that says more; an object of your own (`SpeechToText`,
         `LanguageModel`, `TextToSpeech`); or a list of these, tried in order. Default: local models.
+    realtime
+        A model that hears and speaks by itself, in place of the three in live sessions: ``"provider/model"``, or a mapping that says
+        more. What of the three is not named is then left out.
     storage
         Where conversations are kept: ``"sqlite:PATH"``, ``"memory"``, or an object of your own (`ConversationStore`). Default: an
         SQLite file in the user's data folder.
@@ -71,6 +74,7 @@ class VoiceAgent:
         stt: Union[None, str, Provider, SpeechToText, Sequence[Union[str, Provider, SpeechToText]]] = None,
         llm: Union[None, str, Provider, LanguageModel, Sequence[Union[str, Provider, LanguageModel]]] = None,
         tts: Union[None, str, Provider, TextToSpeech, Sequence[Union[str, Provider, TextToSpeech]]] = None,
+        realtime: Union[None, str, Provider] = None,
         storage: Union[None, str, ConversationStore] = None,
         tools: Optional[Sequence[Union[Tool[Any], Callable[..., Any]]]] = None,
         turn_detector: Optional[TurnDetector] = None,
@@ -295,6 +299,13 @@ class VoiceAgent:
         from ._rooms import Webhooks
 
         return Webhooks(self)
+
+    @property
+    def realtime(self) -> Realtime:
+        """A browser's own way to the speech-to-speech model: client secrets."""
+        from ._rooms import Realtime
+
+        return Realtime(self)
 
     @property
     def dropped_reports(self) -> int:

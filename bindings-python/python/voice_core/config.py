@@ -366,6 +366,13 @@ class ModelPrice(TypedDict, total=False):
     """The price of a million tokens of a prompt that came from the provider's cache. Default: that of others."""
     output_per_million: Optional[float]
     """The price of a million tokens that were written."""
+    audio_input_per_million: Optional[float]
+    """The price of a million tokens of sound that was heard, by a model that hears and speaks by itself.
+    ``input_per_million`` is then the price of text."""
+    cached_audio_input_per_million: Optional[float]
+    """The price of a million of these that came from the provider's cache. Default: that of others."""
+    audio_output_per_million: Optional[float]
+    """The price of a million tokens of sound that such a model spoke."""
     heard_per_minute: Optional[float]
     """The price of a minute of sound that was recognised."""
     spoken_per_million_characters: Optional[float]
@@ -450,6 +457,9 @@ class Config(TypedDict, total=False):
     """The language model: one provider, or several tried in order. Default: the local one."""
     tts: Optional[ProviderList]
     """Text to speech: one provider, or several tried in order. Default: the local one."""
+    realtime: Optional[ProviderList]
+    """A model that hears and speaks by itself: it holds live sessions in place of the three. What of them is not named
+    then is left out; one-shot turns need them. Default: none."""
     storage: Optional[str]
     """Where conversations are kept: ``sqlite:PATH``, ``postgres://…``, ``mongodb://…``, ``memory``. Default:
     ``DATABASE_URL``, else an SQLite file in the user's data folder."""

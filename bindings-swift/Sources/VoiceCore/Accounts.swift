@@ -179,3 +179,36 @@ public struct Audit: Sendable {
         try await room.call("delete_older_than", ["age_seconds": JSONValue(age)])
     }
 }
+
+/// A browser's own way to the speech-to-speech model of the config's `realtime`. The key stays here.
+///
+/// A session that is begun so is held between the browser and the provider: nothing of it is heard or stored here.
+public struct Realtime: Sendable {
+    let room: Room
+
+    /// What opens a session without the key. One of the same settings is given out again until 10 s before its end.
+    public func clientSecret(
+        assistant: String? = nil, instructions: String? = nil, voice: String? = nil, language: String? = nil,
+        valid: Duration = .seconds(60), organization: String? = nil
+    ) async throws -> ClientSecret {
+        try await room.call(
+            "client_secret",
+            [
+                "assistant": JSONValue(assistant), "instructions": JSONValue(instructions), "voice": JSONValue(voice),
+                "language": JSONValue(language), "valid_seconds": JSONValue(valid), "organization": JSONValue(organization),
+            ])
+    }
+
+    /// Answers a browser's offer of a WebRTC connection to the provider, so that it needs no secret at all.
+    public func answerCall(
+        _ offer: String, assistant: String? = nil, instructions: String? = nil, voice: String? = nil,
+        language: String? = nil, organization: String? = nil
+    ) async throws -> CallAnswer {
+        try await room.call(
+            "answer_call",
+            [
+                "offer": JSONValue(offer), "assistant": JSONValue(assistant), "instructions": JSONValue(instructions),
+                "voice": JSONValue(voice), "language": JSONValue(language), "organization": JSONValue(organization),
+            ])
+    }
+}

@@ -787,6 +787,13 @@ public struct ModelPrice: Encodable, Sendable {
     public var cachedInputPerMillion: Double?
     /// The price of a million tokens that were written.
     public var outputPerMillion: Double?
+    /// The price of a million tokens of sound that was heard, by a model that hears and speaks by itself.
+    /// `input_per_million` is then the price of text.
+    public var audioInputPerMillion: Double?
+    /// The price of a million of these that came from the provider's cache. Default: that of others.
+    public var cachedAudioInputPerMillion: Double?
+    /// The price of a million tokens of sound that such a model spoke.
+    public var audioOutputPerMillion: Double?
     /// The price of a minute of sound that was recognised.
     public var heardPerMinute: Double?
     /// The price of a million characters that were spoken.
@@ -796,12 +803,18 @@ public struct ModelPrice: Encodable, Sendable {
         inputPerMillion: Double? = nil,
         cachedInputPerMillion: Double? = nil,
         outputPerMillion: Double? = nil,
+        audioInputPerMillion: Double? = nil,
+        cachedAudioInputPerMillion: Double? = nil,
+        audioOutputPerMillion: Double? = nil,
         heardPerMinute: Double? = nil,
         spokenPerMillionCharacters: Double? = nil
     ) {
         self.inputPerMillion = inputPerMillion
         self.cachedInputPerMillion = cachedInputPerMillion
         self.outputPerMillion = outputPerMillion
+        self.audioInputPerMillion = audioInputPerMillion
+        self.cachedAudioInputPerMillion = cachedAudioInputPerMillion
+        self.audioOutputPerMillion = audioOutputPerMillion
         self.heardPerMinute = heardPerMinute
         self.spokenPerMillionCharacters = spokenPerMillionCharacters
     }
@@ -810,6 +823,9 @@ public struct ModelPrice: Encodable, Sendable {
         case inputPerMillion = "input_per_million"
         case cachedInputPerMillion = "cached_input_per_million"
         case outputPerMillion = "output_per_million"
+        case audioInputPerMillion = "audio_input_per_million"
+        case cachedAudioInputPerMillion = "cached_audio_input_per_million"
+        case audioOutputPerMillion = "audio_output_per_million"
         case heardPerMinute = "heard_per_minute"
         case spokenPerMillionCharacters = "spoken_per_million_characters"
     }
@@ -962,6 +978,9 @@ public struct AgentConfig: Encodable, Sendable {
     public var llm: [ProviderConfig]?
     /// Text to speech: one provider, or several tried in order. Default: the local one.
     public var tts: [ProviderConfig]?
+    /// A model that hears and speaks by itself: it holds live sessions in place of the three. What of them is not named
+    /// then is left out; one-shot turns need them. Default: none.
+    public var realtime: [ProviderConfig]?
     /// Where conversations are kept: `sqlite:PATH`, `postgres://…`, `mongodb://…`, `memory`. Default:
     /// `DATABASE_URL`, else an SQLite file in the user's data folder.
     public var storage: String?
@@ -1005,6 +1024,7 @@ public struct AgentConfig: Encodable, Sendable {
         stt: [ProviderConfig]? = nil,
         llm: [ProviderConfig]? = nil,
         tts: [ProviderConfig]? = nil,
+        realtime: [ProviderConfig]? = nil,
         storage: String? = nil,
         assistant: AssistantConfig? = nil,
         actions: ActionsConfig? = nil,
@@ -1027,6 +1047,7 @@ public struct AgentConfig: Encodable, Sendable {
         self.stt = stt
         self.llm = llm
         self.tts = tts
+        self.realtime = realtime
         self.storage = storage
         self.assistant = assistant
         self.actions = actions
@@ -1051,6 +1072,7 @@ public struct AgentConfig: Encodable, Sendable {
         case stt
         case llm
         case tts
+        case realtime
         case storage
         case assistant
         case actions

@@ -312,8 +312,8 @@ public struct LiveTurn: Sendable {
 public struct LiveSummary: Sendable {
     /// The stored session.
     public let sessionID: String
-    /// Why it ended: `host`, `agent_closed`, `silence`, `max_duration`, `end_call_phrase`, `goodbye`, or `nobody_listens`: the events were
-    /// not taken.
+    /// Why it ended: `host`, `agent_closed`, `silence`, `max_duration`, `end_call_phrase`, `goodbye`, `nobody_listens`: the events were
+    /// not taken, or `connection_lost`: the speech-to-speech model is gone.
     public let reason: String
     /// How long it lasted.
     public let duration: Duration

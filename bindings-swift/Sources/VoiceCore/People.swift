@@ -193,6 +193,35 @@ public struct StoredAssistant: Codable, Sendable {
     }
 }
 
+/// What opens a session of a browser's own with the speech-to-speech model, without the key.
+public struct ClientSecret: Codable, Sendable, CustomStringConvertible {
+    /// The secret: give it to the browser, and forget it.
+    public let value: String
+    /// Until when a session may be begun with it; one that runs goes on.
+    public let expiresAt: String
+
+    enum CodingKeys: String, CodingKey {
+        case value
+        case expiresAt = "expires_at"
+    }
+
+    /// Without the secret.
+    public var description: String { "ClientSecret(expiresAt: \(expiresAt))" }
+}
+
+/// The answer to a browser's offer of a WebRTC connection.
+public struct CallAnswer: Codable, Sendable {
+    /// The session description: give it to the browser.
+    public let sdp: String
+    /// What the provider calls the call, where it says.
+    public let callID: String?
+
+    enum CodingKeys: String, CodingKey {
+        case sdp
+        case callID = "call_id"
+    }
+}
+
 /// One change. Names ids only, never people, secrets or words.
 public struct AuditEntry: Codable, Sendable {
     /// Its id.

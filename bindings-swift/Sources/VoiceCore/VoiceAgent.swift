@@ -26,6 +26,8 @@ public final class VoiceAgent: Sendable {
     public var telephony: Telephony { Telephony(room: Room(native, "telephony")) }
     /// Who is told of events, and what was delivered to them.
     public var webhooks: Webhooks { Webhooks(room: Room(native, "webhooks")) }
+    /// A browser's own way to the speech-to-speech model: client secrets.
+    public var realtime: Realtime { Realtime(room: Room(native, "realtime")) }
 
     /// An agent as a config document (JSON) and your own objects say; what is left out has a sensible default.
     ///

@@ -119,7 +119,7 @@ private final class Scenario: @unchecked Sendable {
         case "turn": outcome = await turn(step)
         case "stream": outcome = await stream(step)
         case "live": outcome = try await live(step)
-        case "sessions", "accounts", "assistants", "audit", "telephony", "webhooks":
+        case "sessions", "accounts", "assistants", "audit", "telephony", "webhooks", "realtime":
             outcome = await caught {
                 let acting = try step["as"] == .null ? self.agent! : self.agent.with(principal(step["as"]))
                 return try await Rooms(acting, step["arguments"]).call(step["do"].text ?? "", step["method"].text ?? "")

@@ -23,6 +23,7 @@ struct Rooms: Sendable {
         case "assistants": try await assistants(method)
         case "telephony": try await telephony(method)
         case "webhooks": try await webhooks(method)
+        case "realtime": try await realtime(method)
         default: try await audit(method)
         }
     }
@@ -183,6 +184,16 @@ struct Rooms: Sendable {
         default: throw Mismatch("there is no method \(method) of webhooks here")
         }
         return .null
+    }
+
+    private func realtime(_ method: String) async throws -> JSONValue {
+        switch method {
+        case "client_secret":
+            let valid = arguments["valid_seconds"].number.map { Duration.seconds($0) } ?? .seconds(60)
+            return try encoded(await agent.realtime.clientSecret(voice: text("voice"), valid: valid))
+        case "answer_call": return try encoded(await agent.realtime.answerCall(text("offer") ?? ""))
+        default: throw Mismatch("there is no method \(method) of realtime here")
+        }
     }
 }
 

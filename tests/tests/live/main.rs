@@ -9,6 +9,7 @@ mod interpreting;
 mod late;
 mod line;
 mod noting;
+mod realtime;
 mod schedules;
 mod streaming;
 mod tools;

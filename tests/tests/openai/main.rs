@@ -7,6 +7,7 @@ mod answers;
 mod errors;
 mod examples;
 mod listening;
+mod realtime;
 mod requests;
 mod secrecy;
 mod tolerance;

@@ -63,6 +63,45 @@ async fn neither_keys_nor_words_reach_errors_debug_or_logs() {
 }
 
 #[tokio::test]
+async fn a_conversation_leaves_neither_keys_nor_secrets_nor_words_in_logs() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber =
+        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone()).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let double = double().await;
+    let model = voice_testkit::ScriptedRealtime::new(&voice_testkit::Voice::new()).saying(SECRET_WORDS);
+    double.converse(model.failing(1, ErrorKind::RateLimited));
+    let minted = json!({"value": "ek_planted", "expires_at": 1, "session": {}});
+    double.always(Route::At("POST /v1/realtime/client_secrets"), Reply::json(200, minted));
+    let agent = voice_core::VoiceAgent::from_config(realtime::document(&double)).await.unwrap();
+    let secret = agent.realtime().client_secret(voice_core::agent::ClientSecretOptions::default()).await.unwrap();
+    let mut shown = format!("{secret:?} {agent:?}");
+    let live = agent.live().first_message(SECRET_WORDS).start().await.unwrap();
+    for n in 0..2 {
+        live.push_text(SECRET_WORDS).unwrap();
+        patient(async {
+            let mut turns = 0;
+            while turns < 1 + usize::from(n == 0) {
+                let event = live.next().await.unwrap();
+                turns += usize::from(matches!(event, voice_core::LiveEvent::TurnDone(_)));
+                if !matches!(event, voice_core::LiveEvent::Started { .. }) {
+                    shown.push_str(&format!("{event:?}\n"));
+                }
+            }
+        })
+        .await;
+    }
+    live.end().await.unwrap();
+    shown.push_str(&String::from_utf8_lossy(&log.0.lock().unwrap()));
+    assert!(shown.contains("live session over") && shown.contains("RateLimited"), "{shown}");
+    for secret in ["planted", "0123456789", "Ada", "forty pounds"] {
+        let at = shown.find(secret).map(|at| shown[at.saturating_sub(200)..].chars().take(400).collect::<String>());
+        assert_eq!(at, None, "{secret} is shown");
+    }
+}
+
+#[tokio::test]
 async fn a_key_that_no_header_can_carry_is_refused_without_being_shown() {
     let double = double().await;
     let error = generate(&OpenAiLlm::new("sk-planted\u{7}line").base_url(double.base_url())).await.unwrap_err();

@@ -111,10 +111,20 @@
 //! | `delivery`, `redeliver` | `id` | delivery |
 //! | `send` | `name`, `data?`, `session?` | whether anybody listens |
 //! | `verify` | `secrets`, `id`, `timestamp`, `signature`, `body`, `tolerance_seconds?` | null, or fails with `UNAUTHORIZED` |
+//!
+//! # `realtime`
+//!
+//! Both take `organization?`, `assistant?`, `instructions?`, `voice?` and `language?` as well.
+//!
+//! | method | arguments | gives |
+//! |---|---|---|
+//! | `client_secret` | `valid_seconds?` | `{value, expires_at}`: the secret of a browser, not the key |
+//! | `answer_call` | `offer` | `{sdp, call_id}` |
 
 mod accounts;
 mod assistants;
 mod audit;
+mod realtime;
 pub(crate) mod records;
 mod sessions;
 mod telephony;
@@ -155,8 +165,9 @@ pub(crate) async fn call(agent: &Agent, room: &str, method: &str, arguments: Arg
         "audit" => audit::call(agent, method, &arguments).await.map(Answer::from),
         "telephony" => telephony::call(method, &arguments).map(Answer::from),
         "webhooks" => webhooks::call(agent, method, &arguments).await.map(Answer::from),
+        "realtime" => realtime::call(agent, method, &arguments).await.map(Answer::from),
         other => Err(ErrorRecord::invalid(format!(
-            "there is no room {other:?}; known: sessions, accounts, assistants, audit, telephony, webhooks"
+            "there is no room {other:?}; known: sessions, accounts, assistants, audit, telephony, webhooks, realtime"
         ))),
     }
 }

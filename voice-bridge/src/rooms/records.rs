@@ -7,8 +7,10 @@ use voice_core::{
     Action,
     agent::{self, CleanedUp, ConversationSummary, CredentialInfo, Principal, StoredAssistant, WebhookInfo},
     config::Assistant,
+    provider,
     store::{ApiKey, AuditEntry, Erased, Organization, User, WebhookDelivery},
     telephony::PhoneCall,
+    time::Timestamp,
 };
 
 /// A key that was just made.
@@ -74,6 +76,37 @@ impl From<agent::SignedWebhook> for SignedWebhook {
     }
 }
 
+/// What opens a session of a browser's own with the speech-to-speech model, without the key.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct ClientSecret {
+    /// The secret: give it to the browser, and forget it.
+    value: String,
+    /// Until when a session may be begun with it; one that runs goes on.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    expires_at: Timestamp,
+}
+
+impl From<provider::ClientSecret> for ClientSecret {
+    fn from(secret: provider::ClientSecret) -> Self {
+        Self { value: secret.value.expose().to_owned(), expires_at: secret.expires_at }
+    }
+}
+
+/// The answer to a browser's offer of a WebRTC connection.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct CallAnswer {
+    /// The session description: give it to the browser.
+    sdp: String,
+    /// What the provider calls the call, where it says.
+    call_id: Option<String>,
+}
+
+impl From<provider::CallAnswer> for CallAnswer {
+    fn from(answer: provider::CallAnswer) -> Self {
+        Self { sdp: answer.sdp, call_id: answer.call_id }
+    }
+}
+
 /// The JSON schema of the records: what is only given has all its fields, what a host writes those that it must.
 pub(crate) fn schema() -> Value {
     let mut given = SchemaSettings::draft2020_12().for_serialize().into_generator();
@@ -91,6 +124,8 @@ pub(crate) fn schema() -> Value {
     given.subschema_for::<ConversationSummary>();
     given.subschema_for::<SignedWebhook>();
     given.subschema_for::<WebhookDelivery>();
+    given.subschema_for::<ClientSecret>();
+    given.subschema_for::<CallAnswer>();
     let mut written = SchemaSettings::draft2020_12().for_deserialize().into_generator();
     written.subschema_for::<Principal>();
     written.subschema_for::<Assistant>();

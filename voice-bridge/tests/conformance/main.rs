@@ -188,7 +188,7 @@ impl Run {
                 events = told.value();
                 outcome
             }
-            room @ ("sessions" | "accounts" | "assistants" | "audit" | "telephony" | "webhooks") => {
+            room @ ("sessions" | "accounts" | "assistants" | "audit" | "telephony" | "webhooks" | "realtime") => {
                 let method = step["method"].as_str().unwrap_or_default();
                 match self.acting(&step["as"]) {
                     Ok(agent) => {

@@ -12,8 +12,8 @@ use crate::{
     config::{AssistantConfig, Config, ProviderConfig, ProviderList, RecordingsConfig, invalid},
     error::Result,
     interpreter::Interpreter,
-    layer::{LayerOptions, LlmService, Stack, SttService, TtsService},
-    provider::{LanguageModel, SpeechToText, TextToSpeech, TurnDetector},
+    layer::{LayerOptions, LlmService, Realtime, Stack, SttService, TtsService},
+    provider::{LanguageModel, SpeechToSpeech, SpeechToText, TextToSpeech, TurnDetector},
     registry::Registry,
     store::{BlobStore, ConversationStore, Outbox, RecordedStore, Storage},
     telemetry::{MetricsSink, Telemetry},
@@ -89,7 +89,7 @@ macro_rules! from_values {
     )*};
 }
 
-from_values!(SpeechToText LanguageModel TextToSpeech);
+from_values!(SpeechToText LanguageModel TextToSpeech SpeechToSpeech);
 
 /// Puts an agent together; made by [`VoiceAgent::builder`].
 ///
@@ -102,6 +102,7 @@ pub struct AgentBuilder {
     stt: Option<Providers<dyn SpeechToText>>,
     llm: Option<Providers<dyn LanguageModel>>,
     tts: Option<Providers<dyn TextToSpeech>>,
+    realtime: Option<Providers<dyn SpeechToSpeech>>,
     stores: Option<Storage>,
     named: Named,
     storage: Option<String>,
@@ -137,6 +138,13 @@ impl AgentBuilder {
     /// Text to speech.
     pub fn tts(mut self, providers: impl Into<Providers<dyn TextToSpeech>>) -> Self {
         self.tts = Some(providers.into());
+        self
+    }
+
+    /// A model that hears and speaks by itself: it holds live sessions in place of the three, one model and no fallback. What of them is
+    /// not named then is left out; one-shot turns need them.
+    pub fn realtime(mut self, model: impl Into<Providers<dyn SpeechToSpeech>>) -> Self {
+        self.realtime = Some(model.into());
         self
     }
 
@@ -179,6 +187,12 @@ impl AgentBuilder {
     /// Text to speech of the host's own that assistants may name.
     pub fn named_tts(mut self, name: impl Into<String>, tts: Arc<dyn TextToSpeech>) -> Self {
         self.named.tts.insert(name.into(), tts);
+        self
+    }
+
+    /// A model of the host's own that hears and speaks by itself, and that assistants may name.
+    pub fn named_realtime(mut self, name: impl Into<String>, model: Arc<dyn SpeechToSpeech>) -> Self {
+        self.named.realtime.insert(name.into(), model);
         self
     }
 
@@ -254,25 +268,39 @@ impl AgentBuilder {
         let registry = Registry::new(&config);
         let vault = config.accounts.credentials_key.as_ref().map(Vault::new).transpose()?;
 
+        let realtime = match self.realtime.or_else(|| config.realtime.clone().map(Into::into)).map(|models| models.0) {
+            None => None,
+            Some(mut models) => match (models.pop(), models.is_empty()) {
+                (Some(Choice::Configured(provider)), true) if provider.provider == NONE => None,
+                (Some(Choice::Configured(provider)), true) => Some(registry.realtime(&provider).await?),
+                (Some(Choice::Given(model)), true) => Some(model),
+                _ => {
+                    return Err(invalid("realtime: expected one model; there is no fallback in a conversation".into()));
+                }
+            },
+        };
+        // What holds live sessions alone needs nothing beside it.
+        let default = if realtime.is_some() { NONE } else { LOCAL };
         let mut stt = Vec::new();
-        for choice in chosen(self.stt, config.stt.as_ref()) {
+        for choice in chosen(self.stt, config.stt.as_ref(), default) {
             stt.push(SttService(match choice {
                 Choice::Given(provider) => provider,
                 Choice::Configured(provider) => registry.stt(&provider).await?,
             }));
         }
         let mut llm = Vec::new();
-        for choice in given(self.llm, config.llm.as_ref()) {
+        let is_left_out = realtime.is_some() && self.llm.is_none() && config.llm.is_none();
+        for choice in given(self.llm, config.llm.as_ref(), default).into_iter().filter(|_| !is_left_out) {
             llm.push(LlmService(match choice {
                 Choice::Given(provider) => provider,
                 Choice::Configured(provider) => registry.llm(&provider).await?,
             }));
         }
-        if llm.is_empty() {
+        if llm.is_empty() && !is_left_out {
             return Err(invalid("llm: the list of providers is empty".into()));
         }
         let (mut tts, mut base_voice) = (Vec::new(), None);
-        for choice in chosen(self.tts, config.tts.as_ref()) {
+        for choice in chosen(self.tts, config.tts.as_ref(), default) {
             if let Choice::Configured(provider) = &choice {
                 base_voice.get_or_insert_with(|| provider.clone());
             }
@@ -323,6 +351,7 @@ impl AgentBuilder {
             stt: (!stt.is_empty()).then(|| Arc::new(Stack::new(stt, &layers))),
             llm: Arc::new(Stack::new(llm, &layers)),
             tts: (!tts.is_empty()).then(|| Arc::new(Stack::new(tts, &layers))),
+            realtime: realtime.map(|model| Arc::new(Realtime::new(model, &layers))),
             store: Arc::clone(storage.conversations()),
             outbox: Outbox::new(storage.webhooks().ok().cloned()),
             telemetry: Telemetry::start(consumers, &clock),
@@ -388,13 +417,15 @@ impl AgentBuilder {
 
 /// The name that leaves a stage out.
 const NONE: &str = "none";
+/// What a stage is where nobody says.
+const LOCAL: &str = "local";
 
-fn given<P: ?Sized>(set: Option<Providers<P>>, configured: Option<&ProviderList>) -> Vec<Choice<P>> {
-    set.or_else(|| configured.cloned().map(Into::into)).unwrap_or_else(|| "local".into()).0
+fn given<P: ?Sized>(set: Option<Providers<P>>, configured: Option<&ProviderList>, default: &str) -> Vec<Choice<P>> {
+    set.or_else(|| configured.cloned().map(Into::into)).unwrap_or_else(|| default.into()).0
 }
 
-fn chosen<P: ?Sized>(set: Option<Providers<P>>, configured: Option<&ProviderList>) -> Vec<Choice<P>> {
-    let mut all = given(set, configured);
+fn chosen<P: ?Sized>(set: Option<Providers<P>>, configured: Option<&ProviderList>, default: &str) -> Vec<Choice<P>> {
+    let mut all = given(set, configured, default);
     all.retain(|choice| !matches!(choice, Choice::Configured(provider) if provider.provider == NONE));
     all
 }

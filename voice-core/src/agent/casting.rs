@@ -16,8 +16,8 @@ use crate::{
     error::{Error, ErrorKind, Result},
     id::OrganizationId,
     interpreter::Interpreter,
-    layer::{LayerOptions, LlmService, Stack, SttService, TtsService},
-    provider::{LanguageModel, SpeechToText, TextToSpeech, TurnDetector},
+    layer::{LayerOptions, LlmService, Realtime, Stack, SttService, TtsService},
+    provider::{LanguageModel, SpeechToSpeech, SpeechToText, TextToSpeech, TurnDetector},
     registry::Registry,
     store::{AssistantVersion, Credential, Storage},
     time::Timestamp,
@@ -35,6 +35,7 @@ pub(super) struct Named {
     pub(super) stt: HashMap<String, Arc<dyn SpeechToText>>,
     pub(super) llm: HashMap<String, Arc<dyn LanguageModel>>,
     pub(super) tts: HashMap<String, Arc<dyn TextToSpeech>>,
+    pub(super) realtime: HashMap<String, Arc<dyn SpeechToSpeech>>,
     pub(super) configured: HashMap<String, ProviderConfig>,
 }
 
@@ -104,6 +105,7 @@ impl Casting {
             let own = match path {
                 "stt_provider" => self.named.stt.contains_key(name),
                 "model_provider" => self.named.llm.contains_key(name),
+                "realtime_provider" => self.named.realtime.contains_key(name),
                 _ => self.named.tts.contains_key(name),
             };
             if !own && !self.named.configured.contains_key(name) && !self.registry.knows(name) {
@@ -151,6 +153,16 @@ impl Casting {
                 None => self.registry.tts(&self.completed(config, credentials)?).await?,
             };
             engine.tts = Some(Arc::new(Stack::new([TtsService(tts)], &self.layers)));
+        }
+        if let Some(config) = assistant.realtime() {
+            let model = match self.named.realtime.get(&config.provider) {
+                Some(own) => Arc::clone(own),
+                None => self.registry.realtime(&self.completed(config, credentials)?).await?,
+            };
+            engine.realtime = Some(Arc::new(Realtime::new(model, &self.layers)));
+        } else if assistant.model_provider.is_some() {
+            // Who names a language model wants to be answered by it.
+            engine.realtime = None;
         }
         let settings = &mut engine.settings;
         settings.system_prompt = assistant.system_prompt.into();

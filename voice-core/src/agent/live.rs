@@ -140,6 +140,7 @@ impl Live {
     /// # Errors
     /// `VALIDATION_ERROR` for a rate or a number of channels that is not supported, `INVALID_REQUEST` for a wrong config, tools
     /// that are not in order or that no model can call, or a closed agent, `STORAGE_ERROR` when the stored session cannot be read.
+    /// With a [`realtime`](crate::Config::realtime) model, which is connected to here, whatever its provider says, too.
     pub async fn start(self) -> Result<LiveSession> {
         let engine = self.agent.engine()?;
         self.reach.check_own()?;

@@ -9,6 +9,7 @@ mod check;
 mod export;
 mod live;
 mod reach;
+mod realtime;
 mod scope;
 mod sessions;
 mod turn;
@@ -25,6 +26,7 @@ pub use builder::{AgentBuilder, Providers};
 pub use export::{Export, ExportFormat};
 pub use live::Live;
 pub use reach::Principal;
+pub use realtime::{ClientSecretOptions, Realtime};
 pub use scope::ScopedAgent;
 pub use sessions::{ConversationSummary, NewSession, Sessions};
 pub use turn::{Turn, TurnStream};
@@ -190,6 +192,12 @@ impl VoiceAgent {
     #[must_use]
     pub fn assistants(&self) -> Assistants {
         Assistants::new(self.clone(), Reach::host())
+    }
+
+    /// A browser's own way to the speech-to-speech model: client secrets.
+    #[must_use]
+    pub fn realtime(&self) -> Realtime {
+        Realtime::new(self.clone(), Reach::host())
     }
 
     /// The audit log.

@@ -1,6 +1,8 @@
 //! The agent as somebody with a credential sees it.
 
-use super::{Assistants, Audit, Live, OrganizationAccounts, Principal, Sessions, Turn, VoiceAgent, reach::Reach};
+use super::{
+    Assistants, Audit, Live, OrganizationAccounts, Principal, Realtime, Sessions, Turn, VoiceAgent, reach::Reach,
+};
 use crate::{audio::Audio, turn::TurnInput};
 
 /// What one organization, or one of its users, reaches of an agent. Made by [`VoiceAgent::with`].
@@ -52,6 +54,12 @@ impl ScopedAgent {
     #[must_use]
     pub fn assistants(&self) -> Assistants {
         Assistants::new(self.agent.clone(), self.reach())
+    }
+
+    /// A browser's own way to the speech-to-speech model: see [`VoiceAgent::realtime`].
+    #[must_use]
+    pub fn realtime(&self) -> Realtime {
+        Realtime::new(self.agent.clone(), self.reach())
     }
 
     /// The users, keys and credentials of their organization.

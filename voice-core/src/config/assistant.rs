@@ -40,7 +40,13 @@ pub struct Assistant {
     pub max_tokens: u32,
     /// How many messages of history the language model is shown (0–100). Default 10.
     pub context_messages: u32,
-    /// Whose text to speech. Default: the agent's.
+    /// Whose model hears and speaks by itself in live sessions, in place of the three. Default: the agent's, if it has one and
+    /// `model_provider` names no other.
+    pub realtime_provider: Option<String>,
+    /// Which of its models.
+    pub realtime_model: Option<String>,
+    /// Whose text to speech. Default: the agent's. Beside a `realtime_provider` of the same name, `voice_id` and `voice_settings` are
+    /// its.
     pub voice_provider: Option<String>,
     /// Which of its models.
     pub voice_model: Option<String>,
@@ -80,6 +86,8 @@ impl Default for Assistant {
             stt_model: None,
             model_provider: None,
             model_name: None,
+            realtime_provider: None,
+            realtime_model: None,
             temperature: 0.7,
             max_tokens,
             context_messages: 10,
@@ -167,6 +175,7 @@ impl Assistant {
             word(path, provider)?;
         }
         self.owned("model_name", &self.model_name, "model_provider", &self.model_provider)?;
+        self.owned("realtime_model", &self.realtime_model, "realtime_provider", &self.realtime_provider)?;
         self.owned("stt_model", &self.stt_model, "stt_provider", &self.stt_provider)?;
         self.owned("voice_model", &self.voice_model, "voice_provider", &self.voice_provider)?;
         self.owned("voice_id", &self.voice_id, "voice_provider", &self.voice_provider)?;
@@ -193,6 +202,7 @@ impl Assistant {
         let named = [
             ("stt_provider", &self.stt_provider),
             ("model_provider", &self.model_provider),
+            ("realtime_provider", &self.realtime_provider),
             ("voice_provider", &self.voice_provider),
         ];
         let voices = self.interpreter.iter().flat_map(|interpreter| interpreter.voices.values());
@@ -218,8 +228,25 @@ impl Assistant {
         provider(self.model_provider.as_deref()?, &self.model_name)
     }
 
+    /// The model that hears and speaks by itself as a config names it; `None`: the agent's.
+    pub(crate) fn realtime(&self) -> Option<ProviderConfig> {
+        let mut config = provider(self.realtime_provider.as_deref()?, &self.realtime_model)?;
+        if self.has_the_voice_of_its_realtime() {
+            config.voice.clone_from(&self.voice_id);
+            config.settings.clone_from(&self.voice_settings);
+        }
+        Some(config)
+    }
+
+    fn has_the_voice_of_its_realtime(&self) -> bool {
+        self.realtime_provider.is_some() && self.realtime_provider == self.voice_provider
+    }
+
     /// Text to speech as a config names it; `None`: the agent's.
     pub(crate) fn tts(&self) -> Option<ProviderConfig> {
+        if self.has_the_voice_of_its_realtime() {
+            return None;
+        }
         let mut config = provider(self.voice_provider.as_deref()?, &self.voice_model)?;
         config.voice.clone_from(&self.voice_id);
         config.settings.clone_from(&self.voice_settings);
@@ -295,6 +322,7 @@ mod tests {
         let document = json!({
             "name": "Baker", "first_message": "Hello!", "system_prompt": "Be brief.", "language": "de-AT",
             "stt_provider": "openai", "stt_model": "gpt-transcribe", "model_provider": "groq", "model_name": "llama",
+            "realtime_provider": "openai", "realtime_model": "gpt-realtime-2.1",
             "temperature": 0.3, "max_tokens": 200, "context_messages": 4, "voice_provider": "elevenlabs",
             "voice_model": "flash", "voice_id": "v1", "voice_settings": {"stability": 0.4, "speed": 1.1},
             "interruptions_enabled": false, "background_denoising": true, "end_call_phrases": ["bye"],

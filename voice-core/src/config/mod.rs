@@ -52,6 +52,9 @@ pub struct Config {
     pub llm: Option<ProviderList>,
     /// Text to speech: one provider, or several tried in order. Default: the local one.
     pub tts: Option<ProviderList>,
+    /// A model that hears and speaks by itself: it holds live sessions in place of the three. What of them is not named then is left
+    /// out; one-shot turns need them. Default: none.
+    pub realtime: Option<ProviderList>,
     /// Where conversations are kept: `sqlite:PATH`, `postgres://…`, `mongodb://…`, `memory`. Default: `DATABASE_URL`, else an SQLite file in the user's data
     /// folder.
     pub storage: Option<String>,
@@ -267,6 +270,9 @@ impl Config {
         range("limits.max_text_characters", l.max_text_characters as f64, 1.0, 1.0e7)?;
         range("limits.session_idle_minutes", l.session_idle_minutes, 0.01, 5_256_000.0)?;
         range("limits.turn_seconds", l.turn_seconds, 0.01, 86_400.0)?;
+        if self.realtime.as_ref().is_some_and(|models| models.0.len() > 1) {
+            return Err(invalid("realtime: expected one model; there is no fallback in a conversation".into()));
+        }
         self.retention.validate()?;
         range("retry.attempts", f64::from(self.retry.attempts), 1.0, 10.0)?;
         self.live.validate()?;

@@ -62,6 +62,24 @@ impl AddAssign for Usage {
     }
 }
 
+/// The tokens that an answer of a model that hears and speaks by itself used. Sound and text have their own prices.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TokensUsed {
+    /// Text that was read, cached text included.
+    pub text_in: u64,
+    /// Of that, what came from a cache.
+    pub cached_text_in: u64,
+    /// Sound that was heard, cached sound included.
+    pub audio_in: u64,
+    /// Of that, what came from a cache.
+    pub cached_audio_in: u64,
+    /// Text that was written.
+    pub text_out: u64,
+    /// Sound that was spoken.
+    pub audio_out: u64,
+}
+
 /// A currency by its code of three letters (ISO 4217), for example `USD`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Currency([u8; 3]);

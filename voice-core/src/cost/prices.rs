@@ -8,7 +8,7 @@ use serde::{
     de::{Error as _, Visitor},
 };
 
-use super::{Cost, Currency, Usage};
+use super::{Cost, Currency, TokensUsed, Usage};
 use crate::{
     audio::SPEECH_RATE,
     error::{Error, ErrorKind, Result},
@@ -41,6 +41,16 @@ pub struct ModelPrice {
     /// The price of a million tokens that were written.
     #[schemars(with = "Option<f64>")]
     pub output_per_million: Option<Rate>,
+    /// The price of a million tokens of sound that was heard, by a model that hears and speaks by itself. `input_per_million` is then
+    /// the price of text.
+    #[schemars(with = "Option<f64>")]
+    pub audio_input_per_million: Option<Rate>,
+    /// The price of a million of these that came from the provider's cache. Default: that of others.
+    #[schemars(with = "Option<f64>")]
+    pub cached_audio_input_per_million: Option<Rate>,
+    /// The price of a million tokens of sound that such a model spoke.
+    #[schemars(with = "Option<f64>")]
+    pub audio_output_per_million: Option<Rate>,
     /// The price of a minute of sound that was recognised.
     #[schemars(with = "Option<f64>")]
     pub heard_per_minute: Option<Rate>,
@@ -81,25 +91,48 @@ impl Price {
         let cached = usage.cached_tokens.min(usage.input_tokens);
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let samples = (usage.stt_seconds.max(0.0) * f64::from(SPEECH_RATE)).round() as u64;
-        let parts = [
+        cost(sum(&[
             (price.input_per_million, usage.input_tokens - cached, 1),
             (price.cached_input_per_million.or(price.input_per_million), cached, 1),
             (price.output_per_million, usage.output_tokens, 1),
             (price.spoken_per_million_characters, usage.tts_characters, 1),
             (price.heard_per_minute, samples, u128::from(SPEECH_RATE) * 60),
-        ];
-        let mut sum = 0_u128;
-        for (rate, used, per) in parts {
-            if used == 0 {
-                continue;
-            }
-            // Both fit into 64 bits, and so their product into 128; that of a minute's price has six digits to spare.
-            let charged = u128::from(rate?.nanos).checked_mul(u128::from(used))?;
-            let femtos = if per == 1 { charged } else { (charged.checked_mul(1_000_000)? + per / 2) / per };
-            sum = sum.checked_add(femtos)?;
-        }
-        cost(sum)
+        ])?)
     }
+
+    /// What these tokens cost, of text and of sound.
+    pub(crate) fn of_tokens(&self, used: Option<&TokensUsed>) -> Option<Cost> {
+        let price = &self.model;
+        let cost = |femtos| Some(Cost::new(self.currency, femtos));
+        if *price == ModelPrice::default() {
+            return cost(0);
+        }
+        let used = used?;
+        let cached_audio = price.cached_audio_input_per_million.or(price.audio_input_per_million);
+        cost(sum(&[
+            (price.input_per_million, used.text_in.saturating_sub(used.cached_text_in), 1),
+            (price.cached_input_per_million.or(price.input_per_million), used.cached_text_in, 1),
+            (price.audio_input_per_million, used.audio_in.saturating_sub(used.cached_audio_in), 1),
+            (cached_audio, used.cached_audio_in, 1),
+            (price.output_per_million, used.text_out, 1),
+            (price.audio_output_per_million, used.audio_out, 1),
+        ])?)
+    }
+}
+
+/// What all of this comes to: the rate of each, how much of it was used, and how many make a unit of it. `None`: something has no rate.
+fn sum(parts: &[(Option<Rate>, u64, u128)]) -> Option<u128> {
+    let mut sum = 0_u128;
+    for (rate, used, per) in parts {
+        if *used == 0 {
+            continue;
+        }
+        // Both fit into 64 bits, and so their product into 128; that of a minute's price has six digits to spare.
+        let charged = u128::from((*rate)?.nanos).checked_mul(u128::from(*used))?;
+        let femtos = if *per == 1 { charged } else { (charged.checked_mul(1_000_000)? + per / 2) / per };
+        sum = sum.checked_add(femtos)?;
+    }
+    Some(sum)
 }
 
 /// A price: a decimal number with up to nine decimals, kept exactly.

@@ -16,6 +16,7 @@
 mod breaker;
 mod listen;
 mod rate_limit;
+mod realtime;
 mod retry;
 mod service;
 mod stack;
@@ -25,6 +26,7 @@ pub use breaker::CircuitBreakerOptions;
 pub(crate) use listen::Listened;
 pub use rate_limit::RateLimitOptions;
 pub(crate) use rate_limit::RateLimiter;
+pub(crate) use realtime::Realtime;
 pub use retry::RetryOptions;
 pub(crate) use service::{LlmService, Service, SttService, TtsService};
 pub(crate) use stack::{Call, Stack};

@@ -52,6 +52,11 @@ impl<S: Service> Stack<S> {
     ///
     /// `failed` names the provider (by [`Call::slot`]) whose stream broke in the middle: it is tried last this time.
     pub(crate) async fn open(&self, request: S::Request, ctx: &CallContext, failed: Option<usize>) -> Result<Call<S>> {
+        if self.slots.is_empty() {
+            let stage = S::STAGE.as_str();
+            let message = format!("the agent has no {stage} provider: configure `{stage}`");
+            return Err(Error::new(ErrorKind::InvalidConfig, message).with_stage(S::STAGE));
+        }
         let started = Instant::now();
         let mut attempts = 0;
         let mut last_error = None;

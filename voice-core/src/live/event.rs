@@ -84,6 +84,8 @@ pub enum EndReason {
     Goodbye,
     /// Nobody took the events for too long.
     NobodyListens,
+    /// The connection to a model that hears and speaks by itself was lost, and could not be had again.
+    ConnectionLost,
 }
 
 impl EndReason {
@@ -98,6 +100,7 @@ impl EndReason {
             Self::EndCallPhrase => "end_call_phrase",
             Self::Goodbye => "goodbye",
             Self::NobodyListens => "nobody_listens",
+            Self::ConnectionLost => "connection_lost",
         }
     }
 }

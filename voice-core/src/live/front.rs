@@ -125,8 +125,31 @@ impl Front {
         }
     }
 
+    /// Hears interleaved samples, the last of which is spoken `now`, and gives them back cleaned, one channel at the rate of speech:
+    /// for who hears voices by itself.
+    pub(crate) fn pass(&mut self, frame: &[i16], now: Duration) -> Vec<i16> {
+        self.take(frame, now);
+        std::mem::take(&mut self.pending)
+    }
+
     /// Hears interleaved samples, the last of which is spoken `now`.
     pub(crate) fn push(&mut self, frame: &[i16], now: Duration, mut notice: impl FnMut(Edge)) {
+        self.take(frame, now);
+        if !self.detects {
+            self.collect(&mut notice);
+            return;
+        }
+        let size = self.vad.frame_samples();
+        let pending = std::mem::take(&mut self.pending);
+        let mut frames = pending.chunks_exact(size);
+        for frame in &mut frames {
+            self.hear(frame, &mut notice);
+        }
+        self.pending.extend_from_slice(frames.remainder());
+    }
+
+    /// Takes sound in: at the rate of speech, one channel, cleaned.
+    fn take(&mut self, frame: &[i16], now: Duration) {
         let channels = self.channels;
         let is_direct = self.cleaner.is_none() && self.tap.is_none();
         let out = if is_direct { &mut self.pending } else { &mut self.raw };
@@ -148,17 +171,6 @@ impl Front {
             self.pending.extend_from_slice(&self.raw);
         }
         self.raw.clear();
-        if !self.detects {
-            self.collect(&mut notice);
-            return;
-        }
-        let size = self.vad.frame_samples();
-        let pending = std::mem::take(&mut self.pending);
-        let mut frames = pending.chunks_exact(size);
-        for frame in &mut frames {
-            self.hear(frame, &mut notice);
-        }
-        self.pending.extend_from_slice(frames.remainder());
     }
 
     /// Without detection: everything is said.

@@ -8,14 +8,18 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::{
     event::{LiveEvent, LiveSummary},
     session::Driver,
+    talk::Talk,
     wire::{ClientMessage, Wire},
 };
 use crate::{
     audio::{VoiceActivity, check_shape},
     config::{LiveConfig, TurnDetection},
+    context,
     error::{Error, ErrorKind, Result},
     id::SessionId,
-    provider::TurnDetector,
+    message::Role,
+    provider::{CallContext, ConversationRequest, TurnDetector, Turns},
+    store::Session,
     tool::Toolbox,
     turn::{Caller, Engine, check_text},
 };
@@ -94,7 +98,12 @@ pub(crate) async fn start(engine: Arc<Engine>, mut setup: LiveSetup) -> Result<L
     let engine = engine.engine_of(&stored).await?.unwrap_or(engine);
     setup.first_message = setup.first_message.or_else(|| engine.settings.first_message.clone());
     let config = setup.config.take().unwrap_or_else(|| engine.settings.live.clone());
-    if config.turn_detection == TurnDetection::Model {
+    let mut talk = None;
+    if let Some(realtime) = &engine.realtime {
+        let (request, ctx) = conversation(&engine, &setup, &config, &stored).await?;
+        let window = engine.settings.context_messages;
+        talk = Some(Talk::open(Arc::clone(realtime), request, window, ctx).await?);
+    } else if config.turn_detection == TurnDetection::Model {
         setup.turn_detector = Some(agents_own.turn_detector().await?);
     }
     let (command_sender, commands) = mpsc::channel(COMMANDS);
@@ -112,9 +121,48 @@ pub(crate) async fn start(engine: Arc<Engine>, mut setup: LiveSetup) -> Result<L
         _stop: stop,
     };
     // Boxed before it runs: a task's future would hold it twice over, as what it was given and as what it works with.
-    let driver = Box::new(Driver::new(engine, setup, config, stored, event_sender));
+    let driver = Box::new(Driver::new(engine, setup, config, (stored, talk), event_sender));
     tokio::spawn(Box::pin(driver.run(commands)));
     Ok(session)
+}
+
+/// What a model that hears and speaks by itself is told at the beginning.
+async fn conversation(
+    engine: &Engine,
+    setup: &LiveSetup,
+    config: &LiveConfig,
+    session: &Session,
+) -> Result<(ConversationRequest, CallContext)> {
+    let settings = &engine.settings;
+    let history = engine.history(session.id, false, true).await?;
+    let mut prompt = context::so_far(&settings.system_prompt, &history, settings.context_messages, true);
+    let has_instructions = prompt.first().is_some_and(|message| message.role == Role::System);
+    let instructions = if has_instructions { prompt.remove(0).content } else { "".into() };
+    let mut request = ConversationRequest::new(instructions);
+    request.history = prompt;
+    request.tools = setup.tools.specs();
+    request.language = setup.language.clone().or_else(|| settings.language.clone());
+    request.max_tokens = settings.max_tokens;
+    request.speak = setup.speak;
+    request.turns = turns(config);
+    let mut ctx = CallContext::new();
+    ctx.session_id = session.id;
+    ctx.user = session.user.as_deref().map(Into::into);
+    ctx.cancel = setup.cancel.child_token();
+    Ok((request, ctx))
+}
+
+/// Who says that the user's turn is over, as such a model is told.
+pub(crate) fn turns(config: &LiveConfig) -> Turns {
+    if config.turn_detection == TurnDetection::Manual {
+        return Turns::Manual;
+    }
+    Turns::Automatic {
+        interruptible: config.interruption.enabled,
+        threshold: config.vad.threshold,
+        prefix_padding: Duration::from_millis(config.vad.prefix_padding_ms.into()),
+        silence: Duration::from_millis(config.endpointing.min_delay_ms.into()),
+    }
 }
 
 impl LiveSession {

@@ -39,6 +39,10 @@ impl Driver {
         if self.results.is_empty() || self.ending.is_some() || self.host_paused || !self.is_quiet() {
             return;
         }
+        if self.talk.is_some() {
+            self.have_results_told();
+            return;
+        }
         let kind = SpeechKind::ToolResult;
         let mut production = self.produce(kind, None, None);
         production.want();

@@ -44,10 +44,7 @@ impl Driver {
 
     /// Whether nobody speaks and nothing is under way.
     pub(super) fn is_quiet(&self) -> bool {
-        self.production.is_none()
-            && self.to_say.is_empty()
-            && !self.taking.user_is_speaking()
-            && !self.taking.is_unanswered()
+        self.production.is_none() && self.to_say.is_empty() && !self.user_is_speaking() && !self.is_unanswered()
     }
 
     /// Whether it is the user's silence that counts: nobody speaks, and nothing that was asked for is still being worked on.
@@ -73,7 +70,8 @@ impl Driver {
     /// When something has to be done without anything happening.
     pub(super) fn next_wake(&self) -> Option<Duration> {
         let ends = if self.ending.is_none() { [self.silence_at(), self.last_moment()] } else { [None, None] };
-        let others = [self.taking.next_wake(), self.next_sound(), self.dtmf_until, self.reminder_at()];
+        let model = self.talk.as_ref().and_then(|talk| talk.next_wake());
+        let others = [self.taking.next_wake(), model, self.next_sound(), self.dtmf_until, self.reminder_at()];
         others.into_iter().chain(ends).flatten().min()
     }
 

@@ -30,11 +30,27 @@ pub(crate) struct Playout {
 
 /// Words and the samples that speak them.
 struct Piece {
-    words: Arc<str>,
+    words: String,
+    /// Its words come as its sound does: some were, and more may be, to come.
+    grew: bool,
+    grows: bool,
+    /// How many bytes of the words were announced.
+    told: usize,
     /// They fill time and are no part of the answer.
     filler: bool,
     start: u64,
     samples: u64,
+}
+
+/// Where sentences end, as far as they have come: behind the mark and the space after it.
+fn sentence_ends(words: &str) -> impl Iterator<Item = usize> {
+    let next = words.chars().skip(1).chain([' ']);
+    let ends = words.char_indices().zip(next).filter(|((at, mark), next)| {
+        let dense = matches!(mark, '。' | '！' | '？');
+        let ends = matches!(mark, '.' | '!' | '?' | '।' | '؟') && next.is_whitespace();
+        dense || (ends && at + mark.len_utf8() < words.len())
+    });
+    ends.map(|((at, mark), _)| at + mark.len_utf8()).collect::<Vec<_>>().into_iter()
 }
 
 /// How many characters a second are spoken, where nothing better is known.
@@ -77,14 +93,46 @@ impl Playout {
         self.begin(words, true);
     }
 
+    /// The sound that comes next speaks words that come with it. Gives where it begins.
+    pub(crate) fn begin_growing(&mut self) -> u64 {
+        self.begin("".into(), false);
+        if let Some(piece) = self.pieces.last_mut() {
+            (piece.grew, piece.grows) = (true, true);
+        }
+        self.given + self.queued as u64
+    }
+
+    /// More of the words that the sound of now speaks.
+    pub(crate) fn add_words(&mut self, words: &str) {
+        if let Some(piece) = self.pieces.last_mut().filter(|piece| piece.grows) {
+            piece.words.push_str(words);
+        }
+    }
+
     fn begin(&mut self, words: Arc<str>, filler: bool) {
+        self.stop_growing();
         let start = self.given + self.queued as u64;
-        self.pieces.push(Piece { words, filler, start, samples: 0 });
+        self.pieces.push(Piece {
+            words: words.as_ref().into(),
+            grew: false,
+            grows: false,
+            told: 0,
+            filler,
+            start,
+            samples: 0,
+        });
         self.complete = false;
+    }
+
+    fn stop_growing(&mut self) {
+        if let Some(piece) = self.pieces.last_mut() {
+            piece.grows = false;
+        }
     }
 
     /// No more sound will come for these words.
     pub(crate) fn complete(&mut self) {
+        self.stop_growing();
         self.complete = true;
     }
 
@@ -94,11 +142,45 @@ impl Playout {
         !std::mem::replace(&mut self.told_done, done) && done
     }
 
-    /// The words whose sound has begun to be given out since this was last asked, and whether they only fill time.
-    pub(crate) fn announce(&mut self) -> Option<(Arc<str>, bool)> {
-        let next = self.pieces.get(self.announced).filter(|piece| piece.start < self.given)?;
-        self.announced += 1;
-        Some((Arc::clone(&next.words), next.filler))
+    /// The words whose sound has begun to be given out since this was last asked, and whether they only fill time. Of words that
+    /// come with their sound, one sentence after the other.
+    pub(crate) fn announce(&mut self) -> Option<(String, bool)> {
+        while let Some(piece) = self.pieces.get(self.announced).filter(|piece| piece.start < self.given) {
+            let end = self.sentence_of_now(piece);
+            let (words, filler) = (piece.words[piece.told..end].trim().to_owned(), piece.filler);
+            let piece = &mut self.pieces[self.announced];
+            piece.told = end;
+            let is_whole = !piece.grows && end == piece.words.len();
+            self.announced += usize::from(is_whole);
+            if !words.is_empty() {
+                return Some((words, filler));
+            }
+            if !is_whole {
+                return None;
+            }
+        }
+        None
+    }
+
+    /// The end of the sentence of a piece whose sound is being given out, as far as that is known.
+    fn sentence_of_now(&self, piece: &Piece) -> usize {
+        let (all, count) = (piece.words.len(), piece.words.chars().count());
+        if !piece.grew {
+            return all;
+        }
+        let given = (self.given - piece.start) as f64;
+        let spoken = (given / self.whole(piece).max(1.0) * count as f64) as usize;
+        let at = piece.words.char_indices().nth(spoken).map_or(all, |(at, _)| at);
+        let last = (!piece.grows).then_some(all);
+        let ends: Vec<usize> = sentence_ends(&piece.words).chain(last).collect();
+        let of_now = ends.iter().copied().find(|end| *end > at).or(ends.last().copied());
+        of_now.unwrap_or_default().max(piece.told)
+    }
+
+    /// How many samples a piece has in the end. One that is still coming is at least as long as its words take.
+    fn whole(&self, piece: &Piece) -> f64 {
+        let come = piece.samples as f64;
+        if self.is_whole(piece) { come } else { self.likely_samples(piece).max(come) }
     }
 
     /// Takes sound of the right rate.
@@ -279,9 +361,7 @@ impl Playout {
         if heard == 0 {
             return "";
         }
-        // A piece that is still coming is at least as long as its words take.
-        let come = piece.samples as f64;
-        let whole = if self.is_whole(piece) { come } else { self.likely_samples(piece).max(come) };
+        let whole = self.whole(piece);
         // A word counts once it and the space after it were heard; a piece ends with a pause as long as a space.
         let count = piece.words.chars().count() + 1;
         let spoken = (heard as f64 / whole.max(1.0) * count as f64) as usize;
@@ -307,6 +387,17 @@ impl Playout {
         }
         self.finish();
         unheard
+    }
+
+    /// How much was heard by now of the sound from `start` to `end`, and whether that is all of it.
+    pub(crate) fn heard_between(&self, start: u64, end: u64, now: Duration) -> (Duration, bool) {
+        let heard = self.heard_samples(now);
+        (self.time(heard.min(end).saturating_sub(start)), heard >= end)
+    }
+
+    /// Where the sound that is waiting ends.
+    pub(crate) fn end(&self) -> u64 {
+        self.given + self.queued as u64
     }
 
     /// The samples that were given out and not heard by now.

@@ -97,6 +97,8 @@ pub(super) struct Production {
     /// Why it failed.
     pub(super) failed: Option<ErrorCode>,
     pub(super) began: Instant,
+    /// The connection to a model that hears and speaks by itself on which it is made.
+    pub(super) generation: u32,
     pub(super) scope: Scope,
     unanswered: Scope,
     measured: MeasuredSession,
@@ -115,6 +117,12 @@ pub(super) enum Progress {
 }
 
 impl Production {
+    /// Something that another hand makes: see [`Talk`](super::talk::Talk).
+    pub(super) fn of(order: &Order) -> Self {
+        let (_, events) = mpsc::channel(1);
+        Self::blank(order, TurnId::new(), events, CancellationToken::new().drop_guard())
+    }
+
     pub(super) fn start(engine: &Arc<Engine>, session: &Session, order: Order, cancel: &CancellationToken) -> Self {
         let (sender, events) = mpsc::channel(EVENTS);
         let turn_id = TurnId::new();
@@ -125,14 +133,9 @@ impl Production {
         ctx.deadline = Some(Instant::now() + engine.settings.deadline);
         ctx.cancel = cancel.child_token();
         (ctx.ledger, ctx.scope) = (order.ledger.clone(), order.scope.clone());
-        let stop = ctx.cancel.clone().drop_guard();
-        let (kind, user_text) = (order.kind, order.user_text.clone());
-        let (engine, session) = (Arc::clone(engine), session.id);
-        let (language, direction) = (order.language.clone(), Told::default());
-        let told = Arc::clone(&direction);
-        let (tool_calls, tells, go_ahead) = (order.done.clone(), order.late.len(), GoAhead::default());
-        let to_act = go_ahead.clone();
-        let (scope, unanswered, measured) = (order.scope.clone(), order.unanswered.clone(), order.measured.clone());
+        let mut production = Self::blank(&order, turn_id, events, ctx.cancel.clone().drop_guard());
+        let (engine, session, to_act) = (Arc::clone(engine), session.id, production.go_ahead.clone());
+        let told = Arc::clone(&production.direction);
         // Boxed: an answer under way is kilobytes, and a task is moved.
         let task = tokio::spawn(Box::pin(async move {
             // One turn at a time in a session, wherever it comes from.
@@ -171,16 +174,22 @@ impl Production {
             };
             (made.await, Some(leave))
         }));
+        production.task = Some(task);
+        production
+    }
+
+    /// One of which nothing was made yet.
+    fn blank(order: &Order, turn_id: TurnId, events: mpsc::Receiver<Result<TurnEvent>>, stop: DropGuard) -> Self {
         Self {
             turn_id,
-            kind,
-            user_text,
-            language,
-            direction,
+            kind: order.kind,
+            user_text: order.user_text.clone(),
+            language: order.language.clone(),
+            direction: Told::default(),
             written: String::new(),
             interruptible: true,
-            tool_calls,
-            tells,
+            tool_calls: order.done.clone(),
+            tells: order.late.len(),
             secret: false,
             held: false,
             audible: false,
@@ -193,13 +202,14 @@ impl Production {
             outcome: None,
             failed: None,
             began: Instant::now(),
-            scope,
-            unanswered,
-            measured,
+            generation: 0,
+            scope: order.scope.clone(),
+            unanswered: order.unanswered.clone(),
+            measured: order.measured.clone(),
             leave: None,
             events,
-            task: Some(task),
-            go_ahead,
+            task: None,
+            go_ahead: GoAhead::default(),
             _stop: stop,
         }
     }

@@ -22,6 +22,7 @@ use super::{
     playout::Playout,
     production::{Production, Progress},
     recorder::Recorder,
+    talk::{Step, Talk},
     turn_end::TurnEnd,
     turn_taking::{Action, Input, TurnTaking},
 };
@@ -60,6 +61,8 @@ pub(super) struct Driver {
     pub(super) engine: Arc<Engine>,
     pub(super) config: LiveConfig,
     pub(super) session: Session,
+    /// What hears, thinks and speaks in place of the stages of a turn, if anything does: turn taking is then its own.
+    pub(super) talk: Option<Box<Talk>>,
     /// The language that the host set.
     pub(super) language: Option<String>,
     /// The language that was last heard.
@@ -92,7 +95,7 @@ pub(super) struct Driver {
     /// What hears that the user is done, the sound of the user's turn so far, and what is being asked.
     pub(super) turn_end: Option<TurnEnd>,
     pub(super) saving: JoinSet<Result<LiveTurn>>,
-    events: mpsc::Sender<LiveEvent>,
+    pub(super) events: mpsc::Sender<LiveEvent>,
     /// An event could not be told: nobody listens.
     deaf: bool,
     pub(super) cancel: CancellationToken,
@@ -133,7 +136,7 @@ impl Driver {
         engine: Arc<Engine>,
         setup: LiveSetup,
         config: LiveConfig,
-        session: Session,
+        (session, talk): (Session, Option<Talk>),
         events: mpsc::Sender<LiveEvent>,
     ) -> Self {
         let detects = config.turn_detection != TurnDetection::Manual;
@@ -161,6 +164,7 @@ impl Driver {
         };
         Self {
             language: setup.language.or_else(|| engine.settings.language.clone()),
+            talk: talk.map(Box::new),
             engine,
             session,
             heard_language: None,
@@ -246,13 +250,17 @@ impl Driver {
                 return (reason, None);
             }
             self.mind_the_line();
+            self.mind_the_model();
+            if self.talk.as_ref().is_some_and(|talk| talk.given_up) {
+                return (EndReason::ConnectionLost, None);
+            }
             self.say_what_waits();
             self.tell_results();
             let recording = self.recorder.as_ref().and_then(Recorder::due);
             let line = [self.jitter.due(), self.line_falls_silent(), recording].into_iter().flatten();
             let wake = line.chain(self.next_wake()).min().map(|at| self.started + at);
             let takes = self.production.as_ref().is_some_and(Production::takes) && !self.is_far_ahead();
-            let production = &mut self.production;
+            let (production, talk) = (&mut self.production, &mut self.talk);
             tokio::select! {
                 biased;
                 () = self.cancel.cancelled() => {
@@ -268,6 +276,7 @@ impl Driver {
                 (segment, completeness) = judged(&mut self.turn_end) => {
                     self.tell(Input::Judged { segment, completeness });
                 }
+                step = step(talk) => self.on_step(step),
                 Some(record) = self.late.recv() => self.on_late(*record),
                 Some(saved) = self.saving.join_next(), if !self.saving.is_empty() => self.on_saved(saved),
                 Some(found) = self.looking.join_next(), if !self.looking.is_empty() => self.on_found(found),
@@ -280,6 +289,9 @@ impl Driver {
 
     /// Tells turn taking what happened and does what it says.
     pub(super) fn tell(&mut self, input: Input) {
+        if self.talk.is_some() {
+            return;
+        }
         let actions = self.taking.handle(input, self.now());
         for action in actions {
             self.act(action);
@@ -344,6 +356,7 @@ impl Driver {
             Command::TimedAudio { at, samples } => self.hear_timed(at, samples),
             Command::Text(text) => self.on_typed(text),
             Command::Dtmf(key) => self.on_key(key),
+            Command::Commit if self.talk.is_some() => self.users_turn_is_over(),
             Command::Commit => {
                 self.end_utterance();
                 self.tell(Input::Committed);
@@ -353,6 +366,7 @@ impl Driver {
             }
             Command::Interrupt => {
                 self.to_say.clear();
+                self.drop_what_is_held();
                 if self.production.is_some() {
                     self.stop_speaking();
                     self.tell(Input::AgentDone);
@@ -371,7 +385,12 @@ impl Driver {
                     self.emit(LiveEvent::Clear { position: self.playout.position() });
                 }
             }
-            Command::Language(language) => self.language = language,
+            Command::Language(language) => {
+                if let Some(talk) = &mut self.talk {
+                    talk.set_language(language.clone());
+                }
+                self.language = language;
+            }
             // Its caller has handled it.
             Command::End(_) => {}
         }
@@ -382,6 +401,10 @@ impl Driver {
         if self.engine.interpreter.is_some() {
             // Who types has not been heard.
             self.heard_language = None;
+        }
+        if self.talk.is_some() {
+            self.typed_to_the_model(text);
+            return;
         }
         self.put_off_results();
         if self.production.as_ref().is_some_and(|p| p.audible) {
@@ -409,19 +432,32 @@ impl Driver {
             recorder.advance(now);
         }
         if self.line_falls_silent().is_some_and(|at| at <= now) {
+            if self.talk.is_some() {
+                self.heard_at = now;
+                self.be_silent_for_the_user(DEAD_LINE);
+            }
             self.end_utterance();
         }
     }
 
     /// When a line on which nothing comes any more counts as silence.
     fn line_falls_silent(&self) -> Option<Duration> {
-        let waits = self.front.so_far().is_some() && self.config.turn_detection != TurnDetection::Manual;
+        let speaks = self.front.so_far().is_some() || self.talk.as_ref().is_some_and(|talk| talk.user_speaks());
+        let waits = speaks && self.config.turn_detection != TurnDetection::Manual;
         waits.then(|| self.heard_at + DEAD_LINE)
     }
 
     fn hear(&mut self, samples: &[i16]) {
         self.heard_at = self.now();
         let (mut edges, now) = (Vec::new(), self.now());
+        if self.talk.is_some() {
+            let cleaned = self.front.pass(samples, now);
+            if let Some(recorder) = &mut self.recorder {
+                recorder.heard(&self.front.tapped(), now);
+            }
+            self.the_model_hears(cleaned);
+            return;
+        }
         self.front.push(samples, now, |edge| edges.push(edge));
         if let Some(recorder) = &mut self.recorder {
             recorder.heard(&self.front.tapped(), now);
@@ -576,8 +612,10 @@ impl Driver {
             }
         };
         let _late = tokio::time::timeout(LAST_WORDS, last_words).await;
+        let _late = tokio::time::timeout(LAST_WORDS, self.last_words_of_the_model()).await;
+        self.store_all();
         self.production = None;
-        let unanswered = self.taking.said();
+        let unanswered = self.unanswered_words();
         self.take_late();
         if !unanswered.is_empty() || !self.results.is_empty() {
             self.store_unanswered(unanswered);
@@ -630,6 +668,13 @@ async fn progress(production: &mut Option<Production>) -> Progress {
 async fn judged(turn_end: &mut Option<TurnEnd>) -> (u64, Option<f32>) {
     match turn_end {
         Some(turn_end) => turn_end.judged().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn step(talk: &mut Option<Box<Talk>>) -> Step {
+    match talk {
+        Some(talk) => talk.next().await,
         None => std::future::pending().await,
     }
 }

@@ -41,9 +41,14 @@ impl Driver {
     }
 
     pub(super) fn produce(&mut self, kind: SpeechKind, user_text: Option<String>, text: Option<String>) -> Production {
+        let order = self.order(kind, user_text, text);
+        Production::start(&self.engine, &self.session, order, &self.cancel)
+    }
+
+    pub(super) fn order(&mut self, kind: SpeechKind, user_text: Option<String>, text: Option<String>) -> Order {
         self.take_late();
         let text_is_the_models = text.is_none();
-        let order = Order {
+        Order {
             kind,
             user_text,
             language: if text_is_the_models { self.spoken_language() } else { self.own_language() },
@@ -60,13 +65,12 @@ impl Driver {
             scope: self.measured.scope(),
             unanswered: self.unanswered.clone(),
             measured: self.measured.clone(),
-        };
-        Production::start(&self.engine, &self.session, order, &self.cancel)
+        }
     }
 
     /// The user's turn is over: the answer, prepared or not, is now wanted.
     pub(super) fn on_wanted(&mut self) {
-        let (now, voice) = (self.now(), self.taking.spoke_until());
+        let (now, voice) = (self.now(), self.spoke_until());
         let Some(production) = &mut self.production else { return };
         production.wanted_at = Some(now);
         production.end_of_utterance_delay = Some(now.saturating_sub(voice));
@@ -82,10 +86,14 @@ impl Driver {
 
     /// Says what waits to be said, once the agent is free.
     pub(super) fn say_what_waits(&mut self) {
-        if self.production.as_ref().is_some_and(|p| !p.secret) || self.taking.user_is_speaking() {
+        if self.production.as_ref().is_some_and(|p| !p.secret) || self.user_is_speaking() {
             return;
         }
         let Some(ToSay { kind, text, interruptible }) = self.to_say.pop_front() else { return };
+        if self.talk.is_some() {
+            self.have_it_said(kind, text, interruptible);
+            return;
+        }
         // A prepared answer waits no longer: it is made anew when it is wanted.
         let mut production = self.produce(kind, None, Some(text));
         production.interruptible = interruptible;
@@ -147,7 +155,7 @@ impl Driver {
     }
 
     /// Sound at the rate that the host wants.
-    fn converted(&mut self, pcm: Pcm) -> Pcm {
+    pub(super) fn converted(&mut self, pcm: Pcm) -> Pcm {
         let from = pcm.sample_rate();
         if from == self.output_rate {
             return pcm;
@@ -204,7 +212,7 @@ impl Driver {
         {
             self.on_first_sound(now);
             while let Some((words, filler)) = self.playout.announce() {
-                let words = TextDelta(words.to_string());
+                let words = TextDelta(words);
                 self.emit(if filler { LiveEvent::Filler(words) } else { LiveEvent::Speaking(words) });
             }
             let from = self.playout.plays_until().saturating_sub(pcm.duration());
@@ -232,7 +240,7 @@ impl Driver {
     }
 
     fn on_first_sound(&mut self, now: Duration) {
-        let voice = self.taking.spoke_until();
+        let voice = self.spoke_until();
         let Some(production) = self.production.as_mut().filter(|p| !p.audible) else { return };
         production.audible = true;
         production.response_delay = production.wanted_at.map(|_| now.saturating_sub(voice));
@@ -291,7 +299,16 @@ impl Driver {
     /// Stops what is being said for good, and keeps what was heard and what it was an answer to.
     pub(super) fn stop_speaking(&mut self) {
         if let Some((production, heard)) = self.stop() {
-            self.store(production, heard, true);
+            self.keep(production, heard, true);
+        }
+    }
+
+    /// Keeps an exchange: what the user said and what was heard of the agent.
+    fn keep(&mut self, production: Production, text: String, interrupted: bool) {
+        if self.talk.is_some() {
+            self.store_when_words_are_known(production, text, interrupted);
+        } else {
+            self.store(production, text, interrupted);
         }
     }
 
@@ -300,6 +317,9 @@ impl Driver {
     pub(super) fn take_back(&mut self) {
         if let Some((mut production, _)) = self.stop() {
             self.done = std::mem::take(&mut production.tool_calls);
+            if let Some(talk) = &mut self.talk {
+                talk.is_unanswered_again(production.turn_id);
+            }
         }
     }
 
@@ -307,6 +327,7 @@ impl Driver {
         let mut production = self.production.take().filter(|p| !p.secret)?;
         production.note_results();
         let now = self.now();
+        self.stop_the_model(&production, now);
         let heard = if production.audible { self.playout.heard_words(now) } else { String::new() };
         let unheard = self.playout.unheard(now);
         production.spoken.truncate(production.spoken.len().saturating_sub(unheard));
@@ -343,7 +364,7 @@ impl Driver {
             self.ending = Some(EndReason::EndCallPhrase);
         }
         let is_reminder = production.kind == SpeechKind::Reminder;
-        self.store(production, text, false);
+        self.keep(production, text, false);
         self.set_agent_state(AgentState::Listening);
         if is_reminder {
             self.quiet_since = self.now();
@@ -353,8 +374,8 @@ impl Driver {
         self.tell(Input::AgentDone);
     }
 
-    /// Stores an exchange: what the user said and what was heard of the agent.
-    fn store(&mut self, mut production: Production, text: String, interrupted: bool) {
+    /// Stores an exchange.
+    pub(super) fn store(&mut self, mut production: Production, text: String, interrupted: bool) {
         let (engine, mut session, now) = (Arc::clone(&self.engine), self.session.clone(), self.engine.clock.now());
         session.last_activity_at = now;
         let (id, turn_id) = (session.id, production.turn_id);

@@ -1,9 +1,11 @@
-//! What a provider is: three traits, their requests, and the context of a call.
+//! What a provider is: three traits for the stages of a turn and one for models that are all of them, their requests, and the
+//! context of a call.
 //!
 //! Every call returns a stream of results. Dropping the stream (or the future) cancels the call: a provider stops its
 //! work then and leaves nothing behind. Work on other threads watches [`CallContext::cancel`].
 
 mod listening;
+mod speech_to_speech;
 mod turn_end;
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -24,6 +26,10 @@ use crate::{
 };
 
 pub use listening::{ListenRequest, SpokenSound};
+pub use speech_to_speech::{
+    AnswerEnd, CallAnswer, ClientSecret, ClientSecretRequest, Conversation, ConversationInput, ConversationRequest,
+    FromModel, SpeechToSpeech, ToModel, Turns,
+};
 pub use turn_end::TurnDetector;
 
 /// What comes back from a provider: items, or the error that ended them.

@@ -30,7 +30,7 @@ use crate::{
     config::{Config, LocalConfig, ProviderConfig, TelemetryConfig, invalid},
     error::{Error, Result},
     layer::TimeoutOptions,
-    provider::{LanguageModel, SpeechToText, TextToSpeech, TurnDetector},
+    provider::{LanguageModel, SpeechToSpeech, SpeechToText, TextToSpeech, TurnDetector},
     store::{BlobStore, Storage},
     telemetry::{MetricsSink, Starting},
 };
@@ -43,7 +43,7 @@ pub(crate) struct Registry {
     timeouts: TimeoutOptions,
 }
 
-/// Where in the config a provider stands, for errors: `stt`, `llm` or `tts`.
+/// Where in the config a provider stands, for errors: `stt`, `llm`, `tts` or `realtime`.
 type Place = &'static str;
 
 impl Registry {
@@ -120,6 +120,19 @@ impl Registry {
         Err(unknown(PLACE, provider))
     }
 
+    #[cfg_attr(not(feature = "openai"), allow(clippy::unused_async))]
+    pub(crate) async fn realtime(&self, provider: &ProviderConfig) -> Result<Arc<dyn SpeechToSpeech>> {
+        const PLACE: Place = "realtime";
+        if !does(&provider.provider, PLACE) {
+            return Err(unable(PLACE, provider));
+        }
+        #[cfg(feature = "openai")]
+        if let Some(config) = openai::config(provider, &self.timeouts)? {
+            return openai::realtime(config, provider, PLACE);
+        }
+        Err(unknown(PLACE, provider))
+    }
+
     /// The model that hears the end of turns, ready.
     pub(crate) async fn turn_detector(&self) -> Result<Arc<dyn TurnDetector>> {
         #[cfg(feature = "local")]
@@ -174,12 +187,16 @@ struct Known {
 /// Every name that a config may use.
 fn names() -> Vec<Known> {
     const ALL: &[Place] = &["stt", "llm", "tts"];
+    const AND_REALTIME: &[Place] = &["stt", "llm", "tts", "realtime"];
     let named = |name, feature, compiled_in, places| Known { name, feature, compiled_in, places };
     let mut names = vec![named("local", "local", cfg!(feature = "local"), ALL)];
     #[cfg(feature = "openai")]
-    names.extend(crate::providers::openai::PRESETS.iter().map(|preset| named(preset.name, "openai", true, ALL)));
+    names.extend(crate::providers::openai::PRESETS.iter().map(|preset| {
+        let places = if preset.name == "openai" { AND_REALTIME } else { ALL };
+        named(preset.name, "openai", true, places)
+    }));
     #[cfg(not(feature = "openai"))]
-    names.push(named("openai", "openai", false, ALL));
+    names.push(named("openai", "openai", false, AND_REALTIME));
     names.extend([
         named("anthropic", "anthropic", cfg!(feature = "anthropic"), &["llm"]),
         named("google", "google", cfg!(feature = "google"), ALL),

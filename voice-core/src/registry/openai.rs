@@ -7,8 +7,10 @@ use crate::{
     config::{ProviderConfig, invalid},
     error::{ErrorKind, Result},
     layer::TimeoutOptions,
-    provider::{LanguageModel, SpeechToText, TextToSpeech},
-    providers::openai::{self, OpenAiConfig, OpenAiLlm, OpenAiStt, PRESETS, SpeechOptions},
+    provider::{LanguageModel, SpeechToSpeech, SpeechToText, TextToSpeech},
+    providers::openai::{
+        self, Eagerness, OpenAiConfig, OpenAiLlm, OpenAiRealtime, OpenAiStt, PRESETS, SpeechOptions, VoiceDetection,
+    },
 };
 
 /// How to reach the provider; `None`: it is not of this kind.
@@ -70,6 +72,47 @@ pub(super) fn llm(config: OpenAiConfig, provider: &ProviderConfig, place: Place)
     }
     Settings::new(provider, place).finish()?;
     Ok(Arc::new(llm))
+}
+
+pub(super) fn realtime(
+    config: OpenAiConfig,
+    provider: &ProviderConfig,
+    place: Place,
+) -> Result<Arc<dyn SpeechToSpeech>> {
+    let mut realtime = OpenAiRealtime::with_config(config);
+    if let Some(model) = &provider.model {
+        realtime = realtime.model(model);
+    }
+    if let Some(voice) = &provider.voice {
+        realtime = realtime.voice(voice);
+    }
+    let mut settings = Settings::new(provider, place);
+    if let Some(speed) = settings.number("speed", 0.25, 1.5)? {
+        #[allow(clippy::cast_possible_truncation)]
+        let speed = speed as f32;
+        realtime = realtime.speed(speed);
+    }
+    if let Some(model) = settings.text("transcription_model")? {
+        realtime = realtime.transcription(model);
+    }
+    if let Some(kind) = settings.one_of("noise_reduction", &["near_field", "far_field"])? {
+        realtime = realtime.noise_reduction(kind);
+    }
+    if let Some(effort) = settings.one_of("reasoning_effort", &["minimal", "low", "medium", "high", "xhigh"])? {
+        realtime = realtime.reasoning_effort(effort);
+    }
+    let detection = settings.one_of("turn_detection", &["server_vad", "semantic_vad"])?;
+    let eagerness = settings.one_of("eagerness", &["auto", "low", "medium", "high"])?;
+    settings.finish()?;
+    if detection == Some("semantic_vad") {
+        realtime = realtime.voice_detection(VoiceDetection::Semantic(match eagerness {
+            Some("low") => Eagerness::Low,
+            Some("medium") => Eagerness::Medium,
+            Some("high") => Eagerness::High,
+            _ => Eagerness::Auto,
+        }));
+    }
+    Ok(Arc::new(realtime))
 }
 
 pub(super) fn tts(config: OpenAiConfig, provider: &ProviderConfig, place: Place) -> Result<Arc<dyn TextToSpeech>> {

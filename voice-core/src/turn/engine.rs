@@ -17,7 +17,7 @@ use crate::{
     error::{Error, ErrorKind, Result, Stage},
     id::{OrganizationId, SessionId},
     interpreter::Interpreter,
-    layer::{LlmService, Stack, SttService, TtsService},
+    layer::{LlmService, Realtime, Stack, SttService, TtsService},
     message::Message,
     provider::TurnDetector,
     store::{ActionStore, AssistantVersion, ConversationStore, MessageQuery, Outbox, Session, SessionStatus},
@@ -32,6 +32,8 @@ pub(crate) struct Engine {
     pub(crate) stt: Option<Arc<Stack<SttService>>>,
     pub(crate) llm: Arc<Stack<LlmService>>,
     pub(crate) tts: Option<Arc<Stack<TtsService>>>,
+    /// What holds live sessions in place of the three, if anything does.
+    pub(crate) realtime: Option<Arc<Realtime>>,
     pub(crate) store: Arc<dyn ConversationStore>,
     /// The way of events to webhooks.
     pub(crate) outbox: Outbox,
@@ -164,7 +166,7 @@ impl Engine {
     /// The agent's tools and `more`, if they are in order and some model can call them.
     pub(crate) fn toolbox(&self, more: Vec<Arc<dyn Tool>>) -> Result<Arc<Toolbox>> {
         let tools = if more.is_empty() { Arc::clone(&self.tools) } else { Arc::new(self.tools.with(more)?) };
-        if tools.is_empty() || self.llm.services().any(|llm| llm.0.capabilities().tools) {
+        if tools.is_empty() || self.realtime.is_some() || self.llm.services().any(|llm| llm.0.capabilities().tools) {
             return Ok(tools);
         }
         let names: Vec<&str> = self.llm.services().map(|llm| llm.0.name()).collect();

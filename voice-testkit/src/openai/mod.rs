@@ -25,6 +25,7 @@
 //!
 //! Any other HTTP API is scripted by method and path: [`Route::At`], below [`OpenAiDouble::origin`].
 
+mod conversation;
 mod realtime;
 mod record;
 mod reply;
@@ -92,6 +93,9 @@ pub(crate) struct State {
     requests: Mutex<Vec<Arc<record::Entry>>>,
     connections: AtomicUsize,
     sockets: AtomicUsize,
+    /// What holds conversations, and what was said of them to clients.
+    conversation: Mutex<Option<crate::ScriptedRealtime>>,
+    told: Mutex<Vec<serde_json::Value>>,
 }
 
 #[derive(Default)]
@@ -174,6 +178,19 @@ impl OpenAiDouble {
     pub fn nth(&self, route: Route, n: usize, reply: Reply) -> &Self {
         lock(&self.state.script).nth.insert((route, n), reply);
         self
+    }
+
+    /// Holds conversations over the Realtime WebSocket with this model from now on: what it is told and does crosses in the real wire format.
+    /// Its sound is taken for 24 kHz.
+    pub fn converse(&self, model: crate::ScriptedRealtime) -> &Self {
+        *lock(&self.state.conversation) = Some(model);
+        self
+    }
+
+    /// Every event that was sent to clients in conversations so far.
+    #[must_use]
+    pub fn told(&self) -> Vec<serde_json::Value> {
+        lock(&self.state.told).clone()
     }
 
     /// Everything that was asked so far, in order.

@@ -22,7 +22,7 @@ use tokio_tungstenite::{
 };
 
 use super::{
-    Route, State, lock,
+    Route, State, conversation, lock,
     record::Entry,
     reply::{EVENT_ID, End, RESPONSE_ID, Reply},
     server::Body,
@@ -76,6 +76,11 @@ pub(super) async fn serve(upgrade: OnUpgrade, entry: Arc<Entry>, state: Arc<Stat
         session["expires_at"] = expires.into();
     }
     if !send(&mut socket, &json!({"type": "session.created", "event_id": "e0", "session": session})).await {
+        return;
+    }
+    let model = lock(&state.conversation).clone().filter(|_| kind == "realtime");
+    if let Some(model) = model {
+        conversation::serve(socket, entry, Arc::clone(&state), model).await;
         return;
     }
     let mut utterance: Option<Playing> = None;

@@ -102,6 +102,17 @@ impl Spec {
         }
         if faults.is_empty() { SpecCheck::Conforms } else { SpecCheck::Violations(faults) }
     }
+
+    /// Checks what a double told as the server of a Realtime session.
+    #[must_use]
+    pub fn check_told(&self, events: &[Value]) -> SpecCheck {
+        let Some(document) = &self.document else { return SpecCheck::NotChecked("spec not found".into()) };
+        let mut faults = Vec::new();
+        for event in events {
+            Checker { document }.event_of("RealtimeServerEvent", event, &mut faults);
+        }
+        if faults.is_empty() { SpecCheck::Conforms } else { SpecCheck::Violations(faults) }
+    }
 }
 
 struct Checker<'a> {
@@ -214,10 +225,14 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// A Realtime event against the description of its type.
+    /// A client's Realtime event against the description of its type.
     fn event(&self, event: &Value, faults: &mut Vec<String>) {
+        self.event_of("RealtimeClientEvent", event, faults);
+    }
+
+    fn event_of(&self, side: &str, event: &Value, faults: &mut Vec<String>) {
         let name = event["type"].as_str().unwrap_or_default();
-        let kinds = self.document["components"]["schemas"]["RealtimeClientEvent"]["anyOf"].as_array();
+        let kinds = self.document["components"]["schemas"][side]["anyOf"].as_array();
         let schema = kinds.into_iter().flatten().find(|s| {
             let kind = &self.resolve(s)["properties"]["type"];
             kind["const"] == name || kind["enum"].as_array().is_some_and(|e| e.iter().any(|v| v == name))
@@ -233,7 +248,7 @@ impl<'a> Checker<'a> {
                     }
                 }
             }
-            None => faults.push(format!("no client event is called \"{name}\"")),
+            None => faults.push(format!("no {side} is called \"{name}\"")),
         }
     }
 

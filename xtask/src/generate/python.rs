@@ -65,7 +65,20 @@ pub fn reports(records: &[Record]) -> String {
 }
 
 /// Fields that are not shown when a record is printed: secrets, addresses, people's words.
-const UNSEEN: &[&str] = &["assistant", "body", "details", "email", "from_number", "parameters", "points", "secret", "text", "to_number", "url"];
+const UNSEEN: &[&str] = &[
+    "assistant",
+    "body",
+    "details",
+    "email",
+    "from_number",
+    "parameters",
+    "points",
+    "secret",
+    "text",
+    "to_number",
+    "url",
+    "value",
+];
 
 fn data_class(record: &Record, lines: &mut Vec<String>) {
     lines.extend([String::new(), String::new(), "@dataclass(frozen=True)".into(), format!("class {}:", record.name)]);

@@ -6,8 +6,9 @@
 //! | [`OpenAiLlm`] | `POST /chat/completions`, streamed |
 //! | [`OpenAiTts`] | `POST /audio/speech`, streamed |
 //! | [`OpenAiRealtimeTts`] | the Realtime API over WebSocket, which replaces `/audio/speech` |
+//! | [`OpenAiRealtime`] | the Realtime API over WebSocket: a model that hears and speaks by itself |
 //!
-//! All four are built from an [`OpenAiConfig`]: key, base URL, and the [`Dialect`] of the server. [`OpenAiConfig::preset`]
+//! All of them are built from an [`OpenAiConfig`]: key, base URL, and the [`Dialect`] of the server. [`OpenAiConfig::preset`]
 //! knows Groq, Together, Ollama, llama.cpp and vLLM by name.
 //!
 //! ```
@@ -38,7 +39,7 @@ use std::sync::Arc;
 pub use config::{Dialect, InstructionRole, MaxTokensField, OpenAiConfig, PRESETS, Preset};
 pub use deprecation::{Shutdown, shutdown_of};
 pub use llm::OpenAiLlm;
-pub use realtime::OpenAiRealtimeTts;
+pub use realtime::{Eagerness, OpenAiRealtime, OpenAiRealtimeTts, VoiceDetection};
 pub use stt::OpenAiStt;
 pub use tts::OpenAiTts;
 

@@ -125,17 +125,7 @@ impl OpenAiStt {
 
     /// What a session says of its transcription.
     fn transcription(&self, model: &str, language: Option<&str>) -> Value {
-        let family = family(model);
-        let mut transcription = json!({"model": model});
-        match language {
-            Some(language) if family.language_list => transcription["languages"] = json!([language]),
-            Some(language) => transcription["language"] = language.into(),
-            None => {}
-        }
-        if let Some(prompt) = self.prompt.as_ref().filter(|_| family.prompt) {
-            transcription["prompt"] = prompt.as_str().into();
-        }
-        transcription
+        live_transcription(model, language, self.prompt.as_deref())
     }
 
     fn private(&self) -> Private {
@@ -180,6 +170,21 @@ impl OpenAiStt {
         // Last, so that a server which reads in order knows everything when the sound arrives.
         form.part("file", file)
     }
+}
+
+/// What a Realtime session says of its transcription.
+pub(super) fn live_transcription(model: &str, language: Option<&str>, prompt: Option<&str>) -> Value {
+    let (family, language) = (family(model), language.map(language_only));
+    let mut transcription = json!({"model": model});
+    match language {
+        Some(language) if family.language_list => transcription["languages"] = json!([language]),
+        Some(language) => transcription["language"] = language.into(),
+        None => {}
+    }
+    if let Some(prompt) = prompt.filter(|_| family.prompt) {
+        transcription["prompt"] = prompt.into();
+    }
+    transcription
 }
 
 fn family(model: &str) -> Family {

@@ -95,7 +95,7 @@ impl Calls {
 }
 
 /// Arguments as JSON; text that is none stays text.
-fn arguments(text: String) -> Value {
+pub(super) fn arguments(text: String) -> Value {
     if text.trim().is_empty() {
         return Value::Object(Map::new());
     }

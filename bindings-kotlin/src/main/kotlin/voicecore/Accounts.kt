@@ -160,3 +160,36 @@ public class Audit internal constructor(private val room: Room) {
     /** Deletes entries older than [age]; says how many. */
     public suspend fun deleteOlderThan(age: Duration): Long = room.call("delete_older_than", "age_seconds" to age).jsonPrimitive.long
 }
+
+/**
+ * A browser's own way to the speech-to-speech model of the config's `realtime`. The key stays here.
+ *
+ * A session that is begun so is held between the browser and the provider: nothing of it is heard or stored here.
+ */
+public class Realtime internal constructor(private val room: Room) {
+    /** What opens a session without the key. One of the same settings is given out again until 10 s before its end. */
+    public suspend fun clientSecret(
+        assistant: String? = null,
+        instructions: String? = null,
+        voice: String? = null,
+        language: String? = null,
+        valid: Duration? = null,
+        organization: String? = null,
+    ): ClientSecret = room.one(
+        "client_secret", ::ClientSecret, "assistant" to assistant, "instructions" to instructions, "voice" to voice,
+        "language" to language, "valid_seconds" to valid, "organization" to organization,
+    )
+
+    /** Answers a browser's offer of a WebRTC connection to the provider, so that it needs no secret at all. */
+    public suspend fun answerCall(
+        offer: String,
+        assistant: String? = null,
+        instructions: String? = null,
+        voice: String? = null,
+        language: String? = null,
+        organization: String? = null,
+    ): CallAnswer = room.one(
+        "answer_call", ::CallAnswer, "offer" to offer, "assistant" to assistant, "instructions" to instructions, "voice" to voice,
+        "language" to language, "organization" to organization,
+    )
+}

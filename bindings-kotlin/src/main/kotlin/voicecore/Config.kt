@@ -601,6 +601,15 @@ public data class ModelPrice(
     public val cachedInputPerMillion: Double? = null,
     /** The price of a million tokens that were written. */
     public val outputPerMillion: Double? = null,
+    /**
+     * The price of a million tokens of sound that was heard, by a model that hears and speaks by itself.
+     * `input_per_million` is then the price of text.
+     */
+    public val audioInputPerMillion: Double? = null,
+    /** The price of a million of these that came from the provider's cache. Default: that of others. */
+    public val cachedAudioInputPerMillion: Double? = null,
+    /** The price of a million tokens of sound that such a model spoke. */
+    public val audioOutputPerMillion: Double? = null,
     /** The price of a minute of sound that was recognised. */
     public val heardPerMinute: Double? = null,
     /** The price of a million characters that were spoken. */
@@ -611,6 +620,9 @@ public data class ModelPrice(
         inputPerMillion?.let { keys["input_per_million"] = JsonPrimitive(it) }
         cachedInputPerMillion?.let { keys["cached_input_per_million"] = JsonPrimitive(it) }
         outputPerMillion?.let { keys["output_per_million"] = JsonPrimitive(it) }
+        audioInputPerMillion?.let { keys["audio_input_per_million"] = JsonPrimitive(it) }
+        cachedAudioInputPerMillion?.let { keys["cached_audio_input_per_million"] = JsonPrimitive(it) }
+        audioOutputPerMillion?.let { keys["audio_output_per_million"] = JsonPrimitive(it) }
         heardPerMinute?.let { keys["heard_per_minute"] = JsonPrimitive(it) }
         spokenPerMillionCharacters?.let { keys["spoken_per_million_characters"] = JsonPrimitive(it) }
         return JsonObject(keys)
@@ -733,6 +745,11 @@ public data class AgentConfig(
     /** Text to speech: one provider, or several tried in order. Default: the local one. */
     public val tts: List<ProviderConfig>? = null,
     /**
+     * A model that hears and speaks by itself: it holds live sessions in place of the three. What of them is not named
+     * then is left out; one-shot turns need them. Default: none.
+     */
+    public val realtime: List<ProviderConfig>? = null,
+    /**
      * Where conversations are kept: `sqlite:PATH`, `postgres://…`, `mongodb://…`, `memory`. Default: `DATABASE_URL`,
      * else an SQLite file in the user's data folder.
      */
@@ -780,6 +797,7 @@ public data class AgentConfig(
         stt?.let { keys["stt"] = JsonArray(it.map { one -> one.json() }) }
         llm?.let { keys["llm"] = JsonArray(it.map { one -> one.json() }) }
         tts?.let { keys["tts"] = JsonArray(it.map { one -> one.json() }) }
+        realtime?.let { keys["realtime"] = JsonArray(it.map { one -> one.json() }) }
         storage?.let { keys["storage"] = JsonPrimitive(it) }
         assistant?.let { keys["assistant"] = it.json() }
         actions?.let { keys["actions"] = it.json() }
@@ -801,5 +819,5 @@ public data class AgentConfig(
         return JsonObject(keys)
     }
 
-    override fun toString(): String = "AgentConfig(stt=$stt, llm=$llm, tts=$tts, assistant=$assistant, actions=$actions, accounts=$accounts, retention=$retention, live=$live, recordings=$recordings, limits=$limits, retry=$retry, timeouts=$timeouts, circuitBreaker=$circuitBreaker, rateLimit=$rateLimit, prices=$prices, telemetry=$telemetry, webhooks=$webhooks, local=$local, warmUp=$warmUp, logLevel=$logLevel)"
+    override fun toString(): String = "AgentConfig(stt=$stt, llm=$llm, tts=$tts, realtime=$realtime, assistant=$assistant, actions=$actions, accounts=$accounts, retention=$retention, live=$live, recordings=$recordings, limits=$limits, retry=$retry, timeouts=$timeouts, circuitBreaker=$circuitBreaker, rateLimit=$rateLimit, prices=$prices, telemetry=$telemetry, webhooks=$webhooks, local=$local, warmUp=$warmUp, logLevel=$logLevel)"
 }

@@ -251,8 +251,8 @@ public class LiveSummary internal constructor(fields: voicecore.ffi.LiveSummaryF
     public val sessionId: String = fields.sessionId
 
     /**
-     * Why it ended: `host`, `agent_closed`, `silence`, `max_duration`, `end_call_phrase`, `goodbye`, or `nobody_listens`: the events were
-     * not taken.
+     * Why it ended: `host`, `agent_closed`, `silence`, `max_duration`, `end_call_phrase`, `goodbye`, `nobody_listens`: the events were
+     * not taken, or `connection_lost`: the speech-to-speech model is gone.
      */
     public val reason: String = fields.reason
 

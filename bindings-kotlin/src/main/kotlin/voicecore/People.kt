@@ -111,6 +111,26 @@ public class NewApiKey internal constructor(json: JsonObject) {
     override fun toString(): String = "NewApiKey(key=$key)"
 }
 
+/** What opens a session of a browser's own with the speech-to-speech model, without the key. */
+public class ClientSecret internal constructor(json: JsonObject) {
+    /** The secret: give it to the browser, and forget it. */
+    public val value: String = json.id("value")
+
+    /** Until when a session may be begun with it; one that runs goes on. */
+    public val expiresAt: String = json.id("expires_at")
+
+    override fun toString(): String = "ClientSecret(expiresAt=$expiresAt)"
+}
+
+/** The answer to a browser's offer of a WebRTC connection. */
+public class CallAnswer internal constructor(json: JsonObject) {
+    /** The session description: give it to the browser. */
+    public val sdp: String = json.id("sdp")
+
+    /** What the provider calls the call, where it says. */
+    public val callId: String? = json.text("call_id")
+}
+
 /** A user who was just registered. */
 public class Registered internal constructor(json: JsonObject) {
     /** The user. */

@@ -45,6 +45,9 @@ public class VoiceAgent private constructor(private val native: Agent, private v
     /** Who is told of events, and what was delivered to them. */
     public val webhooks: Webhooks = Webhooks(Room(native, "webhooks"))
 
+    /** A browser's own way to the speech-to-speech model: client secrets. */
+    public val realtime: Realtime = Realtime(Room(native, "realtime"))
+
     /**
      * The same agent as somebody with a credential reaches it: turns, live sessions and everything that is kept hold nothing of anybody
      * else. It lives as long as this agent; closing it does nothing.

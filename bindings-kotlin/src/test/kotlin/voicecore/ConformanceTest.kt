@@ -134,7 +134,7 @@ private class Scenario(private val defaults: JsonObject, private val scenario: J
             "turn" -> turn(step)
             "stream" -> stream(step)
             "live" -> live(step)
-            "sessions", "accounts", "assistants", "audit", "telephony", "webhooks" -> caught {
+            "sessions", "accounts", "assistants", "audit", "telephony", "webhooks", "realtime" -> caught {
                 val acting = step["as"]?.let { agent.withPrincipal(principal(it.jsonObject)) } ?: agent
                 Rooms(acting, step.getValue("arguments").jsonObject).call(step["do"].text()!!, step["method"].text()!!)
             }

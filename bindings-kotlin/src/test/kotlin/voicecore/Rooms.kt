@@ -35,6 +35,7 @@ internal class Rooms(private val agent: VoiceAgent, private val arguments: JsonO
         "assistants" -> assistants(method)
         "telephony" -> telephony(method)
         "webhooks" -> webhooks(method)
+        "realtime" -> realtime(method)
         else -> audit(method)
     }
 
@@ -146,6 +147,12 @@ internal class Rooms(private val agent: VoiceAgent, private val arguments: JsonO
             )
             else -> error("there is no method $method of webhooks here")
         }
+    }
+
+    private suspend fun realtime(method: String): JsonElement = when (method) {
+        "client_secret" -> JsonPrimitive(agent.realtime.clientSecret(voice = text("voice"), valid = seconds("valid_seconds")).value)
+        "answer_call" -> JsonPrimitive(agent.realtime.answerCall(text("offer").orEmpty()).sdp)
+        else -> error("there is no method $method of realtime here")
     }
 }
 

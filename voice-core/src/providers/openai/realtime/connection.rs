@@ -93,14 +93,20 @@ impl Connection {
         sent.map_err(|e| websocket_error(&self.peer, e, false, &Private::new()).error)
     }
 
-    /// The next event. Dropping the future loses nothing.
+    /// The next event, as far as it matters for speaking and for recognising. Dropping the future loses nothing.
     pub(super) async fn receive(&mut self, private: &Private) -> Result<Incoming> {
+        Ok(read(self.event(private).await?))
+    }
+
+    /// The next event as it came. Dropping the future loses nothing.
+    pub(super) async fn event(&mut self, private: &Private) -> Result<Value> {
         loop {
             match self.socket.next().await {
                 Some(Ok(Message::Text(text))) => {
                     let event: Value = serde_json::from_str(&text)
                         .map_err(|_| self.peer.malformed("sent an event that is not JSON"))?;
-                    return Ok(self.read(event));
+                    self.note_the_end(&event);
+                    return Ok(event);
                 }
                 Some(Ok(Message::Close(frame))) => {
                     let reason = frame.map(|f| f.reason.to_string()).filter(|r| !r.is_empty());
@@ -117,43 +123,43 @@ impl Connection {
         }
     }
 
-    fn read(&mut self, event: Value) -> Incoming {
-        let text = |path: &str| event.pointer(path).and_then(Value::as_str).map(str::to_owned);
-        match event.get("type").and_then(Value::as_str).map(str::trim).unwrap_or_default() {
-            "session.created" | "session.updated" => {
-                if let Some(expires) = event.pointer("/session/expires_at").and_then(Value::as_i64) {
-                    let left = expires.saturating_sub(SystemClock.now().as_second());
-                    let left = Duration::from_secs(u64::try_from(left).unwrap_or(0)).saturating_sub(MARGIN);
-                    self.good_until = self.good_until.min(Instant::now() + left.min(LIFE));
-                }
-                Incoming::Other
-            }
-            "response.created" => {
-                text("/response/id").map_or(Incoming::Other, |response| Incoming::Created { response })
-            }
-            "response.output_audio.delta" | "response.audio.delta" => match text("/delta") {
-                Some(base64) => Incoming::Sound { response: text("/response_id"), base64 },
-                None => Incoming::Other,
-            },
-            "response.done" => Incoming::Done {
-                response: text("/response/id"),
-                outcome: event.get("response").cloned().unwrap_or_default(),
-            },
-            "conversation.item.input_audio_transcription.delta" => match text("/delta") {
-                Some(delta) => Incoming::Words { item: text("/item_id"), delta },
-                None => Incoming::Other,
-            },
-            "conversation.item.input_audio_transcription.completed" => Incoming::Transcript {
-                item: text("/item_id"),
-                text: text("/transcript").unwrap_or_default(),
-                language: text("/languages/0/code"),
-            },
-            "conversation.item.input_audio_transcription.failed" => {
-                Incoming::Unheard { item: text("/item_id"), body: event }
-            }
-            "input_audio_buffer.committed" => Incoming::Committed { item: text("/item_id") },
-            "error" => Incoming::Error { answers: text("/error/event_id"), body: event },
-            _ => Incoming::Other,
+    /// Takes note of when the session ends, where the event says so.
+    fn note_the_end(&mut self, event: &Value) {
+        let expires = event.pointer("/session/expires_at").and_then(Value::as_i64).filter(|at| *at > 0);
+        if let Some(expires) = expires {
+            let left = expires.saturating_sub(SystemClock.now().as_second());
+            let left = Duration::from_secs(u64::try_from(left).unwrap_or(0)).saturating_sub(MARGIN);
+            self.good_until = self.good_until.min(Instant::now() + left.min(LIFE));
         }
+    }
+}
+
+fn read(event: Value) -> Incoming {
+    let text = |path: &str| event.pointer(path).and_then(Value::as_str).map(str::to_owned);
+    match event.get("type").and_then(Value::as_str).map(str::trim).unwrap_or_default() {
+        "response.created" => text("/response/id").map_or(Incoming::Other, |response| Incoming::Created { response }),
+        "response.output_audio.delta" | "response.audio.delta" => match text("/delta") {
+            Some(base64) => Incoming::Sound { response: text("/response_id"), base64 },
+            None => Incoming::Other,
+        },
+        "response.done" => Incoming::Done {
+            response: text("/response/id"),
+            outcome: event.get("response").cloned().unwrap_or_default(),
+        },
+        "conversation.item.input_audio_transcription.delta" => match text("/delta") {
+            Some(delta) => Incoming::Words { item: text("/item_id"), delta },
+            None => Incoming::Other,
+        },
+        "conversation.item.input_audio_transcription.completed" => Incoming::Transcript {
+            item: text("/item_id"),
+            text: text("/transcript").unwrap_or_default(),
+            language: text("/languages/0/code"),
+        },
+        "conversation.item.input_audio_transcription.failed" => {
+            Incoming::Unheard { item: text("/item_id"), body: event }
+        }
+        "input_audio_buffer.committed" => Incoming::Committed { item: text("/item_id") },
+        "error" => Incoming::Error { answers: text("/error/event_id"), body: event },
+        _ => Incoming::Other,
     }
 }
