@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::{collection::vec, prelude::*};
 use voice_core::{
-    ErrorKind, MessageId, Pcm, SessionId, TurnId,
+    Action, ErrorKind, MessageId, Pcm, SessionId, TurnId,
     event::TextDelta,
     live::{
         AgentState, EndReason, LiveEvent, SpeechKind, UserState,
@@ -111,6 +111,11 @@ fn server_message() -> impl Strategy<Value = ServerMessage> {
         (text(), text(), any::<bool>(), any::<u64>())
             .prop_map(|(id, name, failed, elapsed_ms)| { ServerMessage::ToolResult { id, name, failed, elapsed_ms } }),
         done(),
+        text().prop_map(|kind| {
+            let ids = (SessionId::new(), TurnId::new(), MessageId::new());
+            let action = Box::new(Action::new(ids.0, ids.1, ids.2, kind, jiff::Timestamp::UNIX_EPOCH));
+            ServerMessage::ActionDetected { action }
+        }),
         error().prop_map(|error| ServerMessage::Error { error }),
         (any::<u64>(), any::<u32>(), any::<u32>()).prop_map(move |(duration_ms, turns, interruptions)| {
             ServerMessage::SessionEnded { session_id, reason: EndReason::Goodbye, duration_ms, turns, interruptions }
@@ -213,7 +218,7 @@ fn the_schema_that_is_written_down_is_that_of_the_messages() {
     let schema = Wire::json_schema();
     let written = include_str!("../../../docs/schema/live-wire.schema.json");
     assert_eq!(serde_json::from_str::<serde_json::Value>(written).unwrap(), schema, "run `cargo xtask gen`");
-    for (name, count) in [("ClientMessage", 9), ("ServerMessage", 17)] {
+    for (name, count) in [("ClientMessage", 9), ("ServerMessage", 18)] {
         assert_eq!(schema["$defs"][name]["oneOf"].as_array().map(Vec::len), Some(count), "{name}");
     }
 }

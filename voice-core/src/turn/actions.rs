@@ -54,8 +54,18 @@ impl Engine {
         books: Books,
     ) -> impl Future<Output = Vec<Action>> + Send + use<> {
         let engine = self.clone();
+        // Counted, and in its place among others, before it runs: whoever closes the agent or sums up waits for it.
+        let unfinished = self.saving.begin_owned();
+        let (detecting, id) = (self.detecting.clone(), session.id);
+        let mut place = Box::pin(async move { detecting.lock(id).await });
+        let alone = (&mut place).now_or_never();
         let task = tokio::spawn(async move {
-            let _unfinished = engine.saving.begin();
+            let _unfinished = unfinished;
+            // One after the other: what one turn has found is known to the next.
+            let _alone = match alone {
+                Some(alone) => alone,
+                None => place.await,
+            };
             let looking = AssertUnwindSafe(engine.find_actions(&session, turn, books)).catch_unwind();
             looking.await.unwrap_or_else(|panic| Err(panic_error(panic.as_ref()))).unwrap_or_else(|error| {
                 let (code, kind) = (error.code().as_str(), error.kind());
@@ -68,8 +78,6 @@ impl Engine {
 
     async fn find_actions(&self, session: &Session, turn: TurnId, books: Books) -> Result<Vec<Action>> {
         let (Some(catalogue), Some(store)) = (&self.actions, &self.action_store) else { return Ok(Vec::new()) };
-        // One after the other: what one turn has found is known to the next.
-        let _alone = self.detecting.lock(session.id).await;
         let page = self.store.messages(session.id, MessageQuery::latest(catalogue.context_messages())).await?;
         let said: Vec<Message> = up_to(page.items, turn);
         let mut known = store.actions(session.id, &ActionQuery::newest(KNOWN)).await?.items;

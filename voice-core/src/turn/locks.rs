@@ -56,6 +56,18 @@ impl Drop for SessionGuard {
 pub(crate) struct Saving(watch::Sender<usize>);
 
 impl Saving {
+    /// One more, until the guard is dropped, wherever it goes.
+    pub(crate) fn begin_owned(&self) -> impl Drop + Send + use<> {
+        struct Guard(Saving);
+        impl Drop for Guard {
+            fn drop(&mut self) {
+                self.0.0.send_modify(|count| *count -= 1);
+            }
+        }
+        self.0.send_modify(|count| *count += 1);
+        Guard(self.clone())
+    }
+
     /// One more, until the guard is dropped.
     pub(crate) fn begin(&self) -> impl Drop + use<'_> {
         struct Guard<'a>(&'a Saving);

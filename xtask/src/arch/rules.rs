@@ -172,6 +172,7 @@ pub const MOST_LINES: usize = 700;
 /// Files that a program writes, in words and at a length of its own.
 pub const GENERATED: &[&str] = &[
     "include/voice_core.h",
+    "bindings-kotlin/src/main/kotlin/voicecore/Config.kt",
     "bindings-kotlin/src/main/kotlin/voicecore/ffi/Ffi.kt",
     "bindings-swift/Sources/VoiceCore/Config.swift",
     "bindings-swift/Sources/VoiceCoreNative/VoiceCoreNative.swift",
