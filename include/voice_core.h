@@ -432,7 +432,8 @@ void vc_agent_free(vc_agent *agent);
 
 // Runs a method of a room: what is kept, and who may reach it. JSON in and out.
 //
-// The rooms are `sessions`, `accounts`, `assistants`, `audit` and `telephony`; README.md lists their methods. `arguments_json`: an object;
+// The rooms are `sessions`, `accounts`, `assistants`, `audit`, `telephony` and `webhooks`; README.md lists their methods.
+// `arguments_json`: an object;
 // NULL is `{}`. `*answer` is the caller's to free, and so is `*sound`, the bytes that a few methods give besides (`greet`: 16-bit samples;
 // `recording`: a file), otherwise NULL; a NULL `sound` does without. Blocks; not on a thread of the library.
 vc_status vc_agent_call(const vc_agent *agent,

@@ -475,16 +475,6 @@ export interface TelemetryConfig {
   timeout_ms?: number
 }
 
-/** Local models. */
-export interface LocalConfig {
-  /**
-   * The folder of the model files. Default: `VOICE_CORE_MODELS`, else `voice-core/models` in the user's data folder.
-   */
-  models?: string | null
-  /** How many threads models may use, all together. Default: one less than there are cores, but both of two. */
-  threads?: number | null
-}
-
 /**
  * How webhooks are delivered: how long an attempt may take, when it is made again, and where it may go. Needs the
  * feature `webhooks`, which the packages of other languages have. An attempt that fails is made again after
@@ -515,4 +505,14 @@ export interface WebhooksConfig {
    * otherwise reach what only the host should reach.
    */
   allow_private?: boolean
+}
+
+/** Local models. */
+export interface LocalConfig {
+  /**
+   * The folder of the model files. Default: `VOICE_CORE_MODELS`, else `voice-core/models` in the user's data folder.
+   */
+  models?: string | null
+  /** How many threads models may use, all together. Default: one less than there are cores, but both of two. */
+  threads?: number | null
 }

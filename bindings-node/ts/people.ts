@@ -66,20 +66,23 @@ export interface Assistant {
   model_provider?: string | null
   /** Which of its models. */
   model_name?: string | null
-  /**
-   * Whose model hears and speaks by itself in live sessions, in place of the three. Default: the agent's, if it has one
-   * and `model_provider` names no other.
-   */
-  realtime_provider?: string | null
-  /** Which of its models. */
-  realtime_model?: string | null
   /** The sampling temperature, 0–2. Default 0.7. */
   temperature?: number
   /** The most tokens of one answer. Default 500. */
   max_tokens?: number
   /** How many messages of history the language model is shown (0–100). Default 10. */
   context_messages?: number
-  /** Whose text to speech. Default: the agent's. */
+  /**
+   * Whose model hears and speaks by itself in live sessions, in place of the three. Default: the agent's, if it has
+   * one and `model_provider` names no other.
+   */
+  realtime_provider?: string | null
+  /** Which of its models. */
+  realtime_model?: string | null
+  /**
+   * Whose text to speech. Default: the agent's. Beside a `realtime_provider` of the same name, `voice_id` and
+   * `voice_settings` are its.
+   */
   voice_provider?: string | null
   /** Which of its models. */
   voice_model?: string | null
@@ -156,6 +159,14 @@ export interface CleanedUp {
   auditEntries: number
 }
 
+/** What opens a session of a browser's own with the speech-to-speech model, without the key. */
+export interface ClientSecret {
+  /** The secret: give it to the browser, and forget it. */
+  value: string
+  /** Until when a session may be begun with it; one that runs goes on. */
+  expiresAt: string
+}
+
 /** What a conversation came to. `Debug` leaves the words out. */
 export interface ConversationSummary {
   /** The session. */
@@ -170,14 +181,6 @@ export interface ConversationSummary {
   until: string
   /** When it was written. */
   createdAt: string
-}
-
-/** What opens a session of a browser's own with the speech-to-speech model, without the key. */
-export interface ClientSecret {
-  /** The secret: give it to the browser, and forget it. */
-  value: string
-  /** Until when a session may be begun with it; one that runs goes on. */
-  expiresAt: string
 }
 
 /** A provider's credential that is kept: that there is one, never what it is. */

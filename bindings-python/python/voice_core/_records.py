@@ -77,19 +77,20 @@ class Assistant(_AssistantRequired, total=False):
     """Whose language model. Default: the agent's."""
     model_name: Optional[str]
     """Which of its models."""
-    realtime_provider: Optional[str]
-    """Whose model hears and speaks by itself in live sessions, in place of the three. Default: the agent's, if it has
-    one and ``model_provider`` names no other."""
-    realtime_model: Optional[str]
-    """Which of its models."""
     temperature: float
     """The sampling temperature, 0–2. Default 0.7."""
     max_tokens: int
     """The most tokens of one answer. Default 500."""
     context_messages: int
     """How many messages of history the language model is shown (0–100). Default 10."""
+    realtime_provider: Optional[str]
+    """Whose model hears and speaks by itself in live sessions, in place of the three. Default: the agent's, if it
+    has one and ``model_provider`` names no other."""
+    realtime_model: Optional[str]
+    """Which of its models."""
     voice_provider: Optional[str]
-    """Whose text to speech. Default: the agent's."""
+    """Whose text to speech. Default: the agent's. Beside a ``realtime_provider`` of the same name, ``voice_id`` and
+    ``voice_settings`` are its."""
     voice_model: Optional[str]
     """Which of its models."""
     voice_id: Optional[str]
@@ -163,6 +164,16 @@ class CleanedUp:
 
 
 @dataclass(frozen=True)
+class ClientSecret:
+    """What opens a session of a browser's own with the speech-to-speech model, without the key."""
+
+    value: str = field(repr=False)
+    """The secret: give it to the browser, and forget it."""
+    expires_at: datetime
+    """Until when a session may be begun with it; one that runs goes on."""
+
+
+@dataclass(frozen=True)
 class ConversationSummary:
     """What a conversation came to. ``Debug`` leaves the words out."""
 
@@ -178,16 +189,6 @@ class ConversationSummary:
     """The last message that it takes account of."""
     created_at: datetime
     """When it was written."""
-
-
-@dataclass(frozen=True)
-class ClientSecret:
-    """What opens a session of a browser's own with the speech-to-speech model, without the key."""
-
-    value: str = field(repr=False)
-    """The secret: give it to the browser, and forget it."""
-    expires_at: datetime
-    """Until when a session may be begun with it; one that runs goes on."""
 
 
 @dataclass(frozen=True)

@@ -404,16 +404,6 @@ class Telemetry(TypedDict, total=False):
     """How long the collector may take over a request, in milliseconds. Default 10,000."""
 
 
-class Local(TypedDict, total=False):
-    """Local models."""
-
-    models: Optional[str]
-    """The folder of the model files. Default: ``VOICE_CORE_MODELS``, else ``voice-core/models`` in the user's data
-    folder."""
-    threads: Optional[int]
-    """How many threads models may use, all together. Default: one less than there are cores, but both of two."""
-
-
 class Webhooks(TypedDict, total=False):
     """How webhooks are delivered: how long an attempt may take, when it is made again, and where it may go. Needs
     the feature ``webhooks``, which the packages of other languages have. An attempt that fails is made again after
@@ -444,6 +434,16 @@ class Webhooks(TypedDict, total=False):
     could otherwise reach what only the host should reach."""
 
 
+class Local(TypedDict, total=False):
+    """Local models."""
+
+    models: Optional[str]
+    """The folder of the model files. Default: ``VOICE_CORE_MODELS``, else ``voice-core/models`` in the user's data
+    folder."""
+    threads: Optional[int]
+    """How many threads models may use, all together. Default: one less than there are cores, but both of two."""
+
+
 ProviderList = Union[str, Provider, List[Union[str, Provider]]]
 """One provider, or several in the order in which they are tried."""
 
@@ -458,8 +458,8 @@ class Config(TypedDict, total=False):
     tts: Optional[ProviderList]
     """Text to speech: one provider, or several tried in order. Default: the local one."""
     realtime: Optional[ProviderList]
-    """A model that hears and speaks by itself: it holds live sessions in place of the three. What of them is not named
-    then is left out; one-shot turns need them. Default: none."""
+    """A model that hears and speaks by itself: it holds live sessions in place of the three. What of them is not
+    named then is left out; one-shot turns need them. Default: none."""
     storage: Optional[str]
     """Where conversations are kept: ``sqlite:PATH``, ``postgres://…``, ``mongodb://…``, ``memory``. Default:
     ``DATABASE_URL``, else an SQLite file in the user's data folder."""

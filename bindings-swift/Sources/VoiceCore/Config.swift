@@ -883,28 +883,6 @@ public struct TelemetryConfig: Encodable, Sendable {
     }
 }
 
-/// Local models.
-public struct LocalConfig: Encodable, Sendable {
-    /// The folder of the model files. Default: `VOICE_CORE_MODELS`, else `voice-core/models` in the user's data
-    /// folder.
-    public var models: String?
-    /// How many threads models may use, all together. Default: one less than there are cores, but both of two.
-    public var threads: Int?
-
-    public init(
-        models: String? = nil,
-        threads: Int? = nil
-    ) {
-        self.models = models
-        self.threads = threads
-    }
-
-    enum CodingKeys: String, CodingKey {
-        case models
-        case threads
-    }
-}
-
 /// How webhooks are delivered: how long an attempt may take, when it is made again, and where it may go. Needs the
 /// feature `webhooks`, which the packages of other languages have. An attempt that fails is made again after
 /// `first_delay_seconds`, then after `backoff` times as long each time, up to `longest_delay_seconds`, with up to a
@@ -970,6 +948,28 @@ public struct WebhooksConfig: Encodable, Sendable {
     }
 }
 
+/// Local models.
+public struct LocalConfig: Encodable, Sendable {
+    /// The folder of the model files. Default: `VOICE_CORE_MODELS`, else `voice-core/models` in the user's data
+    /// folder.
+    public var models: String?
+    /// How many threads models may use, all together. Default: one less than there are cores, but both of two.
+    public var threads: Int?
+
+    public init(
+        models: String? = nil,
+        threads: Int? = nil
+    ) {
+        self.models = models
+        self.threads = threads
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case models
+        case threads
+    }
+}
+
 /// The configuration of an agent. See the module for where it comes from.
 public struct AgentConfig: Encodable, Sendable {
     /// Speech to text: one provider, or several tried in order. Default: the local one.
@@ -978,8 +978,8 @@ public struct AgentConfig: Encodable, Sendable {
     public var llm: [ProviderConfig]?
     /// Text to speech: one provider, or several tried in order. Default: the local one.
     public var tts: [ProviderConfig]?
-    /// A model that hears and speaks by itself: it holds live sessions in place of the three. What of them is not named
-    /// then is left out; one-shot turns need them. Default: none.
+    /// A model that hears and speaks by itself: it holds live sessions in place of the three. What of them is not
+    /// named then is left out; one-shot turns need them. Default: none.
     public var realtime: [ProviderConfig]?
     /// Where conversations are kept: `sqlite:PATH`, `postgres://…`, `mongodb://…`, `memory`. Default:
     /// `DATABASE_URL`, else an SQLite file in the user's data folder.

@@ -3513,6 +3513,11 @@ public protocol LiveSessionProtocol: AnyObject, Sendable {
     func pause() throws 
     
     /**
+     * The session as the frames of a carrier of telephone calls.
+     */
+    func phone(`protocol`: String) throws  -> LiveWire
+    
+    /**
      * Takes keys of the telephone.
      */
     func pushDtmf(keys: String) throws 
@@ -3707,6 +3712,19 @@ open func pause()throws   {try rustCallWithError(FfiConverterTypeFailure_lift) {
 }
     
     /**
+     * The session as the frames of a carrier of telephone calls.
+     */
+open func phone(`protocol`: String)throws  -> LiveWire  {
+    return try  FfiConverterTypeLiveWire_lift(try rustCallWithError(FfiConverterTypeFailure_lift) {
+        uniffiCallStatus in
+    uniffi_voice_core_uniffi_fn_method_livesession_phone(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(`protocol`),uniffiCallStatus
+    )
+})
+}
+    
+    /**
      * Takes keys of the telephone.
      */
 open func pushDtmf(keys: String)throws   {try rustCallWithError(FfiConverterTypeFailure_lift) {
@@ -3895,9 +3913,19 @@ public func FfiConverterTypeLiveSession_lower(_ value: LiveSession) -> UInt64 {
 public protocol LiveWireProtocol: AnyObject, Sendable {
     
     /**
+     * What a carrier said of the call, as JSON.
+     */
+    func call()  -> String?
+    
+    /**
      * Waits for the next frames, at least one and at most `max`. Empty: the session is over.
      */
     func nextBatch(max: UInt32) async throws  -> [WireFrame]
+    
+    /**
+     * Has the carrier press keys.
+     */
+    func press(keys: String) throws 
     
     /**
      * Takes a binary frame of the client's.
@@ -3967,6 +3995,18 @@ open class LiveWire: LiveWireProtocol, @unchecked Sendable {
 
     
     /**
+     * What a carrier said of the call, as JSON.
+     */
+open func call() -> String?  {
+    return try!  FfiConverterOptionString.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_voice_core_uniffi_fn_method_livewire_call(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+    
+    /**
      * Waits for the next frames, at least one and at most `max`. Empty: the session is over.
      */
 open func nextBatch(max: UInt32)async throws  -> [WireFrame]  {
@@ -3983,6 +4023,18 @@ open func nextBatch(max: UInt32)async throws  -> [WireFrame]  {
             liftFunc: FfiConverterSequenceTypeWireFrame.lift,
             errorHandler: FfiConverterTypeFailure_lift
         )
+}
+    
+    /**
+     * Has the carrier press keys.
+     */
+open func press(keys: String)throws   {try rustCallWithError(FfiConverterTypeFailure_lift) {
+        uniffiCallStatus in
+    uniffi_voice_core_uniffi_fn_method_livewire_press(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(keys),uniffiCallStatus
+    )
+}
 }
     
     /**
@@ -8801,6 +8853,9 @@ private let initializationResult: InitializationResult = {
     if (uniffi_voice_core_uniffi_checksum_method_livesession_pause() != 61043) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_voice_core_uniffi_checksum_method_livesession_phone() != 54574) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_voice_core_uniffi_checksum_method_livesession_push_dtmf() != 33596) {
         return InitializationResult.apiChecksumMismatch
     }
@@ -8834,7 +8889,13 @@ private let initializationResult: InitializationResult = {
     if (uniffi_voice_core_uniffi_checksum_method_livesession_wire() != 55150) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_voice_core_uniffi_checksum_method_livewire_call() != 43447) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_voice_core_uniffi_checksum_method_livewire_next_batch() != 811) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_voice_core_uniffi_checksum_method_livewire_press() != 495) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_voice_core_uniffi_checksum_method_livewire_receive_bytes() != 56650) {

@@ -232,6 +232,10 @@ async fn what_the_host_says_can_be_interrupted_and_what_was_heard_of_it_is_kept(
     assert!(heard(&model).is_empty(), "what was read aloud is no part of the conversation");
 }
 
+fn nothing() -> Option<&'static str> {
+    None
+}
+
 fn tools() -> Vec<Arc<dyn voice_core::Tool>> {
     let schema = || json!({"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]});
     let weather = FunctionTool::new("weather", "The weather.", schema(), |_, _| async {
@@ -239,8 +243,7 @@ fn tools() -> Vec<Arc<dyn voice_core::Tool>> {
         Ok("rain")
     });
     let broken = FunctionTool::new("broken", "Breaks.", json!({"type": "object"}), |_, _| async {
-        let fails: Option<&'static str> = None;
-        Ok(fails.expect("a panic of a tool's own"))
+        Ok(nothing().expect("a panic of a tool's own"))
     });
     vec![Arc::new(weather), Arc::new(broken)]
 }

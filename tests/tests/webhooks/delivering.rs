@@ -1,7 +1,10 @@
 //! What is sent, and what follows from how it is answered.
 
 use serde_json::json;
-use voice_core::{store::AuditQuery, time::Clock};
+use voice_core::{
+    store::{ActionQuery, AuditQuery},
+    time::Clock,
+};
 
 use super::*;
 
@@ -202,4 +205,30 @@ async fn an_address_that_leads_to_this_machine_by_its_name_is_not_called() {
     }
     assert!(receiver.got().is_empty());
     assert!(log(&agent).await.iter().all(|d| d.attempts[0].error.as_deref().unwrap().contains("private network")));
+}
+
+#[tokio::test]
+async fn what_has_to_be_acted_on_is_told_once_and_whole() {
+    let found = json!({"actions": [
+        {"type": "refill", "line": 1, "details": {"medication": "metformin"}, "confidence": 0.9},
+    ]});
+    for actions in [true, false] {
+        let receiver = Receiver::start().await;
+        let mut config = config("");
+        config.actions = actions.then(Default::default);
+        let model = ScriptedLlm::tokens([found.to_string()]);
+        let agent = building(memory(), "").config(config).llm(model).build().await.unwrap();
+        agent.webhooks().create(&NewWebhook::new(receiver.url()).events(["action.detected"])).await.unwrap();
+        let reply = agent.turn("I need a refill of my metformin.").speak(false).await.unwrap();
+        if actions {
+            let got = receiver.wait(1).await;
+            let data = got[0].json()["data"].clone();
+            let kept = agent.sessions().actions(reply.session_id, ActionQuery::newest(10)).await.unwrap().items;
+            assert_eq!(data, json!(kept[0]));
+            assert_eq!((&data["type"], &data["details"]["medication"]), (&json!("refill"), &json!("metformin")));
+            assert_eq!(data["session_id"], json!(reply.session_id));
+        }
+        agent.close().await.unwrap();
+        assert_eq!(types(&receiver.got()).len(), usize::from(actions));
+    }
 }

@@ -140,7 +140,10 @@ mod tests {
     use super::*;
     use crate::{actions::tests::turn, config::ActionsConfig, id::SessionId};
 
-    fn read(answer: &str) -> (Vec<(String, Value, f64, usize)>, usize, bool) {
+    /// Type, details, confidence, and which message says it.
+    type Read = (String, Value, f64, usize);
+
+    fn read(answer: &str) -> (Vec<Read>, usize, bool) {
         let session = SessionId::new();
         let said = [turn(session, "Hello.", "Hello!"), turn(session, "More metformin.", "I have noted it.")].concat();
         let config = json!({
@@ -155,7 +158,7 @@ mod tests {
         (actions.into_iter().map(shown).collect(), left_out, is_malformed)
     }
 
-    fn refill(at: usize) -> (String, Value, f64, usize) {
+    fn refill(at: usize) -> Read {
         ("refill".into(), json!({"medication": "metformin"}), 0.9, at)
     }
 

@@ -241,8 +241,7 @@ mod tests {
 
     #[test]
     fn no_more_utterances_are_shown_than_configured() {
-        let mut config = InterpreterConfig::default();
-        config.context_utterances = 2;
+        let config = InterpreterConfig { context_utterances: 2, ..InterpreterConfig::default() };
         let history: Vec<Message> = (0..5).flat_map(|n| exchange(("en", &format!("{n}")), ("es", "x"))).collect();
         let prompt = Interpreter::new(&config).prompt(&history, "now", &heard("en"));
         let said: Vec<&str> = prompt.iter().filter(|m| m.role == Role::User).map(|m| &*m.content).collect();

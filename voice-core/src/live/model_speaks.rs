@@ -308,12 +308,11 @@ impl Driver {
     fn pay(&mut self, used: Option<TokensUsed>, is_current: bool) {
         let Some(talk) = &mut self.talk else { return };
         let cost = talk.realtime.price.as_ref().and_then(|price| price.of_tokens(used.as_ref()));
-        let usage = used.map(|used| {
-            let mut usage = Usage::default();
-            usage.input_tokens = used.text_in + used.audio_in;
-            usage.cached_tokens = used.cached_text_in + used.cached_audio_in;
-            usage.output_tokens = used.text_out + used.audio_out;
-            usage
+        let usage = used.map(|used| Usage {
+            input_tokens: used.text_in + used.audio_in,
+            cached_tokens: used.cached_text_in + used.cached_audio_in,
+            output_tokens: used.text_out + used.audio_out,
+            ..Usage::default()
         });
         self.ledger.use_up(usage.unwrap_or_default());
         self.ledger.charge(cost);

@@ -45,6 +45,6 @@ pub(crate) use recorded::{RecordedStore, folder_of, key_of, live_key_of};
 pub use storage::{Storage, StoreCapabilities};
 pub(crate) use webhooks::Outbox;
 pub use webhooks::{
-    DeliveryAttempt, DeliveryQuery, DeliveryStatus, Event, SealedSecret, Webhook, WebhookDelivery, WebhookLease,
-    WebhookQuery, WebhookStore,
+    ACTION_DETECTED, DeliveryAttempt, DeliveryQuery, DeliveryStatus, Event, SealedSecret, Webhook, WebhookDelivery,
+    WebhookLease, WebhookQuery, WebhookStore,
 };

@@ -130,6 +130,9 @@ impl SealedSecret {
 /// Which webhooks to list: newest first.
 pub type WebhookQuery = PageQuery<WebhookId>;
 
+/// The name of the event that something was said that must be acted on. It tells the whole [`Action`](crate::Action).
+pub const ACTION_DETECTED: &str = "action.detected";
+
 /// Something that happened. `Debug` leaves out what is told of it.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -467,6 +470,11 @@ impl Outbox {
             self.bell.rung.notify_one();
         }
         Ok(written)
+    }
+
+    /// The same where an agent without a store for webhooks tells nobody.
+    pub(crate) async fn offer(&self, event: &Event) -> Result<bool> {
+        if self.store.is_some() { self.tell(event).await } else { Ok(false) }
     }
 
     /// Says that somebody listens, and that there may be something to deliver.

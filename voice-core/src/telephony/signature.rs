@@ -141,7 +141,10 @@ mod tests {
         }
     }
 
-    const PLIVO: &[(&str, &[(&str, &str)], &str)] = &[
+    /// An address, what was posted to it, and the signature.
+    type Signed = (&'static str, &'static [(&'static str, &'static str)], &'static str);
+
+    const PLIVO: &[Signed] = &[
         ("https://example.com/answer", &[], "4qQNPWvt3Les0fqeIMdfjPago/HqdeLzKVEszvnBKA0="),
         ("https://example.com/answer?b=2&a=1%20x", &[], "mTpFjshpyqt6NUecv5pKQjkPea89UPrb3P9wMV1UTgM="),
         (

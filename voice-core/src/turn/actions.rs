@@ -3,6 +3,7 @@
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::{FutureExt, StreamExt};
+use serde_json::Value;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -14,7 +15,7 @@ use crate::{
     id::TurnId,
     message::{Action, Message},
     provider::{CallContext, GenerateRequest, LlmEvent, PromptMessage},
-    store::{ActionQuery, ActionStore, MessageQuery, Session, Summary},
+    store::{ACTION_DETECTED, ActionQuery, ActionStore, Event, MessageQuery, Session, Summary},
     telemetry::Scope,
 };
 
@@ -107,7 +108,7 @@ impl Engine {
             let mut action = Action::new(session.id, turn, finding.message, finding.kind, self.clock.now());
             (action.details, action.confidence) = (finding.details, finding.confidence);
             if store.add_action(&action).await? {
-                self.tell_of(session, &action);
+                self.tell_of(session, &action).await;
                 new.push(action);
             }
         }
@@ -116,9 +117,15 @@ impl Engine {
 
     /// An action is kept, for the first time: here, and only here, whoever is to hear of it is told, whatever becomes of the
     /// conversation.
-    #[allow(clippy::unused_self, reason = "who is told is part of the engine")]
-    fn tell_of(&self, session: &Session, action: &Action) {
+    async fn tell_of(&self, session: &Session, action: &Action) {
         tracing::info!(session_id = %session.id, action_id = %action.id, kind = action.kind, "an action was found");
+        let Ok(Value::Object(data)) = serde_json::to_value(action) else { return };
+        let event = Event::new(ACTION_DETECTED, session.organization, data, action.created_at);
+        let event = event.in_session(session.id).in_turn(action.turn_id);
+        if let Err(error) = self.outbox.offer(&event).await {
+            let code = error.code().as_str();
+            tracing::warn!(session_id = %session.id, action_id = %action.id, code, "webhooks will not hear of an action");
+        }
     }
 
     /// What a conversation came to: as it was written last, if nothing was said since, else anew. `None`: nobody has said

@@ -16,9 +16,10 @@ mod schedule;
 mod sender;
 mod signature;
 
+pub use crate::store::ACTION_DETECTED;
 pub(crate) use courier::{Courier, Keys};
 pub(crate) use payload::body;
-pub use payload::{ACTION_DETECTED, SESSION_ENDED, SESSION_STARTED, TEST, TURN_COMPLETED};
+pub use payload::{SESSION_ENDED, SESSION_STARTED, TEST, TURN_COMPLETED};
 pub(crate) use sender::check_address;
 pub(crate) use signature::new_secret;
 pub use signature::{SignedHeaders, TOLERANCE, sign, verify};

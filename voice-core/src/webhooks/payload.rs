@@ -14,8 +14,6 @@ pub const SESSION_STARTED: &str = "session.started";
 pub const SESSION_ENDED: &str = "session.ended";
 /// A turn is stored.
 pub const TURN_COMPLETED: &str = "turn.completed";
-/// Something was said that must be acted on.
-pub const ACTION_DETECTED: &str = "action.detected";
 /// Nothing happened: somebody wants to see whether a webhook works.
 pub const TEST: &str = "webhook.test";
 

@@ -842,6 +842,11 @@ uint64_t uniffi_voice_core_uniffi_fn_method_livesession_next_batch(uint64_t ptr,
 void uniffi_voice_core_uniffi_fn_method_livesession_pause(uint64_t ptr, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_LIVESESSION_PHONE
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_LIVESESSION_PHONE
+uint64_t uniffi_voice_core_uniffi_fn_method_livesession_phone(uint64_t ptr, RustBuffer protocol, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_LIVESESSION_PUSH_DTMF
 #define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_LIVESESSION_PUSH_DTMF
 void uniffi_voice_core_uniffi_fn_method_livesession_push_dtmf(uint64_t ptr, RustBuffer keys, RustCallStatus *_Nonnull out_status
@@ -907,9 +912,19 @@ uint64_t uniffi_voice_core_uniffi_fn_clone_livewire(uint64_t handle, RustCallSta
 void uniffi_voice_core_uniffi_fn_free_livewire(uint64_t handle, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_LIVEWIRE_CALL
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_LIVEWIRE_CALL
+RustBuffer uniffi_voice_core_uniffi_fn_method_livewire_call(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_LIVEWIRE_NEXT_BATCH
 #define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_LIVEWIRE_NEXT_BATCH
 uint64_t uniffi_voice_core_uniffi_fn_method_livewire_next_batch(uint64_t ptr, uint32_t max
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_LIVEWIRE_PRESS
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_LIVEWIRE_PRESS
+void uniffi_voice_core_uniffi_fn_method_livewire_press(uint64_t ptr, RustBuffer keys, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_LIVEWIRE_RECEIVE_BYTES
@@ -1574,6 +1589,12 @@ uint16_t uniffi_voice_core_uniffi_checksum_method_livesession_pause(void
     
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_LIVESESSION_PHONE
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_LIVESESSION_PHONE
+uint16_t uniffi_voice_core_uniffi_checksum_method_livesession_phone(void
+    
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_LIVESESSION_PUSH_DTMF
 #define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_LIVESESSION_PUSH_DTMF
 uint16_t uniffi_voice_core_uniffi_checksum_method_livesession_push_dtmf(void
@@ -1640,9 +1661,21 @@ uint16_t uniffi_voice_core_uniffi_checksum_method_livesession_wire(void
     
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_LIVEWIRE_CALL
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_LIVEWIRE_CALL
+uint16_t uniffi_voice_core_uniffi_checksum_method_livewire_call(void
+    
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_LIVEWIRE_NEXT_BATCH
 #define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_LIVEWIRE_NEXT_BATCH
 uint16_t uniffi_voice_core_uniffi_checksum_method_livewire_next_batch(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_LIVEWIRE_PRESS
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_LIVEWIRE_PRESS
+uint16_t uniffi_voice_core_uniffi_checksum_method_livewire_press(void
     
 );
 #endif

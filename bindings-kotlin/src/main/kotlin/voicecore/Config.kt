@@ -671,24 +671,6 @@ public data class TelemetryConfig(
     override fun toString(): String = "TelemetryConfig(otlpEndpoint=$otlpEndpoint, serviceName=$serviceName, attributes=$attributes, spansIntervalMs=$spansIntervalMs, metricsIntervalMs=$metricsIntervalMs, timeoutMs=$timeoutMs)"
 }
 
-/** Local models. */
-public data class LocalConfig(
-    /**
-     * The folder of the model files. Default: `VOICE_CORE_MODELS`, else `voice-core/models` in the user's data
-     * folder.
-     */
-    public val models: String? = null,
-    /** How many threads models may use, all together. Default: one less than there are cores, but both of two. */
-    public val threads: Long? = null,
-) {
-    internal fun json(): JsonObject {
-        val keys = mutableMapOf<String, JsonElement>()
-        models?.let { keys["models"] = JsonPrimitive(it) }
-        threads?.let { keys["threads"] = JsonPrimitive(it) }
-        return JsonObject(keys)
-    }
-}
-
 /**
  * How webhooks are delivered: how long an attempt may take, when it is made again, and where it may go. Needs the
  * feature `webhooks`, which the packages of other languages have. An attempt that fails is made again after
@@ -736,6 +718,24 @@ public data class WebhooksConfig(
     }
 }
 
+/** Local models. */
+public data class LocalConfig(
+    /**
+     * The folder of the model files. Default: `VOICE_CORE_MODELS`, else `voice-core/models` in the user's data
+     * folder.
+     */
+    public val models: String? = null,
+    /** How many threads models may use, all together. Default: one less than there are cores, but both of two. */
+    public val threads: Long? = null,
+) {
+    internal fun json(): JsonObject {
+        val keys = mutableMapOf<String, JsonElement>()
+        models?.let { keys["models"] = JsonPrimitive(it) }
+        threads?.let { keys["threads"] = JsonPrimitive(it) }
+        return JsonObject(keys)
+    }
+}
+
 /** The configuration of an agent. See the module for where it comes from. */
 public data class AgentConfig(
     /** Speech to text: one provider, or several tried in order. Default: the local one. */
@@ -745,8 +745,8 @@ public data class AgentConfig(
     /** Text to speech: one provider, or several tried in order. Default: the local one. */
     public val tts: List<ProviderConfig>? = null,
     /**
-     * A model that hears and speaks by itself: it holds live sessions in place of the three. What of them is not named
-     * then is left out; one-shot turns need them. Default: none.
+     * A model that hears and speaks by itself: it holds live sessions in place of the three. What of them is not
+     * named then is left out; one-shot turns need them. Default: none.
      */
     public val realtime: List<ProviderConfig>? = null,
     /**

@@ -1016,6 +1016,8 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_voice_core_uniffi_checksum_method_livesession_pause(
     ): Int
+    external fun uniffi_voice_core_uniffi_checksum_method_livesession_phone(
+    ): Int
     external fun uniffi_voice_core_uniffi_checksum_method_livesession_push_dtmf(
     ): Int
     external fun uniffi_voice_core_uniffi_checksum_method_livesession_push_pcm(
@@ -1038,7 +1040,11 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_voice_core_uniffi_checksum_method_livesession_wire(
     ): Int
+    external fun uniffi_voice_core_uniffi_checksum_method_livewire_call(
+    ): Int
     external fun uniffi_voice_core_uniffi_checksum_method_livewire_next_batch(
+    ): Int
+    external fun uniffi_voice_core_uniffi_checksum_method_livewire_press(
     ): Int
     external fun uniffi_voice_core_uniffi_checksum_method_livewire_receive_bytes(
     ): Int
@@ -1251,6 +1257,8 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_voice_core_uniffi_fn_method_livesession_pause(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus, 
     ): Unit
+    external fun uniffi_voice_core_uniffi_fn_method_livesession_phone(`ptr`: Long,`protocol`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
+    ): Long
     external fun uniffi_voice_core_uniffi_fn_method_livesession_push_dtmf(`ptr`: Long,`keys`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
     ): Unit
     external fun uniffi_voice_core_uniffi_fn_method_livesession_push_pcm(`ptr`: Long,`data`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
@@ -1277,8 +1285,12 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_voice_core_uniffi_fn_free_livewire(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
     ): Unit
+    external fun uniffi_voice_core_uniffi_fn_method_livewire_call(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    ): RustBuffer.ByValue
     external fun uniffi_voice_core_uniffi_fn_method_livewire_next_batch(`ptr`: Long,`max`: Int,
     ): Long
+    external fun uniffi_voice_core_uniffi_fn_method_livewire_press(`ptr`: Long,`keys`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
+    ): Unit
     external fun uniffi_voice_core_uniffi_fn_method_livewire_receive_bytes(`ptr`: Long,`bytes`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
     ): Unit
     external fun uniffi_voice_core_uniffi_fn_method_livewire_receive_text(`ptr`: Long,`text`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
@@ -1588,6 +1600,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_voice_core_uniffi_checksum_method_livesession_pause() and 0xFFFF) != 61043) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_livesession_phone() and 0xFFFF) != 54574) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_voice_core_uniffi_checksum_method_livesession_push_dtmf() and 0xFFFF) != 33596) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
@@ -1621,7 +1636,13 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_voice_core_uniffi_checksum_method_livesession_wire() and 0xFFFF) != 55150) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_livewire_call() and 0xFFFF) != 43447) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_voice_core_uniffi_checksum_method_livewire_next_batch() and 0xFFFF) != 811) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_livewire_press() and 0xFFFF) != 495) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_voice_core_uniffi_checksum_method_livewire_receive_bytes() and 0xFFFF) != 56650) {
@@ -6548,6 +6569,11 @@ public interface LiveSessionInterface {
     fun `pause`()
     
     /**
+     * The session as the frames of a carrier of telephone calls.
+     */
+    fun `phone`(`protocol`: kotlin.String): LiveWire
+    
+    /**
      * Takes keys of the telephone.
      */
     fun `pushDtmf`(`keys`: kotlin.String)
@@ -6819,6 +6845,24 @@ open class LiveSession: Disposable, AutoCloseable, LiveSessionInterface
 }
     }
     
+    
+
+    
+    /**
+     * The session as the frames of a carrier of telephone calls.
+     */
+    @Throws(Failure::class)override fun `phone`(`protocol`: kotlin.String): LiveWire {
+            return FfiConverterTypeLiveWire.lift(
+    callWithHandle {
+    uniffiRustCallWithError(Failure) { _status ->
+    UniffiLib.uniffi_voice_core_uniffi_fn_method_livesession_phone(
+        it,
+        
+        FfiConverterString.lower(`protocol`),_status)
+}
+    }
+    )
+    }
     
 
     
@@ -7148,9 +7192,19 @@ public object FfiConverterTypeLiveSession: FfiConverter<LiveSession, Long> {
 public interface LiveWireInterface {
     
     /**
+     * What a carrier said of the call, as JSON.
+     */
+    fun `call`(): kotlin.String?
+    
+    /**
      * Waits for the next frames, at least one and at most `max`. Empty: the session is over.
      */
     suspend fun `nextBatch`(`max`: kotlin.UInt): List<WireFrame>
+    
+    /**
+     * Has the carrier press keys.
+     */
+    fun `press`(`keys`: kotlin.String)
     
     /**
      * Takes a binary frame of the client's.
@@ -7271,6 +7325,22 @@ open class LiveWire: Disposable, AutoCloseable, LiveWireInterface
 
     
     /**
+     * What a carrier said of the call, as JSON.
+     */override fun `call`(): kotlin.String? {
+            return FfiConverterOptionalString.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_voice_core_uniffi_fn_method_livewire_call(
+        it,
+        _status)
+}
+    }
+    )
+    }
+    
+
+    
+    /**
      * Waits for the next frames, at least one and at most `max`. Empty: the session is over.
      */
     @Throws(Failure::class)
@@ -7293,6 +7363,23 @@ open class LiveWire: Disposable, AutoCloseable, LiveWireInterface
         Failure.ErrorHandler,
     )
     }
+
+    
+    /**
+     * Has the carrier press keys.
+     */
+    @Throws(Failure::class)override fun `press`(`keys`: kotlin.String)
+        = 
+    callWithHandle {
+    uniffiRustCallWithError(Failure) { _status ->
+    UniffiLib.uniffi_voice_core_uniffi_fn_method_livewire_press(
+        it,
+        
+        FfiConverterString.lower(`keys`),_status)
+}
+    }
+    
+    
 
     
     /**
