@@ -99,6 +99,8 @@ function shown(event: TurnEvent): string | number {
       return event.totalMs
     case 'audioFailed':
       return event.error.code
+    case 'actionDetected':
+      return event.action.type
     case 'done':
       return event.reply.text
   }
