@@ -41,6 +41,7 @@ def receiver():
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/hook", got
     server.shutdown()
+    server.server_close()
 
 
 def by_hand(secret, headers, body):

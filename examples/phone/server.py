@@ -117,7 +117,7 @@ async def log(app: web.Application, call, began: datetime, session: str, summary
 
 async def agent(app: web.Application):
     recordings = {"store": f"file:{app[FOLDER]}", "live": True}
-    async with AsyncVoiceAgent(**{"recordings": recordings, **app[CONFIG]}) as its:
+    async with AsyncVoiceAgent({"recordings": recordings}, **app[CONFIG]) as its:
         app[AGENT] = its
         await its.warm_up()
         yield

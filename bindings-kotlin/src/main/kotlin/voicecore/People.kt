@@ -262,10 +262,10 @@ public class Greeting internal constructor(json: JsonObject, sound: ByteArray?) 
     public val messageId: String = json.id("message_id")
 }
 
-private fun JsonObject.id(name: String): String = text(name).orEmpty()
+internal fun JsonObject.id(name: String): String = text(name).orEmpty()
 
 private fun JsonObject.inner(name: String): JsonObject = getValue(name).jsonObject
 
-private fun JsonObject.number(name: String): Int = this[name]?.takeIf { it !is JsonNull }?.jsonPrimitive?.int ?: 0
+internal fun JsonObject.number(name: String): Int = this[name]?.takeIf { it !is JsonNull }?.jsonPrimitive?.int ?: 0
 
 private fun JsonObject.count(name: String): Long = this[name]?.jsonPrimitive?.long ?: 0

@@ -7,7 +7,7 @@ import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 import kotlin.time.DurationUnit
 import kotlinx.coroutines.flow.Flow
-import kotlinx.coroutines.flow.first
+import kotlinx.coroutines.flow.firstOrNull
 import kotlinx.coroutines.flow.map
 import kotlinx.serialization.json.Json
 import kotlinx.serialization.json.JsonArray
@@ -61,7 +61,8 @@ internal class LiveScenario(
     private suspend fun act(action: JsonObject) {
         fun text(name: String) = action[name]?.jsonPrimitive?.content
         action["after"]?.let { return after(it) }
-        text("until")?.let { wanted -> return kinds.first { it == wanted }.let {} }
+        // What never comes is waited for until the end.
+        text("until")?.let { wanted -> return kinds.firstOrNull { it == wanted }.let {} }
         action["push"]?.let { return push(it.jsonObject, action) }
         action["send"]?.let { return wire!!.receive((it as? JsonPrimitive)?.content ?: it.toString()) }
         text("press")?.let { return wire!!.press(it) }
@@ -104,7 +105,7 @@ internal class LiveScenario(
         return swapped.flatMap { listOf(it, it) }
     }
 
-    fun value(): JsonElement = if (wire != null) frames.value(wire.call) else buildJsonObject {
+    fun value(): JsonElement = if (wire != null) frames.shown(wire.call) else buildJsonObject {
         val apart = setOf("metrics", "user_state", "agent_state")
         put("order", strings(told.map(::kind).filter { it !in apart }.distinct()))
         put("states", strings(told.filterIsInstance<LiveEvent.AgentState>().map { it.state }))
@@ -186,7 +187,7 @@ private class Frames {
         return kind
     }
 
-    fun value(call: PhoneCall?): JsonElement = buildJsonObject {
+    fun shown(call: PhoneCall?): JsonElement = buildJsonObject {
         put("order", JsonArray(order.map(::JsonPrimitive))); put("samples", samples); put("gapless", gapless)
         put("call", call?.let { value(it) } ?: JsonNull)
         put("messages", JsonObject(messages.mapValues { JsonArray(it.value) }))
