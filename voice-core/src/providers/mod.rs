@@ -12,7 +12,7 @@ pub mod deepgram;
 pub mod elevenlabs;
 #[cfg(feature = "google")]
 pub mod google;
-#[cfg(feature = "_http")]
+#[cfg(feature = "_client")]
 pub(crate) mod http;
 #[cfg(feature = "local")]
 pub mod local;

@@ -460,7 +460,6 @@ impl Outbox {
     ///
     /// # Errors
     /// `INVALID_REQUEST` (kind `Unsupported`) without a store for webhooks; `STORAGE_ERROR`.
-    #[cfg_attr(not(feature = "webhooks"), expect(dead_code, reason = "nobody can be told without the feature"))]
     pub(crate) async fn tell(&self, event: &Event) -> Result<bool> {
         let store = self.store.as_ref().ok_or_else(|| {
             Error::new(ErrorKind::Unsupported, "the agent has no store for webhooks; give it `Storage::of(store)`")

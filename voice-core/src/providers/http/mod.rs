@@ -20,7 +20,7 @@ mod server;
 mod sound;
 #[cfg(feature = "_sse")]
 mod sse;
-#[cfg(feature = "_http")]
+#[cfg(any(feature = "_http", feature = "webhooks"))]
 mod transport;
 #[cfg(any(feature = "openai", feature = "deepgram"))]
 mod upload;
