@@ -1,4 +1,5 @@
 // A page to talk to, served with node:http and ws. Offline: the models are local ones, fetched with `npx voice-core models fetch`.
+// Another agent is a document: `--config interpreter.json` serves an interpreter between two languages.
 //
 //   npm install voice-core ws
 //   node server.mjs            # then open http://127.0.0.1:8080
@@ -10,19 +11,37 @@ import { VoiceAgent, VoiceError } from 'voice-core'
 import { WebSocketServer } from 'ws'
 
 const { values: options } = parseArgs({
-  options: { port: { type: 'string', default: '8080' }, storage: { type: 'string', default: 'memory' } },
+  options: {
+    port: { type: 'string', default: '8080' },
+    storage: { type: 'string', default: 'memory' },
+    config: { type: 'string' },
+    languages: { type: 'string' },
+  },
 })
 const PAGES = { '/': 'index.html', '/app.js': 'app.js', '/worklets.js': 'worklets.js', '/style.css': 'style.css' }
 const TYPES = { html: 'text/html; charset=utf-8', js: 'text/javascript', css: 'text/css' }
-const GREETING = 'Hello! What would you like to talk about?'
+const OFFLINE = {
+  stt: 'local',
+  llm: 'local',
+  tts: 'local',
+  assistant: { first_message: 'Hello! What would you like to talk about?', max_tokens: 60 },
+}
 
-const agent = await VoiceAgent.local({ storage: options.storage, assistant: { max_tokens: 60 } })
+const config = options.config ? JSON.parse(await readFile(options.config, 'utf8')) : OFFLINE
+const interpreter = config.assistant?.interpreter
+// What the page offers: which languages to choose from, and whether a conversation is summed up at its end.
+const SETTINGS = {
+  languages: options.languages?.split(',') ?? (interpreter ? (interpreter.languages ?? ['en', 'es']) : []),
+  summary: Boolean(config.actions),
+}
+const agent = await VoiceAgent.create({ storage: options.storage, ...config })
 await agent.warmUp()
 
 const server = createServer(async (request, response) => {
   const { pathname } = new URL(request.url, 'http://localhost')
-  const session = /^\/api\/v1\/sessions\/([^/]+)\/messages$/.exec(pathname)?.[1]
-  if (session) return answer(response, await stored(session))
+  if (pathname === '/settings') return answer(response, [200, SETTINGS])
+  const [, session, what] = /^\/api\/v1\/sessions\/([^/]+)\/(messages|summary)$/.exec(pathname) ?? []
+  if (session) return answer(response, await stored(session, what))
   const name = PAGES[pathname]
   if (!name) return answer(response, [404, { code: 'INVALID_REQUEST', message: 'there is no such page' }])
   const type = TYPES[name.split('.').at(-1)]
@@ -33,9 +52,10 @@ function answer(response, [status, body]) {
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
 }
 
-/** What is stored of a conversation. */
-async function stored(session) {
+/** What is stored of a conversation, or what it came to. */
+async function stored(session, what) {
   try {
+    if (what === 'summary') return [200, (await agent.sessions.summary(session)) ?? null]
     const history = await agent.sessions.history(session)
     return [200, history.items.map(({ role, content }) => ({ role, content }))]
   } catch (error) {
@@ -53,7 +73,7 @@ server.on('upgrade', async (request, socket, head) => {
   if (pathname !== '/live' || (origin && new URL(origin).host !== host)) return refuse(socket, 403)
   try {
     const rate = Number(searchParams.get('rate') ?? 16_000)
-    const session = await agent.live({ inputRate: rate, outputRate: rate, firstMessage: GREETING })
+    const session = await agent.live({ inputRate: rate, outputRate: rate })
     sockets.handleUpgrade(request, socket, head, (client) => converse(session, client))
   } catch (error) {
     refuse(socket, error.httpStatus ?? 500)

@@ -1,4 +1,5 @@
 """A page to talk to, served with aiohttp. Offline: the models are local ones, fetched with `python -m voice_core models fetch`.
+Another agent is a document: `--config interpreter.json` serves an interpreter between two languages.
 
     pip install voice-core aiohttp
     python server.py            # then open http://127.0.0.1:8080
@@ -7,6 +8,7 @@
 import argparse
 import asyncio
 import contextlib
+import json
 import pathlib
 from urllib.parse import urlsplit
 
@@ -15,8 +17,14 @@ from voice_core import AsyncVoiceAgent, VoiceError
 
 PAGE = pathlib.Path(__file__).parent / "page"
 AGENT = web.AppKey("agent", AsyncVoiceAgent)
-STORAGE = web.AppKey("storage", str)
-GREETING = "Hello! What would you like to talk about?"
+CONFIG = web.AppKey("config", dict)
+SETTINGS = web.AppKey("settings", dict)
+OFFLINE = {
+    "stt": "local",
+    "llm": "local",
+    "tts": "local",
+    "assistant": {"first_message": "Hello! What would you like to talk about?", "max_tokens": 60},
+}
 
 
 async def index(_request: web.Request) -> web.FileResponse:
@@ -31,7 +39,7 @@ async def live(request: web.Request) -> web.StreamResponse:
         raise web.HTTPForbidden(text="a page of another server may not talk here")
     try:
         rate = int(request.query.get("rate", "16000"))
-        session = request.app[AGENT].live(input_rate=rate, output_rate=rate, first_message=GREETING)
+        session = request.app[AGENT].live(input_rate=rate, output_rate=rate)
         await session.start()
     except (ValueError, VoiceError) as error:
         raise web.HTTPBadRequest(text=str(error)) from None
@@ -57,19 +65,34 @@ async def send(wire, socket: web.WebSocketResponse) -> None:
         await socket.close()
 
 
-async def messages(request: web.Request) -> web.Response:
-    """What is stored of a conversation."""
+async def settings(request: web.Request) -> web.Response:
+    """What the page offers: which languages to choose from, and whether a conversation is summed up at its end."""
+    return web.json_response(request.app[SETTINGS])
+
+
+@web.middleware
+async def refusing(request: web.Request, handler) -> web.StreamResponse:
+    """What the library refuses is answered with the status of its error."""
     try:
-        history = await request.app[AGENT].sessions.history(request.match_info["session"])
+        return await handler(request)
     except VoiceError as error:
         return web.json_response({"code": error.code, "message": str(error)}, status=error.http_status)
+
+
+async def messages(request: web.Request) -> web.Response:
+    """What is stored of a conversation."""
+    history = await request.app[AGENT].sessions.history(request.match_info["session"])
     return web.json_response([{"role": message.role, "content": message.content} for message in history.items])
 
 
+async def summary(request: web.Request) -> web.Response:
+    """What a conversation came to."""
+    its = await request.app[AGENT].sessions.summary(request.match_info["session"])
+    return web.json_response(its and {"text": its.text, "points": its.points})
+
+
 async def agent(app: web.Application):
-    async with AsyncVoiceAgent(
-        stt="local", llm="local", tts="local", storage=app[STORAGE], assistant={"max_tokens": 60}
-    ) as its:
+    async with AsyncVoiceAgent(app[CONFIG]) as its:
         app[AGENT] = its
         await its.warm_up()
         yield
@@ -79,15 +102,26 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--port", type=int, default=8080)
     options.add_argument("--storage", default="memory", help="for example sqlite:conversations.db")
+    options.add_argument("--config", type=pathlib.Path, help="the agent's config as JSON; default: offline")
+    options.add_argument("--languages", help="what the page lets people choose from, for example en,es")
     chosen = options.parse_args()
-    app = web.Application()
-    app[STORAGE] = chosen.storage
+    config = json.loads(chosen.config.read_text()) if chosen.config else OFFLINE
+    interpreter = config.get("assistant", {}).get("interpreter")
+    offered = [] if interpreter is None else interpreter.get("languages", ["en", "es"])
+    app = web.Application(middlewares=[refusing])
+    app[CONFIG] = {"storage": chosen.storage, **config}
+    app[SETTINGS] = {
+        "languages": chosen.languages.split(",") if chosen.languages else offered,
+        "summary": config.get("actions") is not None,
+    }
     app.cleanup_ctx.append(agent)
     app.add_routes(
         [
             web.get("/", index),
             web.get("/live", live),
+            web.get("/settings", settings),
             web.get("/api/v1/sessions/{session}/messages", messages),
+            web.get("/api/v1/sessions/{session}/summary", summary),
             web.static("/", PAGE),
         ]
     )

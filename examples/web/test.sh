@@ -13,4 +13,4 @@ node --test --test-concurrency=1 --test-reporter=tap test/*.test.mjs
 
 python=${VOICE_CORE_PYTHON:-python3}
 "$python" -c 'import aiohttp' 2>/dev/null || "$python" -m pip install --quiet 'aiohttp>=3.9,<4'
-SERVER="$python server.py" node --test --test-reporter=tap test/typed.test.mjs
+SERVER="$python server.py" node --test --test-concurrency=1 --test-reporter=tap test/typed.test.mjs test/interpreter.test.mjs

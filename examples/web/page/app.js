@@ -4,7 +4,7 @@
 const $ = (id) => document.getElementById(id)
 
 /** What was seen and played, for whoever looks on: the tests do. */
-const seen = { session: null, heard: {}, messages: [], pieces: [], errors: [], ended: null }
+const seen = { session: null, heard: {}, messages: [], pieces: [], actions: [], errors: [], ended: null }
 window.conversation = seen
 
 let connection
@@ -90,8 +90,11 @@ const WHO = { listening: 'Listening…', thinking: 'Thinking…', speaking: 'Spe
 
 const handlers = {
   connected({ session_id: session }) {
-    Object.assign(seen, { session, heard: {}, messages: [], pieces: [], errors: [], ended: null })
+    Object.assign(seen, { session, heard: {}, messages: [], pieces: [], actions: [], errors: [], ended: null })
     $('turns').textContent = 0
+    $('outcome').hidden = true
+    for (const id of ['actions', 'summary', 'points']) $(id).replaceChildren()
+    if (chosenLanguage()) sayLanguage()
     status('Connected')
     enable(true)
     agentIs('listening')
@@ -104,7 +107,7 @@ const handlers = {
   'agent-state'({ state }) {
     agentIs(state)
   },
-  transcript({ text, final: isFinal }) {
+  transcript({ text, final: isFinal, language }) {
     // An answer of which nothing was heard is taken back when the user goes on: the words so far are said again, with more.
     if (speaking?.takenBack && text.startsWith(said.firstChild.textContent)) {
       if (interim !== said) interim?.remove()
@@ -114,6 +117,7 @@ const handlers = {
     interim.firstChild.textContent = text
     interim.classList.toggle('interim', !isFinal)
     if (isFinal) {
+      tell(interim, language)
       said = interim
       interim = undefined
     }
@@ -153,11 +157,20 @@ const handlers = {
       turn.li ??= bubble('agent')
       turn.li.firstChild.textContent = text
       turn.li.classList.toggle('cut', interrupted)
+      tell(turn.li, message.text_language)
       if (delay !== null) showDelay(turn.li, delay)
       if (interrupted) remark(turn.li, 'interrupted; this much was heard')
     }
     if (message.audio_error) note(message.audio_error.message)
     scroll()
+  },
+  'action-detected'({ action }) {
+    seen.actions.push(action)
+    const li = document.createElement('li')
+    const details = Object.entries(action.details).map(([name, value]) => `${inWords(name)}: ${inWords(value)}`)
+    li.append(inWords(action.type), small([...details, `${Math.round(action.confidence * 100)} % sure`].join(' · ')))
+    $('actions').append(li)
+    $('outcome').hidden = false
   },
   error({ error }) {
     seen.errors.push(error)
@@ -167,6 +180,7 @@ const handlers = {
     seen.ended = message
     note(`Ended after ${Math.round(message.duration_ms / 1000)} s`)
     hangUp()
+    if (settings.summary) sumUp(seen.session)
   },
 }
 
@@ -217,8 +231,43 @@ function note(text) {
 }
 
 function remark(li, text) {
-  const small = li.querySelector('small') ?? li.appendChild(document.createElement('small'))
-  small.textContent = [small.textContent, text].filter(Boolean).join(' · ')
+  const remarks = li.querySelector('small') ?? li.appendChild(small(''))
+  if (remarks.textContent.split(' · ').includes(text)) return
+  remarks.textContent = [remarks.textContent, text].filter(Boolean).join(' · ')
+}
+
+function small(text) {
+  const element = document.createElement('small')
+  element.textContent = text
+  return element
+}
+
+/** Says in which language a bubble is, where there are several. */
+function tell(li, language) {
+  if (!language || settings.languages.length < 2) return
+  li.lang = language
+  remark(li, nameOf(language))
+}
+
+function nameOf(language) {
+  const name = new Intl.DisplayNames([language], { type: 'language' }).of(language)
+  return name[0].toLocaleUpperCase(language) + name.slice(1)
+}
+
+/** A name or a value of an action for people: `follow_up_visit` is `follow up visit`. */
+function inWords(value) {
+  return typeof value === 'string' ? value.replaceAll('_', ' ') : JSON.stringify(value)
+}
+
+/** Shows what a conversation came to. */
+async function sumUp(session) {
+  const answer = await fetch(`/api/v1/sessions/${session}/summary`)
+  const summary = await answer.json()
+  if (!answer.ok) return note(`${summary.code}: ${summary.message}`)
+  if (!summary || seen.session !== session) return
+  $('summary').textContent = summary.text
+  $('points').replaceChildren(...summary.points.map((point) => Object.assign(document.createElement('li'), { textContent: point })))
+  $('outcome').hidden = false
 }
 
 function showDelay(li, delay) {
@@ -245,21 +294,64 @@ function scroll() {
   $('transcript').scrollTop = $('transcript').scrollHeight
 }
 
-/** The orb moves with the agent's voice, or else with the user's. */
+/** The orb moves with the agent's voice, or else with the user's; the waveform shows both for the last six seconds. */
 function animate(to) {
   const wave = new Float32Array(to.loudness.fftSize)
-  const draw = () => {
+  const bars = { agent: Array(120).fill(0), user: Array(120).fill(0) }
+  let next = 0
+  const draw = (now) => {
     if (connection !== to) return $('orb').style.setProperty('--size', 0)
     to.loudness.getFloatTimeDomainData(wave)
     const level = Math.sqrt(wave.reduce((sum, sample) => sum + sample * sample, 0) / wave.length)
-    const user = document.body.dataset.user === 'speaking' ? $('level').value : 0
-    $('orb').style.setProperty('--size', Math.max(Math.min(1, level * 5), user))
+    const agent = Math.min(1, level * 5)
+    const user = $('level').value
+    $('orb').style.setProperty('--size', Math.max(agent, document.body.dataset.user === 'speaking' ? user : 0))
+    if (now >= next) {
+      next = now + 50
+      shift(bars.agent, agent, '#wave .agent')
+      shift(bars.user, user, '#wave .user')
+    }
     requestAnimationFrame(draw)
   }
-  draw()
+  requestAnimationFrame(draw)
+}
+
+/** Puts one more bar at the end of half of the waveform. */
+function shift(bars, height, selector) {
+  bars.push(height)
+  bars.shift()
+  const line = (bar, at) => (bar < 0.02 ? '' : `M${2 * at + 1} ${20 - 18 * bar}V${20 + 18 * bar}`)
+  document.querySelector(selector).setAttribute('d', bars.map(line).join(''))
 }
 
 // ---- what the user does
+
+/** What the server offers: languages to choose from, and whether a conversation is summed up. */
+const settings = { languages: [], summary: false }
+
+fetch('settings').then(async (answer) => {
+  Object.assign(settings, await answer.json())
+  const choices = settings.languages.length > 1 ? ['', ...settings.languages] : []
+  $('languages').append(...choices.map(choice))
+  $('languages').hidden = choices.length === 0
+})
+
+/** One language to choose; the first, which is none, has it detected. */
+function choice(language) {
+  const radio = Object.assign(document.createElement('input'), { type: 'radio', name: 'language', value: language, checked: !language })
+  radio.onchange = sayLanguage
+  const label = document.createElement('label')
+  label.append(radio, language ? nameOf(language) : 'Detect')
+  return label
+}
+
+function chosenLanguage() {
+  return document.querySelector('#languages :checked')?.value
+}
+
+function sayLanguage() {
+  connection?.say({ type: 'language', language: chosenLanguage() || null })
+}
 
 $('toggle').onclick = async () => {
   if (connection) return connection.say({ type: 'end-session' })

@@ -19,12 +19,17 @@ export const OUT = process.env.OUT ?? fileURLToPath(new URL('../../../target/web
 /** How long one thing may take. */
 export const STEP = 60_000
 
-/** The server and the browser; `microphone` is a WAV file that the browser's fake device plays once, when it is opened. */
-export async function stage(microphone) {
+/**
+ * The server and the browser; `microphone` is a WAV file that the browser's fake device plays once, when it is opened. `config` is
+ * the agent's, if it is not the offline one.
+ */
+export async function stage(microphone, config) {
   const scratch = mkdtempSync(join(tmpdir(), 'voice-web-'))
   writeFileSync(join(scratch, 'microphone.wav'), microphone)
   mkdirSync(OUT, { recursive: true })
-  const { server, url } = await serve()
+  const document = join(scratch, 'agent.json')
+  if (config) writeFileSync(document, JSON.stringify(config))
+  const { server, url } = await serve(config ? ['--config', document] : [])
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     args: [
@@ -44,12 +49,12 @@ export async function stage(microphone) {
 }
 
 /** Starts the server on a free port and waits until it answers. */
-async function serve() {
+async function serve(options) {
   const probe = createServer().listen(0, '127.0.0.1')
   await new Promise((ready) => probe.once('listening', ready))
   const { port } = probe.address()
   await new Promise((closed) => probe.close(closed))
-  const server = spawn(SERVER[0], [...SERVER.slice(1), '--port', String(port)], { cwd: EXAMPLE, stdio: 'inherit' })
+  const server = spawn(SERVER[0], [...SERVER.slice(1), '--port', String(port), ...options], { cwd: EXAMPLE, stdio: 'inherit' })
   const url = `http://127.0.0.1:${port}`
   for (;;) {
     assert.equal(server.exitCode, null, 'the server ended')
