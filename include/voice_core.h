@@ -106,6 +106,11 @@ typedef enum {
   // Something that was said has to be acted on: `vc_event_text` is its type, `vc_event_json` has it as `action`, with `type`,
   // `details`, `confidence`, `message_id`, … Live: told some time after its exchange.
   VC_EVENT_ACTION_DETECTED = 24,
+  // The passages of documents that the model is given to answer from: `vc_event_json` has them as `sources`, the best first, each with
+  // `document_id`, `title`, `heading`, `passage`, `text` and `score`.
+  VC_EVENT_SOURCES = 25,
+  // The documents could not be searched, the turn goes on without them: `vc_event_error`.
+  VC_EVENT_KNOWLEDGE_FAILED = 26,
 } vc_event_kind;
 
 // An agent: any number of turns at a time, from any threads. The caller frees it with `vc_agent_free`.
@@ -194,6 +199,17 @@ typedef struct {
   void (*drop)(void *user_data);
   // As `warm_up` of `vc_stt_vtable`.
   void (*warm_up)(void *user_data, vc_responder *answer);
+  // Lists its voices for `list` of the room `voices`; NULL: it does not say which it has. Those that do not speak `language` (BCP 47 or NULL,
+  // which lasts for the call) may be left out. Answers now or later, on any thread: a JSON array of objects with an `id` and whatever
+  // is known of `name`, `languages`, `gender`, `description`, `preview_url` and `labels` by `vc_responder_send_text`, then `vc_responder_finish`.
+  void (*voices)(void *user_data, const char *language, vc_responder *answer);
+  // Speaks as `synthesize` does, as one of its voices: `voice_json` is `{"id", "settings"}`, without an id its own; all texts last for the
+  // call. NULL: it has one voice.
+  void (*synthesize_as)(void *user_data,
+                        const char *text,
+                        const char *language,
+                        const char *voice_json,
+                        vc_responder *answer);
 } vc_tts_vtable;
 
 // A tool of the host, which the language model may call. Start from zeros. Threads as for `vc_stt_vtable`.
@@ -432,10 +448,10 @@ void vc_agent_free(vc_agent *agent);
 
 // Runs a method of a room: what is kept, and who may reach it. JSON in and out.
 //
-// The rooms are `sessions`, `accounts`, `assistants`, `audit`, `telephony` and `webhooks`; README.md lists their methods.
+// The rooms are `sessions`, `accounts`, `assistants`, `audit`, `knowledge`, `telephony`, `webhooks` and `voices`; README.md lists their methods.
 // `arguments_json`: an object;
 // NULL is `{}`. `*answer` is the caller's to free, and so is `*sound`, the bytes that a few methods give besides (`greet`: 16-bit samples;
-// `recording`: a file), otherwise NULL; a NULL `sound` does without. Blocks; not on a thread of the library.
+// `recording`, `preview`: a file), otherwise NULL; a NULL `sound` does without. Blocks; not on a thread of the library.
 vc_status vc_agent_call(const vc_agent *agent,
                         const char *room,
                         const char *method,
@@ -583,7 +599,7 @@ const int16_t *vc_event_samples(const vc_event *event,
 // The reply of a turn that is done, or NULL. The caller frees it with `vc_reply_free`. Any thread.
 vc_reply *vc_event_reply(const vc_event *event);
 
-// Why speech, or something in a live session, failed; or NULL. The caller frees it with `vc_error_free`. Any thread.
+// Why speech, a search of documents, or something in a live session failed; or NULL. The caller frees it with `vc_error_free`. Any thread.
 vc_error *vc_event_error(const vc_event *event);
 
 // Frees an event. NULL and a second time are fine. Any thread.
@@ -757,7 +773,8 @@ const char *vc_reply_turn_id(const vc_reply *reply);
 // The language of the user's words (BCP 47), or NULL when the recogniser did not tell. Belongs to the reply. Any thread.
 const char *vc_reply_language(const vc_reply *reply);
 
-// Everything but the sound, as JSON: texts, ids, timings in milliseconds, usage. Belongs to the reply. Any thread.
+// Everything but the sound, as JSON: texts, ids, sources, timings in milliseconds, usage. Belongs to the
+// reply. Any thread.
 const char *vc_reply_json(const vc_reply *reply);
 
 // The answer's sound: mono 16-bit samples; `*count` of them, `*sample_rate` a second. NULL and 0 when there is none. Belongs to the
@@ -768,6 +785,9 @@ const int16_t *vc_reply_samples(const vc_reply *reply,
 
 // Why sound is missing although there is text, or NULL. The caller frees it with `vc_error_free`. Any thread.
 vc_error *vc_reply_audio_error(const vc_reply *reply);
+
+// Why the documents could not be searched, if they could not; or NULL. The caller frees it with `vc_error_free`. Any thread.
+vc_error *vc_reply_knowledge_error(const vc_reply *reply);
 
 // Writes the sound to a file, in the format that its name says (`.wav`, `.ogg`, …). Blocks; any thread.
 vc_status vc_reply_save_audio(const vc_reply *reply, const char *path, vc_error **error);

@@ -85,10 +85,10 @@ pub extern "C" fn vc_agent_free(agent: *mut vc_agent) {
 
 /// Runs a method of a room: what is kept, and who may reach it. JSON in and out.
 ///
-/// The rooms are `sessions`, `accounts`, `assistants`, `audit`, `telephony` and `webhooks`; README.md lists their methods.
+/// The rooms are `sessions`, `accounts`, `assistants`, `audit`, `knowledge`, `telephony`, `webhooks` and `voices`; README.md lists their methods.
 /// `arguments_json`: an object;
 /// NULL is `{}`. `*answer` is the caller's to free, and so is `*sound`, the bytes that a few methods give besides (`greet`: 16-bit samples;
-/// `recording`: a file), otherwise NULL; a NULL `sound` does without. Blocks; not on a thread of the library.
+/// `recording`, `preview`: a file), otherwise NULL; a NULL `sound` does without. Blocks; not on a thread of the library.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_agent_call(
     agent: *const vc_agent,

@@ -69,6 +69,11 @@ pub enum vc_event_kind {
     /// Something that was said has to be acted on: `vc_event_text` is its type, `vc_event_json` has it as `action`, with `type`,
     /// `details`, `confidence`, `message_id`, … Live: told some time after its exchange.
     VC_EVENT_ACTION_DETECTED = 24,
+    /// The passages of documents that the model is given to answer from: `vc_event_json` has them as `sources`, the best first, each with
+    /// `document_id`, `title`, `heading`, `passage`, `text` and `score`.
+    VC_EVENT_SOURCES = 25,
+    /// The documents could not be searched, the turn goes on without them: `vc_event_error`.
+    VC_EVENT_KNOWLEDGE_FAILED = 26,
 }
 
 use vc_event_kind::*;
@@ -103,6 +108,8 @@ fn described(record: &EventRecord) -> (vc_event_kind, &str) {
         EventRecord::Dtmf { keys } => (VC_EVENT_DTMF, keys),
         EventRecord::TurnDone { .. } => (VC_EVENT_TURN_DONE, ""),
         EventRecord::ActionDetected { action } => (VC_EVENT_ACTION_DETECTED, &action.kind),
+        EventRecord::Sources { .. } => (VC_EVENT_SOURCES, ""),
+        EventRecord::KnowledgeFailed { .. } => (VC_EVENT_KNOWLEDGE_FAILED, ""),
         EventRecord::Error { .. } => (VC_EVENT_ERROR, ""),
         EventRecord::Recorded { recording } => (VC_EVENT_RECORDED, recording),
         EventRecord::Ended { .. } => (VC_EVENT_ENDED, ""),
@@ -153,11 +160,13 @@ pub extern "C" fn vc_event_reply(event: *const vc_event) -> *mut vc_reply {
     })
 }
 
-/// Why speech, or something in a live session, failed; or NULL. The caller frees it with `vc_error_free`. Any thread.
+/// Why speech, a search of documents, or something in a live session failed; or NULL. The caller frees it with `vc_error_free`. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_event_error(event: *const vc_event) -> *mut vc_error {
     of(event, std::ptr::null_mut(), |e| match &e.record {
-        EventRecord::AudioFailed { error } | EventRecord::Error { error } => shown(error.clone()),
+        EventRecord::AudioFailed { error } | EventRecord::KnowledgeFailed { error } | EventRecord::Error { error } => {
+            shown(error.clone())
+        }
         _ => std::ptr::null_mut(),
     })
 }

@@ -108,6 +108,21 @@ pub struct vc_tts_vtable {
     pub drop: Option<extern "C" fn(user_data: *mut c_void)>,
     /// As `warm_up` of `vc_stt_vtable`.
     pub warm_up: Option<extern "C" fn(user_data: *mut c_void, answer: *mut vc_responder)>,
+    /// Lists its voices for `list` of the room `voices`; NULL: it does not say which it has. Those that do not speak `language` (BCP 47 or NULL,
+    /// which lasts for the call) may be left out. Answers now or later, on any thread: a JSON array of objects with an `id` and whatever
+    /// is known of `name`, `languages`, `gender`, `description`, `preview_url` and `labels` by `vc_responder_send_text`, then `vc_responder_finish`.
+    pub voices: Option<extern "C" fn(user_data: *mut c_void, language: *const c_char, answer: *mut vc_responder)>,
+    /// Speaks as `synthesize` does, as one of its voices: `voice_json` is `{"id", "settings"}`, without an id its own; all texts last for the
+    /// call. NULL: it has one voice.
+    pub synthesize_as: Option<
+        extern "C" fn(
+            user_data: *mut c_void,
+            text: *const c_char,
+            language: *const c_char,
+            voice_json: *const c_char,
+            answer: *mut vc_responder,
+        ),
+    >,
 }
 
 /// A conversation store of the host: one function, JSON in and out. Threads as for `vc_stt_vtable`.
@@ -275,8 +290,9 @@ pub(crate) fn adopted(hosts: *const vc_hosts) -> Outcome<Hosts> {
         all.llm.push(Arc::new(LlmAdaptor(llm.host.name.clone(), llm, table.calls_tools)));
     }
     for (object, table) in tts {
-        let tts = Prepared { host: object?, warm_up: table.warm_up };
-        all.tts.push(Arc::new(TtsAdaptor(tts.host.name.clone(), tts)));
+        let (warm_up, voices, speak_as) = (table.warm_up, table.voices, table.synthesize_as);
+        let tts = Speaker { host: object?, warm_up, voices, speak_as };
+        all.tts.push(Arc::new(TtsAdaptor::new(tts.host.name.clone(), tts, speak_as.is_some())));
     }
     for (object, _) in store? {
         let host = object?;
@@ -337,6 +353,7 @@ type Judge = extern "C" fn(*mut c_void, *const i16, usize, *mut vc_responder);
 type Generate = extern "C" fn(*mut c_void, *const c_char, *mut vc_responder);
 type Flush = extern "C" fn(*mut c_void, *mut vc_responder);
 type Ask = extern "C" fn(*mut c_void, *const c_char, *const c_char, *mut vc_responder);
+type SpeakAs = extern "C" fn(*mut c_void, *const c_char, *const c_char, *const c_char, *mut vc_responder);
 type WarmUp = extern "C" fn(*mut c_void, *mut vc_responder);
 type WarmUpFor = extern "C" fn(*mut c_void, *const c_char, *mut vc_responder);
 
@@ -411,12 +428,39 @@ impl HostLlm for Prepared<Generate, WarmUpFor> {
     }
 }
 
-impl HostTts for Prepared<Ask, WarmUp> {
+/// A voice, which may be several.
+struct Speaker {
+    host: HostObject<Ask>,
+    warm_up: Option<WarmUp>,
+    voices: Option<Listen>,
+    speak_as: Option<SpeakAs>,
+}
+
+impl HostTts for Speaker {
     fn synthesize(&self, text: String, language: Option<String>, answer: Responder<Pcm>) {
         let (call, data) = (self.host.call, Arc::clone(&self.host.data));
         apart(move || {
             let language = language.as_deref().map(c_text);
             call(data.pointer, c_text(&text).as_ptr(), pointer(&language), opened(answer));
+        });
+    }
+
+    fn synthesize_as(&self, text: String, language: Option<String>, voice_json: String, answer: Responder<Pcm>) {
+        // Without the function nobody asks.
+        let Some(speak_as) = self.speak_as else { return };
+        let data = Arc::clone(&self.host.data);
+        apart(move || {
+            let (text, language, voice) = (c_text(&text), language.as_deref().map(c_text), c_text(&voice_json));
+            speak_as(data.pointer, text.as_ptr(), pointer(&language), voice.as_ptr(), opened(answer));
+        });
+    }
+
+    fn voices(&self, language: Option<String>, answer: Responder<String>) {
+        let Some(voices) = self.voices else { return answer.finish() };
+        let data = Arc::clone(&self.host.data);
+        apart(move || {
+            let language = language.as_deref().map(c_text);
+            voices(data.pointer, pointer(&language), opened(answer));
         });
     }
 

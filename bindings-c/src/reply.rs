@@ -46,7 +46,8 @@ pub extern "C" fn vc_reply_language(reply: *const vc_reply) -> *const c_char {
     text_if_of(reply, "language", |r| r.get().language.as_deref().map(Into::into))
 }
 
-/// Everything but the sound, as JSON: texts, ids, timings in milliseconds, usage. Belongs to the reply. Any thread.
+/// Everything but the sound, as JSON: texts, ids, sources, timings in milliseconds, usage. Belongs to the
+/// reply. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_reply_json(reply: *const vc_reply) -> *const c_char {
     text_of(reply, "json", |r| r.to_json().into())
@@ -63,6 +64,12 @@ pub extern "C" fn vc_reply_samples(reply: *const vc_reply, count: *mut usize, sa
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_reply_audio_error(reply: *const vc_reply) -> *mut vc_error {
     of(reply, std::ptr::null_mut(), |r| shown_if(r.record.audio_error()))
+}
+
+/// Why the documents could not be searched, if they could not; or NULL. The caller frees it with `vc_error_free`. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn vc_reply_knowledge_error(reply: *const vc_reply) -> *mut vc_error {
+    of(reply, std::ptr::null_mut(), |r| shown_if(r.record.knowledge_error()))
 }
 
 /// Writes the sound to a file, in the format that its name says (`.wav`, `.ogg`, …). Blocks; any thread.

@@ -88,6 +88,7 @@ static Json reply_value(vc_reply *reply) {
     if (!reply) return Json();
     Json value = Json::parse(vc_reply_json(reply));
     value.set("audio_error", error_value(vc_reply_audio_error(reply)));
+    value.set("knowledge_error", error_value(vc_reply_knowledge_error(reply)));
     vc_reply_free(reply);
     return value;
 }
@@ -599,7 +600,7 @@ static void play_scenario(const Json &defaults, const Json &scenario) {
         const auto ready_for = member.second["warm_up"] ? warm_up_for : nullptr;
         if (member.first == "stt") { stt = {name, user_data, transcribe, drop_host, member.second["listens"] ? listen : nullptr, ready}; hosts.stt = &stt; hosts.stt_count = 1; }
         else if (member.first == "llm") { llm = {name, user_data, generate, drop_host, member.second["tools"].truth, ready_for}; hosts.llm = &llm; hosts.llm_count = 1; }
-        else if (member.first == "tts") { tts = {name, user_data, synthesize, drop_host, ready}; hosts.tts = &tts; hosts.tts_count = 1; }
+        else if (member.first == "tts") { tts = {name, user_data, synthesize, drop_host, ready, member.second["voices"] ? voices : nullptr, member.second["voices"] ? synthesize_as : nullptr}; hosts.tts = &tts; hosts.tts_count = 1; }
         else if (member.first == "turn_detector") { detector = {name, user_data, completeness, drop_host, ready}; hosts.turn_detector = &detector; }
         else if (member.first == "metrics") { metrics = {user_data, record, flush, drop_host}; hosts.metrics = &metrics; }
         else { store = {name, user_data, store_call, drop_host}; hosts.store = &store; }

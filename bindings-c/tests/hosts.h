@@ -110,7 +110,7 @@ static inline void keep(void *user_data, const char *request_json, vc_responder 
 
 static inline vc_agent *agent_of(vc_llm_vtable llm) {
     vc_stt_vtable stt = {"c/ears", NULL, hear, NULL, NULL, NULL};
-    vc_tts_vtable tts = {"c/mouth", NULL, speak, NULL, NULL};
+    vc_tts_vtable tts = {"c/mouth", NULL, speak, NULL, NULL, NULL, NULL};
     vc_hosts hosts = {&stt, 1, &llm, 1, &tts, 1, NULL, 0, NULL, NULL, NULL};
     vc_agent *agent = NULL;
     OK(vc_agent_new("{\"storage\": \"memory\"}", &hosts, &agent, error));

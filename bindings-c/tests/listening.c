@@ -45,7 +45,7 @@ static void listen_in_vain(void *user_data, const char *language, vc_responder *
 // What one second of speech is understood as.
 static void understood(vc_stt_vtable stt, const char *expected) {
     vc_llm_vtable llm = {"c/mind", NULL, think, NULL, false, NULL};
-    vc_tts_vtable tts = {"c/mouth", NULL, speak, NULL, NULL};
+    vc_tts_vtable tts = {"c/mouth", NULL, speak, NULL, NULL, NULL, NULL};
     vc_hosts hosts = {&stt, 1, &llm, 1, &tts, 1, NULL, 0, NULL, NULL, NULL};
     vc_agent *agent = NULL;
     vc_live *live = NULL;

@@ -29,7 +29,7 @@ static void fail_to_record(void *user_data, const char *reports_json, vc_respond
 // Takes one typed turn with a sink; gives how many reports nobody took.
 static uint64_t dropped_by(vc_metrics_vtable metrics) {
     vc_llm_vtable llm = {"c/mind", NULL, think, NULL, false, NULL};
-    vc_tts_vtable tts = {"c/mouth", NULL, speak, NULL, NULL};
+    vc_tts_vtable tts = {"c/mouth", NULL, speak, NULL, NULL, NULL, NULL};
     vc_hosts hosts = {.llm = &llm, .llm_count = 1, .tts = &tts, .tts_count = 1, .metrics = &metrics};
     vc_agent *agent = NULL;
     vc_reply *reply = NULL;

@@ -166,12 +166,38 @@ static void generate(void *user_data, const char *request_json, vc_responder *an
     });
 }
 
-static void synthesize(void *user_data, const char *, const char *, vc_responder *answer) {
+// Speaks as a voice, or as its own.
+static void speak_as(void *user_data, const Json &voice, vc_responder *answer) {
+    HostRef host = host_of(user_data);
+    const auto &scripts = host->script["calls"].members;
+    for (const auto &entry : scripts[std::min(static_cast<size_t>(host->calls), scripts.size() - 1)].second.members) {
+        const Json &action = entry.second;
+        if (!action.has("speaks_as") || action["speaks_as"].dump() == voice.dump()) continue;
+        host->calls++;
+        vc_failure failure = {};
+        failure.message = "asked for another voice";
+        vc_responder_fail(answer, &failure);
+        return;
+    }
     answer_later(user_data, nullptr, answer, [](const Json &action, vc_responder *to) {
+        if (action.has("speaks_as")) return VC_OK;
         double rate = action["sample_rate"].number;
         std::vector<int16_t> samples(static_cast<size_t>(action["audio_ms"].number * rate / 1000), 1000);
         return vc_responder_send_audio(to, samples.data(), samples.size(), static_cast<uint32_t>(rate));
     });
+}
+
+static void synthesize(void *user_data, const char *, const char *, vc_responder *answer) { speak_as(user_data, Json(), answer); }
+
+static void synthesize_as(void *user_data, const char *, const char *, const char *voice_json, vc_responder *answer) {
+    speak_as(user_data, Json::parse(voice_json), answer);
+}
+
+// Lists the voices that the script has.
+static void voices(void *user_data, const char *, vc_responder *answer) {
+    HostRef host = host_of(user_data);
+    auto send = [](const Json &action, vc_responder *to) { return vc_responder_send_text(to, action["json"].dump().c_str()); };
+    std::thread(play, host, host->script["voices"], answer, send, nullptr).detach();
 }
 
 static void store_call(void *user_data, const char *method, const char *, vc_responder *answer) {

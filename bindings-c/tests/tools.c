@@ -48,7 +48,7 @@ static void keep_call(void *user_data, const char *arguments_json, const char *c
 static vc_agent *agent_with(const vc_tool_vtable *tool) {
     vc_stt_vtable stt = {"c/ears", NULL, hear, NULL, NULL, NULL};
     vc_llm_vtable llm = {"c/mind", (void *)tool->name, call_then_tell, NULL, true, NULL};
-    vc_tts_vtable tts = {"c/mouth", NULL, speak, NULL, NULL};
+    vc_tts_vtable tts = {"c/mouth", NULL, speak, NULL, NULL, NULL, NULL};
     vc_hosts hosts = {&stt, 1, &llm, 1, &tts, 1, tool, 1, NULL, NULL, NULL};
     vc_agent *agent = NULL;
     OK(vc_agent_new("{\"storage\": \"memory\"}", &hosts, &agent, error));
@@ -175,7 +175,7 @@ static void tools_of_one_turn_are_given_back_whatever_becomes_of_it(void) {
 static void hosts_of_one_role_are_tried_in_their_order(void) {
     vc_llm_vtable llm[2] = {{"c/broken", "PROVIDER_ERROR", fail, NULL, false, NULL}, {"c/mind", NULL, think, NULL, false, NULL}};
     vc_stt_vtable stt = {"c/ears", NULL, hear, NULL, NULL, NULL};
-    vc_tts_vtable tts = {"c/mouth", NULL, speak, NULL, NULL};
+    vc_tts_vtable tts = {"c/mouth", NULL, speak, NULL, NULL, NULL, NULL};
     vc_hosts hosts = {.stt = &stt, .stt_count = 1, .llm = llm, .llm_count = 2, .tts = &tts, .tts_count = 1};
     vc_agent *agent = NULL;
     vc_reply *reply = NULL;

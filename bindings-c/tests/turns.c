@@ -292,7 +292,7 @@ static void a_store_in_c_keeps_the_turn(void) {
     struct shelf shelf = {0};
     vc_stt_vtable stt = {"c/ears", NULL, hear, NULL, NULL, NULL};
     vc_llm_vtable llm = {"c/mind", NULL, think, NULL, false, NULL};
-    vc_tts_vtable tts = {"c/mouth", NULL, speak, NULL, NULL};
+    vc_tts_vtable tts = {"c/mouth", NULL, speak, NULL, NULL, NULL, NULL};
     vc_store_vtable kept = {"c/shelf", &shelf, store, NULL};
     vc_hosts hosts = {&stt, 1, &llm, 1, &tts, 1, NULL, 0, &kept, NULL, NULL};
     vc_agent *agent = NULL;

@@ -32,6 +32,8 @@ pub struct HostObject {
     pub calls_tools: Option<bool>,
     /// Of a recogniser: whether it can listen.
     pub listens: Option<bool>,
+    /// Of a voice: whether it can be asked for others.
+    pub has_several: Option<bool>,
 }
 
 /// A tool of the host's.
@@ -144,6 +146,15 @@ impl HostTts for Host {
         self.ask(Some(text), language, None, answer);
     }
 
+    fn synthesize_as(&self, text: String, language: Option<String>, voice_json: String, answer: Responder<Pcm>) {
+        let (text, voice) = (Some(text), Some(voice_json));
+        self.put(Message { text, name: language, voice, ..Message::of("ask", self.id) }, answer);
+    }
+
+    fn voices(&self, language: Option<String>, answer: Responder<String>) {
+        self.put(Message { name: language, ..Message::of("voices", self.id) }, answer);
+    }
+
     fn warm_up(&self, answer: Responder<()>) {
         self.put(Message::of("warm_up", self.id), answer);
     }
@@ -182,13 +193,13 @@ pub(crate) fn adopted_tools(line: &Arc<Line>, tools: Option<Vec<HostFunction>>) 
 pub(crate) fn adopted(line: &Arc<Line>, objects: HostObjects) -> Outcome<Hosts> {
     let host = |id| Host { line: Arc::clone(line), id };
     let named = |object: HostObject| (object.name, host(object.id));
-    let all = |objects: Option<Vec<HostObject>>| objects.into_iter().flatten().map(named);
+    let voices = objects.tts.into_iter().flatten().map(|o| (o.has_several.unwrap_or(false), named(o)));
     let recognisers = objects.stt.into_iter().flatten().map(|o| (o.listens.unwrap_or(false), named(o)));
     let models = objects.llm.into_iter().flatten().map(|o| (o.calls_tools.unwrap_or(false), named(o)));
     Ok(Hosts {
         stt: recognisers.map(|(listens, (name, host))| Arc::new(SttAdaptor(name, host, listens)) as _).collect(),
         llm: models.map(|(tools, (name, host))| Arc::new(LlmAdaptor(name, host, tools)) as _).collect(),
-        tts: all(objects.tts).map(|(name, host)| Arc::new(TtsAdaptor(name, host)) as _).collect(),
+        tts: voices.map(|(several, (name, host))| Arc::new(TtsAdaptor::new(name, host, several)) as _).collect(),
         turn_detector: objects
             .turn_detector
             .map(named)

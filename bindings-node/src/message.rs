@@ -44,7 +44,7 @@ impl ToNapiValue for Bytes {
 #[napi(object, object_from_js = false)]
 #[derive(Default)]
 pub struct Message {
-    /// `done`: work ended. `ask`: a host object is asked. `warm_up`: it is to get ready. `stop`: its answer is not wanted any more. `drop`: a host object is
+    /// `done`: work ended. `ask`: a host object is asked. `warm_up`: it is to get ready. `voices`: it is to list its voices. `stop`: its answer is not wanted any more. `drop`: a host object is
     /// not used any more. `log`: a log record. `step`: the progress of a fetch.
     pub kind: &'static str,
     /// The number of the work, of the host object, or of the question.
@@ -75,6 +75,8 @@ pub struct Message {
     pub question: Option<u32>,
     /// Encoded sound, or 16-bit samples.
     pub bytes: Option<Bytes>,
+    /// Which of its voices the host object is to speak as, as JSON.
+    pub voice: Option<String>,
 }
 
 impl Message {

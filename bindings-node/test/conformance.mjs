@@ -25,13 +25,16 @@ class Host {
   flushes = 0
   #waiting = []
 
-  constructor(role, { calls, listens, warm_up: warm, methods, tools = false, ...definition }) {
+  constructor(role, { calls, listens, voices, warm_up: warm, methods, tools = false, ...definition }) {
     this.role = role
     const play = (script, request) => this.#play(script, request)
     const nth = () => calls[Math.min(this.calls++, calls.length - 1)]
     const heard = (request) => play(listens[Math.min(this.listens++, listens.length - 1)], request)
     const completeness = async (request) => {
       for await (const likely of play(nth(), request)) return likely
+    }
+    const listed = async (request) => {
+      for await (const list of play(voices, request)) return list.map(camelDeep)
     }
     const record = async (reports, context) => {
       this.told.push(...reports)
@@ -49,7 +52,7 @@ class Host {
       stt: { name, transcribe: (request) => play(nth(), request), ...(listens && { listen: heard }), ...ready },
       turn_detector: { name, completeness, ...ready },
       llm: { name, callsTools: tools, generate: (request) => play(nth(), request), ...ready },
-      tts: { name, synthesize: (request) => play(nth(), request), ...ready },
+      tts: { name, synthesize: (request) => play(nth(), request), ...(voices && { voices: listed }), ...ready },
       metrics: { record, flush },
       store: new Proxy({ name }, { get: (own, key) => own[key] ?? this.#method(methods, key, play) }),
     }[role] ?? this.#tool(definition, nth, play)
@@ -114,7 +117,11 @@ class Host {
       } else if ('tool_call' in action) yield action.tool_call
       else if ('usage' in action) yield { usage: camelKeys(action.usage) }
       else if ('finish_reason' in action) yield { finishReason: action.finish_reason }
-      else if ('told' in action) {
+      else if ('speaks_as' in action) {
+        const { voice = null, settings } = request
+        const asked = voice !== null || Object.keys(settings).length > 0 ? { id: voice, settings } : null
+        if (!isDeepStrictEqual(asked, action.speaks_as)) throw new Error('asked for another voice')
+      } else if ('told' in action) {
         if (request.systemPrompt !== action.told) throw new Error('told another system prompt')
       } else if ('result' in action) yield fill(action.result, values)
       else if ('json' in action) yield action.json
@@ -167,6 +174,8 @@ const replyOf = (reply) => ({
   sample_rate: reply.audio.sampleRate,
   audio_seconds: reply.audio.samples.length / reply.audio.sampleRate || 0,
   audio_error: errorOf(reply.audioError) ?? null,
+  knowledge_error: errorOf(reply.knowledgeError) ?? null,
+  sources: valueOf(reply.sources),
   tool_calls: valueOf(reply.toolCalls),
   usage: valueOf(reply.usage),
   cost: reply.cost,
@@ -180,7 +189,7 @@ const toolsOf = (of) => ({
 })
 
 /** What keeps its keys: what the host or the model put there. */
-const OWN = ['metadata', 'arguments', 'assistant', 'data', 'fields', 'parameters', 'details', 'params']
+const OWN = ['metadata', 'arguments', 'assistant', 'data', 'fields', 'parameters', 'details', 'params', 'labels', 'settings']
 
 /** A value of the library, its keys as they are written in scenarios. */
 function valueOf(value) {
@@ -389,9 +398,11 @@ const BY_PLACE = {
   },
   assistants: { create: ['assistant'], version: ['id', 'version'], update: ['id', 'assistant'], patch: ['id', 'fields'] },
   audit: { delete_older_than: ['age_seconds'] },
+  knowledge: { add: ['title', 'text'], search: ['text'] },
   telephony: { read: ['message', 'protocol'] },
   webhooks: { create: ['url'], send: ['name', 'data'], verify: ['secrets'] },
   realtime: { answer_call: ['offer'] },
+  voices: {},
 }
 
 /** Calls a method of a room: what the bridge takes as arguments is a view of the room here, a place, or an option. */
@@ -439,9 +450,11 @@ async function made(agent, step, hosts) {
       case 'accounts':
       case 'assistants':
       case 'audit':
+      case 'knowledge':
       case 'telephony':
       case 'webhooks':
-      case 'realtime': {
+      case 'realtime':
+      case 'voices': {
         const acting = step.as ? agent.withPrincipal(step.as) : agent
         return { value: valueOf(await called(acting, step.do, step.method, step.arguments ?? {})) }
       }

@@ -12,6 +12,7 @@ import {
   type TurnDetector,
 } from './host.js'
 import type { TurnInput } from './input.js'
+import { Knowledge } from './knowledge.js'
 import { line } from './line.js'
 import { type LiveOptions, LiveSession } from './live.js'
 import type { MetricsSink } from './metrics.js'
@@ -23,6 +24,7 @@ import { Sessions } from './sessions.js'
 import { Telephony } from './telephony.js'
 import type { Tool } from './tool.js'
 import { Turn, type TurnOptions } from './turn.js'
+import { Voices } from './voices.js'
 import { Webhooks } from './webhooks.js'
 
 /**
@@ -96,10 +98,11 @@ export class VoiceAgent {
       ids.push(id)
       return id
     }
-    const host = (role: Role, object: { name?: string; callsTools?: boolean; listen?: unknown }): HostId => {
+    const host = (role: Role, object: { name?: string; callsTools?: boolean; listen?: unknown; voices?: unknown }): HostId => {
       const name = typeof object.name === 'string' ? object.name : `host-${role}`
       const listens = typeof object.listen === 'function'
-      return { id: kept(role, object), name, callsTools: object.callsTools === true, listens }
+      const hasSeveral = typeof object.voices === 'function'
+      return { id: kept(role, object), name, callsTools: object.callsTools === true, listens, hasSeveral }
     }
     const { tools = [], turn_detector: detector, metrics } = config
     if (detector !== undefined && detector !== null) {
@@ -176,6 +179,11 @@ export class VoiceAgent {
     return new Assistants(() => this.#open())
   }
 
+  /** The documents that answers are drawn from. */
+  get knowledge(): Knowledge {
+    return new Knowledge(() => this.#open())
+  }
+
   /** The audit log. */
   get audit(): Audit {
     return new Audit(() => this.#open())
@@ -184,6 +192,11 @@ export class VoiceAgent {
   /** What is to be known of a telephone call before it is answered. */
   get telephony(): Telephony {
     return new Telephony(() => this.#open())
+  }
+
+  /** The voices of text to speech: a list of them, and how one sounds. */
+  get voices(): Voices {
+    return new Voices(() => this.#open())
   }
 
   /** Who is told of events, and what was delivered to them. */

@@ -22,6 +22,8 @@ export interface Config {
   assistant?: AssistantConfig
   /** What is found in conversations that has to be acted on. Default: nothing is looked for. */
   actions?: ActionsConfig | null
+  /** Which documents answers are drawn from. Default: none. */
+  knowledge?: KnowledgeConfig
   /** Organizations, users and their keys. */
   accounts?: AccountsConfig
   /** How long things are kept. */
@@ -176,13 +178,48 @@ export interface ActionDefinition {
   details?: Record<string, unknown>
 }
 
+/**
+ * Which documents answers are drawn from, and how much of them the language model is told. They are kept by
+ * `VoiceAgent::knowledge`.
+ */
+export interface KnowledgeConfig {
+  /**
+   * The host's own documents that are searched for each answer, by their ids; `*` stands for all that belong to no
+   * organization. An assistant that names documents has those instead. Default: none.
+   */
+  documents?: string[]
+  /**
+   * Whether the language model is given a tool, `search_knowledge`, in place of passages with every question. One
+   * that cannot call tools is given passages all the same; a model that hears and speaks by itself always has the
+   * tool. Default false.
+   */
+  as_tool?: boolean
+  /** How many passages the model is given at most (1–20). Default 3. */
+  top_k?: number
+  /** How much of what was asked a passage must have to be given, 0–1. Default 0.2. */
+  min_score?: number
+  /** How many characters they have at most, all together (1,000–100,000). Default 2,000. */
+  max_characters?: number
+  /**
+   * How long an answer waits for the documents to be searched, in milliseconds; it does without them then. Default
+   * 500.
+   */
+  timeout_ms?: number
+  /**
+   * How many MiB of text are kept ready to be searched. Documents that have more than that, all those together that
+   * one answer is drawn from, are not searched. Default 64.
+   */
+  memory_mb?: number
+}
+
 /** Organizations, users and their keys. */
 export interface AccountsConfig {
   /** How often an API key may be used that has no limit of its own. Default: as often as it likes. */
   rate_limit?: RateLimitOptions | null
   /**
-   * The key under which the credentials of providers are encrypted: 32 bytes as 64 hexadecimal digits or in base64.
-   * Without one, none can be kept. Default: the environment variable `VOICE_CORE_CREDENTIALS_KEY`.
+   * The key under which the credentials of providers and the secrets of webhooks are encrypted: 32 bytes as 64
+   * hexadecimal digits or in base64. Without one, none can be kept. Default: the environment variable
+   * `VOICE_CORE_CREDENTIALS_KEY`.
    */
   credentials_key?: string | null
 }

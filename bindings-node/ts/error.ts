@@ -16,7 +16,7 @@ export type ErrorCode =
   | 'INTERNAL_ERROR'
 
 /** The part of a turn in which something failed. */
-export type Stage = 'admit' | 'audio' | 'stt' | 'llm' | 'tts' | 'store'
+export type Stage = 'admit' | 'audio' | 'stt' | 'llm' | 'tts' | 'store' | 'knowledge'
 
 /** What a {@link VoiceError} is made of. */
 export interface VoiceErrorDetails {

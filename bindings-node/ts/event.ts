@@ -1,7 +1,7 @@
 import { fromRecord, type VoiceError } from './error.js'
 import { samplesOf } from './host.js'
 import type { NativeEvent } from './native.js'
-import type { Action } from './people.js'
+import type { Action, Source } from './people.js'
 import { type Cost, Reply, type Usage } from './reply.js'
 import { camel, camelWord } from './words.js'
 
@@ -23,6 +23,19 @@ export interface TranscriptEvent {
   final: boolean
   /** The language, when the recogniser told. */
   language: string | null
+}
+
+/** The passages of documents that the model is given to answer from, the best first. */
+export interface SourcesEvent {
+  type: 'sources'
+  sources: Source[]
+}
+
+/** The documents could not be searched; the turn goes on without them. */
+export interface KnowledgeFailedEvent {
+  type: 'knowledgeFailed'
+  /** Why. */
+  error: VoiceError
 }
 
 /** The next piece of the answer's text. */
@@ -128,6 +141,8 @@ export interface DoneEvent {
 export type TurnEvent =
   | StartedEvent
   | TranscriptEvent
+  | SourcesEvent
+  | KnowledgeFailedEvent
   | TextEvent
   | SpeakingEvent
   | FillerEvent
@@ -147,6 +162,8 @@ export function eventOf({ json, pcm, reply }: NativeEvent): TurnEvent {
       const bytes = pcm ?? Buffer.alloc(0)
       return { type: 'audio', pcm: bytes, samples: samplesOf(bytes), sampleRate: record.sample_rate }
     }
+    case 'knowledge_failed':
+      return { type: 'knowledgeFailed', error: fromRecord(record.error) }
     case 'audio_failed':
       return { type: 'audioFailed', error: fromRecord(record.error) }
     case 'done':

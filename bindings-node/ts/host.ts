@@ -4,6 +4,7 @@ import { until } from './input.js'
 import { line } from './line.js'
 import type { MetricsSink, Report } from './metrics.js'
 import type { Message, NativeAnswer, NativeSound, Role } from './native.js'
+import type { Voice } from './people.js'
 import { resultText, type Tool, type ToolContext } from './tool.js'
 import { camel, camelWord, type JsonObject, snake } from './words.js'
 
@@ -157,6 +158,21 @@ export interface SynthesizeRequest {
   text: string
   /** Its language, if it is known. */
   language: string | undefined
+  /** The voice that is asked for, of one that lists several; undefined: its own. Only previews ask for one. */
+  voice: string | undefined
+  /** How that voice is to speak: `stability`, `similarity`, `style`, `speed`, and whatever else of your own. */
+  settings: JsonObject
+  /** Aborted when nobody wants the answer any more. */
+  signal: AbortSignal
+}
+
+/** One of your own voices, as it is listed. */
+export type ListedVoice = Pick<Voice, 'id'> & Partial<Voice>
+
+/** What comes with the call to list voices. */
+export interface VoicesRequest {
+  /** Those that do not speak it (BCP 47) may be left out. */
+  language: string | undefined
   /** Aborted when nobody wants the answer any more. */
   signal: AbortSignal
 }
@@ -170,6 +186,11 @@ export interface TextToSpeech {
   name?: string
   /** Speaks, in chunks as they come. */
   synthesize(request: SynthesizeRequest): Given<SoundChunk>
+  /**
+   * Lists its voices, if it has several: an id, and whatever else of one is known. {@link VoiceAgent.voices} shows them; whoever previews
+   * one finds it asked for in `voice` and `settings` of `synthesize`.
+   */
+  voices?(request: VoicesRequest): ListedVoice[] | Promise<ListedVoice[]>
   /** Gets ready, as a recogniser may. */
   warmUp?(request: WarmUpRequest): void | Promise<void>
 }
@@ -345,12 +366,17 @@ export async function serve(
 /** Runs the host's method; yields after each piece whether more is wanted. */
 async function* answered(
   host: HostObject,
-  { kind, text = '', name, bytes, sound }: Message,
+  { kind, text = '', name, bytes, sound, voice }: Message,
   answer: NativeAnswer,
   signal: AbortSignal,
 ): AsyncGenerator<boolean, void, undefined> {
   if (kind === 'warm_up' && host.role !== 'store' && host.role !== 'tool' && host.role !== 'metrics') {
     await host.object.warmUp?.({ systemPrompt: text, signal })
+    return
+  }
+  if (kind === 'voices') {
+    const voices = host.role === 'tts' ? await host.object.voices?.({ language: name, signal }) : undefined
+    if (voices !== undefined) yield answer.text(JSON.stringify(snake(voices)))
     return
   }
   switch (host.role) {
@@ -380,12 +406,15 @@ async function* answered(
         yield written(answer, piece)
       }
       return
-    case 'tts':
-      for await (const chunk of many(host.object.synthesize({ text, language: name, signal }))) {
+    case 'tts': {
+      const { id, settings } = JSON.parse(voice ?? '{}') as { id?: string | null; settings?: JsonObject }
+      const asked = { text, language: name, voice: id ?? undefined, settings: settings ?? {}, signal }
+      for await (const chunk of many(host.object.synthesize(asked))) {
         const { samples, sampleRate } = soundOf(chunk)
         yield answer.audio(samples, sampleRate)
       }
       return
+    }
     case 'store': {
       const method = camelWord(name ?? '') as keyof ConversationStore
       const run = host.object[method] as ((args: unknown, context: StoreContext) => unknown) | undefined

@@ -20,6 +20,7 @@ export type {
   GenerateRequest,
   Given,
   LanguageModel,
+  ListedVoice,
   ListenRequest,
   Page,
   PromptMessage,
@@ -35,8 +36,10 @@ export type {
   TranscribeRequest,
   Transcript,
   TurnDetector,
+  VoicesRequest,
   WarmUpRequest,
 } from './host.js'
+export type { DocumentFormat, DocumentOptions, Knowledge, KnowledgeSearchOptions } from './knowledge.js'
 export type { AudioInput, ByteStream, Samples, TurnInput } from './input.js'
 export type {
   AgentStateEvent,
@@ -77,6 +80,7 @@ export type {
   DeliveryAttempt,
   Erased,
   KeyLimit,
+  KnowledgeDocument,
   Login,
   NewApiKey,
   Organization,
@@ -84,8 +88,10 @@ export type {
   Principal,
   Registered,
   SignedWebhook,
+  Source,
   StoredAssistant,
   User,
+  Voice,
   Webhook,
   WebhookDelivery,
 } from './people.js'
@@ -96,5 +102,6 @@ export type { ExportFormat, Greeting, Sessions } from './sessions.js'
 export type { FormFields, PhoneProtocol, Telephony } from './telephony.js'
 export { type Tool, type ToolContext, type ToolParameters, tool } from './tool.js'
 export type { Turn, TurnOptions } from './turn.js'
+export type { PreviewOptions, VoiceOptions, VoicePreview, Voices } from './voices.js'
 export type { DeliveryOptions, ReceivedWebhook, WebhookOptions, Webhooks } from './webhooks.js'
 export type { JsonObject } from './words.js'

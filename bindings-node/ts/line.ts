@@ -101,7 +101,8 @@ class Line {
         this.pending.get(message.id)?.step?.(message.text ?? '')
         break
       case 'ask':
-      case 'warm_up': {
+      case 'warm_up':
+      case 'voices': {
         const { id, question, answer } = message
         const host = this.hosts.get(id)
         if (host === undefined || question === undefined || answer === undefined) break

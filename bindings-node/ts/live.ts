@@ -4,6 +4,7 @@ import type {
   AudioEvent,
   FillerEvent,
   MetricsEvent,
+  SourcesEvent,
   SpeakingEvent,
   TextEvent,
   ToolCallEvent,
@@ -16,6 +17,7 @@ import { owned } from './input.js'
 import { line } from './line.js'
 import type { LiveConfig } from './config.js'
 import type { NativeAgent, NativeEvent, NativeLive } from './native.js'
+import type { Source } from './people.js'
 import type { CallOptions, Cost, Timings, Usage } from './reply.js'
 import type { Tool } from './tool.js'
 import type { PhoneProtocol } from './telephony.js'
@@ -130,6 +132,8 @@ export interface LiveTurn {
   text: string
   /** The tools that the model called, in the order in which they were done. */
   toolCalls: ToolCallRecord[]
+  /** The passages of documents that the model was given to answer from. */
+  sources: Source[]
   /** Whether it was interrupted. */
   interrupted: boolean
   /** Why (part of) the sound is missing, if it is. */
@@ -200,6 +204,7 @@ export type LiveEvent =
   | AgentStateEvent
   | TranscriptEvent
   | TurnStartedEvent
+  | SourcesEvent
   | TextEvent
   | SpeakingEvent
   | FillerEvent

@@ -13,7 +13,7 @@ export interface NativeEvent {
 
 /** @internal A message of the addon; see `Message` in `src/message.rs`. */
 export interface Message {
-  kind: 'done' | 'ask' | 'warm_up' | 'stop' | 'drop' | 'log' | 'step'
+  kind: 'done' | 'ask' | 'warm_up' | 'voices' | 'stop' | 'drop' | 'log' | 'step'
   id: number
   error?: string
   text?: string
@@ -28,6 +28,7 @@ export interface Message {
   sound?: NativeSound
   question?: number
   bytes?: Buffer
+  voice?: string
 }
 
 /** @internal */
@@ -70,6 +71,7 @@ export interface HostId {
   name: string
   callsTools?: boolean
   listens?: boolean
+  hasSeveral?: boolean
 }
 
 /** @internal */

@@ -1,9 +1,6 @@
 // Written by `cargo xtask gen` from the library's own schema. Do not edit.
 
-/**
- * Something said that has to be acted on: a visit that was agreed on, a medicine that is to be refilled. `Debug`
- * leaves its details out.
- */
+/** Something said that has to be acted on: a visit that was agreed on, a medicine that is to be refilled. */
 export interface Action {
   /** Its id; later ones have later ids. */
   id: string
@@ -88,7 +85,10 @@ export interface Assistant {
   voice_model?: string | null
   /** Which voice, by the provider's own name or id. */
   voice_id?: string | null
-  /** What only this provider knows: `stability`, `similarity`, `style`, `speed`, … */
+  /**
+   * How the voice speaks: `stability`, `similarity`, `style` (0–1 each) and `speed` (1 is normal), as far as its
+   * provider has them, and what only this provider knows.
+   */
   voice_settings?: Record<string, unknown>
   /** Whether the user's speech stops the reply, in live sessions. Default true. */
   interruptions_enabled?: boolean
@@ -101,7 +101,10 @@ export interface Assistant {
   end_call_phrases?: string[]
   /** The tools that the language model may call, by the names under which the host offers them: at most 64. */
   tools?: string[]
-  /** The documents that are searched for each answer, by the names under which the host keeps them: at most 100. */
+  /**
+   * The documents of its organization that answers are drawn from, by their ids: at most 100. `*` stands for all of
+   * them. Default: the agent's own.
+   */
   knowledge?: string[]
   /**
    * It interprets between two languages instead of answering: a document as `assistant.interpreter` of the config.
@@ -167,7 +170,7 @@ export interface ClientSecret {
   expiresAt: string
 }
 
-/** What a conversation came to. `Debug` leaves the words out. */
+/** What a conversation came to. */
 export interface ConversationSummary {
   /** The session. */
   sessionId: string
@@ -217,6 +220,32 @@ export interface KeyLimit {
   perMinute: number
   /** How many may come at once after a quiet time. */
   burst: number
+}
+
+/** A document that answers are drawn from, but for its text. */
+export interface KnowledgeDocument {
+  /** Its id. */
+  id: string
+  /** Its organization; null in a host without organizations. */
+  organization: string | null
+  /** Which version this is, from 1: every change makes the next. */
+  version: number
+  /** Its title, which the model is told with every passage. */
+  title: string
+  /** How its text was given: `text`, `markdown` or `html`. */
+  format: string
+  /** Where it is from, in the owner's words: an address, the name of a file. */
+  source: string | null
+  /** The owner's own data. */
+  metadata: Record<string, unknown>
+  /** How many bytes its text has. */
+  bytes: number
+  /** Tells its content from any other: a SHA-256 in hexadecimal. */
+  hash: string
+  /** When it was added. */
+  createdAt: string
+  /** When this version was made. */
+  updatedAt: string
 }
 
 /** Who logged in. */
@@ -308,6 +337,22 @@ export interface SignedWebhook {
   secret: string
 }
 
+/** A passage of a document that the language model was given to answer from. */
+export interface Source {
+  /** The document. */
+  documentId: string
+  /** The title of the document. */
+  title: string
+  /** The headings under which the passage stands, with ` › ` between them; empty: none. */
+  heading: string
+  /** Which passage of the document it is, from 0. */
+  passage: number
+  /** What it says. */
+  text: string
+  /** How much of what was asked is in it, 0–1. */
+  score: number
+}
+
 /** An assistant that is kept, in one version. */
 export interface StoredAssistant {
   /** Its id. */
@@ -336,6 +381,27 @@ export interface User {
   createdAt: string
 }
 
+/** A voice that a provider has. As JSON an object with these fields; read back, all but `id` may be missing. */
+export interface Voice {
+  /** What names it in a config (`voice`), in an assistant (`voice_id`) and for a preview. */
+  id: string
+  /** What people call it. */
+  name: string
+  /**
+   * The languages that it speaks (BCP 47), its own first. None: the provider does not say; usually those of its
+   * model.
+   */
+  languages: string[]
+  /** As what it is heard: `female`, `male` or `neutral`; null: the provider does not say. */
+  gender: string | null
+  /** What the provider says of it, in a sentence. */
+  description: string | null
+  /** An address at which anybody hears it, without a key. */
+  previewUrl: string | null
+  /** What else the provider says of it, by the provider's own names: `accent`, `age`, `use_case`, … */
+  labels: Record<string, string>
+}
+
 /** A webhook, as its owner sees it. */
 export interface Webhook {
   /** Its id. */
@@ -358,7 +424,7 @@ export interface Webhook {
   updatedAt: string
 }
 
-/** The telling of one event to one webhook. `Debug` leaves out what is told. */
+/** The telling of one event to one webhook. */
 export interface WebhookDelivery {
   /** Its id, which the receiver sees as `webhook-id`: the same in every attempt. */
   id: string

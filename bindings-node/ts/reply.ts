@@ -1,6 +1,6 @@
 import { fromRecord, guarded, type VoiceError } from './error.js'
 import type { ToolCallRecord } from './event.js'
-import type { Action } from './people.js'
+import type { Action, Source } from './people.js'
 import { samplesOf } from './host.js'
 import { line } from './line.js'
 import type { NativeReply } from './native.js'
@@ -13,6 +13,7 @@ export type SoundFormat = 'wav' | 'ogg_opus' | 'mp3' | 'mu_law' | 'a_law' | 'pcm
 export interface Timings {
   audioReady: number | null
   transcript: number | null
+  searched: number | null
   firstToken: number | null
   firstSentence: number | null
   firstAudio: number | null
@@ -54,6 +55,7 @@ interface ReplyRecord {
   audioSeconds: number
   textLanguage: string | null
   actions: Action[]
+  sources: Source[]
   toolCalls: ToolCallRecord[]
   timingsMs: Timings
   usage: Usage
@@ -127,6 +129,10 @@ export class Reply {
   readonly textLanguage: string | null
   /** What has to be acted on, where `actions.on_replies` in the config waits for it. */
   readonly actions: readonly Action[]
+  /** The passages of documents that the model was given to answer from, the best first. */
+  readonly sources: readonly Source[]
+  /** Why the documents could not be searched, if they could not: the answer does without them. */
+  readonly knowledgeError: VoiceError | undefined
   /** The tools that the model called, in the order of its calls. */
   readonly toolCalls: readonly ToolCallRecord[]
   /** The session, new or continued: give it to the next turn. */
@@ -155,6 +161,8 @@ export class Reply {
     this.language = record.language
     this.textLanguage = record.textLanguage
     this.actions = record.actions
+    this.sources = record.sources
+    this.knowledgeError = json.knowledge_error ? fromRecord(json.knowledge_error as never) : undefined
     this.toolCalls = record.toolCalls
     this.sessionId = record.sessionId
     this.turnId = record.turnId

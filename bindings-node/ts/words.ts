@@ -2,7 +2,7 @@
 export type JsonObject = Record<string, unknown>
 
 /** What keeps its keys: what the host or the model put there, and parts of the config document. */
-const OWN = new Set(['metadata', 'assistant', 'data', 'fields', 'arguments', 'parameters', 'details', 'params'])
+const OWN = new Set(['metadata', 'assistant', 'data', 'fields', 'arguments', 'parameters', 'details', 'params', 'labels', 'settings'])
 
 function renamed(value: unknown, rename: (key: string) => string): unknown {
   if (Array.isArray(value)) return value.map((item) => renamed(item, rename))

@@ -9,12 +9,12 @@ use pyo3::{
 };
 use voice_bridge::{
     AudioInput, Call, ErrorRecord, EventRecord, Hosts, Outcome, Tool, TurnOptions,
-    host::{StoreAdaptor, TtsAdaptor, TurnDetectorAdaptor},
+    host::{StoreAdaptor, TurnDetectorAdaptor},
 };
 
 use crate::{
     error::run,
-    host::{hosted, metrics as sink, model, recogniser, tool},
+    host::{hosted, metrics as sink, model, recogniser, tool, voice},
     live::LiveSession,
     pending::Pending,
     reply::{Reply, chunk},
@@ -117,7 +117,7 @@ impl Agent {
             let hosts = Hosts {
                 stt: stt.into_iter().map(|h| Ok(recogniser(py, h)? as _)).collect::<Outcome<_>>()?,
                 llm: llm.into_iter().map(|h| Ok(model(py, h)? as _)).collect::<Outcome<_>>()?,
-                tts: tts.into_iter().map(|h| Ok(hosted(py, h, TtsAdaptor)? as _)).collect::<Outcome<_>>()?,
+                tts: tts.into_iter().map(|h| Ok(voice(py, h)? as _)).collect::<Outcome<_>>()?,
                 store: store.map(|h| hosted(py, h, StoreAdaptor)).transpose()?.map(|h| h as _),
                 turn_detector: turn_detector.map(|h| hosted(py, h, TurnDetectorAdaptor)).transpose()?.map(|h| h as _),
                 tools: all_tools(py, tools)?,

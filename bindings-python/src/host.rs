@@ -1,5 +1,6 @@
 //! Python objects as providers, detectors, stores, tools and sinks of metrics. Each is an adaptor of `voice_core._host` with a `name` and a `start`; a
-//! recogniser says besides whether it `listens`, a model whether it calls tools, and a tool has its `definition` as JSON.
+//! recogniser says besides whether it `listens`, a model whether it calls tools, a voice whether it `has_several`, and a tool has its
+//! `definition` as JSON.
 
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use voice_bridge::{
     ErrorRecord, Outcome,
     host::{
         Answer, HostLlm, HostMetrics, HostStore, HostStt, HostTool, HostTts, HostTurnDetector, LlmAdaptor, LlmEvent,
-        MetricsAdaptor, Pcm, SttAdaptor, ToolAdaptor, Transcript,
+        MetricsAdaptor, Pcm, SttAdaptor, ToolAdaptor, Transcript, TtsAdaptor,
     },
 };
 
@@ -74,6 +75,12 @@ pub(crate) fn recogniser(py: Python<'_>, object: Py<PyAny>) -> Outcome<Arc<SttAd
 pub(crate) fn model(py: Python<'_>, object: Py<PyAny>) -> Outcome<Arc<LlmAdaptor<Hosted>>> {
     let calls_tools = attribute(py, &object, "calls_tools")?;
     hosted(py, object, |name, host| LlmAdaptor(name, host, calls_tools))
+}
+
+/// A voice, which may be several.
+pub(crate) fn voice(py: Python<'_>, object: Py<PyAny>) -> Outcome<Arc<TtsAdaptor<Hosted>>> {
+    let has_several = attribute(py, &object, "has_several")?;
+    hosted(py, object, |name, host| TtsAdaptor::new(name, host, has_several))
 }
 
 /// A tool by its definition.
@@ -162,6 +169,20 @@ impl HostLlm for Hosted {
 impl HostTts for Hosted {
     fn synthesize(&self, text: String, language: Option<String>, answer: voice_bridge::host::Responder<Pcm>) {
         self.start(move |_| Ok((text, language, Responder::new(answer))));
+    }
+
+    fn synthesize_as(
+        &self,
+        text: String,
+        language: Option<String>,
+        voice_json: String,
+        answer: voice_bridge::host::Responder<Pcm>,
+    ) {
+        self.call("start_as", move |_| Ok((text, language, voice_json, Responder::new(answer))));
+    }
+
+    fn voices(&self, language: Option<String>, answer: voice_bridge::host::Responder<String>) {
+        self.call("voices", move |_| Ok((language, Responder::new(answer))));
     }
 
     fn warm_up(&self, answer: voice_bridge::host::Responder<()>) {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import asyncio
 import dataclasses
+import decimal
 import itertools
 import json
 import pathlib
@@ -17,7 +18,7 @@ from voice_core import AsyncLiveSession, Audio, AsyncVoiceAgent, Done, Dtmf, Liv
 
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "tests" / "conformance"
 ROLES = ("stt", "llm", "tts", "turn_detector", "store", "metrics")
-ROOMS = ("sessions", "accounts", "assistants", "audit", "telephony", "webhooks", "realtime")
+ROOMS = ("sessions", "accounts", "assistants", "audit", "knowledge", "telephony", "webhooks", "realtime", "voices")
 
 
 class Mismatch(Exception):
@@ -99,7 +100,9 @@ def reply_fields(reply: Reply) -> Dict[str, Any]:
     fields = {field.name: getattr(reply, field.name) for field in dataclasses.fields(reply)}
     fields["sample_rate"], fields["audio_seconds"] = reply.audio.sample_rate, reply.audio.duration
     fields["audio_error"] = error_fields(reply.audio_error)
+    fields["knowledge_error"] = error_fields(reply.knowledge_error)
     fields["tool_calls"] = [dataclasses.asdict(call) for call in reply.tool_calls]
+    fields["sources"] = [dataclasses.asdict(source) for source in reply.sources]
     fields["cost"] = None if reply.cost is None else {**dataclasses.asdict(reply.cost), "amount": str(reply.cost.amount)}
     return fields
 
@@ -144,6 +147,8 @@ def event_fields(events: List[voice_core.TurnEvent]) -> Dict[str, Any]:
         voice_core.TextDelta: "text",
         voice_core.AudioChunk: "audio",
         voice_core.AudioFailed: "audio_failed",
+        voice_core.SourcesFound: "sources",
+        voice_core.KnowledgeFailed: "knowledge_failed",
         Done: "done",
         **TOOL_EVENTS,
     }
@@ -164,6 +169,7 @@ def event_fields(events: List[voice_core.TurnEvent]) -> Dict[str, Any]:
 LIVE_EVENTS = {
     voice_core.LiveStarted: "started",
     voice_core.TurnStarted: "turn_started",
+    voice_core.SourcesFound: "sources",
     Transcript: "transcript",
     voice_core.TextDelta: "text",
     voice_core.AudioChunk: "audio",
@@ -306,9 +312,9 @@ class Talk:
 
 
 def listed(turn: voice_core.TurnDone) -> Dict[str, Any]:
-    """An exchange, its calls of tools as a list."""
+    """An exchange, its calls of tools and its sources as lists."""
     fields = dataclasses.asdict(turn)
-    return {**fields, "tool_calls": list(fields["tool_calls"])}
+    return {**fields, "tool_calls": list(fields["tool_calls"]), "sources": list(fields["sources"])}
 
 
 EVENTS = {"text": voice_core.TextDelta, "audio": voice_core.AudioChunk, "transcript": Transcript, "started": voice_core.Started}
@@ -534,6 +540,8 @@ def value_fields(value: Any) -> Any:
     """A record, a page of them or a number as the scenarios write it."""
     if isinstance(value, (list, tuple)):
         return [value_fields(item) for item in value]
+    if isinstance(value, decimal.Decimal):
+        return str(value)
     if not dataclasses.is_dataclass(value) or isinstance(value, type):
         return value
     fields = {field.name: value_fields(getattr(value, field.name)) for field in dataclasses.fields(value)}

@@ -21,6 +21,8 @@ class Host:
         self.calls = self.listens = self.warm_ups = self.cancelled = 0
         if "warm_up" in script:
             self.warm_up = self._get_ready
+        if "voices" in script:
+            self.voices = self._list
         self.asked: Set[Callable[[], object]] = set()
 
     def _next(self, scripts: List[Any], index: int) -> List[Dict[str, Any]]:
@@ -38,6 +40,9 @@ class Host:
                     wanted = float("inf") if action["hear"] == "all" else action["hear"] * 16_000
                     while words["samples"] < wanted and (piece := await next_piece(sound)) is not None:
                         words["samples"] += len(piece.pcm) // 2
+                elif "speaks_as" in action:
+                    if words["speaks_as"] != action["speaks_as"]:
+                        raise RuntimeError("asked for another voice")
                 elif "told" in action:
                     if words["told"] != action["told"]:
                         raise RuntimeError("told another system prompt")
@@ -82,6 +87,9 @@ class Host:
         async for _ in self._play(script, {"told": told}):
             pass
 
+    async def _list(self, language: Optional[str]) -> List[Any]:
+        return [voice async for voices in self._play(self._script["voices"], {}) for voice in voices]
+
     async def transcribe(self, request: voice_core.TranscribeRequest) -> AsyncIterator[Any]:
         words = {"samples": len(request.audio.pcm) // 2, "language": request.language or "none"}
         async for item in self._play(self._next(self._script["calls"], self.calls), words):
@@ -95,7 +103,9 @@ class Host:
             yield item
 
     async def synthesize(self, request: voice_core.SynthesisRequest) -> AsyncIterator[Any]:
-        async for item in self._play(self._next(self._script["calls"], self.calls), {}):
+        asked = request.voice is not None or bool(request.settings)
+        voice = {"id": request.voice, "settings": dict(request.settings)} if asked else None
+        async for item in self._play(self._next(self._script["calls"], self.calls), {"speaks_as": voice}):
             yield item
 
     async def completeness(self, audio: Audio) -> float:

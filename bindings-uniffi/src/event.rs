@@ -1,6 +1,6 @@
 //! Replies and events.
 
-use voice_bridge::{Cost, EventRecord, ReplyRecord, ToolCallRecord, Usage, action_json};
+use voice_bridge::{Cost, EventRecord, ReplyRecord, ToolCallRecord, Usage, action_json, sources_json};
 
 use crate::{
     error::{ErrorDetails, Failure, guarded},
@@ -51,6 +51,8 @@ pub struct ReplyFields {
     pub text_language: Option<String>,
     /// What has to be acted on, as JSON, where the turn waits for it.
     pub actions_json: Vec<String>,
+    /// Why the documents could not be searched, if they could not.
+    pub knowledge_error: Option<ErrorDetails>,
     /// The session, new or continued.
     pub session_id: String,
     /// This turn.
@@ -94,6 +96,7 @@ impl Reply {
             language: reply.language.clone(),
             text_language: reply.text_language.clone(),
             actions_json: reply.actions.iter().map(action_json).collect(),
+            knowledge_error: self.record.knowledge_error().map(Into::into),
             session_id: reply.session_id.to_string(),
             turn_id: reply.turn_id.to_string(),
             user_message_id: reply.user_message_id.to_string(),
@@ -193,6 +196,16 @@ pub enum Event {
         is_final: bool,
         /// BCP 47, when the recogniser told.
         language: Option<String>,
+    },
+    /// The passages of documents that the model is given to answer from.
+    Sources {
+        /// The best first, as JSON.
+        sources_json: String,
+    },
+    /// The documents could not be searched; the turn goes on.
+    KnowledgeFailed {
+        /// Why.
+        error: ErrorDetails,
     },
     /// The next piece of text.
     Text {
@@ -342,6 +355,8 @@ impl From<EventRecord> for Event {
         match event {
             EventRecord::Started { session_id, turn_id } => Self::Started { session_id, turn_id },
             EventRecord::Transcript { text, is_final, language } => Self::Transcript { text, is_final, language },
+            EventRecord::Sources { sources } => Self::Sources { sources_json: sources_json(&sources) },
+            EventRecord::KnowledgeFailed { error } => Self::KnowledgeFailed { error: error.into() },
             EventRecord::Text { delta } => Self::Text { delta },
             EventRecord::Audio { pcm } => Self::Audio { pcm: to_bytes(pcm.samples()), sample_rate: pcm.sample_rate() },
             EventRecord::Metrics { stage, provider, first_result_ms, total_ms, attempts, usage, cost } => {

@@ -136,6 +136,19 @@ pub trait HostTts: Send + Sync {
         answer: Arc<AudioAnswer>,
     ) -> Result<(), HostFailure>;
 
+    /// Speaks a text as one of its voices, by JSON that is described at the trait of this name in `voice-bridge`. Only asked of a host
+    /// that has several.
+    async fn synthesize_as(
+        &self,
+        text: String,
+        language: Option<String>,
+        voice_json: String,
+        answer: Arc<AudioAnswer>,
+    ) -> Result<(), HostFailure>;
+
+    /// Lists its voices, as JSON that is described there, too; nothing: it does not say which it has.
+    async fn voices(&self, language: Option<String>) -> Result<Option<String>, HostFailure>;
+
     /// Gets ready before the first question.
     async fn warm_up(&self) -> Result<(), HostFailure>;
 }
@@ -205,6 +218,8 @@ pub struct TtsHost {
     pub name: String,
     /// The object.
     pub host: Arc<dyn HostTts>,
+    /// Whether it has several voices.
+    pub has_several: bool,
 }
 
 /// A store of the host and its name.
@@ -256,7 +271,11 @@ impl Hosts {
                 .into_iter()
                 .map(|h| Arc::new(LlmAdaptor(h.name, Foreign(h.host), h.calls_tools)) as _)
                 .collect(),
-            tts: hosts.tts.into_iter().map(|h| Arc::new(TtsAdaptor(h.name, Foreign(h.host))) as _).collect(),
+            tts: hosts
+                .tts
+                .into_iter()
+                .map(|h| Arc::new(TtsAdaptor::new(h.name, Foreign(h.host), h.has_several)) as _)
+                .collect(),
             turn_detector: hosts.turn_detector.map(|h| Arc::new(TurnDetectorAdaptor(h.name, Foreign(h.host))) as _),
             store: hosts.store.map(|h| Arc::new(StoreAdaptor(h.name, Foreign(h.host))) as _),
             tools: adopted(hosts.tools)?,
@@ -361,6 +380,27 @@ impl host::HostTts for Foreign<dyn HostTts> {
         run(answer, |answer| {
             let answer = Arc::new(AudioAnswer { answer });
             Box::pin(async move { host.synthesize(text, language, answer).await })
+        });
+    }
+
+    fn synthesize_as(&self, text: String, language: Option<String>, voice_json: String, answer: Responder<Pcm>) {
+        let host = Arc::clone(&self.0);
+        run(answer, |answer| {
+            let answer = Arc::new(AudioAnswer { answer });
+            Box::pin(async move { host.synthesize_as(text, language, voice_json, answer).await })
+        });
+    }
+
+    fn voices(&self, language: Option<String>, answer: Responder<String>) {
+        let host = Arc::clone(&self.0);
+        run(answer, |answer| {
+            Box::pin(async move {
+                if let Some(listed) = host.voices(language).await? {
+                    // A list is text, so it fits; that nobody wants it any more is all right.
+                    let _sent = answer.send_text(listed);
+                }
+                Ok(())
+            })
         });
     }
 

@@ -7,15 +7,16 @@ use std::{path::PathBuf, time::Duration};
 
 use futures_util::StreamExt;
 use voice_core::{
-    Config, LiveEvent, Role, Utterance, VoiceAgent,
+    Config, ErrorKind, LiveEvent, Role, Utterance, VoiceAgent,
+    agent::{PreviewOptions, VoiceQuery},
     audio::{Pcm, SPEECH_RATE},
     provider::{
         CallContext, GenerateRequest, LanguageModel, LlmEvent, PromptMessage, SpeechToText, SynthesisRequest,
-        TextToSpeech, TranscribeRequest,
+        TextToSpeech, TranscribeRequest, VoiceGender,
     },
     providers::local::{KokoroOptions, KokoroTts, LocalLlm, LocalLlmOptions, ModelDir, MoonshineStt},
 };
-use voice_testkit::{ScriptedTts, words::word_errors};
+use voice_testkit::{ScriptedLlm, ScriptedTts, words::word_errors};
 
 const SYSTEM: &str = "You are a helpful voice assistant. Answer in one or two short sentences.";
 
@@ -173,4 +174,39 @@ async fn speech_transcribed_back_has_at_most_ten_percent_word_errors() {
     }
     let errors = word_errors(&said, &heard);
     assert!(errors <= 0.10, "{:.1} % word errors in: {heard}", errors * 100.0);
+}
+
+#[tokio::test]
+async fn kokoros_voices_are_listed_and_each_sounds_its_own() {
+    let config = format!(r#"{{"local": {{"models": {:?}}}, "storage": "memory"}}"#, models().path());
+    let agent = VoiceAgent::builder().config(Config::from_json(&config).unwrap()).stt("none");
+    let agent = agent.llm(ScriptedLlm::saying("Hi.")).tts("local").build().await.unwrap();
+    let voices = agent.voices().list(VoiceQuery::default()).await.unwrap().items;
+    let heart = voices.iter().find(|voice| voice.id == "af_heart").unwrap();
+    assert_eq!((heart.name.as_str(), heart.gender), ("Heart", Some(VoiceGender::Female)));
+    assert_eq!(heart.languages, ["en-US"]);
+    let british = agent.voices().list(VoiceQuery::in_language("en-GB")).await.unwrap().items;
+    assert!(!british.is_empty() && british.iter().all(|voice| voice.id.starts_with('b')), "{british:?}");
+    let folder = models().path().join("kokoro-82m/voices");
+    assert_eq!(voices.len(), std::fs::read_dir(folder).unwrap().count());
+
+    let said = async |options: PreviewOptions| agent.voices().preview(options).await.unwrap().audio;
+    let (heart, usual) = (said(PreviewOptions::of("af_heart")).await, said(PreviewOptions::default()).await);
+    assert_eq!(heart.samples(), usual.samples(), "it is the voice that Kokoro speaks with by itself");
+    let other = said(PreviewOptions::of(&british[0].id)).await;
+    assert!(other.samples() != heart.samples() && other.duration() > Duration::from_secs(1));
+    let slow = said(PreviewOptions::of("af_heart").setting("speed", 0.5)).await;
+    assert!(slow.duration() > heart.duration().mul_f64(1.5), "{:?} and {:?}", slow.duration(), heart.duration());
+
+    for (voice, kind) in [
+        ("nobody", ErrorKind::ModelMissing),
+        ("/etc/hostname", ErrorKind::InvalidField),
+        ("../voices/af_heart", ErrorKind::InvalidField),
+        (".hidden", ErrorKind::InvalidField),
+    ] {
+        let error = agent.voices().preview(PreviewOptions::of(voice)).await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{voice}: {error}");
+    }
+    let error = agent.voices().list(VoiceQuery::of("local//etc/hostname")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidField, "{error}");
 }

@@ -96,6 +96,12 @@ async fn every_store_keeps_actions_as_the_suite_says() {
 }
 
 #[tokio::test]
+async fn every_store_keeps_documents_as_the_suite_says() {
+    let folder = tempfile::tempdir().unwrap();
+    on_every_store!(knowledge, folder, "postgres": postgres(), "mongodb": mongo());
+}
+
+#[tokio::test]
 async fn every_store_keeps_webhooks_as_the_suite_says() {
     let folder = tempfile::tempdir().unwrap();
     on_every_store!(webhooks, folder, "postgres": postgres(), "mongodb": mongo());

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use voice_core::{
     Audio, Config, ConversationStore, Error, ErrorKind, LanguageModel, MetricsSink, OrganizationId, Providers,
     SessionId, SpeechToText, TextToSpeech, Tool, Turn, TurnInput, VoiceAgent,
-    agent::{Assistants, Audit, OrganizationAccounts, Realtime, ScopedAgent, Sessions, Webhooks},
+    agent::{Assistants, Audit, Knowledge, OrganizationAccounts, Realtime, ScopedAgent, Sessions, Voices, Webhooks},
     config::ProviderList,
     provider::TurnDetector,
 };
@@ -300,12 +300,20 @@ impl Agent {
         self.scope.as_ref().map_or_else(|| self.agent.assistants(), ScopedAgent::assistants)
     }
 
+    pub(crate) fn knowledge(&self) -> Knowledge {
+        self.scope.as_ref().map_or_else(|| self.agent.knowledge(), ScopedAgent::knowledge)
+    }
+
     pub(crate) fn realtime(&self) -> Realtime {
         self.scope.as_ref().map_or_else(|| self.agent.realtime(), ScopedAgent::realtime)
     }
 
     pub(crate) fn audit(&self) -> Audit {
         self.scope.as_ref().map_or_else(|| self.agent.audit(), ScopedAgent::audit)
+    }
+
+    pub(crate) fn voices(&self) -> Voices {
+        self.scope.as_ref().map_or_else(|| self.agent.voices(), ScopedAgent::voices)
     }
 
     pub(crate) fn webhooks(&self) -> Webhooks {

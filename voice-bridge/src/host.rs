@@ -11,10 +11,11 @@ use futures_util::{StreamExt, TryStreamExt};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use voice_core::{
-    Error, ErrorKind, LanguageModel, Message, Result, SessionId, SpeechToText, TextToSpeech, Utterance,
+    Error, ErrorKind, LanguageModel, Message, Result, SessionId, SpeechToText, Stage, TextToSpeech, Utterance,
     provider::{
         CallContext, GenerateRequest, ListenRequest, LlmCapabilities, PromptMessage, ResultStream, SpokenSound,
         SttCapabilities, SynthesisRequest, ToolChoice, ToolSpec, TranscribeRequest, TtsCapabilities, TurnDetector,
+        Voice, VoiceChoice, VoicesPage, VoicesRequest,
     },
     store::{ConversationStore, MessageQuery, Page, Saved, Session, SessionQuery, TurnRecord},
     time::Timestamp,
@@ -70,10 +71,25 @@ pub trait HostLlm: Send + Sync + 'static {
     }
 }
 
-/// A voice in the host's language.
+/// A voice in the host's language, or several.
 pub trait HostTts: Send + Sync + 'static {
     /// Speaks a text: chunks of mono sound.
     fn synthesize(&self, text: String, language: Option<String>, answer: Responder<Pcm>);
+
+    /// The same with one of its voices, `{"id", "settings"}`: without an id its own, with settings as the config's. Only asked of a host
+    /// that was adopted as one with several.
+    fn synthesize_as(&self, text: String, language: Option<String>, voice_json: String, answer: Responder<Pcm>) {
+        let (_, _, _) = (text, language, voice_json);
+        answer.fail(Error::internal("a host that speaks with one voice was asked for another"));
+    }
+
+    /// Lists its voices: one text, a JSON array of objects with an `id` and whatever is known of `name`, `languages`, `gender`,
+    /// `description`, `preview_url` and `labels`. Those that do not speak `language` may be left out. One that does not say which
+    /// voices it has ends without a text.
+    fn voices(&self, language: Option<String>, answer: Responder<String>) {
+        let _ = language;
+        answer.finish();
+    }
 
     /// As [`HostStt::warm_up`].
     fn warm_up(&self, answer: Responder<()>) {
@@ -107,7 +123,13 @@ pub struct SttAdaptor<H>(pub String, pub H, pub bool);
 /// A host's language model as a provider; the last field says whether it can call tools.
 pub struct LlmAdaptor<H>(pub String, pub H, pub bool);
 /// A host's voice as a provider.
-pub struct TtsAdaptor<H>(pub String, pub H);
+pub struct TtsAdaptor<H> {
+    name: String,
+    host: Arc<H>,
+    has_several: bool,
+    /// Which of its voices speaks, and how, as the host is told; `None`: its own.
+    voice_json: Option<String>,
+}
 /// A host's detector of the end of turns as one of the library's.
 pub struct TurnDetectorAdaptor<H>(pub String, pub H);
 /// A host's store as a conversation store.
@@ -220,10 +242,17 @@ fn asked(request: &GenerateRequest) -> Value {
     asked
 }
 
+impl<H: HostTts> TtsAdaptor<H> {
+    /// A voice by its name; `has_several`: it can be asked for others.
+    pub fn new(name: String, host: H, has_several: bool) -> Self {
+        Self { name, host: Arc::new(host), has_several, voice_json: None }
+    }
+}
+
 #[async_trait]
 impl<H: HostTts> TextToSpeech for TtsAdaptor<H> {
     fn name(&self) -> &str {
-        &self.0
+        &self.name
     }
 
     fn capabilities(&self) -> TtsCapabilities {
@@ -232,12 +261,42 @@ impl<H: HostTts> TextToSpeech for TtsAdaptor<H> {
 
     async fn synthesize(&self, request: SynthesisRequest, _: &CallContext) -> Result<ResultStream<Pcm>> {
         let (answer, stream) = Responder::new();
-        self.1.synthesize(request.text.to_string(), request.language, answer);
+        let text = request.text.to_string();
+        match &self.voice_json {
+            None => self.host.synthesize(text, request.language, answer),
+            Some(voice) => self.host.synthesize_as(text, request.language, voice.clone(), answer),
+        }
         Ok(stream)
     }
 
+    async fn voices(&self, request: VoicesRequest, _: &CallContext) -> Result<VoicesPage> {
+        let (answer, mut stream) = Responder::new();
+        self.host.voices(request.language, answer);
+        let Some(listed) = stream.next().await.transpose()? else {
+            let message = format!("{} does not say which voices it has: give it a function `voices`", self.name);
+            return Err(Error::new(ErrorKind::Unsupported, message));
+        };
+        let voices: Vec<Voice> = serde_json::from_str(&listed).map_err(|fault| {
+            let message = format!("{} listed its voices in a way that is not understood: {fault}", self.name);
+            Error::new(ErrorKind::MalformedResponse, message).with_retryable(false)
+        })?;
+        let named = |voice: Voice| if voice.name.is_empty() { voice.clone().with_name(voice.id) } else { voice };
+        Ok(VoicesPage::last(voices.into_iter().map(named).collect()))
+    }
+
+    fn with_voice(&self, choice: &VoiceChoice) -> Result<Arc<dyn TextToSpeech>> {
+        if !self.has_several {
+            let message = format!("{} speaks with one voice: leave voice and settings out", self.name);
+            let error = Error::new(ErrorKind::Unsupported, message).with_stage(Stage::Tts);
+            return Err(error.with_provider(self.name.as_str()));
+        }
+        let voice = json!({ "id": choice.id, "settings": choice.settings }).to_string();
+        let (name, host) = (self.name.clone(), Arc::clone(&self.host));
+        Ok(Arc::new(Self { name, host, has_several: true, voice_json: Some(voice) }))
+    }
+
     async fn warm_up(&self) -> Result<()> {
-        ready(|answer| self.1.warm_up(answer)).await
+        ready(|answer| self.host.warm_up(answer)).await
     }
 }
 
@@ -411,8 +470,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_host_is_ready_at_the_end_of_its_answer() {
-        let failed = TtsAdaptor("cold".into(), Cold).warm_up().await.err().map(|e| e.kind());
+        let failed = TtsAdaptor::new("cold".into(), Cold, false).warm_up().await.err().map(|e| e.kind());
         assert_eq!(failed, Some(ErrorKind::InvalidProviderKey));
-        assert!(TtsAdaptor("warm".into(), Warm).warm_up().await.is_ok());
+        assert!(TtsAdaptor::new("warm".into(), Warm, false).warm_up().await.is_ok());
     }
 }

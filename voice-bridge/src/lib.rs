@@ -37,10 +37,10 @@ pub use agent::{Agent, AudioInput, Hosts, Input, TurnOptions};
 pub use call::{Call, Cancel, guard};
 pub use error::{ErrorRecord, Outcome, error_codes, from_host};
 pub use live::{LiveBatch, LiveSession};
-pub use record::{EventRecord, LiveSummaryRecord, LiveTurnRecord, ReplyRecord, action_json};
+pub use record::{EventRecord, LiveSummaryRecord, LiveTurnRecord, ReplyRecord, action_json, sources_json};
 pub use rooms::Answer;
 pub use stream::EventStream;
-pub use voice_core::{Action, Cost, Tool, ToolCall, ToolCallRecord, Usage};
+pub use voice_core::{Action, Cost, Source, Tool, ToolCall, ToolCallRecord, Usage};
 pub use wire::{Frame, LiveWire};
 
 /// The version of the library, the same in every language.

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use serde::Serialize;
 use serde_json::json;
 use voice_core::{
-    Action, CallMetrics, Cost, LiveEvent, Pcm, Reply, Timings, ToolCall, ToolCallRecord, TurnEvent, Usage,
+    Action, CallMetrics, Cost, LiveEvent, Pcm, Reply, Source, Timings, ToolCall, ToolCallRecord, TurnEvent, Usage,
     live::{LiveSummary, LiveTurn},
 };
 
@@ -32,6 +32,12 @@ impl ReplyRecord {
     #[must_use]
     pub fn audio_error(&self) -> Option<ErrorRecord> {
         self.inner.audio_error.as_ref().map(Into::into)
+    }
+
+    /// Why the documents could not be searched, if they could not.
+    #[must_use]
+    pub fn knowledge_error(&self) -> Option<ErrorRecord> {
+        self.inner.knowledge_error.as_ref().map(Into::into)
     }
 
     /// The sound as a file of `format` (`wav`, `ogg_opus`, `mp3`, `mu_law`, `a_law`, `pcm`).
@@ -65,6 +71,8 @@ impl ReplyRecord {
             "language": reply.language,
             "text_language": reply.text_language,
             "actions": reply.actions,
+            "sources": reply.sources,
+            "knowledge_error": self.knowledge_error(),
             "session_id": reply.session_id,
             "turn_id": reply.turn_id,
             "user_message_id": reply.user_message_id,
@@ -97,6 +105,8 @@ pub struct LiveTurnRecord {
     pub text: String,
     /// The tools that the model called, in the order in which they were done.
     pub tool_calls: Vec<ToolCallRecord>,
+    /// The passages of documents that the model was given to answer from.
+    pub sources: Vec<Source>,
     /// Whether the user interrupted it.
     pub interrupted: bool,
     /// Why (part of) the sound is missing, if it is.
@@ -135,6 +145,7 @@ impl From<LiveTurn> for LiveTurnRecord {
             text_language: turn.text_language,
             text: turn.text,
             tool_calls: turn.tool_calls,
+            sources: turn.sources,
             interrupted: turn.interrupted,
             audio_error: turn.audio_error.map(Into::into),
             user_message_id: turn.user_message_id.map(|id| id.to_string()),
@@ -189,6 +200,12 @@ impl From<LiveSummary> for LiveSummaryRecord {
     }
 }
 
+/// Sources as JSON.
+#[must_use]
+pub fn sources_json(sources: &[Source]) -> String {
+    json!(sources).to_string()
+}
+
 /// An action as JSON.
 #[must_use]
 pub fn action_json(action: &Action) -> String {
@@ -218,6 +235,16 @@ pub enum EventRecord {
         is_final: bool,
         /// BCP 47, when the recogniser told.
         language: Option<String>,
+    },
+    /// The passages of documents that the model is given to answer from.
+    Sources {
+        /// The best first.
+        sources: Vec<Source>,
+    },
+    /// The documents could not be searched; the turn goes on without them.
+    KnowledgeFailed {
+        /// Why.
+        error: ErrorRecord,
     },
     /// The next piece of text.
     Text {
@@ -359,6 +386,8 @@ impl EventRecord {
                 Self::Started { session_id: session_id.to_string(), turn_id: turn_id.to_string() }
             }
             TurnEvent::Transcript(t) => Self::Transcript { text: t.text, is_final: t.is_final, language: t.language },
+            TurnEvent::Sources(sources) => Self::Sources { sources },
+            TurnEvent::KnowledgeFailed(error) => Self::KnowledgeFailed { error: error.into() },
             TurnEvent::Text(delta) => Self::Text { delta: delta.0 },
             TurnEvent::Speaking(delta) => Self::Speaking { text: delta.0 },
             TurnEvent::Filler(delta) => Self::Filler { text: delta.0 },
@@ -385,6 +414,7 @@ impl EventRecord {
             LiveEvent::TurnStarted { turn_id, kind } => {
                 Self::TurnStarted { turn_id: turn_id.to_string(), kind: kind.as_str() }
             }
+            LiveEvent::Sources(sources) => Self::Sources { sources },
             LiveEvent::Text(delta) => Self::Text { delta: delta.0 },
             LiveEvent::Speaking(delta) => Self::Speaking { text: delta.0 },
             LiveEvent::Filler(delta) => Self::Filler { text: delta.0 },
@@ -435,6 +465,8 @@ impl EventRecord {
             Self::Transcript { text, is_final, language } => {
                 json!({ "text": text, "final": is_final, "language": language })
             }
+            Self::Sources { sources } => json!({ "sources": sources }),
+            Self::KnowledgeFailed { error } => json!({ "error": error }),
             Self::Text { delta } => json!({ "text": delta }),
             Self::Audio { pcm } => json!({ "samples": pcm.samples().len(), "sample_rate": pcm.sample_rate() }),
             Self::Metrics { stage, provider, first_result_ms, total_ms, attempts, usage, cost } => json!({
@@ -465,14 +497,16 @@ impl EventRecord {
         value.to_string()
     }
 
-    /// The kind of event, the same word in every language: `started`, `transcript`, `text`, `speaking`, `filler`,
-    /// `audio`, `tool_call`, `tool_result`, `metrics`, `action_detected`, `audio_failed`, `done`; of live sessions also `user_state`, `agent_state`, `turn_started`, `clear`,
+    /// The kind of event, the same word in every language: `started`, `transcript`, `sources`, `text`, `speaking`, `filler`,
+    /// `audio`, `tool_call`, `tool_result`, `metrics`, `action_detected`, `knowledge_failed`, `audio_failed`, `done`; of live sessions also `user_state`, `agent_state`, `turn_started`, `clear`,
     /// `interrupted`, `false_interruption`, `backchannel`, `dtmf`, `turn_done`, `error`, `recorded`, `ended`.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Started { .. } | Self::LiveStarted { .. } => "started",
             Self::Transcript { .. } => "transcript",
+            Self::Sources { .. } => "sources",
+            Self::KnowledgeFailed { .. } => "knowledge_failed",
             Self::Text { .. } => "text",
             Self::Audio { .. } => "audio",
             Self::Metrics { .. } => "metrics",

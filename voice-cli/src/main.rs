@@ -1,4 +1,4 @@
-//! The `voice-core` command: talk to an agent from a terminal, look into audio files, fetch models.
+//! The `voice-core` command: talk to an agent from a terminal, look into audio files, fetch models, hear voices.
 //!
 //! Made to be read as a first example too: `converse.rs` is the whole use of the library for one turn.
 
@@ -8,6 +8,7 @@ mod converse;
 mod models;
 mod output;
 mod setup;
+mod voices;
 
 use std::process::ExitCode;
 
@@ -37,6 +38,8 @@ enum Command {
     Audio(audio::Args),
     /// Fetch, verify and list the local models
     Models(models::Args),
+    /// List the voices of text to speech, and hear one
+    Voices(voices::Args),
 }
 
 fn main() -> ExitCode {
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
             Command::Chat(args) => chat::run(args, &out).await,
             Command::Audio(args) => audio::run(&args, &out),
             Command::Models(args) => models::run(args, &out).await,
+            Command::Voices(args) => voices::run(args, &out).await,
         }
     });
     // A read of standard input cannot be interrupted; it must not keep the process.

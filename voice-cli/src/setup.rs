@@ -58,7 +58,7 @@ impl AgentArgs {
     }
 }
 
-fn in_order<P: ?Sized>(first: &str, others: &[String]) -> voice_core::Providers<P> {
+pub(crate) fn in_order<P: ?Sized>(first: &str, others: &[String]) -> voice_core::Providers<P> {
     others.iter().fold(first.into(), |list: voice_core::Providers<P>, next| list.then(next.as_str()))
 }
 

@@ -219,3 +219,55 @@ fn a_chat_keeps_to_one_session_and_ends_with_its_input() {
     assert_eq!(replies[0]["session_id"], replies[1]["session_id"]);
     assert_eq!(replies[1]["transcript"], "How are you?");
 }
+
+#[test]
+fn voices_are_listed_and_one_is_heard() {
+    let desk = Desk::new();
+    let listed = json(&desk.run(&["voices", "--tts", "local", "--language", "en-GB", "--json"]));
+    let voices = listed["items"].as_array().unwrap();
+    assert!(listed["has_more"] == false && !voices.is_empty(), "{listed}");
+    assert!(voices.iter().all(|voice| voice["languages"] == serde_json::json!(["en-GB"])), "{listed}");
+    let shown = desk.run(&["voices", "list", "--tts", "local"]);
+    assert!(
+        stdout(&shown).lines().any(|line| line.starts_with("af_heart ") && line.contains("Heart")),
+        "{}",
+        stdout(&shown)
+    );
+
+    let file = desk.path("heart.ogg");
+    let preview =
+        ["voices", "preview", "af_heart", "--tts", "local", "--text", "Good day.", "--set", "speed=2", "--json"];
+    let told = json(&desk.run(&[&preview[..], &["--out", file.to_str().unwrap()]].concat()));
+    assert_eq!((told["provider"].as_str(), told["voice"].as_str()), (Some("local/kokoro-82m"), Some("af_heart")));
+    assert_eq!((told["text"].as_str(), told["usage"]["tts_characters"].as_u64()), (Some("Good day."), Some(9)));
+    let about = json(&desk.run(&["audio", file.to_str().unwrap(), "--json"]));
+    let (said, heard) = (told["audio"]["seconds"].as_f64().unwrap(), about["seconds"].as_f64().unwrap());
+    assert!(said > 0.2 && (said - heard).abs() < 0.1, "{told} {about}");
+}
+
+#[test]
+fn a_voice_that_cannot_be_heard_is_status_1_and_says_why() {
+    let desk = Desk::new();
+    for (arguments, code, words) in [
+        (&["voices", "preview", "nobody", "--tts", "local"][..], "INVALID_REQUEST", "nobody"),
+        (
+            &["voices", "preview", "af_heart", "--tts", "local", "--set", "speed=99"],
+            "VALIDATION_ERROR",
+            "settings.speed",
+        ),
+        (
+            &["voices", "preview", "af_heart", "--tts", "local", "--set", "pitch=1"],
+            "INVALID_REQUEST",
+            "tts.settings.pitch",
+        ),
+        (&["voices", "--tts", "elevenlabs"], "INVALID_PROVIDER_KEY", "ELEVENLABS_API_KEY"),
+    ] {
+        let output = desk.run(&[arguments, &["--json"]].concat());
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        let told = stderr(&output) + &stdout(&output);
+        assert!(told.contains(code) && told.contains(words), "{arguments:?}: {told}");
+    }
+    let output = desk.run(&["voices", "preview", "af_heart", "--set", "speed"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("NAME=VALUE"), "{}", stderr(&output));
+}

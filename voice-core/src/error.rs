@@ -294,6 +294,8 @@ pub enum Stage {
     Tts,
     /// The conversation store.
     Store,
+    /// Searching documents.
+    Knowledge,
 }
 
 impl Stage {
@@ -307,6 +309,7 @@ impl Stage {
             Self::Llm => "llm",
             Self::Tts => "tts",
             Self::Store => "store",
+            Self::Knowledge => "knowledge",
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::{
     cost::{Cost, Usage},
     error::{Error, Stage},
     id::{SessionId, TurnId},
-    message::{Action, Reply, ToolCall, ToolCallRecord},
+    message::{Action, Reply, Source, ToolCall, ToolCallRecord},
 };
 
 /// Words that were recognised. `Debug` leaves them out.
@@ -96,6 +96,10 @@ pub enum TurnEvent {
     },
     /// What the user said, interim or final.
     Transcript(Transcript),
+    /// The passages of documents that the model is given to answer from, the best first. Not told when nothing was found.
+    Sources(Vec<Source>),
+    /// The documents could not be searched; the turn goes on without them.
+    KnowledgeFailed(Error),
     /// The next piece of the answer's text.
     Text(TextDelta),
     /// What the sound that follows says: a sentence or a part of one, for captions that keep up with the sound.

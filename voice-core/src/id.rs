@@ -93,6 +93,8 @@ ids! {
     AuditId, "an audit entry";
     /// Something said that has to be acted on.
     ActionId, "an action";
+    /// A document that answers are drawn from, in all its versions.
+    DocumentId, "a document";
     /// A webhook: where an organization wants to be told of events.
     WebhookId, "a webhook";
     /// Something that happened and that webhooks are told of.

@@ -21,7 +21,7 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 cargo xtask test [STEP…]        set up what is missing, then check and test everything (or only the steps named)
 cargo xtask demo                answer a recording of a human voice, offline, and hold the figures against their bars
-cargo xtask bench turn|live [--peers]|store|ingest|talk|overhead|local_turn [ARGUMENT…]
+cargo xtask bench turn|live [--peers]|store|knowledge|ingest|talk|overhead|local_turn [ARGUMENT…]
                                 measure what is published, and hold it against its bars: see benches/README.md
 cargo xtask dist [python|node]  build the packages as they are published, and hold them against their bars
 cargo xtask gen [parity]        write what is made from the library: native layers, config types, C header, npm packages of platforms;

@@ -97,6 +97,9 @@ function shown(event: TurnEvent): string | number {
       return event.pcm.length + event.samples.length + event.sampleRate
     case 'metrics':
       return event.totalMs
+    case 'sources':
+      return event.sources.map(({ title, score }) => `${title} ${score}`).join()
+    case 'knowledgeFailed':
     case 'audioFailed':
       return event.error.code
     case 'actionDetected':

@@ -34,6 +34,7 @@ from ._errors import (
 from ._host import (
     ConversationStore,
     LanguageModel,
+    ManyVoices,
     SpeechToText,
     TextToSpeech,
     TurnDetector,
@@ -54,12 +55,14 @@ from ._types import (
     Filler,
     Finished,
     GenerateRequest,
+    KnowledgeFailed,
     Message,
     Metrics,
     Page,
     PromptMessage,
     Reply,
     Session,
+    SourcesFound,
     Speaking,
     Started,
     SynthesisRequest,
@@ -95,7 +98,7 @@ if _TYPE_CHECKING:
     )
     from ._logging import log_level
     from ._metrics import MetricsSink, Report
-    from ._people import Greeting
+    from ._people import Greeting, VoicePreview
     from ._records import (
         Action,
         ApiKey,
@@ -109,6 +112,7 @@ if _TYPE_CHECKING:
         DeliveryAttempt,
         Erased,
         KeyLimit,
+        KnowledgeDocument,
         Login,
         NewApiKey,
         Organization,
@@ -116,14 +120,18 @@ if _TYPE_CHECKING:
         Principal,
         Registered,
         SignedWebhook,
+        Source,
         StoredAssistant,
         User,
+        Voice,
         Webhook,
         WebhookDelivery,
     )
     from ._reports import CallReport, SessionReport, ToolReport, TurnReport
-    from ._rooms import Accounts, Assistants, Audit, Realtime, Sessions, Telephony, Webhooks
-    from ._rooms_aio import AsyncAccounts, AsyncAssistants, AsyncAudit, AsyncRealtime, AsyncSessions, AsyncTelephony, AsyncWebhooks
+    from ._rooms import Accounts, Assistants, Audit, Knowledge, Sessions, Webhooks
+    from ._rooms_aio import AsyncAccounts, AsyncAssistants, AsyncAudit, AsyncKnowledge, AsyncSessions, AsyncWebhooks
+    from ._services import Realtime, Telephony, Voices
+    from ._services_aio import AsyncRealtime, AsyncTelephony, AsyncVoices
     from ._wire import AsyncLiveWire, LiveWire
 
 __all__ = [
@@ -138,6 +146,7 @@ __all__ = [
     "AsyncAccounts",
     "AsyncAssistants",
     "AsyncAudit",
+    "AsyncKnowledge",
     "AsyncLiveSession",
     "AsyncLiveWire",
     "AsyncRealtime",
@@ -145,6 +154,7 @@ __all__ = [
     "AsyncTelephony",
     "AsyncTurn",
     "AsyncVoiceAgent",
+    "AsyncVoices",
     "AsyncWebhooks",
     "Audio",
     "AudioChunk",
@@ -177,6 +187,9 @@ __all__ = [
     "InvalidProviderKeyError",
     "InvalidRequestError",
     "KeyLimit",
+    "Knowledge",
+    "KnowledgeDocument",
+    "KnowledgeFailed",
     "LanguageModel",
     "ListenRequest",
     "LiveEnded",
@@ -187,6 +200,7 @@ __all__ = [
     "LiveSummary",
     "LiveWire",
     "Login",
+    "ManyVoices",
     "Message",
     "Metrics",
     "MetricsSink",
@@ -208,6 +222,8 @@ __all__ = [
     "SessionReport",
     "Sessions",
     "SignedWebhook",
+    "Source",
+    "SourcesFound",
     "Speaking",
     "SpeechToText",
     "SpokenSound",
@@ -239,9 +255,12 @@ __all__ = [
     "User",
     "UserStateChanged",
     "ValidationError",
+    "Voice",
     "VoiceAgent",
     "VoiceError",
+    "VoicePreview",
     "VoiceTimeoutError",
+    "Voices",
     "Warm",
     "WarmLanguageModel",
     "Webhook",
@@ -277,7 +296,7 @@ _LATER = {
     ),
     "_logging": ("log_level",),
     "_metrics": ("MetricsSink", "Report"),
-    "_people": ("Greeting",),
+    "_people": ("Greeting", "VoicePreview"),
     "_records": (
         "Action",
         "ApiKey",
@@ -291,6 +310,7 @@ _LATER = {
         "DeliveryAttempt",
         "Erased",
         "KeyLimit",
+        "KnowledgeDocument",
         "Login",
         "NewApiKey",
         "Organization",
@@ -298,14 +318,25 @@ _LATER = {
         "Principal",
         "Registered",
         "SignedWebhook",
+        "Source",
         "StoredAssistant",
         "User",
+        "Voice",
         "Webhook",
         "WebhookDelivery",
     ),
     "_reports": ("CallReport", "SessionReport", "ToolReport", "TurnReport"),
-    "_rooms": ("Accounts", "Assistants", "Audit", "Realtime", "Sessions", "Telephony", "Webhooks"),
-    "_rooms_aio": ("AsyncAccounts", "AsyncAssistants", "AsyncAudit", "AsyncRealtime", "AsyncSessions", "AsyncTelephony", "AsyncWebhooks"),
+    "_rooms": ("Accounts", "Assistants", "Audit", "Knowledge", "Sessions", "Webhooks"),
+    "_rooms_aio": (
+        "AsyncAccounts",
+        "AsyncAssistants",
+        "AsyncAudit",
+        "AsyncKnowledge",
+        "AsyncSessions",
+        "AsyncWebhooks",
+    ),
+    "_services": ("Realtime", "Telephony", "Voices"),
+    "_services_aio": ("AsyncRealtime", "AsyncTelephony", "AsyncVoices"),
     "_wire": ("AsyncLiveWire", "LiveWire"),
 }
 _MODULES = {name: module for module, names in _LATER.items() for name in names}

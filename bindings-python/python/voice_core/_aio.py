@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from ._live import AsyncLiveSession
     from ._metrics import MetricsSink, Report
     from ._records import Principal
-    from ._rooms_aio import AsyncAccounts, AsyncAssistants, AsyncAudit, AsyncRealtime, AsyncSessions, AsyncTelephony, AsyncWebhooks
+    from ._rooms_aio import AsyncAccounts, AsyncAssistants, AsyncAudit, AsyncKnowledge, AsyncSessions, AsyncWebhooks
+    from ._services_aio import AsyncRealtime, AsyncTelephony, AsyncVoices
     from ._tools import Tool
 
 
@@ -287,9 +288,16 @@ class AsyncVoiceAgent:
         return AsyncAudit(self)
 
     @property
+    def knowledge(self) -> AsyncKnowledge:
+        """The documents that answers are drawn from."""
+        from ._rooms_aio import AsyncKnowledge
+
+        return AsyncKnowledge(self)
+
+    @property
     def telephony(self) -> AsyncTelephony:
         """What is to be known of a telephone call before it is answered."""
-        from ._rooms_aio import AsyncTelephony
+        from ._services_aio import AsyncTelephony
 
         return AsyncTelephony(self)
 
@@ -303,9 +311,16 @@ class AsyncVoiceAgent:
     @property
     def realtime(self) -> AsyncRealtime:
         """A browser's own way to the speech-to-speech model: client secrets."""
-        from ._rooms_aio import AsyncRealtime
+        from ._services_aio import AsyncRealtime
 
         return AsyncRealtime(self)
+
+    @property
+    def voices(self) -> AsyncVoices:
+        """The voices of text to speech: a list of them, and how one sounds."""
+        from ._services_aio import AsyncVoices
+
+        return AsyncVoices(self)
 
     @property
     def dropped_reports(self) -> int:

@@ -52,10 +52,12 @@ if TYPE_CHECKING:
     from typing_extensions import TypeAlias
 
     from ._native import Responder, Sound
+    from ._records import Voice
 
 
 Heard: TypeAlias = "Union[str, Transcript]"
 Written: TypeAlias = "Union[str, ToolCall, TokenUsage, Finished]"
+ListedVoice: TypeAlias = "Union[Voice, Mapping[str, Any]]"
 Spoken: TypeAlias = "Union[bytes, Audio, AudioChunk, numpy.ndarray[Any, Any]]"
 
 
@@ -101,8 +103,8 @@ class TextToSpeech(Protocol):
     """A voice of your own: a class with this one method; inheriting from this one is not necessary.
 
     An attribute ``name`` says how errors, metrics and logs name it (default: the name of the class), an attribute ``sample_rate``
-    how many samples a second bytes and arrays have (default: 24000). One that has something to get ready has a method ``warm_up``: see
-    `Warm`.
+    how many samples a second bytes and arrays have (default: 24000). One that has several voices has a second method: see `ManyVoices`.
+    One that has something to get ready has a method ``warm_up``: see `Warm`.
     """
 
     def synthesize(
@@ -112,6 +114,20 @@ class TextToSpeech(Protocol):
 
         Plain or ``async``. Returns the sound, or yields it chunk by chunk, all of one rate: mono 16-bit little-endian samples as
         bytes, an array of samples, or `Audio`.
+        """
+        ...
+
+
+class ManyVoices(TextToSpeech, Protocol):
+    """Several voices of your own: one more method than `TextToSpeech`."""
+
+    def voices(
+        self, language: Optional[str], /
+    ) -> Union[Iterable[ListedVoice], Awaitable[Iterable[ListedVoice]]]:
+        """Lists the voices, for `agent.voices.list`: `Voice`, or mappings with an ``id`` and whatever else of one is known.
+
+        Plain or ``async``. Those that do not speak `language` (BCP 47) may be left out. Whoever previews one finds it asked for in
+        ``request.voice`` and ``request.settings`` of `synthesize`.
         """
         ...
 
@@ -423,6 +439,15 @@ class _Readiness(_Adaptor):
         return True
 
 
+class _Listing(_Adaptor):
+    """Hands over the voices that an object lists."""
+
+    _one = True
+
+    def _send(self, answer: Responder, item: Any) -> bool:
+        return answer.send_text(json.dumps([one if isinstance(one, Mapping) else dict(vars(one)) for one in item], default=dict))
+
+
 _PIECES: Tuple[type, ...] = (
     str,
     bytes,
@@ -496,9 +521,28 @@ class LlmAdaptor(_Adaptor):
 class TtsAdaptor(_Adaptor):
     """Asks a `TextToSpeech`."""
 
+    @property
+    def has_several(self) -> bool:
+        """Whether it can be asked for one of several voices."""
+        return callable(getattr(self._target, "voices", None))
+
     def start(self, text: str, language: Optional[str], answer: Responder) -> None:
         """Has the text spoken."""
         self._run(answer, self._target.synthesize, SynthesisRequest(text, language))  # type: ignore[attr-defined]
+
+    def start_as(self, text: str, language: Optional[str], voice_json: str, answer: Responder) -> None:
+        """Has the text spoken by one of its voices."""
+        voice = json.loads(voice_json)
+        request = SynthesisRequest(text, language, voice["id"], voice["settings"])
+        self._run(answer, self._target.synthesize, request)  # type: ignore[attr-defined]
+
+    def voices(self, language: Optional[str], answer: Responder) -> None:
+        """Has its voices listed."""
+        method = getattr(self._target, "voices", None)
+        if callable(method):
+            _Listing(self._target, self._loop)._run(answer, method, language)
+        else:
+            answer.finish()
 
     def _send(self, answer: Responder, item: Any) -> bool:
         rate = int(getattr(self._target, "sample_rate", 24_000))

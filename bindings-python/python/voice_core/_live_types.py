@@ -4,12 +4,27 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import Any, Dict, Mapping, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple, Union
 
 from . import _types
 from ._errors import VoiceError, from_fields
 from ._native import Reply as NativeReply
-from ._types import ActionDetected, AudioChunk, Cost, Filler, Metrics, Speaking, TextDelta, ToolCall, ToolResult, Transcript
+from ._types import (
+    ActionDetected,
+    AudioChunk,
+    Cost,
+    Filler,
+    Metrics,
+    SourcesFound,
+    Speaking,
+    TextDelta,
+    ToolCall,
+    ToolResult,
+    Transcript,
+)
+
+if TYPE_CHECKING:
+    from ._records import Source
 
 
 @dataclass(frozen=True)
@@ -123,6 +138,8 @@ class TurnDone:
     """What that cost; None unless every model that was called has a price in the config."""
     text_language: Optional[str] = None
     """The language of what was said, where an interpreter speaks; the user's own when something is said again."""
+    sources: Tuple[Source, ...] = ()
+    """The passages of documents that the model was given to answer from."""
 
 
 @dataclass(frozen=True)
@@ -176,6 +193,7 @@ LiveEvent = Union[
     AgentStateChanged,
     Transcript,
     TurnStarted,
+    SourcesFound,
     TextDelta,
     Speaking,
     Filler,
@@ -218,7 +236,8 @@ def event(kind: str, record: str, attachment: Union[bytes, NativeReply, None]) -
     if kind not in _OWN:
         # Those that a turn has, too.
         shared = _types.event(kind, record, attachment)
-        return None if isinstance(shared, (_types.Started, _types.AudioFailed, _types.Done)) else shared
+        not_here = (_types.Started, _types.AudioFailed, _types.KnowledgeFailed, _types.Done)
+        return None if isinstance(shared, not_here) else shared
     fields: Dict[str, Any] = json.loads(record)
     del fields["type"]
     if kind in _PLAIN:
@@ -230,6 +249,7 @@ def event(kind: str, record: str, attachment: Union[bytes, NativeReply, None]) -
         turn["timings"] = turn.pop("timings_ms")
         turn["tool_calls"] = _types.tool_results(turn["tool_calls"])
         turn["cost"] = _types.cost(turn["cost"])
+        turn["sources"] = _types.sources(turn["sources"])
         return TurnDone(audio_error=None if failed is None else from_fields(failed), **turn)
     if kind == "error":
         return LiveFailure(from_fields(fields["error"]))

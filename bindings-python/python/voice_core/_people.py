@@ -19,6 +19,7 @@ from ._records import (
     DeliveryAttempt,
     Erased,
     KeyLimit,
+    KnowledgeDocument,
     Login,
     NewApiKey,
     Organization,
@@ -26,12 +27,14 @@ from ._records import (
     Principal,
     Registered,
     SignedWebhook,
+    Source,
     StoredAssistant,
     User,
+    Voice,
     Webhook,
     WebhookDelivery,
 )
-from ._types import action, time
+from ._types import Cost, action, cost, sources, time
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,32 @@ class Greeting:
     """The session."""
     message_id: str
     """The stored message."""
+
+
+@dataclass(frozen=True)
+class VoicePreview:
+    """How a voice sounds."""
+
+    provider: str
+    """Who spoke: the provider and its model, for example ``elevenlabs/eleven_flash_v2_5``."""
+    voice: Optional[str]
+    """The voice that was asked for; None: the provider's own."""
+    text: str = field(repr=False)
+    """What was said."""
+    language: Optional[str]
+    """In which language (BCP 47), if that was known."""
+    media_type: str
+    """What kind of file `data` is, for example ``audio/wav``."""
+    sample_rate: int
+    """How many samples a second the voice makes."""
+    audio_seconds: float
+    """How long it lasts."""
+    usage: Dict[str, float]
+    """What was used, as in a reply."""
+    cost: Optional[Cost]
+    """What that cost; None without a price."""
+    data: bytes = field(repr=False)
+    """The sound, as a file."""
 
 
 def _timed(fields: Dict[str, Any]) -> Dict[str, Any]:
@@ -125,6 +154,16 @@ def audit_entry(fields: Dict[str, Any]) -> AuditEntry:
     return AuditEntry(**_timed(fields))
 
 
+def document(fields: Dict[str, Any]) -> KnowledgeDocument:
+    """The document for one of the native half."""
+    return KnowledgeDocument(**_timed(fields))
+
+
+def found(listed: List[Dict[str, Any]]) -> List[Source]:
+    """The passages for those of the native half."""
+    return list(sources(listed))
+
+
 def phone_call(fields: Dict[str, Any]) -> PhoneCall:
     """The call for one of the native half."""
     return PhoneCall(**fields)
@@ -149,6 +188,16 @@ def delivery(fields: Dict[str, Any]) -> WebhookDelivery:
     """The delivery for one of the native half."""
     attempts = [DeliveryAttempt(**_timed(attempt)) for attempt in fields["attempts"]]
     return WebhookDelivery(**{**_timed(fields), "attempts": attempts})
+
+
+def voice(fields: Dict[str, Any]) -> Voice:
+    """The voice for one of the native half."""
+    return Voice(**fields)
+
+
+def voice_preview(fields: Dict[str, Any], file: Optional[bytes]) -> VoicePreview:
+    """How a voice sounds, for what the native half says of it."""
+    return VoicePreview(**{**fields, "cost": cost(fields["cost"])}, data=file or b"")
 
 
 def client_secret(fields: Dict[str, Any]) -> ClientSecret:

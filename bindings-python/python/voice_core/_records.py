@@ -9,8 +9,7 @@ from typing import Any, Dict, List, Optional, TypedDict
 
 @dataclass(frozen=True)
 class Action:
-    """Something said that has to be acted on: a visit that was agreed on, a medicine that is to be refilled.
-    ``Debug`` leaves its details out."""
+    """Something said that has to be acted on: a visit that was agreed on, a medicine that is to be refilled."""
 
     id: str
     """Its id; later ones have later ids."""
@@ -96,7 +95,8 @@ class Assistant(_AssistantRequired, total=False):
     voice_id: Optional[str]
     """Which voice, by the provider's own name or id."""
     voice_settings: Dict[str, Any]
-    """What only this provider knows: ``stability``, ``similarity``, ``style``, ``speed``, …"""
+    """How the voice speaks: ``stability``, ``similarity``, ``style`` (0–1 each) and ``speed`` (1 is normal), as far
+    as its provider has them, and what only this provider knows."""
     interruptions_enabled: bool
     """Whether the user's speech stops the reply, in live sessions. Default true."""
     background_denoising: bool
@@ -107,7 +107,8 @@ class Assistant(_AssistantRequired, total=False):
     tools: List[str]
     """The tools that the language model may call, by the names under which the host offers them: at most 64."""
     knowledge: List[str]
-    """The documents that are searched for each answer, by the names under which the host keeps them: at most 100."""
+    """The documents of its organization that answers are drawn from, by their ids: at most 100. ``*`` stands for all
+    of them. Default: the agent's own."""
     interpreter: Optional[Dict[str, Any]]
     """It interprets between two languages instead of answering: a document as ``assistant.interpreter`` of the
     config. Default: as the agent does."""
@@ -175,7 +176,7 @@ class ClientSecret:
 
 @dataclass(frozen=True)
 class ConversationSummary:
-    """What a conversation came to. ``Debug`` leaves the words out."""
+    """What a conversation came to."""
 
     session_id: str
     """The session."""
@@ -233,6 +234,34 @@ class KeyLimit:
     """Calls a minute, on average."""
     burst: int
     """How many may come at once after a quiet time."""
+
+
+@dataclass(frozen=True)
+class KnowledgeDocument:
+    """A document that answers are drawn from, but for its text."""
+
+    id: str
+    """Its id."""
+    organization: Optional[str]
+    """Its organization; None in a host without organizations."""
+    version: int
+    """Which version this is, from 1: every change makes the next."""
+    title: str
+    """Its title, which the model is told with every passage."""
+    format: str
+    """How its text was given: ``text``, ``markdown`` or ``html``."""
+    source: Optional[str]
+    """Where it is from, in the owner's words: an address, the name of a file."""
+    metadata: Dict[str, Any]
+    """The owner's own data."""
+    bytes: int
+    """How many bytes its text has."""
+    hash: str
+    """Tells its content from any other: a SHA-256 in hexadecimal."""
+    created_at: datetime
+    """When it was added."""
+    updated_at: datetime
+    """When this version was made."""
 
 
 @dataclass(frozen=True)
@@ -334,6 +363,24 @@ class SignedWebhook:
 
 
 @dataclass(frozen=True)
+class Source:
+    """A passage of a document that the language model was given to answer from."""
+
+    document_id: str
+    """The document."""
+    title: str
+    """The title of the document."""
+    heading: str
+    """The headings under which the passage stands, with `` › `` between them; empty: none."""
+    passage: int
+    """Which passage of the document it is, from 0."""
+    text: str = field(repr=False)
+    """What it says."""
+    score: float
+    """How much of what was asked is in it, 0–1."""
+
+
+@dataclass(frozen=True)
 class StoredAssistant:
     """An assistant that is kept, in one version."""
 
@@ -366,6 +413,27 @@ class User:
 
 
 @dataclass(frozen=True)
+class Voice:
+    """A voice that a provider has. As JSON an object with these fields; read back, all but ``id`` may be missing."""
+
+    id: str
+    """What names it in a config (``voice``), in an assistant (``voice_id``) and for a preview."""
+    name: str
+    """What people call it."""
+    languages: List[str]
+    """The languages that it speaks (BCP 47), its own first. None: the provider does not say; usually those of its
+    model."""
+    gender: Optional[str]
+    """As what it is heard: ``female``, ``male`` or ``neutral``; None: the provider does not say."""
+    description: Optional[str]
+    """What the provider says of it, in a sentence."""
+    preview_url: Optional[str]
+    """An address at which anybody hears it, without a key."""
+    labels: Dict[str, str]
+    """What else the provider says of it, by the provider's own names: ``accent``, ``age``, ``use_case``, …"""
+
+
+@dataclass(frozen=True)
 class Webhook:
     """A webhook, as its owner sees it."""
 
@@ -391,7 +459,7 @@ class Webhook:
 
 @dataclass(frozen=True)
 class WebhookDelivery:
-    """The telling of one event to one webhook. ``Debug`` leaves out what is told."""
+    """The telling of one event to one webhook."""
 
     id: str
     """Its id, which the receiver sees as ``webhook-id``: the same in every attempt."""

@@ -1,4 +1,4 @@
-"""What is kept, and who may reach it: sessions, accounts, assistants, the audit log; and telephone calls, webhooks. Those of the asyncio agent."""
+"""What is kept, and who may reach it: sessions, accounts, assistants, documents, webhooks, the audit log. Those of the asyncio agent."""
 
 from __future__ import annotations
 
@@ -12,20 +12,19 @@ from ._records import (
     ApiKey,
     Assistant,
     AuditEntry,
-    CallAnswer,
     CleanedUp,
     ConversationSummary,
-    ClientSecret,
     Credential,
     Erased,
     KeyLimit,
+    KnowledgeDocument,
     Login,
     NewApiKey,
     Organization,
-    PhoneCall,
     Principal,
     Registered,
     SignedWebhook,
+    Source,
     StoredAssistant,
     User,
     Webhook,
@@ -365,43 +364,75 @@ class AsyncAudit(_Room):
         return await self._run("delete_older_than", int, age_seconds=age_seconds)
 
 
-class AsyncTelephony(_Room):
-    """What is to be known of a telephone call before it is answered: whose it is, and whether it is the carrier that calls."""
+class AsyncKnowledge(_Room):
+    """Documents that answers are drawn from: those of no organization, of one (`of`), or of whom the agent acts for.
 
-    _name = "telephony"
+    Assistants name them in ``knowledge``, the config in ``knowledge.documents``. A change is followed at the next turn.
+    """
 
-    async def read(self, message: str, protocol: str = "auto") -> Optional[PhoneCall]:
-        """Reads a carrier's first messages: the call, or None for what comes before it. The message then goes to the session's
-        wire as well.
+    _name = "knowledge"
 
-        Raises
-        ------
-        ValidationError
-            It is no such message, or the call's encoding is not supported.
-        """
-        return await self._run("read", _people.first_call, message=message, protocol=protocol)
+    def of(self, organization: str) -> AsyncKnowledge:
+        """The documents of one organization."""
+        return AsyncKnowledge(self._agent, organization=organization)
 
-    async def verify_twilio(
-        self, auth_token: str, url: str, signature: str, params: Optional[Mapping[str, Any]] = None
-    ) -> bool:
-        """Whether Twilio signed a request: the header ``X-Twilio-Signature``. `url` is the address as Twilio was given it
-        (``wss://`` for a media stream), `params` the fields of a form that was posted."""
-        return await self._run("verify_twilio", bool, auth_token=auth_token, url=url, signature=signature, params=params)
-
-    async def verify_plivo(
-        self, auth_token: str, url: str, signature: str, nonce: str, params: Optional[Mapping[str, Any]] = None
-    ) -> bool:
-        """Whether Plivo signed a request: the headers ``X-Plivo-Signature-V3`` and ``X-Plivo-Signature-V3-Nonce``; Vobiz has its
-        own, made alike."""
+    async def add(
+        self,
+        title: str,
+        text: str,
+        *,
+        format: Optional[str] = None,
+        source: Optional[str] = None,
+        metadata: Optional[Mapping[str, Any]] = None,
+    ) -> KnowledgeDocument:
+        """Adds a document: ``format`` is ``text`` (the default), ``markdown`` or ``html``. One with this content that is there already is
+        given back as it is."""
         return await self._run(
-            "verify_plivo", bool, auth_token=auth_token, url=url, signature=signature, nonce=nonce, params=params
+            "add", _people.document, title=title, text=text, format=format, source=source, metadata=metadata
         )
 
-    async def verify_telnyx(self, public_key: str, body: str, signature: str, timestamp: str) -> bool:
-        """Whether Telnyx signed a webhook within the last five minutes: the headers ``telnyx-signature-ed25519`` and
-        ``telnyx-timestamp``, and the body as it came."""
+    async def get(self, id: str) -> KnowledgeDocument:
+        """A document."""
+        return await self._run("get", _people.document, id=id)
+
+    async def text(self, id: str) -> str:
+        """The text of a document, as it is searched: of a page, the Markdown that was made of it."""
+        return await self._run("text", str, id=id)
+
+    async def list(self, *, limit: int = 20, before: Optional[str] = None) -> Page[KnowledgeDocument]:
+        """Documents, newest first."""
+        return await self._run("list", _types.page(_people.document), limit=limit, before=before)
+
+    async def update(
+        self,
+        id: str,
+        *,
+        title: Optional[str] = None,
+        text: Optional[str] = None,
+        format: Optional[str] = None,
+        source: Optional[str] = None,
+        metadata: Optional[Mapping[str, Any]] = None,
+    ) -> KnowledgeDocument:
+        """Changes what is given. An empty ``source`` takes it away."""
         return await self._run(
-            "verify_telnyx", bool, public_key=public_key, body=body, signature=signature, timestamp=timestamp
+            "update", _people.document, id=id, title=title, text=text, format=format, source=source, metadata=metadata
+        )
+
+    async def delete(self, id: str) -> None:
+        """Deletes a document. Assistants that name it do without it from their next turn on."""
+        return await self._run("delete", _types.nothing, id=id)
+
+    async def search(
+        self,
+        text: str,
+        *,
+        documents: Optional[Sequence[str]] = None,
+        top_k: Optional[int] = None,
+        min_score: Optional[float] = None,
+    ) -> List[Source]:
+        """The passages of these documents, or of all, that a turn would find, the best first."""
+        return await self._run(
+            "search", _people.found, text=text, documents=documents, top_k=top_k, min_score=min_score
         )
 
 
@@ -516,57 +547,4 @@ class AsyncWebhooks(_Room):
             signature=signature,
             body=text,
             tolerance_seconds=tolerance_seconds,
-        )
-
-
-class AsyncRealtime(_Room):
-    """A browser's own way to the speech-to-speech model of the config's `realtime`. The key stays here.
-
-    A session that is begun so is held between the browser and the provider: nothing of it is heard or stored here.
-    """
-
-    _name = "realtime"
-
-    def of(self, organization: str) -> AsyncRealtime:
-        """With the assistants and the credentials of one organization."""
-        return AsyncRealtime(self._agent, **{**self._also, "organization": organization})
-
-    async def client_secret(
-        self,
-        *,
-        assistant: Optional[str] = None,
-        instructions: Optional[str] = None,
-        voice: Optional[str] = None,
-        language: Optional[str] = None,
-        valid_seconds: float = 60,
-    ) -> ClientSecret:
-        """What opens a session without the key. One of the same settings is given out again until 10 s before its end."""
-        return await self._run(
-            "client_secret",
-            _people.client_secret,
-            assistant=assistant,
-            instructions=instructions,
-            voice=voice,
-            language=language,
-            valid_seconds=valid_seconds,
-        )
-
-    async def answer_call(
-        self,
-        offer: str,
-        *,
-        assistant: Optional[str] = None,
-        instructions: Optional[str] = None,
-        voice: Optional[str] = None,
-        language: Optional[str] = None,
-    ) -> CallAnswer:
-        """Answers a browser's offer of a WebRTC connection to the provider, so that it needs no secret at all."""
-        return await self._run(
-            "answer_call",
-            _people.call_answer,
-            offer=offer,
-            assistant=assistant,
-            instructions=instructions,
-            voice=voice,
-            language=language,
         )

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from ._live import LiveSession
     from ._metrics import MetricsSink, Report
     from ._records import Principal
-    from ._rooms import Accounts, Assistants, Audit, Realtime, Sessions, Telephony, Webhooks
+    from ._rooms import Accounts, Assistants, Audit, Knowledge, Sessions, Webhooks
+    from ._services import Realtime, Telephony, Voices
     from ._tools import Tool
 
 
@@ -287,9 +288,16 @@ class VoiceAgent:
         return Audit(self)
 
     @property
+    def knowledge(self) -> Knowledge:
+        """The documents that answers are drawn from."""
+        from ._rooms import Knowledge
+
+        return Knowledge(self)
+
+    @property
     def telephony(self) -> Telephony:
         """What is to be known of a telephone call before it is answered."""
-        from ._rooms import Telephony
+        from ._services import Telephony
 
         return Telephony(self)
 
@@ -303,9 +311,16 @@ class VoiceAgent:
     @property
     def realtime(self) -> Realtime:
         """A browser's own way to the speech-to-speech model: client secrets."""
-        from ._rooms import Realtime
+        from ._services import Realtime
 
         return Realtime(self)
+
+    @property
+    def voices(self) -> Voices:
+        """The voices of text to speech: a list of them, and how one sounds."""
+        from ._services import Voices
+
+        return Voices(self)
 
     @property
     def dropped_reports(self) -> int:

@@ -27,7 +27,7 @@ from ._errors import VoiceError, from_fields
 from ._native import Reply as NativeReply
 
 if TYPE_CHECKING:
-    from ._records import Action
+    from ._records import Action, Source
 
 T = TypeVar("T")
 
@@ -78,6 +78,10 @@ class Reply:
     """The language of the answer, where an interpreter speaks; the user's own when something is said again."""
     actions: Tuple[Action, ...] = ()
     """What has to be acted on, where ``actions.on_replies`` in the config waits for it."""
+    sources: Tuple[Source, ...] = ()
+    """The passages of documents that the model was given to answer from, the best first."""
+    knowledge_error: Optional[VoiceError] = None
+    """Why the documents could not be searched, if they could not: the answer does without them."""
 
     def _repr_html_(self) -> str:
         import html
@@ -247,9 +251,27 @@ class ActionDetected:
     """What."""
 
 
+@dataclass(frozen=True)
+class SourcesFound:
+    """The passages of documents that the model is given to answer from, the best first."""
+
+    sources: Tuple[Source, ...]
+    """The passages."""
+
+
+@dataclass(frozen=True)
+class KnowledgeFailed:
+    """The documents could not be searched; the turn goes on without them."""
+
+    error: VoiceError
+    """Why."""
+
+
 TurnEvent = Union[
     Started,
     Transcript,
+    SourcesFound,
+    KnowledgeFailed,
     TextDelta,
     Speaking,
     Filler,
@@ -396,6 +418,10 @@ class SynthesisRequest:
     """What to say: one sentence or a few."""
     language: Optional[str]
     """The language of the text (BCP 47), when it is known."""
+    voice: Optional[str] = None
+    """The voice that is asked for, of one that lists several; None: its own. Only previews ask for one."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """How that voice is to speak: ``stability``, ``similarity``, ``style``, ``speed``, and whatever else of your own."""
 
 
 def reply(native: NativeReply) -> Reply:
@@ -407,8 +433,13 @@ def reply(native: NativeReply) -> Reply:
     fields["tool_calls"] = tool_results(fields["tool_calls"])
     fields["cost"] = cost(fields["cost"])
     fields["actions"] = tuple(action(one) for one in fields["actions"])
+    fields["sources"] = sources(fields["sources"])
+    not_searched = fields.pop("knowledge_error")
     return Reply(
-        audio=Audio._of_reply(native, rate), audio_error=None if failed is None else from_fields(failed), **fields
+        audio=Audio._of_reply(native, rate),
+        audio_error=None if failed is None else from_fields(failed),
+        knowledge_error=None if not_searched is None else from_fields(not_searched),
+        **fields,
     )
 
 
@@ -456,6 +487,10 @@ def event(kind: str, record: str, attachment: Union[bytes, NativeReply, None]) -
         return Started(fields["session_id"], fields["turn_id"])
     if kind == "action_detected":
         return ActionDetected(action(fields["action"]))
+    if kind == "sources":
+        return SourcesFound(sources(fields["sources"]))
+    if kind == "knowledge_failed":
+        return KnowledgeFailed(from_fields(fields["error"]))
     if kind == "audio_failed":
         return AudioFailed(from_fields(fields["error"]))
     if kind == "metrics":
@@ -481,6 +516,15 @@ def action(fields: Dict[str, Any]) -> Action:
     from ._records import Action
 
     return Action(**{**fields, "created_at": time(fields["created_at"])})
+
+
+def sources(listed: List[Dict[str, Any]]) -> Tuple[Source, ...]:
+    """The passages for those of the native half."""
+    if not listed:
+        return ()
+    from ._records import Source
+
+    return tuple(Source(**fields) for fields in listed)
 
 
 def session(fields: Dict[str, Any]) -> Session:

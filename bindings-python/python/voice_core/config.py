@@ -117,14 +117,40 @@ class ActionDefinition(TypedDict, total=False):
     """The JSON schema of its details, an object. Default: any."""
 
 
+class Knowledge(TypedDict, total=False):
+    """Which documents answers are drawn from, and how much of them the language model is told. They are kept by
+    ``VoiceAgent::knowledge``."""
+
+    documents: List[str]
+    """The host's own documents that are searched for each answer, by their ids; ``*`` stands for all that belong to
+    no organization. An assistant that names documents has those instead. Default: none."""
+    as_tool: bool
+    """Whether the language model is given a tool, ``search_knowledge``, in place of passages with every question.
+    One that cannot call tools is given passages all the same; a model that hears and speaks by itself always has the
+    tool. Default false."""
+    top_k: int
+    """How many passages the model is given at most (1–20). Default 3."""
+    min_score: float
+    """How much of what was asked a passage must have to be given, 0–1. Default 0.2."""
+    max_characters: int
+    """How many characters they have at most, all together (1,000–100,000). Default 2,000."""
+    timeout_ms: int
+    """How long an answer waits for the documents to be searched, in milliseconds; it does without them then. Default
+    500."""
+    memory_mb: float
+    """How many MiB of text are kept ready to be searched. Documents that have more than that, all those together
+    that one answer is drawn from, are not searched. Default 64."""
+
+
 class Accounts(TypedDict, total=False):
     """Organizations, users and their keys."""
 
     rate_limit: Optional[RateLimit]
     """How often an API key may be used that has no limit of its own. Default: as often as it likes."""
     credentials_key: Optional[str]
-    """The key under which the credentials of providers are encrypted: 32 bytes as 64 hexadecimal digits or in
-    base64. Without one, none can be kept. Default: the environment variable ``VOICE_CORE_CREDENTIALS_KEY``."""
+    """The key under which the credentials of providers and the secrets of webhooks are encrypted: 32 bytes as 64
+    hexadecimal digits or in base64. Without one, none can be kept. Default: the environment variable
+    ``VOICE_CORE_CREDENTIALS_KEY``."""
 
 
 class _RateLimitRequired(TypedDict):
@@ -467,6 +493,8 @@ class Config(TypedDict, total=False):
     """Who the agent is."""
     actions: Optional[Actions]
     """What is found in conversations that has to be acted on. Default: nothing is looked for."""
+    knowledge: Knowledge
+    """Which documents answers are drawn from. Default: none."""
     accounts: Accounts
     """Organizations, users and their keys."""
     retention: Retention

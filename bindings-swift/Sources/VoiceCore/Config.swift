@@ -246,12 +246,65 @@ public struct ActionDefinition: Encodable, Sendable {
     }
 }
 
+/// Which documents answers are drawn from, and how much of them the language model is told. They are kept by
+/// `VoiceAgent::knowledge`.
+public struct KnowledgeConfig: Encodable, Sendable {
+    /// The host's own documents that are searched for each answer, by their ids; `*` stands for all that belong to
+    /// no organization. An assistant that names documents has those instead. Default: none.
+    public var documents: [String]?
+    /// Whether the language model is given a tool, `search_knowledge`, in place of passages with every question. One
+    /// that cannot call tools is given passages all the same; a model that hears and speaks by itself always has the
+    /// tool. Default false.
+    public var asTool: Bool?
+    /// How many passages the model is given at most (1–20). Default 3.
+    public var topK: Int?
+    /// How much of what was asked a passage must have to be given, 0–1. Default 0.2.
+    public var minScore: Double?
+    /// How many characters they have at most, all together (1,000–100,000). Default 2,000.
+    public var maxCharacters: Int?
+    /// How long an answer waits for the documents to be searched, in milliseconds; it does without them then.
+    /// Default 500.
+    public var timeoutMs: Int?
+    /// How many MiB of text are kept ready to be searched. Documents that have more than that, all those together
+    /// that one answer is drawn from, are not searched. Default 64.
+    public var memoryMb: Double?
+
+    public init(
+        documents: [String]? = nil,
+        asTool: Bool? = nil,
+        topK: Int? = nil,
+        minScore: Double? = nil,
+        maxCharacters: Int? = nil,
+        timeoutMs: Int? = nil,
+        memoryMb: Double? = nil
+    ) {
+        self.documents = documents
+        self.asTool = asTool
+        self.topK = topK
+        self.minScore = minScore
+        self.maxCharacters = maxCharacters
+        self.timeoutMs = timeoutMs
+        self.memoryMb = memoryMb
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case documents
+        case asTool = "as_tool"
+        case topK = "top_k"
+        case minScore = "min_score"
+        case maxCharacters = "max_characters"
+        case timeoutMs = "timeout_ms"
+        case memoryMb = "memory_mb"
+    }
+}
+
 /// Organizations, users and their keys.
 public struct AccountsConfig: Encodable, Sendable {
     /// How often an API key may be used that has no limit of its own. Default: as often as it likes.
     public var rateLimit: RateLimitOptions?
-    /// The key under which the credentials of providers are encrypted: 32 bytes as 64 hexadecimal digits or in
-    /// base64. Without one, none can be kept. Default: the environment variable `VOICE_CORE_CREDENTIALS_KEY`.
+    /// The key under which the credentials of providers and the secrets of webhooks are encrypted: 32 bytes as 64
+    /// hexadecimal digits or in base64. Without one, none can be kept. Default: the environment variable
+    /// `VOICE_CORE_CREDENTIALS_KEY`.
     public var credentialsKey: String?
 
     public init(
@@ -988,6 +1041,8 @@ public struct AgentConfig: Encodable, Sendable {
     public var assistant: AssistantConfig?
     /// What is found in conversations that has to be acted on. Default: nothing is looked for.
     public var actions: ActionsConfig?
+    /// Which documents answers are drawn from. Default: none.
+    public var knowledge: KnowledgeConfig?
     /// Organizations, users and their keys.
     public var accounts: AccountsConfig?
     /// How long things are kept.
@@ -1028,6 +1083,7 @@ public struct AgentConfig: Encodable, Sendable {
         storage: String? = nil,
         assistant: AssistantConfig? = nil,
         actions: ActionsConfig? = nil,
+        knowledge: KnowledgeConfig? = nil,
         accounts: AccountsConfig? = nil,
         retention: RetentionConfig? = nil,
         live: LiveConfig? = nil,
@@ -1051,6 +1107,7 @@ public struct AgentConfig: Encodable, Sendable {
         self.storage = storage
         self.assistant = assistant
         self.actions = actions
+        self.knowledge = knowledge
         self.accounts = accounts
         self.retention = retention
         self.live = live
@@ -1076,6 +1133,7 @@ public struct AgentConfig: Encodable, Sendable {
         case storage
         case assistant
         case actions
+        case knowledge
         case accounts
         case retention
         case live

@@ -132,6 +132,22 @@ public protocol TextToSpeech: Sendable {
     func warmUp() async throws
 }
 
+/// One of several voices, and how it is to speak.
+public struct ChosenVoice: Sendable, Decodable {
+    /// The voice, by its id; `nil`: your own choice.
+    public let id: String?
+    /// How it is to speak: `stability`, `similarity`, `style`, `speed`, and whatever else of your own.
+    public let settings: [String: JSONValue]
+}
+
+/// Several voices of your own.
+public protocol ManyVoices: TextToSpeech {
+    /// Lists them, for ``Voices/list(provider:language:limit:)``. Those that do not speak `language` (BCP 47) may be left out.
+    func voices(language: String?) async throws -> [Voice]
+    /// Speaks a text as one of them, for ``Voices/preview(_:provider:settings:text:language:format:)``.
+    func synthesize(_ text: String, language: String?, as voice: ChosenVoice) -> AsyncThrowingStream<Pcm, any Error>
+}
+
 /// A conversation store of your own: one function, JSON in and out. Methods and arguments are listed in the README.
 public protocol ConversationStore: Sendable {
     /// How errors name it.
@@ -229,7 +245,7 @@ public struct Hosts: Sendable {
         VoiceCoreNative.Hosts(
             stt: stt.map { SttHost(name: $0.name, host: SttBridge($0), listens: $0 is any StreamingSpeechToText) },
             llm: llm.map { LlmHost(name: $0.name, host: LlmBridge($0), callsTools: $0 is any ToolCallingModel) },
-            tts: tts.map { TtsHost(name: $0.name, host: TtsBridge($0)) },
+            tts: tts.map { TtsHost(name: $0.name, host: TtsBridge($0), hasSeveral: $0 is any ManyVoices) },
             turnDetector: turnDetector.map { TurnDetectorHost(name: $0.name, host: TurnDetectorBridge($0)) },
             store: store.map { StoreHost(name: $0.name, host: StoreBridge($0)) },
             tools: tools.map(\.lowered),
@@ -336,6 +352,23 @@ final class TtsBridge: HostTts {
         try await hosted {
             for try await chunk in host.synthesize(text, language: language)
             where !answer.send(pcm: chunk.samples.littleEndian, sampleRate: UInt32(clamping: chunk.sampleRate)) { return }
+        }
+    }
+
+    func synthesizeAs(text: String, language: String?, voiceJson: String, answer: AudioAnswer) async throws {
+        // Only asked of one that has several.
+        guard let host = host as? any ManyVoices else { return }
+        try await hosted {
+            let voice = try JSONDecoder().decode(ChosenVoice.self, from: Data(voiceJson.utf8))
+            for try await chunk in host.synthesize(text, language: language, as: voice)
+            where !answer.send(pcm: chunk.samples.littleEndian, sampleRate: UInt32(clamping: chunk.sampleRate)) { return }
+        }
+    }
+
+    func voices(language: String?) async throws -> String? {
+        guard let host = host as? any ManyVoices else { return nil }
+        return try await hosted {
+            String(decoding: try JSONEncoder().encode(try await host.voices(language: language)), as: UTF8.self)
         }
     }
 

@@ -186,6 +186,8 @@ public enum LiveEvent: Sendable {
     case transcript(Transcript)
     /// A turn of the agent's begins, and why it speaks: `answer`, `greeting`, `said`, `reminder`, `farewell` or `tool_result`.
     case turnStarted(turnID: String, kind: String)
+    /// The passages of documents that the model is given to answer from, the best first.
+    case sources([Source])
     /// The next piece of the agent's text.
     case text(String)
     /// What the sound that follows says.
@@ -240,9 +242,10 @@ public enum LiveEvent: Sendable {
         case .failed(let error): self = .failed(VoiceError(error))
         case .recorded(let recording): self = .recorded(recording)
         case .ended(let summary): self = .ended(LiveSummary(summary))
-        case .transcript, .text, .speaking, .filler, .audio, .toolCall, .toolResult, .metrics, .actionDetected:
+        case .transcript, .sources, .text, .speaking, .filler, .audio, .toolCall, .toolResult, .metrics, .actionDetected:
             switch TurnEvent(event) {
             case .transcript(let heard): self = .transcript(heard)
+            case .sources(let sources): self = .sources(sources)
             case .text(let delta): self = .text(delta)
             case .speaking(let words): self = .speaking(words)
             case .filler(let words): self = .filler(words)
@@ -253,7 +256,7 @@ public enum LiveEvent: Sendable {
             case .actionDetected(let action): self = .actionDetected(action)
             default: return nil
             }
-        case .started, .audioFailed, .done, .other: return nil
+        case .started, .knowledgeFailed, .audioFailed, .done, .other: return nil
         }
     }
 }
@@ -286,6 +289,8 @@ public struct LiveTurn: Sendable {
     public let endOfUtteranceDelay: Duration?
     /// From the end of the user's voice to the first sound of the answer.
     public let responseDelay: Duration?
+    /// The passages of documents that the model was given to answer from.
+    public var sources: [Source] { Source.all(in: json) }
     /// What was used since the exchange before, as far as the providers say.
     public var usage: Usage { Usage(in: json) }
     /// When the stages of the exchange came through.

@@ -114,7 +114,7 @@ extension Usage {
 extension Timings {
     init(in json: String) {
         guard let timings = Spent(json)?.timings else {
-            (audioReady, transcript, firstToken, firstSentence) = (nil, nil, nil, nil)
+            (audioReady, transcript, searched, firstToken, firstSentence) = (nil, nil, nil, nil, nil)
             (firstAudio, textDone, audioDone, stored) = (nil, nil, nil, nil)
             total = .zero
             return

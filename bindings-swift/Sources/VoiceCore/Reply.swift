@@ -14,6 +14,10 @@ public struct Reply: Sendable {
     public let textLanguage: String?
     /// What has to be acted on, where `actions.on_replies` in the config waits for it.
     public let actions: [Action]
+    /// The passages of documents that the model was given to answer from, the best first.
+    public var sources: [Source] { Source.all(in: json) }
+    /// Why the documents could not be searched, if they could not: the answer does without them.
+    public let knowledgeError: VoiceError?
     /// The session, new or continued: give it to the next turn.
     public let sessionID: String
     /// This turn.
@@ -52,6 +56,7 @@ public struct Reply: Sendable {
         userMessageID = fields.userMessageId
         assistantMessageID = fields.assistantMessageId
         audioError = fields.audioError.map(VoiceError.init)
+        knowledgeError = fields.knowledgeError.map(VoiceError.init)
         toolCalls = fields.toolCalls.map(ToolCallRecord.init)
         sampleRate = Int(fields.sampleRate)
         duration = .seconds(fields.audioSeconds)
@@ -78,6 +83,10 @@ public enum TurnEvent: Sendable {
     case started(sessionID: String, turnID: String)
     /// Everything recognised so far; a later transcript replaces an earlier one.
     case transcript(Transcript)
+    /// The passages of documents that the model is given to answer from, the best first.
+    case sources([Source])
+    /// The documents could not be searched; the turn goes on without them.
+    case knowledgeFailed(VoiceError)
     /// The next piece of the answer's text.
     case text(String)
     /// What the sound that follows says.
@@ -105,6 +114,8 @@ public enum TurnEvent: Sendable {
         case .started(let sessionId, let turnId): self = .started(sessionID: sessionId, turnID: turnId)
         case .transcript(let text, let isFinal, let language):
             self = .transcript(Transcript(text, isFinal: isFinal, language: language))
+        case .sources(let json): self = .sources(Source.all(json))
+        case .knowledgeFailed(let error): self = .knowledgeFailed(VoiceError(error))
         case .text(let delta): self = .text(delta)
         case .speaking(let text): self = .speaking(text)
         case .filler(let text): self = .filler(text)

@@ -136,7 +136,7 @@ public struct TurnReport: Decodable, Sendable {
     public let parentSpanID: String?
     /// Whether it was a turn of a live session.
     public let live: Bool
-    /// Why the agent spoke, as `SpeechKind` writes it: `answer`, `greeting`, …
+    /// Why the agent spoke, as `SpeechKind` writes it: `answer`, `greeting`, …; or `preview`, of a voice.
     public let kind: String
     /// When it began; in a live session, when the user's voice ended.
     public let startedAt: String
@@ -214,6 +214,8 @@ public struct Timings: Decodable, Sendable {
     public let audioReady: Duration?
     /// The transcript was final.
     public let transcript: Duration?
+    /// The documents were searched.
+    public let searched: Duration?
     /// The language model's first token came.
     public let firstToken: Duration?
     /// The first sentence was complete and went to speech.
@@ -233,6 +235,7 @@ public struct Timings: Decodable, Sendable {
         let keys = try decoder.container(keyedBy: CodingKeys.self)
         audioReady = try keys.decodeIfPresent(Double.self, forKey: .audioReady).map { Duration.milliseconds($0) }
         transcript = try keys.decodeIfPresent(Double.self, forKey: .transcript).map { Duration.milliseconds($0) }
+        searched = try keys.decodeIfPresent(Double.self, forKey: .searched).map { Duration.milliseconds($0) }
         firstToken = try keys.decodeIfPresent(Double.self, forKey: .firstToken).map { Duration.milliseconds($0) }
         firstSentence = try keys.decodeIfPresent(Double.self, forKey: .firstSentence).map { Duration.milliseconds($0) }
         firstAudio = try keys.decodeIfPresent(Double.self, forKey: .firstAudio).map { Duration.milliseconds($0) }
@@ -245,6 +248,7 @@ public struct Timings: Decodable, Sendable {
     enum CodingKeys: String, CodingKey {
         case audioReady = "audio_ready"
         case transcript
+        case searched
         case firstToken = "first_token"
         case firstSentence = "first_sentence"
         case firstAudio = "first_audio"

@@ -20,10 +20,14 @@ public final class VoiceAgent: Sendable {
     public var accounts: Accounts { Accounts(room: Room(native, "accounts")) }
     /// The assistants that are kept.
     public var assistants: Assistants { Assistants(room: Room(native, "assistants")) }
+    /// The documents that answers are drawn from.
+    public var knowledge: Knowledge { Knowledge(room: Room(native, "knowledge")) }
     /// Who changed what, and when.
     public var audit: Audit { Audit(room: Room(native, "audit")) }
     /// What is to be known of a telephone call before it is answered.
     public var telephony: Telephony { Telephony(room: Room(native, "telephony")) }
+    /// The voices of text to speech: a list of them, and how one sounds.
+    public var voices: Voices { Voices(room: Room(native, "voices")) }
     /// Who is told of events, and what was delivered to them.
     public var webhooks: Webhooks { Webhooks(room: Room(native, "webhooks")) }
     /// A browser's own way to the speech-to-speech model: client secrets.

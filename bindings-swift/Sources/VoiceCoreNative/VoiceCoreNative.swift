@@ -2888,6 +2888,17 @@ public protocol HostTts: AnyObject, Sendable {
     func synthesize(text: String, language: String?, answer: AudioAnswer) async throws 
     
     /**
+     * Speaks a text as one of its voices, by JSON that is described at the trait of this name in `voice-bridge`. Only asked of a host
+     * that has several.
+     */
+    func synthesizeAs(text: String, language: String?, voiceJson: String, answer: AudioAnswer) async throws 
+    
+    /**
+     * Lists its voices, as JSON that is described there, too; nothing: it does not say which it has.
+     */
+    func voices(language: String?) async throws  -> String?
+    
+    /**
      * Gets ready before the first question.
      */
     func warmUp() async throws 
@@ -2964,6 +2975,45 @@ open func synthesize(text: String, language: String?, answer: AudioAnswer)async 
             completeFunc: ffi_voice_core_uniffi_rust_future_complete_void,
             freeFunc: ffi_voice_core_uniffi_rust_future_free_void,
             liftFunc: { $0 },
+            errorHandler: FfiConverterTypeHostFailure_lift
+        )
+}
+    
+    /**
+     * Speaks a text as one of its voices, by JSON that is described at the trait of this name in `voice-bridge`. Only asked of a host
+     * that has several.
+     */
+open func synthesizeAs(text: String, language: String?, voiceJson: String, answer: AudioAnswer)async throws   {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_voice_core_uniffi_fn_method_hosttts_synthesize_as(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(text),FfiConverterOptionString.lower(language),FfiConverterString.lower(voiceJson),FfiConverterTypeAudioAnswer_lower(answer)
+                )
+            },
+            pollFunc: ffi_voice_core_uniffi_rust_future_poll_void,
+            completeFunc: ffi_voice_core_uniffi_rust_future_complete_void,
+            freeFunc: ffi_voice_core_uniffi_rust_future_free_void,
+            liftFunc: { $0 },
+            errorHandler: FfiConverterTypeHostFailure_lift
+        )
+}
+    
+    /**
+     * Lists its voices, as JSON that is described there, too; nothing: it does not say which it has.
+     */
+open func voices(language: String?)async throws  -> String?  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_voice_core_uniffi_fn_method_hosttts_voices(
+                        self.uniffiCloneHandle(),FfiConverterOptionString.lower(language)
+                )
+            },
+            pollFunc: ffi_voice_core_uniffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_voice_core_uniffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_voice_core_uniffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterOptionString.lift,
             errorHandler: FfiConverterTypeHostFailure_lift
         )
 }
@@ -3048,6 +3098,96 @@ fileprivate struct UniffiCallbackInterfaceHostTts {
                 uniffiFutureCallback(
                     uniffiCallbackData,
                     UniffiForeignFutureResultVoid(
+                        callStatus: RustCallStatus(code: statusCode, errorBuf: errorBuf)
+                    )
+                )
+            }
+            uniffiTraitInterfaceCallAsyncWithError(
+                makeCall: makeCall,
+                handleSuccess: uniffiHandleSuccess,
+                handleError: uniffiHandleError,
+                lowerError: FfiConverterTypeHostFailure_lower,
+                droppedCallback: uniffiOutDroppedCallback
+            )
+        },
+        synthesizeAs: { (
+            uniffiHandle: UInt64,
+            text: RustBuffer,
+            language: RustBuffer,
+            voiceJson: RustBuffer,
+            answer: UInt64,
+            uniffiFutureCallback: @escaping UniffiForeignFutureCompleteVoid,
+            uniffiCallbackData: UInt64,
+            uniffiOutDroppedCallback: UnsafeMutablePointer<UniffiForeignFutureDroppedCallbackStruct>
+        ) in
+            let makeCall = {
+                () async throws -> () in
+                guard let uniffiObj = try? FfiConverterTypeHostTts.handleMap.get(handle: uniffiHandle) else {
+                    throw UniffiInternalError.unexpectedStaleHandle
+                }
+                return try await uniffiObj.synthesizeAs(
+                     text: try FfiConverterString.lift(text),
+                     language: try FfiConverterOptionString.lift(language),
+                     voiceJson: try FfiConverterString.lift(voiceJson),
+                     answer: try FfiConverterTypeAudioAnswer_lift(answer)
+                )
+            }
+
+            let uniffiHandleSuccess = { (returnValue: ()) in
+                uniffiFutureCallback(
+                    uniffiCallbackData,
+                    UniffiForeignFutureResultVoid(
+                        callStatus: RustCallStatus()
+                    )
+                )
+            }
+            let uniffiHandleError = { (statusCode, errorBuf) in
+                uniffiFutureCallback(
+                    uniffiCallbackData,
+                    UniffiForeignFutureResultVoid(
+                        callStatus: RustCallStatus(code: statusCode, errorBuf: errorBuf)
+                    )
+                )
+            }
+            uniffiTraitInterfaceCallAsyncWithError(
+                makeCall: makeCall,
+                handleSuccess: uniffiHandleSuccess,
+                handleError: uniffiHandleError,
+                lowerError: FfiConverterTypeHostFailure_lower,
+                droppedCallback: uniffiOutDroppedCallback
+            )
+        },
+        voices: { (
+            uniffiHandle: UInt64,
+            language: RustBuffer,
+            uniffiFutureCallback: @escaping UniffiForeignFutureCompleteRustBuffer,
+            uniffiCallbackData: UInt64,
+            uniffiOutDroppedCallback: UnsafeMutablePointer<UniffiForeignFutureDroppedCallbackStruct>
+        ) in
+            let makeCall = {
+                () async throws -> String? in
+                guard let uniffiObj = try? FfiConverterTypeHostTts.handleMap.get(handle: uniffiHandle) else {
+                    throw UniffiInternalError.unexpectedStaleHandle
+                }
+                return try await uniffiObj.voices(
+                     language: try FfiConverterOptionString.lift(language)
+                )
+            }
+
+            let uniffiHandleSuccess = { (returnValue: String?) in
+                uniffiFutureCallback(
+                    uniffiCallbackData,
+                    UniffiForeignFutureResultRustBuffer(
+                        returnValue: FfiConverterOptionString.lower(returnValue),
+                        callStatus: RustCallStatus()
+                    )
+                )
+            }
+            let uniffiHandleError = { (statusCode, errorBuf) in
+                uniffiFutureCallback(
+                    uniffiCallbackData,
+                    UniffiForeignFutureResultRustBuffer(
+                        returnValue: RustBuffer.empty(),
                         callStatus: RustCallStatus(code: statusCode, errorBuf: errorBuf)
                     )
                 )
@@ -6115,6 +6255,10 @@ public struct ReplyFields {
      */
     public var actionsJson: [String]
     /**
+     * Why the documents could not be searched, if they could not.
+     */
+    public var knowledgeError: ErrorDetails?
+    /**
      * The session, new or continued.
      */
     public var sessionId: String
@@ -6170,6 +6314,9 @@ public struct ReplyFields {
          * What has to be acted on, as JSON, where the turn waits for it.
          */actionsJson: [String], 
         /**
+         * Why the documents could not be searched, if they could not.
+         */knowledgeError: ErrorDetails?, 
+        /**
          * The session, new or continued.
          */sessionId: String, 
         /**
@@ -6201,6 +6348,7 @@ public struct ReplyFields {
         self.language = language
         self.textLanguage = textLanguage
         self.actionsJson = actionsJson
+        self.knowledgeError = knowledgeError
         self.sessionId = sessionId
         self.turnId = turnId
         self.userMessageId = userMessageId
@@ -6233,6 +6381,7 @@ public struct FfiConverterTypeReplyFields: FfiConverterRustBuffer {
                 language: FfiConverterOptionString.read(from: &buf), 
                 textLanguage: FfiConverterOptionString.read(from: &buf), 
                 actionsJson: FfiConverterSequenceString.read(from: &buf), 
+                knowledgeError: FfiConverterOptionTypeErrorDetails.read(from: &buf), 
                 sessionId: FfiConverterString.read(from: &buf), 
                 turnId: FfiConverterString.read(from: &buf), 
                 userMessageId: FfiConverterString.read(from: &buf), 
@@ -6251,6 +6400,7 @@ public struct FfiConverterTypeReplyFields: FfiConverterRustBuffer {
         FfiConverterOptionString.write(value.language, into: &buf)
         FfiConverterOptionString.write(value.textLanguage, into: &buf)
         FfiConverterSequenceString.write(value.actionsJson, into: &buf)
+        FfiConverterOptionTypeErrorDetails.write(value.knowledgeError, into: &buf)
         FfiConverterString.write(value.sessionId, into: &buf)
         FfiConverterString.write(value.turnId, into: &buf)
         FfiConverterString.write(value.userMessageId, into: &buf)
@@ -6617,6 +6767,10 @@ public struct TtsHost {
      * The object.
      */
     public var host: HostTts
+    /**
+     * Whether it has several voices.
+     */
+    public var hasSeveral: Bool
 
     // Default memberwise initializers are never public by default, so we
     // declare one manually.
@@ -6626,9 +6780,13 @@ public struct TtsHost {
          */name: String, 
         /**
          * The object.
-         */host: HostTts) {
+         */host: HostTts, 
+        /**
+         * Whether it has several voices.
+         */hasSeveral: Bool) {
         self.name = name
         self.host = host
+        self.hasSeveral = hasSeveral
     }
 
     
@@ -6648,13 +6806,15 @@ public struct FfiConverterTypeTtsHost: FfiConverterRustBuffer {
         return
             try TtsHost(
                 name: FfiConverterString.read(from: &buf), 
-                host: FfiConverterTypeHostTts.read(from: &buf)
+                host: FfiConverterTypeHostTts.read(from: &buf), 
+                hasSeveral: FfiConverterBool.read(from: &buf)
         )
     }
 
     public static func write(_ value: TtsHost, into buf: inout [UInt8]) {
         FfiConverterString.write(value.name, into: &buf)
         FfiConverterTypeHostTts.write(value.host, into: &buf)
+        FfiConverterBool.write(value.hasSeveral, into: &buf)
     }
 }
 
@@ -7148,6 +7308,22 @@ public enum Event {
          */language: String?
     )
     /**
+     * The passages of documents that the model is given to answer from.
+     */
+    case sources(
+        /**
+         * The best first, as JSON.
+         */sourcesJson: String
+    )
+    /**
+     * The documents could not be searched; the turn goes on.
+     */
+    case knowledgeFailed(
+        /**
+         * Why.
+         */error: ErrorDetails
+    )
+    /**
      * The next piece of text.
      */
     case text(
@@ -7398,75 +7574,81 @@ public struct FfiConverterTypeEvent: FfiConverterRustBuffer {
         case 2: return .transcript(text: try FfiConverterString.read(from: &buf), isFinal: try FfiConverterBool.read(from: &buf), language: try FfiConverterOptionString.read(from: &buf)
         )
         
-        case 3: return .text(delta: try FfiConverterString.read(from: &buf)
+        case 3: return .sources(sourcesJson: try FfiConverterString.read(from: &buf)
         )
         
-        case 4: return .audio(pcm: try FfiConverterData.read(from: &buf), sampleRate: try FfiConverterUInt32.read(from: &buf)
+        case 4: return .knowledgeFailed(error: try FfiConverterTypeErrorDetails.read(from: &buf)
         )
         
-        case 5: return .metrics(stage: try FfiConverterString.read(from: &buf), provider: try FfiConverterString.read(from: &buf), firstResultMs: try FfiConverterOptionDouble.read(from: &buf), totalMs: try FfiConverterDouble.read(from: &buf), attempts: try FfiConverterUInt32.read(from: &buf), usage: try FfiConverterTypeUsageFields.read(from: &buf), cost: try FfiConverterOptionTypeCostFields.read(from: &buf)
+        case 5: return .text(delta: try FfiConverterString.read(from: &buf)
         )
         
-        case 6: return .audioFailed(error: try FfiConverterTypeErrorDetails.read(from: &buf)
+        case 6: return .audio(pcm: try FfiConverterData.read(from: &buf), sampleRate: try FfiConverterUInt32.read(from: &buf)
         )
         
-        case 7: return .done(reply: try FfiConverterTypeReply.read(from: &buf)
+        case 7: return .metrics(stage: try FfiConverterString.read(from: &buf), provider: try FfiConverterString.read(from: &buf), firstResultMs: try FfiConverterOptionDouble.read(from: &buf), totalMs: try FfiConverterDouble.read(from: &buf), attempts: try FfiConverterUInt32.read(from: &buf), usage: try FfiConverterTypeUsageFields.read(from: &buf), cost: try FfiConverterOptionTypeCostFields.read(from: &buf)
         )
         
-        case 8: return .liveStarted(sessionId: try FfiConverterString.read(from: &buf), sampleRate: try FfiConverterUInt32.read(from: &buf)
+        case 8: return .audioFailed(error: try FfiConverterTypeErrorDetails.read(from: &buf)
         )
         
-        case 9: return .userState(state: try FfiConverterString.read(from: &buf)
+        case 9: return .done(reply: try FfiConverterTypeReply.read(from: &buf)
         )
         
-        case 10: return .agentState(state: try FfiConverterString.read(from: &buf)
+        case 10: return .liveStarted(sessionId: try FfiConverterString.read(from: &buf), sampleRate: try FfiConverterUInt32.read(from: &buf)
         )
         
-        case 11: return .turnStarted(turnId: try FfiConverterString.read(from: &buf), kind: try FfiConverterString.read(from: &buf)
+        case 11: return .userState(state: try FfiConverterString.read(from: &buf)
         )
         
-        case 12: return .speaking(text: try FfiConverterString.read(from: &buf)
+        case 12: return .agentState(state: try FfiConverterString.read(from: &buf)
         )
         
-        case 13: return .filler(text: try FfiConverterString.read(from: &buf)
+        case 13: return .turnStarted(turnId: try FfiConverterString.read(from: &buf), kind: try FfiConverterString.read(from: &buf)
         )
         
-        case 14: return .toolCall(id: try FfiConverterString.read(from: &buf), name: try FfiConverterString.read(from: &buf), argumentsJson: try FfiConverterString.read(from: &buf)
+        case 14: return .speaking(text: try FfiConverterString.read(from: &buf)
         )
         
-        case 15: return .toolResult(call: try FfiConverterTypeToolCallFields.read(from: &buf)
+        case 15: return .filler(text: try FfiConverterString.read(from: &buf)
         )
         
-        case 16: return .clear(position: try FfiConverterDouble.read(from: &buf)
+        case 16: return .toolCall(id: try FfiConverterString.read(from: &buf), name: try FfiConverterString.read(from: &buf), argumentsJson: try FfiConverterString.read(from: &buf)
         )
         
-        case 17: return .interrupted(turnId: try FfiConverterString.read(from: &buf), heard: try FfiConverterString.read(from: &buf)
+        case 17: return .toolResult(call: try FfiConverterTypeToolCallFields.read(from: &buf)
         )
         
-        case 18: return .falseInterruption
-        
-        case 19: return .backchannel(text: try FfiConverterString.read(from: &buf)
+        case 18: return .clear(position: try FfiConverterDouble.read(from: &buf)
         )
         
-        case 20: return .dtmf(keys: try FfiConverterString.read(from: &buf)
+        case 19: return .interrupted(turnId: try FfiConverterString.read(from: &buf), heard: try FfiConverterString.read(from: &buf)
         )
         
-        case 21: return .turnDone(turn: try FfiConverterTypeLiveTurnFields.read(from: &buf)
+        case 20: return .falseInterruption
+        
+        case 21: return .backchannel(text: try FfiConverterString.read(from: &buf)
         )
         
-        case 22: return .actionDetected(actionJson: try FfiConverterString.read(from: &buf)
+        case 22: return .dtmf(keys: try FfiConverterString.read(from: &buf)
         )
         
-        case 23: return .failed(error: try FfiConverterTypeErrorDetails.read(from: &buf)
+        case 23: return .turnDone(turn: try FfiConverterTypeLiveTurnFields.read(from: &buf)
         )
         
-        case 24: return .recorded(recording: try FfiConverterString.read(from: &buf)
+        case 24: return .actionDetected(actionJson: try FfiConverterString.read(from: &buf)
         )
         
-        case 25: return .ended(summary: try FfiConverterTypeLiveSummaryFields.read(from: &buf)
+        case 25: return .failed(error: try FfiConverterTypeErrorDetails.read(from: &buf)
         )
         
-        case 26: return .other(json: try FfiConverterString.read(from: &buf)
+        case 26: return .recorded(recording: try FfiConverterString.read(from: &buf)
+        )
+        
+        case 27: return .ended(summary: try FfiConverterTypeLiveSummaryFields.read(from: &buf)
+        )
+        
+        case 28: return .other(json: try FfiConverterString.read(from: &buf)
         )
         
         default: throw UniffiInternalError.unexpectedEnumCase
@@ -7490,19 +7672,29 @@ public struct FfiConverterTypeEvent: FfiConverterRustBuffer {
             FfiConverterOptionString.write(language, into: &buf)
             
         
-        case let .text(delta):
+        case let .sources(sourcesJson):
             writeInt(&buf, Int32(3))
+            FfiConverterString.write(sourcesJson, into: &buf)
+            
+        
+        case let .knowledgeFailed(error):
+            writeInt(&buf, Int32(4))
+            FfiConverterTypeErrorDetails.write(error, into: &buf)
+            
+        
+        case let .text(delta):
+            writeInt(&buf, Int32(5))
             FfiConverterString.write(delta, into: &buf)
             
         
         case let .audio(pcm,sampleRate):
-            writeInt(&buf, Int32(4))
+            writeInt(&buf, Int32(6))
             FfiConverterData.write(pcm, into: &buf)
             FfiConverterUInt32.write(sampleRate, into: &buf)
             
         
         case let .metrics(stage,provider,firstResultMs,totalMs,attempts,usage,cost):
-            writeInt(&buf, Int32(5))
+            writeInt(&buf, Int32(7))
             FfiConverterString.write(stage, into: &buf)
             FfiConverterString.write(provider, into: &buf)
             FfiConverterOptionDouble.write(firstResultMs, into: &buf)
@@ -7513,111 +7705,111 @@ public struct FfiConverterTypeEvent: FfiConverterRustBuffer {
             
         
         case let .audioFailed(error):
-            writeInt(&buf, Int32(6))
+            writeInt(&buf, Int32(8))
             FfiConverterTypeErrorDetails.write(error, into: &buf)
             
         
         case let .done(reply):
-            writeInt(&buf, Int32(7))
+            writeInt(&buf, Int32(9))
             FfiConverterTypeReply.write(reply, into: &buf)
             
         
         case let .liveStarted(sessionId,sampleRate):
-            writeInt(&buf, Int32(8))
+            writeInt(&buf, Int32(10))
             FfiConverterString.write(sessionId, into: &buf)
             FfiConverterUInt32.write(sampleRate, into: &buf)
             
         
         case let .userState(state):
-            writeInt(&buf, Int32(9))
+            writeInt(&buf, Int32(11))
             FfiConverterString.write(state, into: &buf)
             
         
         case let .agentState(state):
-            writeInt(&buf, Int32(10))
+            writeInt(&buf, Int32(12))
             FfiConverterString.write(state, into: &buf)
             
         
         case let .turnStarted(turnId,kind):
-            writeInt(&buf, Int32(11))
+            writeInt(&buf, Int32(13))
             FfiConverterString.write(turnId, into: &buf)
             FfiConverterString.write(kind, into: &buf)
             
         
         case let .speaking(text):
-            writeInt(&buf, Int32(12))
+            writeInt(&buf, Int32(14))
             FfiConverterString.write(text, into: &buf)
             
         
         case let .filler(text):
-            writeInt(&buf, Int32(13))
+            writeInt(&buf, Int32(15))
             FfiConverterString.write(text, into: &buf)
             
         
         case let .toolCall(id,name,argumentsJson):
-            writeInt(&buf, Int32(14))
+            writeInt(&buf, Int32(16))
             FfiConverterString.write(id, into: &buf)
             FfiConverterString.write(name, into: &buf)
             FfiConverterString.write(argumentsJson, into: &buf)
             
         
         case let .toolResult(call):
-            writeInt(&buf, Int32(15))
+            writeInt(&buf, Int32(17))
             FfiConverterTypeToolCallFields.write(call, into: &buf)
             
         
         case let .clear(position):
-            writeInt(&buf, Int32(16))
+            writeInt(&buf, Int32(18))
             FfiConverterDouble.write(position, into: &buf)
             
         
         case let .interrupted(turnId,heard):
-            writeInt(&buf, Int32(17))
+            writeInt(&buf, Int32(19))
             FfiConverterString.write(turnId, into: &buf)
             FfiConverterString.write(heard, into: &buf)
             
         
         case .falseInterruption:
-            writeInt(&buf, Int32(18))
+            writeInt(&buf, Int32(20))
         
         
         case let .backchannel(text):
-            writeInt(&buf, Int32(19))
+            writeInt(&buf, Int32(21))
             FfiConverterString.write(text, into: &buf)
             
         
         case let .dtmf(keys):
-            writeInt(&buf, Int32(20))
+            writeInt(&buf, Int32(22))
             FfiConverterString.write(keys, into: &buf)
             
         
         case let .turnDone(turn):
-            writeInt(&buf, Int32(21))
+            writeInt(&buf, Int32(23))
             FfiConverterTypeLiveTurnFields.write(turn, into: &buf)
             
         
         case let .actionDetected(actionJson):
-            writeInt(&buf, Int32(22))
+            writeInt(&buf, Int32(24))
             FfiConverterString.write(actionJson, into: &buf)
             
         
         case let .failed(error):
-            writeInt(&buf, Int32(23))
+            writeInt(&buf, Int32(25))
             FfiConverterTypeErrorDetails.write(error, into: &buf)
             
         
         case let .recorded(recording):
-            writeInt(&buf, Int32(24))
+            writeInt(&buf, Int32(26))
             FfiConverterString.write(recording, into: &buf)
             
         
         case let .ended(summary):
-            writeInt(&buf, Int32(25))
+            writeInt(&buf, Int32(27))
             FfiConverterTypeLiveSummaryFields.write(summary, into: &buf)
             
         
         case let .other(json):
-            writeInt(&buf, Int32(26))
+            writeInt(&buf, Int32(28))
             FfiConverterString.write(json, into: &buf)
             
         }
@@ -8808,7 +9000,13 @@ private let initializationResult: InitializationResult = {
     if (uniffi_voice_core_uniffi_checksum_method_hosttts_synthesize() != 52977) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_voice_core_uniffi_checksum_method_hosttts_warm_up() != 7855) {
+    if (uniffi_voice_core_uniffi_checksum_method_hosttts_synthesize_as() != 64236) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_voice_core_uniffi_checksum_method_hosttts_voices() != 62413) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_voice_core_uniffi_checksum_method_hosttts_warm_up() != 61766) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_voice_core_uniffi_checksum_method_hostturndetector_completeness() != 47257) {

@@ -88,7 +88,7 @@ private final class Scenario: @unchecked Sendable {
         do {
             agent = try await VoiceAgent(
                 config: JSONValue.object(config).json, stt: asked["stt"].map(scriptedRecogniser),
-                llm: asked["llm"].map(scriptedModel), tts: asked["tts"].map(ScriptedTts.init),
+                llm: asked["llm"].map(scriptedModel), tts: asked["tts"].map(scriptedVoice),
                 store: asked["store"].map(ScriptedStore.init),
                 tools: scripted(tools),
                 turnDetector: asked["turn_detector"].map(ScriptedDetector.init), metrics: sink)
@@ -119,7 +119,7 @@ private final class Scenario: @unchecked Sendable {
         case "turn": outcome = await turn(step)
         case "stream": outcome = await stream(step)
         case "live": outcome = try await live(step)
-        case "sessions", "accounts", "assistants", "audit", "telephony", "webhooks", "realtime":
+        case "sessions", "accounts", "assistants", "audit", "knowledge", "telephony", "webhooks", "realtime", "voices":
             outcome = await caught {
                 let acting = try step["as"] == .null ? self.agent! : self.agent.with(principal(step["as"]))
                 return try await Rooms(acting, step["arguments"]).call(step["do"].text ?? "", step["method"].text ?? "")
@@ -303,7 +303,7 @@ private struct Seen {
         case .toolCall(let call): calls.append(call.name)
         case .toolResult(let call): results.append(VoiceCoreTests.value(call))
         case .filler(let words): fillers.append(words)
-        case .started, .speaking, .actionDetected: break
+        case .started, .sources, .knowledgeFailed, .speaking, .actionDetected: break
         }
     }
 
@@ -321,6 +321,8 @@ private func kind(_ event: TurnEvent) -> String {
     switch event {
     case .started: "started"
     case .transcript: "transcript"
+    case .sources: "sources"
+    case .knowledgeFailed: "knowledge_failed"
     case .text: "text"
     case .speaking: "speaking"
     case .filler: "filler"
@@ -360,6 +362,7 @@ private func value(_ reply: Reply) -> JSONValue {
         "user_message_id": .string(reply.userMessageID), "assistant_message_id": .string(reply.assistantMessageID),
         "sample_rate": .number(Double(reply.sampleRate)), "audio_seconds": .number(Double(reply.duration.milliseconds) / 1000),
         "audio_error": reply.audioError.map { value($0) } ?? .null, "tool_calls": .array(reply.toolCalls.map { value($0) }),
+        "knowledge_error": reply.knowledgeError.map { value($0) } ?? .null, "sources": value(reply.sources),
         "usage": value(reply.usage), "cost": reply.cost.map { value($0) } ?? .null,
     ]
 }
@@ -371,6 +374,8 @@ private func tokens(_ used: [Usage]) -> JSONValue {
         "input_tokens": sum(\.inputTokens), "cached_tokens": sum(\.cachedTokens), "output_tokens": sum(\.outputTokens),
     ]
 }
+
+func value(_ sources: [Source]) -> JSONValue { .array(sources.map { (try? JSONValue(encoding: $0)) ?? .null }) }
 
 func value(_ cost: Cost) -> JSONValue {
     [

@@ -145,6 +145,7 @@ final class LiveScenario {
             "turn_id": .string(turn.turnID), "kind": .string(turn.kind), "transcript": .string(turn.transcript),
             "language": .text(turn.language), "text": .string(turn.text), "interrupted": .bool(turn.interrupted),
             "tool_calls": .array(turn.toolCalls.map { VoiceCoreTests.value($0) }),
+            "sources": VoiceCoreTests.value(turn.sources),
             "user_message_id": .text(turn.userMessageID), "assistant_message_id": .text(turn.assistantMessageID),
         ]
     }
@@ -156,6 +157,7 @@ final class LiveScenario {
         case .agentState: "agent_state"
         case .transcript: "transcript"
         case .turnStarted: "turn_started"
+        case .sources: "sources"
         case .text: "text"
         case .speaking: "speaking"
         case .filler: "filler"

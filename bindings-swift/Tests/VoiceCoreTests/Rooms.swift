@@ -21,10 +21,34 @@ struct Rooms: Sendable {
         case "sessions": try await sessions(method)
         case "accounts": try await accounts(method)
         case "assistants": try await assistants(method)
+        case "knowledge": try await knowledge(method)
         case "telephony": try await telephony(method)
         case "webhooks": try await webhooks(method)
         case "realtime": try await realtime(method)
+        case "voices": try await voices(method)
         default: try await audit(method)
+        }
+    }
+
+    private func voices(_ method: String) async throws -> JSONValue {
+        let voices = text("organization").map(agent.voices.of) ?? agent.voices
+        switch method {
+        case "list":
+            let limit = arguments["limit"].number.map { Int($0) } ?? 10_000
+            return try encoded(await voices.list(provider: text("provider"), language: text("language"), limit: limit))
+        case "preview":
+            let settings = arguments["settings"] == .null ? nil : arguments["settings"].members
+            let preview = try await voices.preview(
+                text("voice"), provider: text("provider"), settings: settings, text: text("text"), language: text("language"),
+                format: text("format") ?? "wav")
+            return [
+                "provider": .string(preview.provider), "voice": .text(preview.voice), "text": .string(preview.text),
+                "language": .text(preview.language), "media_type": .string(preview.mediaType),
+                "sample_rate": .number(Double(preview.sampleRate)),
+                "audio_seconds": .number(Double(preview.duration.milliseconds) / 1000), "usage": value(preview.usage),
+                "cost": preview.cost.map { value($0) } ?? .null,
+            ]
+        default: throw Mismatch("there is no method \(method) of voices here")
         }
     }
 
@@ -146,6 +170,34 @@ struct Rooms: Sendable {
     private func flag(_ name: String) -> Bool? {
         guard case .bool(let flag) = arguments[name] else { return nil }
         return flag
+    }
+
+    private func knowledge(_ method: String) async throws -> JSONValue {
+        let knowledge = text("organization").map { agent.knowledge.of($0) } ?? agent.knowledge
+        let metadata = arguments["metadata"] == .null ? nil : arguments["metadata"].members
+        switch method {
+        case "add":
+            return try encoded(
+                await knowledge.add(
+                    text("title") ?? "", text: text("text") ?? "", format: text("format"), source: text("source"),
+                    metadata: metadata))
+        case "get": return try encoded(await knowledge.get(id))
+        case "text": return .string(try await knowledge.text(id))
+        case "list": return try encoded(await knowledge.list(limit: limit, before: before))
+        case "update":
+            return try encoded(
+                await knowledge.update(
+                    id, title: text("title"), text: text("text"), format: text("format"), source: text("source"),
+                    metadata: metadata))
+        case "delete": try await knowledge.delete(id)
+        case "search":
+            return try encoded(
+                await knowledge.search(
+                    text("text") ?? "", documents: names("documents"), topK: arguments["top_k"].number.map { Int($0) },
+                    minScore: arguments["min_score"].number))
+        default: throw Mismatch("there is no method \(method) of knowledge here")
+        }
+        return .null
     }
 
     private func webhooks(_ method: String) async throws -> JSONValue {

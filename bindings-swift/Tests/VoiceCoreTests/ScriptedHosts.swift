@@ -52,6 +52,22 @@ final class Asked: @unchecked Sendable {
         return scripts[min(call, scripts.count - 1)].items
     }
 
+    var hasVoices: Bool { script["voices"] != .null }
+
+    /// The next script, if it is the one of this voice.
+    func next(as voice: JSONValue) throws -> [JSONValue] {
+        let script = next()
+        guard script.allSatisfy({ $0.members["speaks_as"] ?? voice == voice }) else { throw Boom(description: "asked for another voice") }
+        return script.filter { $0.members["speaks_as"] == nil }
+    }
+
+    /// The voices that the script lists.
+    func voices() async throws -> [JSONValue] {
+        var listed: [JSONValue] = []
+        for try await voices in play(script["voices"].items, { $0["json"].items }) { listed = voices }
+        return listed
+    }
+
     func nextToHear() -> [JSONValue] {
         let call = lock.withLock {
             counted.listens += 1
@@ -286,12 +302,50 @@ struct ScriptedTts: TextToSpeech {
 
     func warmUp() async throws { try await asked.getReady() }
 
-    func synthesize(_ text: String, language: String?) -> AsyncThrowingStream<Pcm, any Error> {
-        asked.play(asked.next()) { action in
+    func synthesize(_ text: String, language: String?) -> AsyncThrowingStream<Pcm, any Error> { speak(as: .null) }
+
+    func speak(as voice: JSONValue) -> AsyncThrowingStream<Pcm, any Error> {
+        let script: [JSONValue]
+        do {
+            script = try asked.next(as: voice)
+        } catch {
+            return AsyncThrowingStream { $0.finish(throwing: error) }
+        }
+        return asked.play(script) { action in
             let rate = Int(action["sample_rate"].number ?? 0)
             return Pcm(samples: Array(repeating: 1000, count: Int(action["audio_ms"].number ?? 0) * rate / 1000), sampleRate: rate)
         }
     }
+}
+
+struct ScriptedChoir: ManyVoices {
+    let asked: Asked
+    var name: String { asked.name }
+
+    func warmUp() async throws { try await asked.getReady() }
+
+    func synthesize(_ text: String, language: String?) -> AsyncThrowingStream<Pcm, any Error> {
+        ScriptedTts(asked).synthesize(text, language: language)
+    }
+
+    func synthesize(_ text: String, language: String?, as voice: ChosenVoice) -> AsyncThrowingStream<Pcm, any Error> {
+        ScriptedTts(asked).speak(as: ["id": .text(voice.id), "settings": .object(voice.settings)])
+    }
+
+    func voices(language: String?) async throws -> [Voice] {
+        try await asked.voices().map { voice in
+            Voice(
+                voice["id"].text ?? "", name: voice["name"].text, languages: voice["languages"].items.compactMap(\.text),
+                gender: voice["gender"].text, description: voice["description"].text, previewURL: voice["preview_url"].text,
+                labels: voice["labels"].members.compactMapValues(\.text))
+        }
+    }
+}
+
+/// A voice, or several when its script lists them.
+func scriptedVoice(_ asked: Asked) -> any TextToSpeech {
+    if asked.hasVoices { return ScriptedChoir(asked: asked) }
+    return ScriptedTts(asked)
 }
 
 final class ScriptedSink: MetricsSink, @unchecked Sendable {

@@ -79,6 +79,7 @@ where
         + voice_core::store::AssistantStore
         + AuditLog
         + voice_core::store::ActionStore
+        + voice_core::store::KnowledgeStore
         + voice_core::store::WebhookStore
         + 'static,
 {

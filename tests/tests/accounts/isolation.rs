@@ -5,12 +5,13 @@ use std::collections::{HashMap, HashSet};
 
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use voice_core::{
-    ApiKeyId, AssistantId, Error, SessionId, UserId,
-    agent::{ExportFormat, KeyOptions, Principal, ScopedAgent},
+    ApiKeyId, AssistantId, DocumentId, Error, SessionId, UserId,
+    agent::{DocumentChanges, ExportFormat, KeyOptions, KnowledgeQuery, NewDocument, Principal, ScopedAgent},
     config::Assistant,
     store::{
         AccountStore, ActionQuery, ActionStore, AssistantQuery, AssistantStore, AuditLog, AuditQuery,
-        ConversationStore, KeyQuery, MessageQuery, SearchQuery, SessionQuery, UserQuery, WebhookStore,
+        ConversationStore, DocumentQuery, KeyQuery, KnowledgeStore, MessageQuery, SearchQuery, SessionQuery, UserQuery,
+        WebhookStore,
     },
 };
 
@@ -26,6 +27,7 @@ struct Books {
     /// The word that is said in each session, and nowhere else.
     words: HashMap<SessionId, String>,
     assistants: HashMap<AssistantId, OrganizationId>,
+    documents: HashMap<DocumentId, OrganizationId>,
     keys: HashMap<ApiKeyId, (OrganizationId, Option<UserId>)>,
     users: HashMap<UserId, OrganizationId>,
 }
@@ -39,6 +41,10 @@ impl Books {
 
     fn sessions_of(&self, who: &Principal) -> HashSet<SessionId> {
         self.sessions.keys().copied().filter(|id| self.reaches(who, *id)).collect()
+    }
+
+    fn documents_of(&self, who: &Principal) -> HashSet<DocumentId> {
+        self.documents.iter().filter(|(_, owner)| **owner == who.organization()).map(|(id, _)| *id).collect()
     }
 
     fn reaches_key(&self, who: &Principal, key: ApiKeyId) -> bool {
@@ -114,7 +120,14 @@ async fn foreign_session_is_unknown(store: &dyn Questions, view: &ScopedAgent, i
 
 async fn run<S>(store: S, seed: u64)
 where
-    S: ConversationStore + AccountStore + AssistantStore + AuditLog + ActionStore + WebhookStore + 'static,
+    S: ConversationStore
+        + AccountStore
+        + AssistantStore
+        + AuditLog
+        + ActionStore
+        + KnowledgeStore
+        + WebhookStore
+        + 'static,
 {
     let mut rng = StdRng::seed_from_u64(seed);
     let store = Arc::new(Watched::new(store));
@@ -136,7 +149,7 @@ where
     for step in 0..STEPS {
         let who = *people.choose(&mut rng).unwrap();
         let view = agent.with(&who);
-        match rng.random_range(0..9) {
+        match rng.random_range(0..10) {
             0 | 1 => {
                 let word = format!("word{step}x{seed}");
                 let named = pick(&mut rng, books.sessions.keys().copied());
@@ -239,6 +252,42 @@ where
                     query.limit = 100;
                     let told = view.audit().entries(query).await.unwrap();
                     assert!(told.items.iter().all(|entry| entry.organization == Some(who.organization())));
+                }
+            }
+            8 => {
+                let k = || view.knowledge();
+                // The same title and nearly the same words everywhere: they tell nothing of each other.
+                let new = NewDocument::new("Handbook", format!("The word is word{}.", step % 3));
+                if who.user().is_none() {
+                    let made = k().add(&new).await.unwrap();
+                    assert_eq!(books.documents.entry(made.id).or_insert(who.organization()), &who.organization());
+                } else {
+                    assert_eq!(k().add(&new).await.unwrap_err().kind(), ErrorKind::Forbidden);
+                }
+                let theirs: HashSet<DocumentId> = books.documents_of(&who);
+                let listed = k().list(DocumentQuery::newest(100)).await.unwrap();
+                assert_eq!(listed.items.iter().map(|d| d.id).collect::<HashSet<_>>(), theirs);
+                let mut query = KnowledgeQuery::new("word0 word1 word2 word");
+                (query.top_k, query.min_score) = (Some(100), Some(0.0));
+                let found = k().search(&query).await.unwrap();
+                assert_eq!(found.iter().map(|source| source.document_id).collect::<HashSet<_>>(), theirs);
+                let foreign = books.documents.keys().copied().filter(|id| !theirs.contains(id));
+                if let Some(id) = pick(&mut rng, foreign) {
+                    let unknown = DocumentId::new();
+                    let mut changes = DocumentChanges::default();
+                    changes.title = Some("Stolen".into());
+                    alike(store, "get", id, unknown, async |id| k().get(id).await).await;
+                    alike(store, "text", id, unknown, async |id| k().text(id).await).await;
+                    alike(store, "update", id, unknown, async |id| k().update(id, &changes).await).await;
+                    alike(store, "delete", id, unknown, async |id| k().delete(id).await).await;
+                    let attach = async |id: DocumentId| {
+                        let mut assistant = Assistant::named("Thief");
+                        assistant.knowledge = vec![id.to_string()];
+                        view.assistants().create(&assistant).await
+                    };
+                    alike(store, "attach", id, unknown, attach).await;
+                    query.documents = Some(vec![id]);
+                    assert_eq!(k().search(&query).await.unwrap(), []);
                 }
             }
             _ => {

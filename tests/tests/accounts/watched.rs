@@ -6,12 +6,13 @@ use async_trait::async_trait;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 use voice_core::{
-    Action, ApiKeyId, AssistantId, Message, Result, Session, SessionId, UserId,
+    Action, ApiKeyId, AssistantId, DocumentId, Message, Result, Session, SessionId, UserId,
     id::{AuditId, DeliveryId, MessageId, WebhookId},
     store::{
         AccountStore, ActionQuery, ActionStore, ApiKey, AssistantQuery, AssistantRecord, AssistantStore,
-        AssistantVersion, AuditEntry, AuditLog, AuditQuery, ConversationStore, Credential, DeliveryQuery, Erased,
-        Event, KeyHash, KeyQuery, Lease, MessageQuery, NewRecord, Organization, OrganizationQuery, Owner, Page, Saved,
+        AssistantVersion, AuditEntry, AuditLog, AuditQuery, ConversationStore, Credential, DeliveryQuery,
+        DocumentQuery, DocumentSaved, DocumentVersion, Erased, Event, KeyHash, KeyQuery, KnowledgeDocument,
+        KnowledgeStore, Lease, MessageQuery, NewRecord, Organization, OrganizationQuery, Owner, Page, Saved,
         SearchQuery, SessionQuery, StoreCapabilities, Summary, TurnRecord, User, UserQuery, Webhook, WebhookDelivery,
         WebhookLease, WebhookQuery, WebhookStore,
     },
@@ -139,6 +140,18 @@ watch! {
     actions(session: SessionId, query: &ActionQuery) -> Page<Action>;
     save_summary(summary: &Summary) -> bool;
     summary(session: SessionId) -> Option<Summary>;
+}
+
+watch! {
+    KnowledgeStore {}
+    add_document(document: &KnowledgeDocument, text: &str) -> DocumentSaved;
+    update_document(document: &KnowledgeDocument, text: &str) -> DocumentSaved;
+    document(organization: Option<OrganizationId>, id: DocumentId) -> Option<KnowledgeDocument>;
+    read_document(organization: Option<OrganizationId>, id: DocumentId) -> Option<(KnowledgeDocument, String)>;
+    list_documents(organization: Option<OrganizationId>, query: &DocumentQuery) -> Page<KnowledgeDocument>;
+    document_versions(organization: Option<OrganizationId>, documents: Option<&[DocumentId]>) -> Vec<DocumentVersion>;
+    delete_document(organization: Option<OrganizationId>, id: DocumentId) -> bool;
+    erase_documents(organization: OrganizationId) -> u64;
 }
 
 watch! {

@@ -168,6 +168,21 @@ impl Call {
         }
     }
 
+    /// Is silent until the agent's sound was played for so long.
+    pub(crate) async fn until_sound_of(&self, length: Duration) {
+        while self.heard_sound() < length {
+            assert!(self.started.elapsed() < Duration::from_secs(120), "too little was played: {:#?}", self.names());
+            self.silence(20).await;
+        }
+    }
+
+    /// How much of the agent's sound was played.
+    pub(crate) fn heard_sound(&self) -> Duration {
+        let mut told = self.told.lock().unwrap();
+        told.device.play(Instant::now());
+        ms((told.device.played.len() * 1_000 / RATE) as u64)
+    }
+
     pub(crate) fn now(&self) -> Duration {
         self.started.elapsed()
     }

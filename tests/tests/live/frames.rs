@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use proptest::{collection::vec, prelude::*};
 use voice_core::{
-    Action, ErrorKind, MessageId, Pcm, SessionId, TurnId,
+    Action, DocumentId, ErrorKind, MessageId, Pcm, SessionId, TurnId,
     event::TextDelta,
     live::{
         AgentState, EndReason, LiveEvent, SpeechKind, UserState,
-        wire::{ClientMessage, Encoding, Frame, ServerMessage, SoundFormat, Wire, WireError},
+        wire::{ClientMessage, Encoding, Frame, ServerMessage, SoundFormat, Wire, WireError, WireSource},
     },
 };
 use voice_testkit::{ScriptedLlm, Voice};
@@ -66,15 +66,20 @@ fn done() -> impl Strategy<Value = ServerMessage> {
             transcript,
             text_language: language.clone(),
             language,
+            sources: vec![source(&text)],
             text,
             interrupted,
-            audio_error,
+            audio_error: audio_error.map(Box::new),
             user_message_id: interrupted.then(MessageId::new),
             assistant_message_id: Some(MessageId::new()),
             end_of_utterance_delay_ms: delay,
             response_delay_ms: delay,
         },
     )
+}
+
+fn source(title: &str) -> WireSource {
+    WireSource { document_id: DocumentId::new(), title: title.to_owned(), heading: String::new(), score: 0.5 }
 }
 
 fn server_message() -> impl Strategy<Value = ServerMessage> {

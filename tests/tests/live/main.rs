@@ -6,12 +6,14 @@ mod call;
 mod costs;
 mod frames;
 mod interpreting;
+mod knowing;
 mod late;
 mod line;
 mod noting;
 mod realtime;
 mod schedules;
 mod streaming;
+mod timed;
 mod tools;
 mod wire;
 

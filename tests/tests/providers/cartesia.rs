@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use voice_core::{
     ErrorKind as K, Transcript,
@@ -90,6 +91,44 @@ async fn a_text_goes_out_with_its_voice_and_comes_back_as_the_samples_that_were_
         speak(&wrong).await.unwrap();
         is_at_fault(&spec, double.requests().last().unwrap());
     }
+}
+
+#[tokio::test]
+async fn who_wants_to_know_is_told_when_each_word_is_heard() {
+    let sound = ramp(5000);
+    let chunk = |part: &[i16]| {
+        let bytes: Vec<u8> = part.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+        json!({"type": "chunk", "data": STANDARD.encode(bytes), "done": false, "status_code": 206, "step_time": 1.5})
+    };
+    let times = |words: &[&str], start: &[f64], end: &[f64]| {
+        let times = json!({"words": words, "start": start, "end": end});
+        json!({"type": "timestamps", "done": false, "status_code": 206, "word_timestamps": times})
+    };
+    let done = json!({"type": "done", "done": true, "status_code": 200});
+    let events = [
+        times(&["I", "see"], &[0.0, 0.125], &[0.1, 0.5]),
+        chunk(&sound[..2001]),
+        json!({"type": "phoneme_timestamps", "phoneme_timestamps": {}}),
+        chunk(&sound[2001..]),
+        times(&["it"], &[0.5], &[0.75]),
+        done,
+    ];
+    let events: Vec<String> = events.iter().map(Value::to_string).collect();
+    let events: Vec<&str> = events.iter().map(String::as_str).collect();
+    let double = Double::answering(Reply::sse(&events)).await;
+    let (samples, words) = speak_with_words(&tts(&double)).await.unwrap();
+    assert_eq!(samples, sound);
+    assert_eq!(words, [("I".to_owned(), 0, 100), ("see".to_owned(), 125, 500), ("it".to_owned(), 500, 750)]);
+    let request = &double.requests()[0];
+    assert_eq!(request.path, "/tts/sse");
+    assert_eq!(request.json().unwrap()["add_timestamps"], true);
+    conforms(&Spec::named(SPEC), request);
+
+    let error = json!({"type": "error", "title": "No", "message": "It cannot be.", "error_code": "voice_not_found", "status_code": 404});
+    double.answer(Reply::sse([error.to_string()]));
+    assert_eq!(speak_with_words(&tts(&double)).await.unwrap_err().kind(), K::RejectedByProvider);
+    double.answer(Reply::sse(&events[..2]));
+    assert_eq!(speak_with_words(&tts(&double)).await.unwrap_err().kind(), K::ConnectionLost);
 }
 
 #[tokio::test]

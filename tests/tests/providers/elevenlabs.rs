@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use voice_core::{
     ErrorKind as K, Transcript,
@@ -113,6 +114,45 @@ async fn a_text_goes_out_with_its_voice_and_comes_back_as_the_samples_that_were_
     double.answer(Reply::json(200, transcript()));
     transcribe(&stt(&double).model("scribe_v0"), 1600, None).await.unwrap();
     is_at_fault(&spec, &double.requests()[3]);
+}
+
+/// A piece of speech with so many samples and its letters, a tenth of a second each.
+fn piece(samples: &[i16], letters: &str, from: usize) -> Value {
+    let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+    let letters: Vec<String> = letters.chars().map(String::from).collect();
+    let times = |first: usize| -> Vec<f64> { (0..letters.len()).map(|n| (n + first) as f64 / 10.0).collect() };
+    let alignment = json!({
+        "characters": letters, "character_start_times_seconds": times(from), "character_end_times_seconds": times(from + 1),
+    });
+    json!({"audio_base64": STANDARD.encode(bytes), "alignment": alignment, "normalized_alignment": null})
+}
+
+#[tokio::test]
+async fn who_wants_to_know_is_told_when_each_word_is_heard() {
+    let sound = ramp(5000);
+    let pieces = [piece(&sound[..2000], "I se", 0), piece(&sound[2000..], "e it", 4)];
+    let body = pieces.map(|piece| format!("{piece}\n")).concat();
+    let chunks: Vec<Vec<u8>> = body.as_bytes().chunks(777).map(<[u8]>::to_vec).collect();
+    let double = Double::answering(Reply::raw(200, "application/json", chunks)).await;
+    let (samples, words) = speak_with_words(&tts(&double)).await.unwrap();
+    assert_eq!(samples, sound);
+    assert_eq!(words, [("I".to_owned(), 0, 100), ("see".to_owned(), 200, 500), ("it".to_owned(), 600, 800)]);
+    let request = &double.requests()[0];
+    let path = "/v1/text-to-speech/JBFqnCBsd6RMkjVDRZzb/stream/with-timestamps?output_format=pcm_24000";
+    assert_eq!((request.method.as_str(), request.path.as_str()), ("POST", path));
+    conforms(&Spec::named(SPEC), request);
+
+    for (reply, kind) in [
+        (Reply::json(200, json!({"detail": {"status": "quota_exceeded", "message": "No."}})), K::QuotaExhausted),
+        (Reply::raw(200, "application/json", vec![b"{\"audio_base64\": \"".to_vec()]), K::ConnectionLost),
+        (Reply::raw(200, "application/json", vec![b"<html>{}".to_vec()]), K::MalformedResponse),
+        (Reply::json(200, json!({"audio_base64": "?"})), K::MalformedResponse),
+        (Reply::json(200, json!({"audio_base64": null, "alignment": null})), K::MalformedResponse),
+    ] {
+        double.answer(reply);
+        let error = speak_with_words(&tts(&double)).await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}");
+    }
 }
 
 #[tokio::test]

@@ -68,6 +68,17 @@ pub(crate) async fn speak_in(tts: &dyn TextToSpeech, language: Option<&str>) -> 
     patient(async { tts.synthesize(request, &CallContext::new()).await?.try_collect().await }).await
 }
 
+/// Speaks, and is told when each word is heard: words, and their begin and end in milliseconds.
+pub(crate) async fn speak_with_words(tts: &dyn TextToSpeech) -> Result<(Vec<i16>, Vec<(String, u128, u128)>), Error> {
+    let mut request = SynthesisRequest::new(SECRET_WORDS);
+    request.word_times = true;
+    let spoken: Vec<Pcm> =
+        patient(async { tts.synthesize(request, &CallContext::new()).await?.try_collect().await }).await?;
+    let words = spoken.iter().flat_map(|pcm| pcm.words());
+    let words = words.map(|word| (word.text.clone(), word.start.as_millis(), word.end.as_millis())).collect();
+    Ok((samples(&spoken), words))
+}
+
 pub(crate) async fn speak(tts: &dyn TextToSpeech) -> Result<Vec<Pcm>, Error> {
     speak_in(tts, None).await
 }

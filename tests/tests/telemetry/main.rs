@@ -74,7 +74,7 @@ impl Kept {
     }
 
     fn turns(&self) -> Vec<TurnReport> {
-        self.all().into_iter().filter_map(|r| if let Report::Turn(turn) = r { Some(turn) } else { None }).collect()
+        self.all().into_iter().filter_map(|r| if let Report::Turn(turn) = r { Some(*turn) } else { None }).collect()
     }
 }
 

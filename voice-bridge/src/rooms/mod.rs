@@ -81,6 +81,20 @@
 //! | `entries` | `organization?`, `actor?`, `action?`, `target?`, `limit?`, `before?` | entries |
 //! | `delete_older_than` | `age_seconds` | number |
 //!
+//! # `knowledge`
+//!
+//! Every method takes `organization?` as well, as those of `assistants` do.
+//!
+//! | method | arguments | gives |
+//! |---|---|---|
+//! | `add` | `title`, `text`, `format?` (`text`, `markdown`, `html`), `source?`, `metadata?` | document; the one that is there, if there is one with this content |
+//! | `get` | `id` | document |
+//! | `text` | `id` | string |
+//! | `list` | `limit?`, `before?` | documents |
+//! | `update` | `id`, `title?`, `text?`, `format?`, `source?`, `metadata?` | document |
+//! | `delete` | `id` | null |
+//! | `search` | `text`, `documents?` (a list of ids), `top_k?`, `min_score?` | a list of sources, the best first |
+//!
 //! # `telephony`
 //!
 //! | method | arguments | gives |
@@ -120,15 +134,29 @@
 //! |---|---|---|
 //! | `client_secret` | `valid_seconds?` | `{value, expires_at}`: the secret of a browser, not the key |
 //! | `answer_call` | `offer` | `{sdp, call_id}` |
+//!
+//! # `voices`
+//!
+//! Both take `provider?` (one of the agent's list, or any that assistants may name; default: the first of the list) and
+//! `organization?` as well.
+//!
+//! | method | arguments | gives |
+//! |---|---|---|
+//! | `list` | `language?`, `limit?` (1–10,000, default 10,000) | voices |
+//! | `preview` | `voice?`, `settings?`, `text?`, `language?`, `format?` (`wav`, `ogg_opus`, `mp3`, `mu_law`, `a_law`, `pcm`; default `wav`) | `{provider, voice, text, language, media_type, sample_rate, audio_seconds, usage, cost}`, and the sound as a file |
+//!
+//! A voice is `{id, name, languages, gender, description, preview_url, labels}`.
 
 mod accounts;
 mod assistants;
 mod audit;
+mod knowledge;
 mod realtime;
 pub(crate) mod records;
 mod sessions;
 mod telephony;
 mod tokens;
+mod voices;
 mod webhooks;
 
 use serde::{Deserialize, Serialize};
@@ -163,11 +191,13 @@ pub(crate) async fn call(agent: &Agent, room: &str, method: &str, arguments: Arg
         "accounts" => accounts::call(agent, method, &arguments).await.map(Answer::from),
         "assistants" => assistants::call(agent, method, &arguments).await.map(Answer::from),
         "audit" => audit::call(agent, method, &arguments).await.map(Answer::from),
+        "knowledge" => knowledge::call(agent, method, &arguments).await.map(Answer::from),
         "telephony" => telephony::call(method, &arguments).map(Answer::from),
         "webhooks" => webhooks::call(agent, method, &arguments).await.map(Answer::from),
         "realtime" => realtime::call(agent, method, &arguments).await.map(Answer::from),
+        "voices" => voices::call(agent, method, &arguments).await,
         other => Err(ErrorRecord::invalid(format!(
-            "there is no room {other:?}; known: sessions, accounts, assistants, audit, telephony, webhooks, realtime"
+            "there is no room {other:?}; known: sessions, accounts, assistants, audit, knowledge, telephony, webhooks, realtime, voices"
         ))),
     }
 }

@@ -4,11 +4,11 @@ use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::Serialize;
 use serde_json::{Value, json};
 use voice_core::{
-    Action,
+    Action, Source,
     agent::{self, CleanedUp, ConversationSummary, CredentialInfo, Principal, StoredAssistant, WebhookInfo},
     config::Assistant,
-    provider,
-    store::{ApiKey, AuditEntry, Erased, Organization, User, WebhookDelivery},
+    provider::{self, Voice},
+    store::{ApiKey, AuditEntry, Erased, KnowledgeDocument, Organization, User, WebhookDelivery},
     telephony::PhoneCall,
     time::Timestamp,
 };
@@ -122,10 +122,13 @@ pub(crate) fn schema() -> Value {
     given.subschema_for::<PhoneCall>();
     given.subschema_for::<Action>();
     given.subschema_for::<ConversationSummary>();
+    given.subschema_for::<KnowledgeDocument>();
+    given.subschema_for::<Source>();
     given.subschema_for::<SignedWebhook>();
     given.subschema_for::<WebhookDelivery>();
     given.subschema_for::<ClientSecret>();
     given.subschema_for::<CallAnswer>();
+    given.subschema_for::<Voice>();
     let mut written = SchemaSettings::draft2020_12().for_deserialize().into_generator();
     written.subschema_for::<Principal>();
     written.subschema_for::<Assistant>();

@@ -42,6 +42,11 @@ impl Asked {
         !self.script["listens"].is_null()
     }
 
+    /// Whether it has several voices.
+    pub(crate) fn has_voices(&self) -> bool {
+        !self.script["voices"].is_null()
+    }
+
     /// How often it listened.
     pub(crate) fn listens(&self) -> usize {
         self.listens.load(Ordering::SeqCst)
@@ -285,13 +290,34 @@ fn finish_reason(action: &Value) -> Option<FinishReason> {
     })
 }
 
-impl HostTts for Host {
-    fn synthesize(&self, _: String, _: Option<String>, answer: Responder<Pcm>) {
-        self.play(self.0.next(), answer, |action| {
+impl Host {
+    /// Speaks as a voice, or as its own.
+    fn speak_as(&self, voice: Value, answer: Responder<Pcm>) {
+        let mut script = self.0.next();
+        if script.iter().any(|action| action.get("speaks_as").is_some_and(|wanted| *wanted != voice)) {
+            return answer.fail(from_host(None, "asked for another voice", None, None));
+        }
+        script.retain(|action| action.get("speaks_as").is_none());
+        self.play(script, answer, |action| {
             let number = |name: &str| u32::try_from(action[name].as_u64().unwrap_or(0)).unwrap_or(0);
             let rate = number("sample_rate");
             Pcm::new(vec![1_000; (number("audio_ms") * rate / 1_000) as usize], rate)
         });
+    }
+}
+
+impl HostTts for Host {
+    fn synthesize(&self, _: String, _: Option<String>, answer: Responder<Pcm>) {
+        self.speak_as(Value::Null, answer);
+    }
+
+    fn synthesize_as(&self, _: String, _: Option<String>, voice_json: String, answer: Responder<Pcm>) {
+        self.speak_as(serde_json::from_str(&voice_json).unwrap_or_default(), answer);
+    }
+
+    fn voices(&self, _: Option<String>, answer: Responder<String>) {
+        let Some(script) = self.0.script["voices"].as_array() else { return answer.finish() };
+        self.play(script.clone(), answer, |action| action["json"].to_string());
     }
 
     fn warm_up(&self, answer: Responder<()>) {

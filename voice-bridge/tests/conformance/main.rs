@@ -135,7 +135,10 @@ async fn play(defaults: &Value, scenario: &Value) -> Found {
             "llm" => {
                 hosts.llm = vec![Arc::new(LlmAdaptor("host/llm".into(), hosts::Host(Arc::clone(&host)), calls_tools))]
             }
-            "tts" => hosts.tts = vec![Arc::new(TtsAdaptor("host/tts".into(), hosts::Host(Arc::clone(&host))))],
+            "tts" => {
+                let several = host.has_voices();
+                hosts.tts = vec![Arc::new(TtsAdaptor::new("host/tts".into(), hosts::Host(Arc::clone(&host)), several))];
+            }
             "turn_detector" => {
                 let detector = TurnDetectorAdaptor("host/turn_detector".into(), hosts::Host(Arc::clone(&host)));
                 hosts.turn_detector = Some(Arc::new(detector));
@@ -188,7 +191,8 @@ impl Run {
                 events = told.value();
                 outcome
             }
-            room @ ("sessions" | "accounts" | "assistants" | "audit" | "telephony" | "webhooks" | "realtime") => {
+            room @ ("sessions" | "accounts" | "assistants" | "audit" | "knowledge" | "telephony" | "webhooks"
+            | "realtime" | "voices") => {
                 let method = step["method"].as_str().unwrap_or_default();
                 match self.acting(&step["as"]) {
                     Ok(agent) => {
@@ -427,6 +431,9 @@ fn reply_value(reply: &ReplyRecord) -> Value {
     let mut value = parsed(&reply.to_json());
     if let Some(error) = reply.audio_error() {
         value["audio_error"] = error_value(&error);
+    }
+    if let Some(error) = reply.knowledge_error() {
+        value["knowledge_error"] = error_value(&error);
     }
     value
 }

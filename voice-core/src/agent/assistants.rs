@@ -92,6 +92,7 @@ impl Assistants {
         {
             return Err(Error::new(ErrorKind::NotFound, "there is no such organization"));
         }
+        self.agent.check_documents(self.reach.organization, &assistant.knowledge, &[]).await?;
         let now = self.agent.engine()?.clock.now();
         let organization = self.reach.organization;
         let record = AssistantRecord::new(AssistantId::new(), organization, &assistant.name, document(assistant)?, now);
@@ -188,6 +189,8 @@ impl Assistants {
             let current = self.current(id).await?;
             let assistant = change(&current)?;
             self.check_may_change(&assistant)?;
+            let before = StoredAssistant::from_record(current.clone())?.assistant.knowledge;
+            self.agent.check_documents(current.organization, &assistant.knowledge, &before).await?;
             let next = AssistantRecord {
                 version: current.version + 1,
                 name: assistant.name.clone(),

@@ -6,7 +6,7 @@ use super::{VoiceAgent, check, reach::Reach};
 use crate::{
     error::{Error, ErrorKind, Result},
     id::{AuditId, OrganizationId},
-    store::{AuditEntry, AuditQuery, Erased, NewRecord, Page},
+    store::{AuditEntry, AuditQuery, DocumentSaved, Erased, NewRecord, Page},
 };
 
 /// The audit log of an agent: who changed what, and when. Made by [`VoiceAgent::audit`] and
@@ -84,6 +84,12 @@ impl Attempt for bool {
 impl Attempt for NewRecord {
     fn made(&self) -> bool {
         *self == Self::Made
+    }
+}
+
+impl Attempt for DocumentSaved {
+    fn made(&self) -> bool {
+        *self == Self::Saved
     }
 }
 

@@ -19,7 +19,7 @@ use crate::{
     telemetry::{MetricsSink, Telemetry},
     time::{Clock, system_clock},
     tool::{Tool, Toolbox},
-    turn::{Engine, Recordings, TurnSettings},
+    turn::{Engine, Library, Recordings, TurnSettings},
 };
 
 /// One or more providers of a stage, in the order in which they are tried: made from `"provider/model"`, a list of such names, a
@@ -299,11 +299,12 @@ impl AgentBuilder {
         if llm.is_empty() && !is_left_out {
             return Err(invalid("llm: the list of providers is empty".into()));
         }
-        let (mut tts, mut base_voice) = (Vec::new(), None);
+        let (mut tts, mut speakers) = (Vec::new(), Vec::new());
         for choice in chosen(self.tts, config.tts.as_ref(), default) {
-            if let Choice::Configured(provider) = &choice {
-                base_voice.get_or_insert_with(|| provider.clone());
-            }
+            speakers.push(match &choice {
+                Choice::Configured(provider) => Some(provider.clone()),
+                Choice::Given(_) => None,
+            });
             tts.push(TtsService(match choice {
                 Choice::Given(provider) => provider,
                 Choice::Configured(provider) => registry.tts(&provider).await?,
@@ -379,6 +380,7 @@ impl AgentBuilder {
             cast: None,
             interpreter: None,
             voices: Arc::default(),
+            library: storage.knowledge().ok().map(|store| Library::new(Arc::clone(store), &config.knowledge)),
             actions: config.actions.as_ref().map(|actions| Arc::new(Catalogue::new(actions))),
             action_store: storage.actions().ok().cloned(),
             detecting: crate::turn::SessionLocks::default(),
@@ -389,13 +391,17 @@ impl AgentBuilder {
         if engine.actions.is_some() {
             storage.actions()?;
         }
+        if !config.knowledge.documents.is_empty() {
+            storage.knowledge()?;
+        }
         if let Some(interpreter) = &interpreter {
             let as_named = |said: ProviderConfig| Ok(with_host(&self.named, said));
-            let voices = voices(&registry, &layers, &self.named, interpreter, base_voice.as_ref(), as_named).await?;
+            let base_voice = speakers.iter().flatten().next();
+            let voices = voices(&registry, &layers, &self.named, interpreter, base_voice, as_named).await?;
             engine.interpret_with(Arc::new(Interpreter::new(interpreter)), voices);
         }
         let base = engine.clone();
-        let casting = Casting::new(registry, layers, self.named, storage.clone(), vault, base, base_voice);
+        let casting = Casting::new(registry, layers, self.named, storage.clone(), vault, base, speakers);
         let casting = Arc::new(casting);
         let engine = Engine { cast: Some(Arc::clone(&casting) as _), ..engine };
         let (key_limit, retention) = (config.accounts.rate_limit, config.retention);

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -13,15 +14,16 @@ use super::{accounts::Vault, assistants::StoredAssistant};
 use crate::{
     actions::Catalogue,
     config::{Assistant, InterpreterConfig, ProviderConfig},
-    error::{Error, ErrorKind, Result},
+    error::{Error, ErrorKind, Result, Stage},
     id::OrganizationId,
     interpreter::Interpreter,
     layer::{LayerOptions, LlmService, Realtime, Stack, SttService, TtsService},
-    provider::{LanguageModel, SpeechToSpeech, SpeechToText, TextToSpeech, TurnDetector},
+    provider::{LanguageModel, SpeechToSpeech, SpeechToText, TextToSpeech, TurnDetector, VoiceChoice},
     registry::Registry,
+    secret::Secret,
     store::{AssistantVersion, Credential, Storage},
     time::Timestamp,
-    turn::{Cast, Engine, Voices},
+    turn::{Attached, Cast, Engine, Voices},
 };
 
 /// The most assistants whose engines are kept ready; models themselves are shared by all that use them.
@@ -47,8 +49,8 @@ pub(super) struct Casting {
     vault: Option<Vault>,
     /// The agent's own engine: what an assistant leaves out comes from it.
     base: Engine,
-    /// The first voice that the agent's config names.
-    base_voice: Option<ProviderConfig>,
+    /// How the config names the agent's own text to speech, in the order of its list; `None`: an object of the host's.
+    speakers: Vec<Option<ProviderConfig>>,
     turn_detector: OnceCell<Arc<dyn TurnDetector>>,
     ready: Mutex<HashMap<(Option<OrganizationId>, AssistantVersion), Ready>>,
 }
@@ -69,7 +71,7 @@ impl Casting {
         storage: Storage,
         vault: Option<Vault>,
         base: Engine,
-        base_voice: Option<ProviderConfig>,
+        speakers: Vec<Option<ProviderConfig>>,
     ) -> Self {
         Self {
             registry,
@@ -78,7 +80,7 @@ impl Casting {
             storage,
             vault,
             base,
-            base_voice,
+            speakers,
             turn_detector: OnceCell::new(),
             ready: Mutex::default(),
         }
@@ -108,11 +110,8 @@ impl Casting {
                 "realtime_provider" => self.named.realtime.contains_key(name),
                 _ => self.named.tts.contains_key(name),
             };
-            if !own && !self.named.configured.contains_key(name) && !self.registry.knows(name) {
-                return Err(Error::new(
-                    ErrorKind::InvalidField,
-                    format!("{path}: there is no provider {name:?}, or it is not compiled in"),
-                ));
+            if !own && !self.is_known(name) {
+                return Err(unknown(path, name));
             }
         }
         Ok(())
@@ -149,7 +148,7 @@ impl Casting {
         }
         if let Some(config) = own_voice.clone() {
             let tts = match self.named.tts.get(&config.provider) {
-                Some(own) => Arc::clone(own),
+                Some(own) => own_voiced(own, &config)?,
                 None => self.registry.tts(&self.completed(config, credentials)?).await?,
             };
             engine.tts = Some(Arc::new(Stack::new([TtsService(tts)], &self.layers)));
@@ -179,11 +178,16 @@ impl Casting {
         if !assistant.end_call_phrases.is_empty() {
             settings.live.conversation.end_call_phrases = assistant.end_call_phrases;
         }
+        if let (Some(library), Some(attached)) =
+            (&engine.library, Attached::named(stored.organization, &assistant.knowledge))
+        {
+            engine.library = Some(library.with(attached));
+        }
         if let Some(actions) = &assistant.actions {
             engine.actions = Some(Arc::new(Catalogue::new(actions)));
         }
         if let Some(config) = &assistant.interpreter {
-            let base = own_voice.as_ref().or(self.base_voice.as_ref());
+            let base = own_voice.as_ref().or(self.speakers.iter().flatten().next());
             let complete = |said| self.completed(said, credentials);
             let voices = voices(&self.registry, &self.layers, &self.named, config, base, complete).await?;
             engine.interpret_with(Arc::new(Interpreter::new(config)), voices);
@@ -194,15 +198,132 @@ impl Casting {
         Ok(engine)
     }
 
+    /// Who speaks as somebody wants to hear it: the agent's own text to speech of this name (the first, if none is named), else one
+    /// that assistants may name. `choice` says with which of its voices.
+    pub(super) async fn speaker(
+        &self,
+        organization: Option<OrganizationId>,
+        name: Option<&str>,
+        choice: &VoiceChoice,
+    ) -> Result<Stack<TtsService>> {
+        let said = name.map(ProviderConfig::named);
+        let (own, credentials) = (self.base.tts.as_deref(), self.credentials(organization).await?);
+        if let Some(own) = own
+            && let Some(index) = self.own_speaker(own, name, said.as_ref())
+        {
+            let speaker = own.services().nth(index).map(|TtsService(tts)| tts);
+            let configured = self.speakers.get(index).and_then(Option::as_ref);
+            // Who is named as errors name it is meant as it is.
+            let is_exact = name.is_none() || speaker.is_some_and(|speaker| Some(speaker.name()) == name);
+            let model = said.as_ref().and_then(|said| said.model.as_ref()).filter(|_| !is_exact);
+            let is_another = configured.is_some_and(|config| {
+                model.is_some_and(|model| config.model.as_ref() != Some(model))
+                    || credentials.iter().any(|credential| credential.provider == config.provider)
+            });
+            return Ok(match (configured, speaker) {
+                _ if choice.is_empty() && !is_another => own.only(index),
+                (Some(config), _) => {
+                    let mut config = config.clone();
+                    check_names(&config, model.filter(|model| config.model.as_ref() != Some(*model)), choice)?;
+                    config.model = model.cloned().or(config.model);
+                    let config = self.with_credential(self.registry.voiced(config, choice), &credentials)?;
+                    own.beside(index, TtsService(self.registry.tts(&config).await?))
+                }
+                (None, Some(speaker)) => own.beside(index, TtsService(speaker.with_voice(choice)?)),
+                (None, None) => return Err(Error::internal("a voice of the agent's own is not there")),
+            });
+        }
+        let Some(config) = said else {
+            let message = "the agent has no tts provider: configure `tts`, or name the provider";
+            return Err(Error::new(ErrorKind::InvalidConfig, message).with_stage(Stage::Tts));
+        };
+        let tts = match self.named.tts.get(&config.provider) {
+            Some(own) if choice.is_empty() => Arc::clone(own),
+            Some(own) => own.with_voice(choice)?,
+            None if self.is_known(&config.provider) => {
+                let configured = self.named.configured.get(&config.provider).unwrap_or(&config);
+                check_names(configured, config.model.as_ref(), choice)?;
+                self.registry.tts(&self.completed(self.registry.voiced(config, choice), &credentials)?).await?
+            }
+            None => return Err(unknown("provider", &config.provider)),
+        };
+        Ok(Stack::new([TtsService(tts)], &self.layers))
+    }
+
+    /// Which of the agent's own goes by a name: that of errors and metrics, or the one in the config.
+    fn own_speaker(&self, own: &Stack<TtsService>, name: Option<&str>, said: Option<&ProviderConfig>) -> Option<usize> {
+        let (Some(name), Some(said)) = (name, said) else { return own.services().next().map(|_| 0) };
+        let configured = |fits: &dyn Fn(&ProviderConfig) -> bool| {
+            self.speakers.iter().position(|speaker| speaker.as_ref().is_some_and(fits))
+        };
+        let is_model = |config: &ProviderConfig| said.model.is_none() || config.model == said.model;
+        own.services()
+            .position(|service| service.0.name() == name)
+            .or_else(|| configured(&|config| config.provider == said.provider && is_model(config)))
+            .or_else(|| configured(&|config| config.provider == said.provider))
+    }
+
+    /// Whether there is a provider of this name, by the host's config or the library's own.
+    fn is_known(&self, name: &str) -> bool {
+        self.named.configured.contains_key(name) || self.registry.knows(name)
+    }
+
     /// What an assistant says about a provider, with what the host says about it and the organization's own credential.
     fn completed(&self, said: ProviderConfig, credentials: &[Credential]) -> Result<ProviderConfig> {
-        let credential = credentials.iter().find(|c| c.provider == said.provider);
+        let name = said.provider.clone();
         let mut config = with_host(&self.named, said);
-        if let Some(credential) = credential {
-            config.api_key = Some(self.vault()?.open(credential)?);
+        if let Some(key) = self.own_key(&name, credentials)? {
+            config.api_key = Some(key);
         }
         Ok(config)
     }
+
+    /// A provider of the agent's own, with the organization's own credential for it.
+    fn with_credential(&self, mut config: ProviderConfig, credentials: &[Credential]) -> Result<ProviderConfig> {
+        if let Some(key) = self.own_key(&config.provider, credentials)? {
+            config.api_key = Some(key);
+        }
+        Ok(config)
+    }
+
+    /// The organization's own credential for a provider, if it has one.
+    fn own_key(&self, provider: &str, credentials: &[Credential]) -> Result<Option<Secret>> {
+        let credential = credentials.iter().find(|credential| credential.provider == provider);
+        credential.map(|credential| self.vault()?.open(credential)).transpose()
+    }
+}
+
+/// A voice of the host's own as an assistant wants to hear it. One that has a single voice keeps it, and the log says so.
+fn own_voiced(own: &Arc<dyn TextToSpeech>, config: &ProviderConfig) -> Result<Arc<dyn TextToSpeech>> {
+    let choice = VoiceChoice::new(config.voice.clone(), config.settings.clone());
+    if choice.is_empty() {
+        return Ok(Arc::clone(own));
+    }
+    match own.with_voice(&choice) {
+        Err(error) if error.kind() == ErrorKind::Unsupported => {
+            let provider = own.name();
+            tracing::warn!(provider, "this provider has one voice: an assistant's voice and its settings are left out");
+            Ok(Arc::clone(own))
+        }
+        voiced => voiced,
+    }
+}
+
+/// Checks that whoever wants to hear a voice names no files of this machine: a config may, and nobody else.
+fn check_names(config: &ProviderConfig, model: Option<&String>, choice: &VoiceChoice) -> Result<()> {
+    let named = [("provider", model), ("voice", choice.id.as_ref())];
+    for (path, name) in named.into_iter().filter_map(|(path, name)| Some((path, name?))) {
+        let is_path = name.starts_with('.') || Path::new(name).components().count() != 1;
+        if config.provider == "local" && is_path {
+            let message = format!("{path}: a local model or voice goes by its name here, not by a path");
+            return Err(Error::new(ErrorKind::InvalidField, message));
+        }
+    }
+    Ok(())
+}
+
+fn unknown(path: &str, name: &str) -> Error {
+    Error::new(ErrorKind::InvalidField, format!("{path}: there is no provider {name:?}, or it is not compiled in"))
 }
 
 /// What is said about a provider, with what the host says about the one of this name.
@@ -213,7 +334,7 @@ pub(super) fn with_host(named: &Named, said: ProviderConfig) -> ProviderConfig {
             let mut config = host.clone();
             config.model = said.model.or(config.model);
             config.voice = said.voice.or(config.voice);
-            config.settings.extend(said.settings);
+            config.set(said.settings);
             config
         }
     }
@@ -243,9 +364,9 @@ pub(super) async fn voices(
         };
         said.model = voice.model.clone().or(said.model);
         said.voice = voice.voice.clone().or(said.voice);
-        said.settings.extend(voice.settings.clone());
+        said.set(voice.settings.clone());
         let tts = match named.tts.get(&said.provider) {
-            Some(own) => Arc::clone(own),
+            Some(own) => own_voiced(own, &said)?,
             None => registry.tts(&complete(said)?).await?,
         };
         all.push((language.clone(), Arc::new(Stack::new([TtsService(tts)], layers))));

@@ -7,13 +7,16 @@ mod builder;
 mod casting;
 mod check;
 mod export;
+mod knowledge;
 mod live;
 mod reach;
 mod realtime;
+mod samples;
 mod scope;
 mod sessions;
 mod turn;
 mod upkeep;
+mod voices;
 #[cfg(feature = "webhooks")]
 mod webhooks;
 
@@ -24,6 +27,7 @@ pub use assistants::{Assistants, StoredAssistant};
 pub use audit::Audit;
 pub use builder::{AgentBuilder, Providers};
 pub use export::{Export, ExportFormat};
+pub use knowledge::{DocumentChanges, Knowledge, KnowledgeQuery, NewDocument};
 pub use live::Live;
 pub use reach::Principal;
 pub use realtime::{ClientSecretOptions, Realtime};
@@ -31,6 +35,7 @@ pub use scope::ScopedAgent;
 pub use sessions::{ConversationSummary, NewSession, Sessions};
 pub use turn::{Turn, TurnStream};
 pub use upkeep::CleanedUp;
+pub use voices::{PreviewOptions, VoicePreview, VoiceQuery, Voices};
 #[cfg(feature = "webhooks")]
 pub use webhooks::{NewWebhook, SignedWebhook, WebhookChanges, WebhookInfo, Webhooks};
 
@@ -194,10 +199,22 @@ impl VoiceAgent {
         Assistants::new(self.clone(), Reach::host())
     }
 
+    /// The documents that belong to no organization, from which answers may be drawn; [`Knowledge::of`] gives those of one.
+    #[must_use]
+    pub fn knowledge(&self) -> Knowledge {
+        Knowledge::new(self.clone(), Reach::host())
+    }
+
     /// A browser's own way to the speech-to-speech model: client secrets.
     #[must_use]
     pub fn realtime(&self) -> Realtime {
         Realtime::new(self.clone(), Reach::host())
+    }
+
+    /// The voices of text to speech: a list of them, and how one sounds.
+    #[must_use]
+    pub fn voices(&self) -> Voices {
+        Voices::new(self.clone(), Reach::host())
     }
 
     /// The audit log.
@@ -233,7 +250,7 @@ impl VoiceAgent {
     }
 
     /// Makes every provider ready (models loaded, connections opened), so that the first turn is as fast as the next; a
-    /// [turn detector](AgentBuilder::turn_detector) of the host's, too.
+    /// [turn detector](AgentBuilder::turn_detector) of the host's and the documents that its answers are drawn from, too.
     ///
     /// # Errors
     /// The first error of any provider, with its stage and its name.
@@ -245,9 +262,10 @@ impl VoiceAgent {
             }
             Ok(())
         };
+        let instructions = engine.instructions();
         let llm = async {
             for LlmService(llm) in engine.llm.services() {
-                let ready = llm.warm_up(&engine.settings.system_prompt).await;
+                let ready = llm.warm_up(&instructions).await;
                 ready.map_err(|e| e.with_stage(Stage::Llm).with_provider(llm.name()))?;
             }
             Ok(())
@@ -265,7 +283,11 @@ impl VoiceAgent {
             }
             Ok(())
         };
-        tokio::try_join!(stt, llm, tts, turn_detector).map(|_| ())
+        let documents = async {
+            let ready = async { engine.prepare_documents()?.ready().await.err() };
+            ready.await.map_or(Ok(()), |e| Err(e.with_stage(Stage::Knowledge)))
+        };
+        tokio::try_join!(stt, llm, tts, turn_detector, documents).map(|_| ())
     }
 
     /// Cancels turns that are running, finishes what is being saved, delivers what was measured, and closes the store. Closing twice is fine; any other

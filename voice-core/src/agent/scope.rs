@@ -1,14 +1,15 @@
 //! The agent as somebody with a credential sees it.
 
 use super::{
-    Assistants, Audit, Live, OrganizationAccounts, Principal, Realtime, Sessions, Turn, VoiceAgent, reach::Reach,
+    Assistants, Audit, Knowledge, Live, OrganizationAccounts, Principal, Realtime, Sessions, Turn, VoiceAgent, Voices,
+    reach::Reach,
 };
 use crate::{audio::Audio, turn::TurnInput};
 
 /// What one organization, or one of its users, reaches of an agent. Made by [`VoiceAgent::with`].
 ///
 /// Whatever belongs to somebody else is answered exactly like what does not exist. A user reaches their own sessions and
-/// keys, and may read the assistants of their organization; an organization's key reaches all that belongs to it.
+/// keys, and may read the assistants and the documents of their organization; an organization's key reaches all that belongs to it.
 #[derive(Clone, Debug)]
 pub struct ScopedAgent {
     agent: VoiceAgent,
@@ -56,10 +57,22 @@ impl ScopedAgent {
         Assistants::new(self.agent.clone(), self.reach())
     }
 
+    /// The documents of their organization.
+    #[must_use]
+    pub fn knowledge(&self) -> Knowledge {
+        Knowledge::new(self.agent.clone(), self.reach())
+    }
+
     /// A browser's own way to the speech-to-speech model: see [`VoiceAgent::realtime`].
     #[must_use]
     pub fn realtime(&self) -> Realtime {
         Realtime::new(self.agent.clone(), self.reach())
+    }
+
+    /// The voices of text to speech: see [`VoiceAgent::voices`].
+    #[must_use]
+    pub fn voices(&self) -> Voices {
+        Voices::new(self.agent.clone(), self.reach())
     }
 
     /// The users, keys and credentials of their organization.

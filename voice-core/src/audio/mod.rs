@@ -25,7 +25,7 @@ mod vad;
 mod wav;
 
 pub use encode::AudioFormat;
-pub use pcm::Pcm;
+pub use pcm::{Pcm, SpokenWord};
 pub use prepare::prepare;
 pub use sample::SampleEncoding;
 pub use source::Audio;

@@ -29,6 +29,33 @@ use crate::error::{Result, Stage};
 pub struct Pcm {
     sound: Sound,
     sample_rate: u32,
+    words: Option<Arc<[SpokenWord]>>,
+}
+
+/// A word that a voice speaks, and when. `Debug` leaves the word out.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SpokenWord {
+    /// The word, as it stands in the text that was asked for.
+    pub text: String,
+    /// When it begins, counted from the beginning of the sound of that text.
+    pub start: Duration,
+    /// When it is over, counted in the same way.
+    pub end: Duration,
+}
+
+impl SpokenWord {
+    /// A word from `start` to `end`.
+    #[must_use]
+    pub fn new(text: impl Into<String>, start: Duration, end: Duration) -> Self {
+        Self { text: text.into(), start, end }
+    }
+}
+
+impl fmt::Debug for SpokenWord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SpokenWord").field("start", &self.start).field("end", &self.end).finish_non_exhaustive()
+    }
 }
 
 #[derive(Clone)]
@@ -66,7 +93,21 @@ impl Pcm {
     /// Sound from mono samples at `sample_rate` samples a second.
     #[must_use]
     pub fn new(samples: impl Into<Arc<[i16]>>, sample_rate: u32) -> Self {
-        Self { sound: Sound::Whole(samples.into()), sample_rate }
+        Self { sound: Sound::Whole(samples.into()), sample_rate, words: None }
+    }
+
+    /// The same sound, with words of its text whose times are known: those of this chunk, or of others of the same text. A
+    /// [`TextToSpeech`](crate::TextToSpeech) tells them with any chunk, an empty one too.
+    #[must_use]
+    pub fn with_words(mut self, words: Vec<SpokenWord>) -> Self {
+        self.words = (!words.is_empty()).then(|| words.into());
+        self
+    }
+
+    /// The words that were told with this chunk. Sound that was put together of several tells none.
+    #[must_use]
+    pub fn words(&self) -> &[SpokenWord] {
+        self.words.as_deref().unwrap_or_default()
     }
 
     /// The samples. The sound of a reply that came in pieces is joined when it is first asked for them.
@@ -135,7 +176,7 @@ impl Pcm {
             resampler.push(&floats, |block| out.extend(block.iter().map(|&s| to_i16(s))));
         }
         resampler.finish(|block| out.extend(block.iter().map(|&s| to_i16(s))));
-        Ok(Self::new(out, sample_rate))
+        Ok(Self { words: self.words.clone(), ..Self::new(out, sample_rate) })
     }
 
     /// The pieces one after another, at the rate of the first; pieces of another rate are converted. Nothing when there
@@ -154,11 +195,11 @@ impl Pcm {
     pub(crate) fn joined(mut pieces: Vec<Self>, sample_rate: u32) -> Self {
         match pieces.len() {
             0 => Self::new([], sample_rate),
-            1 => pieces.swap_remove(0),
+            1 => Self { words: None, ..pieces.swap_remove(0) },
             _ => {
                 let count = pieces.iter().map(Self::len).sum();
                 let pieces = Pieces { parts: Mutex::new(pieces), count, joined: OnceLock::new() };
-                Self { sound: Sound::Pieces(Arc::new(pieces)), sample_rate }
+                Self { sound: Sound::Pieces(Arc::new(pieces)), sample_rate, words: None }
             }
         }
     }

@@ -13,8 +13,8 @@ use crate::{error::Result, layer::RateLimitOptions, secret::Secret};
 pub struct AccountsConfig {
     /// How often an API key may be used that has no limit of its own. Default: as often as it likes.
     pub rate_limit: Option<RateLimitOptions>,
-    /// The key under which the credentials of providers are encrypted: 32 bytes as 64 hexadecimal digits or in base64. Without
-    /// one, none can be kept. Default: the environment variable `VOICE_CORE_CREDENTIALS_KEY`.
+    /// The key under which the credentials of providers and the secrets of webhooks are encrypted: 32 bytes as 64 hexadecimal digits
+    /// or in base64. Without one, none can be kept. Default: the environment variable `VOICE_CORE_CREDENTIALS_KEY`.
     #[schemars(with = "Option<String>")]
     pub credentials_key: Option<Secret>,
 }

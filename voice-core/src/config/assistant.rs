@@ -52,7 +52,8 @@ pub struct Assistant {
     pub voice_model: Option<String>,
     /// Which voice, by the provider's own name or id.
     pub voice_id: Option<String>,
-    /// What only this provider knows: `stability`, `similarity`, `style`, `speed`, …
+    /// How the voice speaks: `stability`, `similarity`, `style` (0–1 each) and `speed` (1 is normal), as far as its provider has them,
+    /// and what only this provider knows.
     pub voice_settings: Map<String, Value>,
     /// Whether the user's speech stops the reply, in live sessions. Default true.
     pub interruptions_enabled: bool,
@@ -62,7 +63,8 @@ pub struct Assistant {
     pub end_call_phrases: Vec<String>,
     /// The tools that the language model may call, by the names under which the host offers them: at most 64.
     pub tools: Vec<String>,
-    /// The documents that are searched for each answer, by the names under which the host keeps them: at most 100.
+    /// The documents of its organization that answers are drawn from, by their ids: at most 100. `*` stands for all of them.
+    /// Default: the agent's own.
     pub knowledge: Vec<String>,
     /// It interprets between two languages instead of answering: a document as `assistant.interpreter` of the config. Default: as the
     /// agent does.
@@ -185,10 +187,7 @@ impl Assistant {
         if !self.voice_settings.is_empty() && self.voice_provider.is_none() {
             return fault("voice_settings: name the voice_provider that they are for");
         }
-        let bytes = serde_json::to_string(&self.voice_settings).map_or(usize::MAX, |json| json.len());
-        if bytes > LARGEST_SETTINGS {
-            return fault(format!("voice_settings: {bytes} bytes as JSON; at most {LARGEST_SETTINGS} are accepted"));
-        }
+        check_voice_settings("voice_settings", &self.voice_settings)?;
         list("end_call_phrases", &self.end_call_phrases, 50)?;
         list("tools", &self.tools, 64)?;
         list("knowledge", &self.knowledge, 100)?;
@@ -272,6 +271,39 @@ fn length(path: &str, text: &str, least: usize, most: usize) -> Result<()> {
     fault(format!("{path}: {characters} characters; {least} to {most} are accepted"))
 }
 
+/// The settings that voices have in common, whoever's they are, and what they can be. Which of them a provider has is told in
+/// `docs/providers.md`.
+pub(crate) const VOICE_SETTINGS: [(&str, f64, f64); 4] =
+    [("stability", 0.0, 1.0), ("similarity", 0.0, 1.0), ("style", 0.0, 1.0), ("speed", 0.1, 10.0)];
+
+/// Checks the settings of a voice, as far as that can be done without its provider.
+///
+/// # Errors
+/// `VALIDATION_ERROR`, naming the path of the first fault.
+pub(crate) fn check_voice_settings(path: &str, settings: &Map<String, Value>) -> Result<()> {
+    for (name, least, most) in VOICE_SETTINGS {
+        let (path, value) = (format!("{path}.{name}"), settings.get(name).unwrap_or(&Value::Null));
+        match value.as_f64() {
+            Some(value) => number(&path, value, least, most)?,
+            None if value.is_null() => {}
+            None => return fault(format!("{path}: expected a number from {least} to {most}")),
+        }
+    }
+    let bytes = serde_json::to_string(settings).map_or(usize::MAX, |json| json.len());
+    if bytes > LARGEST_SETTINGS {
+        return fault(format!("{path}: {bytes} bytes as JSON; at most {LARGEST_SETTINGS} are accepted"));
+    }
+    Ok(())
+}
+
+/// Checks the id of a voice.
+///
+/// # Errors
+/// `VALIDATION_ERROR` when it is empty or too long.
+pub(crate) fn check_voice_id(path: &str, id: &str) -> Result<()> {
+    length(path, id, 1, LONGEST_NAME)
+}
+
 fn number(path: &str, value: f64, least: f64, most: f64) -> Result<()> {
     if (least..=most).contains(&value) {
         return Ok(());
@@ -279,7 +311,7 @@ fn number(path: &str, value: f64, least: f64, most: f64) -> Result<()> {
     fault(format!("{path}: {value} is out of range; {least} to {most} is accepted"))
 }
 
-pub(super) fn language(path: &str, tag: &str) -> Result<()> {
+pub(crate) fn language(path: &str, tag: &str) -> Result<()> {
     let parts_are_right =
         tag.split('-').all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric()));
     let begins_right = tag
@@ -354,6 +386,14 @@ mod tests {
             (json!({"name": "a", "model_name": "m"}), "model_name: name its model_provider too"),
             (json!({"name": "a", "voice_id": "v"}), "voice_id: name its voice_provider too"),
             (json!({"name": "a", "voice_settings": {"speed": 1}}), "voice_settings: name the voice_provider"),
+            (
+                json!({"name": "a", "voice_provider": "v", "voice_settings": {"stability": 1.5}}),
+                "voice_settings.stability: 1.5 is out of range; 0 to 1",
+            ),
+            (
+                json!({"name": "a", "voice_provider": "v", "voice_settings": {"speed": "fast"}}),
+                "voice_settings.speed: expected a number from 0.1 to 10",
+            ),
             (json!({"name": "a", "voice_provider": "Not A Name"}), "voice_provider: expected the name"),
             (json!({"name": "a", "first_message": "  "}), "first_message: expected something to say"),
             (json!({"name": "a", "tools": ["ok", ""]}), "tools[1]: 0 characters"),

@@ -8,6 +8,7 @@ mod actions;
 mod assistant;
 mod environment;
 mod interpreter;
+mod knowledge;
 mod live;
 mod parse;
 mod provider;
@@ -19,7 +20,12 @@ pub use accounts::{AccountsConfig, RetentionConfig};
 pub(crate) use actions::BUILT_IN as BUILT_IN_ACTIONS;
 pub use actions::{ActionDefinition, ActionsConfig};
 pub use assistant::Assistant;
+#[cfg(any(feature = "_http", feature = "local"))]
+pub(crate) use assistant::VOICE_SETTINGS;
+pub(crate) use assistant::{check_voice_id, check_voice_settings, language as check_language};
 pub use interpreter::{InterpreterConfig, InterpreterVoice};
+pub(crate) use knowledge::ALL as ALL_DOCUMENTS;
+pub use knowledge::KnowledgeConfig;
 pub use live::{
     ConversationOptions, EndpointingOptions, InputOptions, InterruptionOptions, LiveConfig, OutputOptions, Pacing,
     Recognition, TurnDetection, VadOptions,
@@ -62,6 +68,8 @@ pub struct Config {
     pub assistant: AssistantConfig,
     /// What is found in conversations that has to be acted on. Default: nothing is looked for.
     pub actions: Option<ActionsConfig>,
+    /// Which documents answers are drawn from. Default: none.
+    pub knowledge: KnowledgeConfig,
     /// Organizations, users and their keys.
     pub accounts: AccountsConfig,
     /// How long things are kept.
@@ -264,6 +272,7 @@ impl Config {
         range("assistant.max_tool_rounds", f64::from(a.max_tool_rounds), 1.0, 100.0)?;
         interpreted("assistant", &a.language, a.interpreter.as_ref())?;
         self.actions.as_ref().map_or(Ok(()), |actions| actions.validate("actions"))?;
+        self.knowledge.validate()?;
         let l = &self.limits;
         range("limits.max_audio_bytes", l.max_audio_bytes as f64, 1.0, 4.0e9)?;
         range("limits.max_audio_seconds", l.max_audio_seconds, 0.01, 86_400.0)?;

@@ -53,7 +53,20 @@ impl ProviderConfig {
             settings: serde_json::Map::new(),
         }
     }
+
+    /// Sets what is said above these settings, whichever of its names was used before.
+    pub(crate) fn set(&mut self, above: serde_json::Map<String, serde_json::Value>) {
+        for (name, value) in above {
+            for names in SAME_SETTINGS.iter().filter(|names| names.contains(&name.as_str())) {
+                names.iter().for_each(|same| drop(self.settings.remove(*same)));
+            }
+            self.settings.insert(name, value);
+        }
+    }
 }
+
+/// Settings of voices that go by two names: the one that providers share, and a provider's own.
+const SAME_SETTINGS: [[&str; 2]; 2] = [["similarity", "similarity_boost"], ["speed", "speaking_rate"]];
 
 /// One provider, or several in the order in which they are tried.
 #[derive(Clone, Debug)]

@@ -21,6 +21,7 @@ mod retry;
 mod service;
 mod stack;
 mod timeout;
+mod voices;
 
 pub use breaker::CircuitBreakerOptions;
 pub(crate) use listen::Listened;

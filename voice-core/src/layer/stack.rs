@@ -26,7 +26,7 @@ pub(crate) struct Stack<S: Service> {
 
 pub(super) struct Slot<S> {
     pub(super) service: S,
-    pub(super) limiter: Option<RateLimiter>,
+    pub(super) limiter: Option<Arc<RateLimiter>>,
     pub(super) breaker: Breaker,
     pub(super) price: Option<Price>,
 }
@@ -36,7 +36,7 @@ impl<S: Service> Stack<S> {
         let slots = services
             .into_iter()
             .map(|service| {
-                let limiter = options.rate_limit.map(RateLimiter::new);
+                let limiter = options.rate_limit.map(|limit| Arc::new(RateLimiter::new(limit)));
                 let price = options.prices.of(service.name());
                 Arc::new(Slot { service, limiter, breaker: Breaker::new(options.circuit_breaker), price })
             })
@@ -70,7 +70,7 @@ impl<S: Service> Stack<S> {
             let (mut measured, before) = (ctx.scope.call(S::STAGE, slot.service.name()), attempts);
             let opened = retry::open(
                 &slot.service,
-                slot.limiter.as_ref(),
+                slot.limiter.as_deref(),
                 &request,
                 ctx,
                 self.options.retry,

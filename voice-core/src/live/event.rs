@@ -11,7 +11,7 @@ use crate::{
     error::Error,
     event::{CallMetrics, TextDelta, Transcript},
     id::{MessageId, SessionId, TurnId},
-    message::{Action, Timings, ToolCall, ToolCallRecord},
+    message::{Action, Source, Timings, ToolCall, ToolCallRecord},
     store::BlobRef,
 };
 
@@ -158,6 +158,8 @@ pub struct LiveTurn {
     pub text: String,
     /// The tools that the model called, in the order in which they were done.
     pub tool_calls: Vec<ToolCallRecord>,
+    /// The passages of documents that the model was given to answer from.
+    pub sources: Vec<Source>,
     /// Whether the user interrupted it.
     pub interrupted: bool,
     /// Why (part of) the sound is missing, if it is.
@@ -237,6 +239,8 @@ pub enum LiveEvent {
         /// Why the agent speaks.
         kind: SpeechKind,
     },
+    /// The passages of documents that the model is given to answer from, the best first. Not told when nothing was found.
+    Sources(Vec<Source>),
     /// The next piece of the agent's text, as it is written.
     Text(TextDelta),
     /// What the sound that follows says.

@@ -98,6 +98,8 @@ pub(crate) async fn start(engine: Arc<Engine>, mut setup: LiveSetup) -> Result<L
     let engine = engine.engine_of(&stored).await?.unwrap_or(engine);
     setup.first_message = setup.first_message.or_else(|| engine.settings.first_message.clone());
     let config = setup.config.take().unwrap_or_else(|| engine.settings.live.clone());
+    setup.tools = engine.with_search(setup.tools, engine.realtime.is_some())?;
+    let _beside_the_greeting = engine.prepare_documents();
     let mut talk = None;
     if let Some(realtime) = &engine.realtime {
         let (request, ctx) = conversation(&engine, &setup, &config, &stored).await?;

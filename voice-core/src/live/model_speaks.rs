@@ -297,8 +297,12 @@ impl Driver {
         let told = ToModel::ToolResult { call: record.id.clone(), result: record.result.as_str().into() };
         talk.line.tell(told);
         if let Done::Result(record) = done {
+            let found = answer.ctx.found.take();
             if let Some(production) = &mut self.production {
                 production.tool_calls.push(record.clone());
+            }
+            if !found.is_empty() {
+                self.on_sources(found);
             }
             self.emit(LiveEvent::ToolResult(Box::new(record)));
         }

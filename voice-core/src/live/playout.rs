@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use crate::audio::Pcm;
+use crate::audio::{Pcm, SpokenWord};
 
 /// Sound that is waiting to be given out, and the book of what was.
 pub(crate) struct Playout {
@@ -40,6 +40,32 @@ struct Piece {
     filler: bool,
     start: u64,
     samples: u64,
+    /// Where words end whose times the voice has told: how many samples after `start`, and how many letters of the piece
+    /// are spoken then. In order.
+    timed: Vec<(u64, usize)>,
+}
+
+impl Piece {
+    /// The words of which so many letters are spoken: whole ones. What is written without spaces counts letter by letter.
+    fn first_letters(&self, count: usize) -> &str {
+        let is_spaced = self.words.trim().contains(char::is_whitespace);
+        let (mut left, mut end) = (count, 0);
+        for (at, letter) in self.words.char_indices() {
+            if letter.is_whitespace() {
+                end = at;
+            } else if letter.is_alphanumeric() {
+                if left == 0 {
+                    return &self.words[..if is_spaced { end } else { at }];
+                }
+                left -= 1;
+            }
+        }
+        &self.words
+    }
+}
+
+fn letters(text: &str) -> usize {
+    text.chars().filter(|c| c.is_alphanumeric()).count()
 }
 
 /// Where sentences end, as far as they have come: behind the mark and the space after it.
@@ -109,6 +135,17 @@ impl Playout {
         }
     }
 
+    /// When words of the piece that comes now are spoken, as its voice says, counted from its beginning.
+    pub(crate) fn time_words(&mut self, words: &[SpokenWord]) {
+        let ends: Vec<_> = words.iter().map(|word| (self.samples(word.end), letters(&word.text))).collect();
+        if let Some(piece) = self.pieces.last_mut() {
+            for (end, count) in ends {
+                let (before, spoken) = piece.timed.last().copied().unwrap_or_default();
+                piece.timed.push((end.max(before), spoken + count));
+            }
+        }
+    }
+
     fn begin(&mut self, words: Arc<str>, filler: bool) {
         self.stop_growing();
         let start = self.given + self.queued as u64;
@@ -120,6 +157,7 @@ impl Playout {
             filler,
             start,
             samples: 0,
+            timed: Vec::new(),
         });
         self.complete = false;
     }
@@ -186,6 +224,9 @@ impl Playout {
     /// Takes sound of the right rate.
     pub(crate) fn push(&mut self, pcm: Pcm) {
         let count = pcm.samples().len();
+        if count == 0 {
+            return;
+        }
         if let Some(piece) = self.pieces.last_mut() {
             piece.samples += count as u64;
         }
@@ -362,6 +403,9 @@ impl Playout {
             return "";
         }
         let whole = self.whole(piece);
+        if !piece.timed.is_empty() {
+            return piece.first_letters(Self::timed_letters(piece, heard, whole));
+        }
         // A word counts once it and the space after it were heard; a piece ends with a pause as long as a space.
         let count = piece.words.chars().count() + 1;
         let spoken = (heard as f64 / whole.max(1.0) * count as f64) as usize;
@@ -371,6 +415,19 @@ impl Playout {
         let before = piece.words.char_indices().take(spoken);
         let end = before.filter(|(_, c)| c.is_whitespace()).last().map_or(0, |(at, _)| at);
         &piece.words[..end]
+    }
+
+    /// How many letters of a piece were spoken when so many of its samples were heard. Between the last word whose time is known
+    /// and the end of the sound, in proportion.
+    fn timed_letters(piece: &Piece, heard: u64, whole: f64) -> usize {
+        let known = piece.timed.iter().rfind(|(end, _)| *end <= heard).copied().unwrap_or_default();
+        let all = letters(&piece.words);
+        let (end, spoken) = known;
+        if piece.timed.last() != Some(&known) || spoken >= all {
+            return spoken;
+        }
+        let part = (heard - end) as f64 / (whole - end as f64).max(1.0);
+        spoken + (part.min(1.0) * (all - spoken) as f64) as usize
     }
 
     /// Forgets all that is waiting and every word; returns whether something was given out that may not be heard yet.
@@ -471,6 +528,43 @@ mod tests {
         assert_eq!(playout.heard_words(ms(1_000)), "one two");
         assert_eq!(playout.heard_words(ms(2_000)), "one two three four");
         assert_eq!(playout.heard_words(ms(2_500)), "one two three four five");
+    }
+
+    fn word(text: &str, end: u64) -> SpokenWord {
+        SpokenWord::new(text, ms(0), ms(end))
+    }
+
+    #[test]
+    fn words_whose_times_the_voice_tells_count_when_they_are_over() {
+        let mut playout = Playout::new(16_000);
+        playout.begin_piece("One, two – three four.".into());
+        playout.time_words(&[word("One,", 900)]);
+        playout.push(sound(1_000));
+        playout.time_words(&[word("two", 1_500), word("three", 1_600)]);
+        playout.push(sound(1_000));
+        while playout.take(None, ms(0)).is_some() {}
+        for (at, words) in [
+            (890, ""),
+            (900, "One,"),
+            (1_490, "One,"),
+            (1_500, "One, two –"),
+            (1_600, "One, two – three"),
+            (1_900, "One, two – three"),
+        ] {
+            assert_eq!(playout.heard_words(ms(at)), words, "after {at} ms");
+        }
+        playout.complete();
+        assert_eq!(playout.heard_words(ms(2_000)), "One, two – three four.");
+    }
+
+    #[test]
+    fn what_is_written_without_spaces_is_heard_letter_by_letter() {
+        let mut playout = Playout::new(16_000);
+        playout.begin_piece("今天下雨。".into());
+        playout.push(sound(1_000));
+        playout.time_words(&[word("今天", 400), word("下雨", 1_000)]);
+        while playout.take(None, ms(0)).is_some() {}
+        assert_eq!(playout.heard_words(ms(500)), "今天");
     }
 
     #[test]

@@ -20,12 +20,12 @@ use crate::{
     event::TurnEvent,
     id::{MessageId, TurnId},
     interpreter::{Heard, Told},
-    message::{Message, Role, ToolCallRecord},
+    message::{Message, Role, Source, ToolCallRecord},
     provider::{CallContext, PromptMessage},
     store::Session,
     telemetry::{MeasuredSession, Scope},
     tool::{Lasting, Toolbox},
-    turn::{Engine, GoAhead, Leave, Outcome, Sink, Words},
+    turn::{Engine, GoAhead, Leave, Outcome, Recall, Sink, Words},
 };
 
 /// How many events may wait for the session.
@@ -77,6 +77,8 @@ pub(super) struct Production {
     pub(super) interruptible: bool,
     /// What its tools have done.
     pub(super) tool_calls: Vec<ToolCallRecord>,
+    /// The passages of documents that it is drawn from.
+    pub(super) sources: Vec<Source>,
     /// How many of the results that waited to be told it tells.
     pub(super) tells: usize,
     /// Nobody may notice it yet.
@@ -136,8 +138,10 @@ impl Production {
         let mut production = Self::blank(&order, turn_id, events, ctx.cancel.clone().drop_guard());
         let (engine, session, to_act) = (Arc::clone(engine), session.id, production.go_ahead.clone());
         let told = Arc::clone(&production.direction);
+        let asks = order.user_text.is_some() && order.text.is_none();
         // Boxed: an answer under way is kilobytes, and a task is moved.
         let task = tokio::spawn(Box::pin(async move {
+            let documents = engine.documents().filter(|_| asks);
             // One turn at a time in a session, wherever it comes from.
             let leave = match engine.enter(session).await {
                 Ok(leave) => leave,
@@ -157,17 +161,18 @@ impl Production {
                         let with_tools = !tools.is_empty();
                         let mut history = engine.history(session, false, with_tools).await?;
                         let said = order.user_text.as_deref().unwrap_or_default();
+                        let recall = documents.map(|documents| Recall::new(documents, said, &history));
                         let was_cut = |message: &Message| order.interrupted.contains(&message.id);
                         let said = context::with_interruptions(&mut history, said, was_cut);
-                        let (prompt, window) = (&engine.settings.system_prompt, engine.settings.context_messages);
-                        let mut prompt = context::so_far(prompt, &history, window, with_tools);
+                        let (prompt, window) = (engine.instructions(), engine.settings.context_messages);
+                        let mut prompt = context::so_far(&prompt, &history, window, with_tools);
                         context::push_calls(&mut prompt, "", &order.lasting.running());
                         context::push_calls(&mut prompt, "", &order.late);
                         if order.user_text.is_some() {
                             prompt.push(PromptMessage::new(Role::User, said));
                         }
                         context::push_calls(&mut prompt, "", &order.done);
-                        Words::Answer { prompt, tools, lasting: order.lasting, go_ahead }
+                        Words::Answer { prompt, recall, tools, lasting: order.lasting, go_ahead }
                     }
                 };
                 engine.say(words, order.language, order.speak, ctx, &Sink::Stream(sender)).await
@@ -189,6 +194,7 @@ impl Production {
             written: String::new(),
             interruptible: true,
             tool_calls: order.done.clone(),
+            sources: Vec::new(),
             tells: order.late.len(),
             secret: false,
             held: false,

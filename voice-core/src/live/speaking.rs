@@ -18,7 +18,7 @@ use crate::{
     event::{TextDelta, Transcript, TurnEvent},
     id::TurnId,
     interpreter::Direction,
-    message::{Message, Role, Timings},
+    message::{Message, Role, Source, Timings},
     store::{Saved, TurnRecord},
     telemetry::{Exchange, MeasuredExchange, Scope},
     turn::Engine,
@@ -126,6 +126,8 @@ impl Driver {
 
     fn pass(&mut self, event: TurnEvent) {
         match event {
+            TurnEvent::Sources(sources) => self.on_sources(sources),
+            TurnEvent::KnowledgeFailed(error) => self.emit(LiveEvent::Error(error)),
             TurnEvent::Text(delta) => {
                 if let Some(production) = &mut self.production {
                     production.written.push_str(&delta);
@@ -135,6 +137,7 @@ impl Driver {
             TurnEvent::Speaking(words) => self.playout.begin_piece(words.0.into()),
             TurnEvent::Filler(words) => self.playout.begin_filler(words.0.into()),
             TurnEvent::Audio(pcm) => {
+                self.playout.time_words(pcm.words());
                 let pcm = self.converted(pcm);
                 self.playout.push(pcm);
             }
@@ -152,6 +155,14 @@ impl Driver {
             | TurnEvent::ActionDetected(_)
             | TurnEvent::Done(_) => {}
         }
+    }
+
+    /// The model is given passages of documents.
+    pub(super) fn on_sources(&mut self, sources: Vec<Source>) {
+        if let Some(production) = &mut self.production {
+            production.sources.extend_from_slice(&sources);
+        }
+        self.emit(LiveEvent::Sources(sources));
     }
 
     /// Sound at the rate that the host wants.
@@ -432,6 +443,7 @@ impl Driver {
             text_language,
             text,
             tool_calls,
+            sources: std::mem::take(&mut production.sources),
             interrupted,
             audio_error: outcome.as_ref().and_then(|o| o.audio_error.clone()),
             user_message_id: user.as_ref().map(|m| m.id),
@@ -521,6 +533,7 @@ impl Driver {
             text_language: None,
             text: String::new(),
             tool_calls,
+            sources: Vec::new(),
             interrupted: false,
             audio_error: None,
             user_message_id,

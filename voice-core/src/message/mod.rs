@@ -1,10 +1,12 @@
 //! What is said: roles, messages, calls of tools, and the reply of a turn.
 
 mod action;
+mod source;
 mod tool;
 pub(crate) mod words;
 
 pub use action::Action;
+pub use source::Source;
 pub use tool::{ToolCall, ToolCallRecord};
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -117,6 +119,9 @@ pub struct Timings {
     /// The transcript was final.
     #[schemars(with = "Option<f64>")]
     pub transcript: Option<Duration>,
+    /// The documents were searched.
+    #[schemars(with = "Option<f64>")]
+    pub searched: Option<Duration>,
     /// The language model's first token came.
     #[schemars(with = "Option<f64>")]
     pub first_token: Option<Duration>,
@@ -146,6 +151,7 @@ impl Serialize for Timings {
         let stages = [
             ("audio_ready", self.audio_ready),
             ("transcript", self.transcript),
+            ("searched", self.searched),
             ("first_token", self.first_token),
             ("first_sentence", self.first_sentence),
             ("first_audio", self.first_audio),
@@ -177,6 +183,10 @@ pub struct Reply {
     pub text_language: Option<String>,
     /// What has to be acted on, where [`ActionsConfig::on_replies`](crate::config::ActionsConfig::on_replies) waits for it.
     pub actions: Vec<Action>,
+    /// The passages of documents that the model was given to answer from, the best first.
+    pub sources: Vec<Source>,
+    /// Why the documents could not be searched, if they could not: the answer does without them.
+    pub knowledge_error: Option<Error>,
     /// The session, new or continued.
     pub session_id: SessionId,
     /// This turn.
@@ -204,6 +214,8 @@ impl fmt::Debug for Reply {
             .field("text_characters", &self.text.chars().count())
             .field("audio", &self.audio)
             .field("audio_error", &self.audio_error)
+            .field("sources", &self.sources)
+            .field("knowledge_error", &self.knowledge_error)
             .field("tool_calls", &self.tool_calls)
             .field("timings", &self.timings)
             .field("usage", &self.usage)

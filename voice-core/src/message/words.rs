@@ -12,9 +12,30 @@ pub(crate) fn same(one: &str, other: &str) -> bool {
     one == other || normalised(one) == normalised(other)
 }
 
-/// Vowel signs of Indic scripts are no letters, but belong to words.
-fn is_mark(c: char) -> bool {
-    matches!(c, '\u{0900}'..='\u{0903}' | '\u{093a}'..='\u{094f}' | '\u{0981}'..='\u{0983}' | '\u{09bc}'..='\u{09cd}')
+/// Whether a character belongs to the one before it: the viramas and vowel signs without which Indic words fall apart, and
+/// combining accents. (Those that Unicode calls alphabetic are letters for Rust already.)
+pub(crate) fn is_mark(c: char) -> bool {
+    matches!(
+        c,
+        '\u{300}'
+            ..='\u{36F}'
+                | '\u{93C}'
+                | '\u{94D}'
+                | '\u{9BC}'
+                | '\u{9CD}'
+                | '\u{A3C}'
+                | '\u{A4D}'
+                | '\u{ABC}'
+                | '\u{ACD}'
+                | '\u{B3C}'
+                | '\u{B4D}'
+                | '\u{BCD}'
+                | '\u{C4D}'
+                | '\u{CBC}'
+                | '\u{CCD}'
+                | '\u{D4D}'
+                | '\u{DCA}'
+    )
 }
 
 /// Whether nothing is said but one of the phrases.

@@ -7,8 +7,13 @@
 mod listening;
 mod speech_to_speech;
 mod turn_end;
+mod voices;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
@@ -18,10 +23,10 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     audio::{Pcm, Utterance},
     cost::{Ledger, Usage},
-    error::{Error, ErrorKind, Result},
+    error::{Error, ErrorKind, Result, Stage},
     event::Transcript,
     id::{SessionId, TurnId},
-    message::{Role, ToolCall},
+    message::{Role, Source, ToolCall},
     telemetry::Scope,
 };
 
@@ -31,6 +36,7 @@ pub use speech_to_speech::{
     FromModel, SpeechToSpeech, ToModel, Turns,
 };
 pub use turn_end::TurnDetector;
+pub use voices::{Voice, VoiceChoice, VoiceGender, VoicesPage, VoicesRequest};
 
 /// What comes back from a provider: items, or the error that ended them.
 pub type ResultStream<T> = BoxStream<'static, Result<T>>;
@@ -53,6 +59,23 @@ pub struct CallContext {
     pub(crate) ledger: Ledger,
     /// What they are measured as a part of.
     pub(crate) scope: Scope,
+    /// What a tool of the library's own has found for the answer.
+    pub(crate) found: Found,
+}
+
+/// Passages that were found while an answer was made. Clones are one.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Found(Arc<Mutex<Vec<Source>>>);
+
+impl Found {
+    pub(crate) fn add(&self, sources: Vec<Source>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(sources);
+    }
+
+    /// What was found since this was last asked.
+    pub(crate) fn take(&self) -> Vec<Source> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 impl CallContext {
@@ -67,6 +90,7 @@ impl CallContext {
             cancel: CancellationToken::new(),
             ledger: Ledger::default(),
             scope: Scope::default(),
+            found: Found::default(),
         }
     }
 
@@ -413,13 +437,16 @@ pub struct SynthesisRequest {
     pub text: Arc<str>,
     /// The language of the text (BCP 47), when it is known.
     pub language: Option<String>,
+    /// Whether somebody wants to know when each word is heard ([`Pcm::with_words`]), if the provider can tell: live sessions do,
+    /// to keep exactly what was heard of an answer that was interrupted.
+    pub word_times: bool,
 }
 
 impl SynthesisRequest {
     /// A request with the provider's own voice and pace.
     #[must_use]
     pub fn new(text: impl Into<Arc<str>>) -> Self {
-        Self { text: text.into(), language: None }
+        Self { text: text.into(), language: None, word_times: false }
     }
 }
 
@@ -428,6 +455,7 @@ impl fmt::Debug for SynthesisRequest {
         f.debug_struct("SynthesisRequest")
             .field("characters", &self.text.chars().count())
             .field("language", &self.language)
+            .field("word_times", &self.word_times)
             .finish()
     }
 }
@@ -449,6 +477,29 @@ pub trait TextToSpeech: Send + Sync {
     /// Whatever the provider says, as a typed error; also inside the stream.
     async fn synthesize(&self, request: SynthesisRequest, ctx: &CallContext) -> Result<ResultStream<Pcm>>;
 
+    /// Lists the voices that it has, a page at a time.
+    ///
+    /// # Errors
+    /// Whatever the provider says, as a typed error. `INVALID_REQUEST` (kind `Unsupported`) by default.
+    async fn voices(&self, request: VoicesRequest, ctx: &CallContext) -> Result<VoicesPage> {
+        let (_, _) = (request, ctx);
+        Err(no_list(self.name()))
+    }
+
+    /// The same provider, speaking with another of its voices or other settings: for previews, and for assistants that name a
+    /// provider of the host's own. The library's own providers are made anew from their config instead.
+    ///
+    /// # Errors
+    /// `VALIDATION_ERROR` for a voice or a setting that cannot be. `INVALID_REQUEST` (kind `Unsupported`) by default.
+    fn with_voice(&self, choice: &VoiceChoice) -> Result<Arc<dyn TextToSpeech>> {
+        let _ = choice;
+        let message = format!(
+            "{} has one voice here: leave voice and settings out, or name a provider by its config in its place",
+            self.name()
+        );
+        Err(Error::new(ErrorKind::Unsupported, message).with_stage(Stage::Tts).with_provider(self.name()))
+    }
+
     /// Gets ready (opens a connection, loads a model), so that the first call is fast. Does nothing by default.
     ///
     /// # Errors
@@ -456,4 +507,13 @@ pub trait TextToSpeech: Send + Sync {
     async fn warm_up(&self) -> Result<()> {
         Ok(())
     }
+}
+
+/// The error of a provider that does not say which voices it has.
+pub(crate) fn no_list(provider: &str) -> Error {
+    let message = format!(
+        "{provider} does not say which voices it has: look them up in its documentation, and name one as `voice` in the config or \
+         as an assistant's `voice_id`"
+    );
+    Error::new(ErrorKind::Unsupported, message).with_stage(Stage::Tts).with_provider(provider)
 }

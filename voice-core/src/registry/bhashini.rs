@@ -95,6 +95,6 @@ pub(super) fn tts(provider: &ProviderConfig, timeouts: &TimeoutOptions, place: P
     if let Some(rate) = settings.number("sample_rate", 8_000.0, 48_000.0)? {
         tts = tts.sample_rate(rate as u32);
     }
-    settings.finish()?;
+    settings.finish_voice()?;
     Ok(Arc::new(tts))
 }

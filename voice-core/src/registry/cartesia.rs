@@ -35,6 +35,6 @@ pub(super) fn tts(provider: &ProviderConfig, timeouts: &TimeoutOptions, place: P
     if let Some(emotion) = settings.text("emotion")? {
         tts = tts.emotion(emotion);
     }
-    settings.finish()?;
+    settings.finish_voice()?;
     Ok(Arc::new(tts))
 }

@@ -34,7 +34,7 @@ pub(super) fn tts(provider: &ProviderConfig, timeouts: &TimeoutOptions, place: P
     let speed = settings.number("speed", 0.7, 1.5)?;
     let rate = settings.number("sample_rate", 8_000.0, 48_000.0)?;
     let mip_opt_out = settings.flag("mip_opt_out")?;
-    settings.finish()?;
+    settings.finish_voice()?;
     let mut tts = reached!(DeepgramTts, provider, timeouts);
     match (&provider.voice, &provider.model) {
         (Some(voice), Some(model)) if voice != model => {

@@ -33,7 +33,7 @@ pub(super) fn tts(provider: &ProviderConfig, timeouts: &TimeoutOptions, place: P
     if let Some(stability) = settings.number("stability", 0.0, 1.0)? {
         tts = tts.stability(stability);
     }
-    if let Some(boost) = settings.number("similarity_boost", 0.0, 1.0)? {
+    if let Some(boost) = settings.number_by(["similarity_boost", "similarity"], 0.0, 1.0)? {
         tts = tts.similarity_boost(boost);
     }
     if let Some(style) = settings.number("style", 0.0, 1.0)? {
@@ -48,6 +48,6 @@ pub(super) fn tts(provider: &ProviderConfig, timeouts: &TimeoutOptions, place: P
     if let Some(logging) = settings.flag("enable_logging")? {
         tts = tts.logging(logging);
     }
-    settings.finish()?;
+    settings.finish_voice()?;
     Ok(Arc::new(tts))
 }

@@ -80,7 +80,7 @@ pub(super) fn tts(provider: &ProviderConfig, timeouts: &TimeoutOptions, place: P
     if let Some(language) = settings.text("language")? {
         tts = tts.language(language);
     }
-    if let Some(rate) = settings.number("speaking_rate", 0.25, 2.0)? {
+    if let Some(rate) = settings.number_by(["speaking_rate", "speed"], 0.25, 2.0)? {
         tts = tts.speaking_rate(rate);
     }
     if let Some(semitones) = settings.number("pitch", -20.0, 20.0)? {
@@ -89,6 +89,6 @@ pub(super) fn tts(provider: &ProviderConfig, timeouts: &TimeoutOptions, place: P
     if let Some(gain) = settings.number("volume_gain_db", -96.0, 16.0)? {
         tts = tts.volume_gain_db(gain);
     }
-    settings.finish()?;
+    settings.finish_voice()?;
     Ok(Arc::new(tts))
 }

@@ -72,12 +72,16 @@ pub(super) async fn tts(local: &LocalConfig, provider: &ProviderConfig, place: P
     let threads = threads(local);
     if found.is_file() || !found.join("kokoro.onnx").is_file() && found.file_name().is_none_or(|n| n != DEFAULT_TTS) {
         let speaker = settings.whole("speaker", 0, u32::MAX as usize)?.unwrap_or(0) as u32;
-        settings.finish()?;
-        let file = if found.is_dir() { only_file(&found, "onnx")? } else { found };
+        settings.finish_voice()?;
+        let file = match &provider.voice {
+            Some(voice) => piper_voice(&found, voice, place)?,
+            None if found.is_dir() => only_file(&found, "onnx")?,
+            None => found,
+        };
         let options = PiperOptions { speed, speaker, threads };
         return off_thread(move || Ok(Arc::new(PiperTts::open(file, options)?) as Arc<dyn TextToSpeech>)).await;
     }
-    settings.finish()?;
+    settings.finish_voice()?;
     let mut options = KokoroOptions { speed, threads, ..KokoroOptions::default() };
     if let Some(voice) = &provider.voice {
         options.voice.clone_from(voice);
@@ -134,6 +138,18 @@ fn find(local: &LocalConfig, provider: &ProviderConfig, place: Place, default: &
 fn folders(dir: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
     entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect()
+}
+
+/// The file of a Piper voice by its name: beside the model, or in its folder.
+fn piper_voice(model: &Path, voice: &str, place: Place) -> Result<PathBuf> {
+    let folder = if model.is_dir() { model } else { model.parent().unwrap_or(model) };
+    // A name, and no way out of the folder.
+    let is_name = Path::new(voice).components().count() == 1 && !voice.starts_with('.');
+    let file = folder.join(format!("{voice}.onnx"));
+    if is_name && file.is_file() {
+        return Ok(file);
+    }
+    Err(missing(format!("{place}: there is no Piper voice {voice:?} in {}", folder.display())))
 }
 
 /// The one file with an extension in a folder.

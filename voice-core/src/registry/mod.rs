@@ -30,7 +30,7 @@ use crate::{
     config::{Config, LocalConfig, ProviderConfig, TelemetryConfig, invalid},
     error::{Error, Result},
     layer::TimeoutOptions,
-    provider::{LanguageModel, SpeechToSpeech, SpeechToText, TextToSpeech, TurnDetector},
+    provider::{LanguageModel, SpeechToSpeech, SpeechToText, TextToSpeech, TurnDetector, VoiceChoice},
     store::{BlobStore, Storage},
     telemetry::{MetricsSink, Starting},
 };
@@ -118,6 +118,19 @@ impl Registry {
             return openai::tts(config, provider, PLACE);
         }
         Err(unknown(PLACE, provider))
+    }
+
+    /// A provider as it is configured, with another voice and more settings.
+    pub(crate) fn voiced(&self, mut provider: ProviderConfig, choice: &VoiceChoice) -> ProviderConfig {
+        if let Some(id) = &choice.id {
+            match provider.provider.as_str() {
+                // There a voice is a model.
+                "deepgram" => (provider.model, provider.voice) = (Some(id.clone()), None),
+                _ => provider.voice = Some(id.clone()),
+            }
+        }
+        provider.set(choice.settings.clone());
+        provider
     }
 
     #[cfg_attr(not(feature = "openai"), allow(clippy::unused_async))]

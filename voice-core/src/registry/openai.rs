@@ -103,7 +103,7 @@ pub(super) fn realtime(
     }
     let detection = settings.one_of("turn_detection", &["server_vad", "semantic_vad"])?;
     let eagerness = settings.one_of("eagerness", &["auto", "low", "medium", "high"])?;
-    settings.finish()?;
+    settings.finish_voice()?;
     if detection == Some("semantic_vad") {
         realtime = realtime.voice_detection(VoiceDetection::Semantic(match eagerness {
             Some("low") => Eagerness::Low,
@@ -119,7 +119,7 @@ pub(super) fn tts(config: OpenAiConfig, provider: &ProviderConfig, place: Place)
     let mut settings = Settings::new(provider, place);
     let instructions = settings.text("instructions")?;
     let speed = settings.number("speed", 0.25, 4.0)?;
-    settings.finish()?;
+    settings.finish_voice()?;
     #[allow(clippy::cast_possible_truncation)]
     let options = SpeechOptions {
         model: provider.model.clone(),

@@ -7,19 +7,20 @@ use serde_json::Value;
 
 use super::Place;
 use crate::{
-    config::{ProviderConfig, invalid},
+    config::{ProviderConfig, VOICE_SETTINGS, check_voice_settings, invalid},
     error::Result,
 };
 
 pub(super) struct Settings<'a> {
     place: Place,
+    provider: &'a str,
     values: &'a serde_json::Map<String, Value>,
     known: Vec<&'static str>,
 }
 
 impl<'a> Settings<'a> {
     pub(super) fn new(provider: &'a ProviderConfig, place: Place) -> Self {
-        Self { place, values: &provider.settings, known: Vec::new() }
+        Self { place, provider: &provider.provider, values: &provider.settings, known: Vec::new() }
     }
 
     fn take(&mut self, key: &'static str) -> Option<&'a Value> {
@@ -83,6 +84,32 @@ impl<'a> Settings<'a> {
                 )
             })
             .transpose()
+    }
+
+    /// A number that goes by two names, of which one at most is given.
+    pub(super) fn number_by(&mut self, keys: [&'static str; 2], least: f64, most: f64) -> Result<Option<f64>> {
+        let [first, second] = keys;
+        match (self.number(first, least, most)?, self.number(second, least, most)?) {
+            (Some(_), Some(_)) => {
+                let place = self.place;
+                Err(invalid(format!("{place}.settings: `{first}` and `{second}` are the same; give one of them")))
+            }
+            (one, other) => Ok(one.or(other)),
+        }
+    }
+
+    /// Refuses every key that was not taken, except settings that voices have in common: those that this provider's do not have are
+    /// left out, and the log says so.
+    pub(super) fn finish_voice(mut self) -> Result<()> {
+        let common = check_voice_settings(&format!("{}.settings", self.place), self.values);
+        common.map_err(|error| invalid(error.message().to_owned()))?;
+        for (setting, ..) in VOICE_SETTINGS {
+            if !self.known.contains(&setting) && self.take(setting).is_some() {
+                let provider = self.provider;
+                tracing::warn!(provider, setting, "voices of this provider have no such setting; it is left out");
+            }
+        }
+        self.finish()
     }
 
     /// Refuses every key that was not taken.

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     error::{Error, ErrorKind, Result},
     id::{AssistantId, MessageId, OrganizationId, SessionId, TurnId},
-    message::Message,
+    message::{Message, words::is_mark},
     time::Timestamp,
 };
 
@@ -209,32 +209,6 @@ pub(crate) fn index_words(text: &str) -> Vec<String> {
         None => word,
     };
     words(text).map(cut).collect::<std::collections::BTreeSet<_>>().into_iter().collect()
-}
-
-/// Whether a character belongs to the one before it: the viramas and vowel signs without which Indic words fall apart, and
-/// combining accents. (Those that Unicode calls alphabetic are letters for Rust already.)
-fn is_mark(c: char) -> bool {
-    matches!(
-        c,
-        '\u{300}'
-            ..='\u{36F}'
-                | '\u{93C}'
-                | '\u{94D}'
-                | '\u{9BC}'
-                | '\u{9CD}'
-                | '\u{A3C}'
-                | '\u{A4D}'
-                | '\u{ABC}'
-                | '\u{ACD}'
-                | '\u{B3C}'
-                | '\u{B4D}'
-                | '\u{BCD}'
-                | '\u{C4D}'
-                | '\u{CBC}'
-                | '\u{CCD}'
-                | '\u{D4D}'
-                | '\u{DCA}'
-    )
 }
 
 /// Whose conversations are meant, exactly.

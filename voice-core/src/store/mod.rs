@@ -7,6 +7,7 @@
 //! | [`AssistantStore`] | assistants, each in all its versions |
 //! | [`AuditLog`] | who changed what, and when |
 //! | [`ActionStore`] | what has to be acted on, and what conversations came to |
+//! | [`KnowledgeStore`] | documents that answers are drawn from |
 //! | [`WebhookStore`] | who wants to be told of events, and what is to be told them |
 //! | [`BlobStore`] | recordings |
 //!
@@ -19,6 +20,7 @@ mod assistants;
 mod audit;
 pub mod blobs;
 mod conversations;
+mod knowledge;
 mod memory;
 mod page;
 mod recorded;
@@ -39,6 +41,7 @@ pub use conversations::{
     AssistantVersion, ConversationStore, Erased, Lease, MessageQuery, Owner, Saved, SearchQuery, Session, SessionQuery,
     SessionStatus, TurnRecord,
 };
+pub use knowledge::{DocumentFormat, DocumentQuery, DocumentSaved, DocumentVersion, KnowledgeDocument, KnowledgeStore};
 pub use memory::MemoryStore;
 pub use page::{Cursor, Listed, Page, PageQuery};
 pub(crate) use recorded::{RecordedStore, folder_of, key_of, live_key_of};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{AccountStore, ActionStore, AssistantStore, AuditLog, ConversationStore, WebhookStore};
+use super::{AccountStore, ActionStore, AssistantStore, AuditLog, ConversationStore, KnowledgeStore, WebhookStore};
 use crate::error::{Error, ErrorKind, Result};
 
 /// What a store can do beyond the required, as data.
@@ -36,6 +36,7 @@ pub struct Storage {
     assistants: Option<Arc<dyn AssistantStore>>,
     audit: Option<Arc<dyn AuditLog>>,
     actions: Option<Arc<dyn ActionStore>>,
+    knowledge: Option<Arc<dyn KnowledgeStore>>,
     webhooks: Option<Arc<dyn WebhookStore>>,
 }
 
@@ -43,20 +44,36 @@ impl Storage {
     /// Conversations only.
     #[must_use]
     pub fn new(conversations: Arc<dyn ConversationStore>) -> Self {
-        Self { conversations, accounts: None, assistants: None, audit: None, actions: None, webhooks: None }
+        Self {
+            conversations,
+            accounts: None,
+            assistants: None,
+            audit: None,
+            actions: None,
+            knowledge: None,
+            webhooks: None,
+        }
     }
 
     /// One store for every subject, as the shipped ones are.
     #[must_use]
     pub fn of<S>(store: Arc<S>) -> Self
     where
-        S: ConversationStore + AccountStore + AssistantStore + AuditLog + ActionStore + WebhookStore + 'static,
+        S: ConversationStore
+            + AccountStore
+            + AssistantStore
+            + AuditLog
+            + ActionStore
+            + KnowledgeStore
+            + WebhookStore
+            + 'static,
     {
         Self::new(Arc::clone(&store) as _)
             .with_accounts(Arc::clone(&store) as _)
             .with_assistants(Arc::clone(&store) as _)
             .with_audit(Arc::clone(&store) as _)
             .with_actions(Arc::clone(&store) as _)
+            .with_knowledge(Arc::clone(&store) as _)
             .with_webhooks(store)
     }
 
@@ -95,6 +112,13 @@ impl Storage {
         self
     }
 
+    /// Keeps documents here.
+    #[must_use]
+    pub fn with_knowledge(mut self, store: Arc<dyn KnowledgeStore>) -> Self {
+        self.knowledge = Some(store);
+        self
+    }
+
     /// Keeps webhooks here, and what they are to be told. What becomes of sessions and turns is told only by a store that keeps the
     /// conversations as well.
     #[must_use]
@@ -123,6 +147,14 @@ impl Storage {
     /// `INVALID_REQUEST` (kind `Unsupported`) when there is no store for them.
     pub fn assistants(&self) -> Result<&Arc<dyn AssistantStore>> {
         self.assistants.as_ref().ok_or_else(|| missing("assistants"))
+    }
+
+    /// Documents that answers are drawn from.
+    ///
+    /// # Errors
+    /// `INVALID_REQUEST` (kind `Unsupported`) when there is no store for them.
+    pub fn knowledge(&self) -> Result<&Arc<dyn KnowledgeStore>> {
+        self.knowledge.as_ref().ok_or_else(|| missing("knowledge"))
     }
 
     /// Webhooks.
@@ -156,6 +188,7 @@ impl std::fmt::Debug for Storage {
             .field("assistants", &self.assistants.is_some())
             .field("audit", &self.audit.is_some())
             .field("actions", &self.actions.is_some())
+            .field("knowledge", &self.knowledge.is_some())
             .field("webhooks", &self.webhooks.is_some())
             .finish()
     }

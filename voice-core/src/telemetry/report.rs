@@ -25,7 +25,7 @@ pub enum Report {
     /// A call of a tool.
     Tool(ToolReport),
     /// A turn.
-    Turn(TurnReport),
+    Turn(Box<TurnReport>),
     /// A live session.
     Session(SessionReport),
 }
@@ -187,7 +187,7 @@ pub struct TurnReport {
     pub trace: TraceContext,
     /// Whether it was a turn of a live session.
     pub live: bool,
-    /// Why the agent spoke, as [`SpeechKind`](crate::live::SpeechKind) writes it: `answer`, `greeting`, …
+    /// Why the agent spoke, as [`SpeechKind`](crate::live::SpeechKind) writes it: `answer`, `greeting`, …; or `preview`, of a voice.
     #[schemars(with = "String")]
     pub kind: &'static str,
     /// When it began; in a live session, when the user's voice ended.

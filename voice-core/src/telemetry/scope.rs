@@ -336,7 +336,7 @@ impl MeasuredTurn {
         let timings = reply.map(|reply| reply.timings).unwrap_or_default();
         let (session_id, who) = turn.session.into_inner().unzip();
         let who = who.unwrap_or_default();
-        turn.lanes.send(Report::Turn(TurnReport {
+        turn.lanes.send(Report::Turn(Box::new(TurnReport {
             session_id,
             turn_id: turn.turn_id,
             organization_id: who.organization,
@@ -355,7 +355,7 @@ impl MeasuredTurn {
             usage: reply.map(|reply| reply.usage).unwrap_or_default(),
             cost: reply.and_then(|reply| reply.cost),
             error,
-        }));
+        })));
     }
 }
 
@@ -483,7 +483,7 @@ impl MeasuredExchange {
     fn send(&mut self, stored: Option<ErrorCode>) {
         let Some((lanes, mut report)) = self.0.take() else { return };
         report.error = report.error.or(stored);
-        lanes.send(Report::Turn(*report));
+        lanes.send(Report::Turn(report));
     }
 }
 

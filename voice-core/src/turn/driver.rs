@@ -10,6 +10,7 @@ use tracing::Instrument;
 use super::{
     actions::Books,
     engine::{Caller, Engine, Leave, check_text, who},
+    knowledge::{Opening, Recall},
     machine::TurnMachine,
     speech::{Speech, Spoken},
     tools::GoAhead,
@@ -240,11 +241,17 @@ impl Engine {
         let tts = engine.tts.as_ref().filter(|_| call.speak);
         let capabilities = tts.map(|tts| engine.narrowest(tts));
         let machine = TurnMachine::new(capabilities.as_ref());
-        let tools = if engine.interpreter.is_some() { Arc::default() } else { engine.toolbox(call.tools)? };
+        let tools = if engine.interpreter.is_some() {
+            Arc::default()
+        } else {
+            engine.with_search(engine.toolbox(call.tools)?, false)?
+        };
         let go_ahead = GoAhead::default();
         go_ahead.give();
         let mut run = Run { engine, machine, tools, lasting: None, go_ahead, ctx, started, sink };
         let with_tools = !run.tools.is_empty();
+        // They are read while the user is still being heard.
+        let documents = engine.documents();
         let language = call.language.or_else(|| engine.settings.language.clone());
         let set = language.clone();
         let listen = async {
@@ -262,7 +269,7 @@ impl Engine {
         let heard = heard.filter(|_| self.recordings.is_some());
         match &engine.interpreter {
             Some(interpreter) => run.interpret(interpreter, session.id, &history, set, tts).await?,
-            None => run.answer(&history, tts).await?,
+            None => run.answer(&history, documents, tts).await?,
         }
         let heard = heard.map(|utterance| Pcm::new(utterance.samples.as_slice(), audio::SPEECH_RATE));
         let Run { machine, ctx, .. } = run;
@@ -363,10 +370,17 @@ impl Run<'_> {
     }
 
     /// From words to an answer, written and spoken at the same time.
-    async fn answer(&mut self, history: &[Message], tts: Option<&Arc<Stack<TtsService>>>) -> Result<()> {
-        let settings = &self.engine.settings;
+    async fn answer(
+        &mut self,
+        history: &[Message],
+        documents: Option<Opening>,
+        tts: Option<&Arc<Stack<TtsService>>>,
+    ) -> Result<()> {
+        let (instructions, window) = (self.engine.instructions(), self.engine.settings.context_messages);
         let (said, with_tools) = (self.machine.user_text()?, !self.tools.is_empty());
-        let prompt = context::prompt(&settings.system_prompt, history, settings.context_messages, said, with_tools);
+        let recall = documents.map(|documents| Recall::new(documents, said, history));
+        let mut prompt = context::prompt(&instructions, history, window, said, with_tools);
+        self.recall(&mut prompt, recall).await?;
         self.write_and_speak(&prompt, tts).await
     }
 
@@ -406,6 +420,7 @@ impl Run<'_> {
                 break;
             }
             let records = self.run_tools(calls, speech.as_mut()).await?;
+            self.tell_what_was_found().await?;
             context::push_calls(&mut prompt, self.machine.round_text().trim(), &records);
             self.machine.next_round(records);
         }
@@ -469,7 +484,7 @@ impl Run<'_> {
     }
 
     pub(super) fn speech(&self, tts: Option<&Arc<Stack<TtsService>>>) -> Option<Speech> {
-        let mut speech = Speech::new(Arc::clone(tts?), self.ctx.clone());
+        let mut speech = Speech::new(Arc::clone(tts?), self.ctx.clone(), !self.machine.keeps_sound());
         if let Some(language) = self.machine.language() {
             speech.turn_to(language, self.engine.voice_of(language));
         }

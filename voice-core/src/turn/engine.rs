@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 use super::{
     interpreting::Voices,
+    knowledge::Library,
     lease::Lease,
     locks::{Saving, SessionGuard, SessionLocks},
     machine::TurnSettings,
@@ -51,6 +52,8 @@ pub(crate) struct Engine {
     /// What interprets instead of answering, and who speaks which language then.
     pub(crate) interpreter: Option<Arc<Interpreter>>,
     pub(crate) voices: Voices,
+    /// What answers are drawn from; `None`: there is no store for documents.
+    pub(crate) library: Option<Library>,
     /// What is looked for that has to be acted on, where it is kept, and the sessions in which it is being looked for.
     pub(crate) actions: Option<Arc<Catalogue>>,
     pub(crate) action_store: Option<Arc<dyn ActionStore>>,

@@ -79,7 +79,14 @@ impl Engine {
     }
 
     /// Speaks a text as a whole. Whatever fails, what was spoken until then is kept.
-    async fn say_whole(&self, text: &str, session: &Session, turn_id: TurnId, speak: bool, scope: Scope) -> Reply {
+    pub(super) async fn say_whole(
+        &self,
+        text: &str,
+        session: &Session,
+        turn_id: TurnId,
+        speak: bool,
+        scope: Scope,
+    ) -> Reply {
         let tts = self.tts.as_ref().filter(|_| speak);
         let mut ctx = CallContext::new();
         (ctx.session_id, ctx.turn_id, ctx.scope) = (session.id, turn_id, scope);

@@ -9,7 +9,7 @@ use crate::{
     event::{TextDelta, Transcript, TurnEvent},
     id::TurnId,
     interpreter::{Direction, Reading},
-    message::{Message, Reply, Role, Timings, ToolCall, ToolCallRecord},
+    message::{Message, Reply, Role, Source, Timings, ToolCall, ToolCallRecord},
     provider::{FinishReason, LlmEvent, TtsCapabilities},
     store::{Session, TurnRecord},
     time::Timestamp,
@@ -75,6 +75,9 @@ pub(crate) struct TurnMachine {
     finish: Option<FinishReason>,
     calls: Vec<ToolCall>,
     tool_calls: Vec<ToolCallRecord>,
+    /// What documents say, and why they could not be searched.
+    sources: Vec<Source>,
+    knowledge_error: Option<Error>,
     /// The model had to be stopped calling tools.
     stopped: bool,
     filler_said: bool,
@@ -106,6 +109,8 @@ impl TurnMachine {
             finish: None,
             calls: Vec::new(),
             tool_calls: Vec::new(),
+            sources: Vec::new(),
+            knowledge_error: None,
             stopped: false,
             filler_said: false,
             splitter: Splitter::new(capabilities.max_characters, capabilities.prefers_short_first_piece),
@@ -124,6 +129,11 @@ impl TurnMachine {
     pub(super) fn without_sound(mut self) -> Self {
         self.keeps_sound = false;
         self
+    }
+
+    /// Whether the sound is collected for a reply.
+    pub(super) fn keeps_sound(&self) -> bool {
+        self.keeps_sound
     }
 
     /// The user typed.
@@ -168,6 +178,24 @@ impl TurnMachine {
     /// The language of the turn, for speech.
     pub(crate) fn language(&self) -> Option<&str> {
         self.language.as_deref()
+    }
+
+    /// The documents were searched.
+    pub(crate) fn on_searched(&mut self, at: Duration) {
+        self.timings.searched.get_or_insert(at);
+    }
+
+    /// The model is given passages of documents.
+    pub(crate) fn on_sources(&mut self, mut sources: Vec<Source>) -> Option<TurnEvent> {
+        sources.retain(|source| !self.sources.contains(source));
+        self.sources.extend_from_slice(&sources);
+        (!sources.is_empty()).then_some(TurnEvent::Sources(sources))
+    }
+
+    /// The documents could not be searched.
+    pub(crate) fn on_search_failed(&mut self, error: Error) -> TurnEvent {
+        self.knowledge_error = Some(error.clone());
+        TurnEvent::KnowledgeFailed(error)
     }
 
     /// The model interprets: what it writes is read so.
@@ -401,6 +429,8 @@ impl TurnMachine {
             language,
             text_language,
             actions: Vec::new(),
+            sources: self.sources,
+            knowledge_error: self.knowledge_error,
             session_id: session.id,
             turn_id,
             tool_calls: self.tool_calls,

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::{
     driver::{Run, Sink, panic_error},
     engine::Engine,
+    knowledge::Recall,
     machine::{Outcome, TurnMachine},
     tools::GoAhead,
 };
@@ -22,8 +23,15 @@ use crate::{
 
 /// What is to be spoken.
 pub(crate) enum Words {
-    /// What the model answers to this prompt, with these tools, which wait for its go-ahead; `lasting` takes what they give too late.
-    Answer { prompt: Vec<PromptMessage>, tools: Arc<Toolbox>, lasting: Lasting, go_ahead: GoAhead },
+    /// What the model answers to this prompt, with these tools, which wait for its go-ahead; `lasting` takes what they give too late,
+    /// and `recall` is looked up first.
+    Answer {
+        prompt: Vec<PromptMessage>,
+        recall: Option<Recall>,
+        tools: Arc<Toolbox>,
+        lasting: Lasting,
+        go_ahead: GoAhead,
+    },
     /// These words.
     Fixed(String),
     /// How the model interprets with this prompt.
@@ -87,8 +95,9 @@ impl Run<'_> {
     /// Writes or takes words and speaks them.
     pub(super) async fn utter(&mut self, words: Words, tts: Option<&Arc<Stack<TtsService>>>) -> Result<()> {
         let text = match words {
-            Words::Answer { prompt, tools, lasting, go_ahead } => {
+            Words::Answer { mut prompt, recall, tools, lasting, go_ahead } => {
                 (self.tools, self.lasting, self.go_ahead) = (tools, Some(lasting), go_ahead);
+                self.recall(&mut prompt, recall).await?;
                 return self.write_and_speak(&prompt, tts).await;
             }
             Words::Interpretation { prompt, reading } => {

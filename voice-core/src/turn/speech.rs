@@ -60,6 +60,7 @@ pub(crate) struct Speech {
     stack: Arc<Stack<TtsService>>,
     ctx: CallContext,
     language: Option<String>,
+    word_times: bool,
     lanes: VecDeque<(Piece, Lane)>,
     /// Some of the first piece was heard.
     heard: bool,
@@ -68,12 +69,14 @@ pub(crate) struct Speech {
 }
 
 impl Speech {
-    pub(crate) fn new(stack: Arc<Stack<TtsService>>, ctx: CallContext) -> Self {
+    /// `word_times`: somebody wants to know when each word is heard.
+    pub(crate) fn new(stack: Arc<Stack<TtsService>>, ctx: CallContext, word_times: bool) -> Self {
         Self {
             base: Arc::clone(&stack),
             stack,
             ctx,
             language: None,
+            word_times,
             lanes: VecDeque::new(),
             heard: false,
             failed: None,
@@ -91,6 +94,7 @@ impl Speech {
     pub(crate) fn push(&mut self, piece: Piece) {
         let mut request = SynthesisRequest::new(Arc::clone(&piece.text));
         request.language.clone_from(&self.language);
+        request.word_times = self.word_times;
         let (stack, ctx, failed) = (Arc::clone(&self.stack), self.ctx.clone(), self.failed);
         let opening = Lane::Opening(Box::pin(async move { stack.open(request, &ctx, failed).await }));
         self.lanes.push_back((piece, opening));

@@ -20,6 +20,7 @@ mod blobs;
 mod conversations;
 mod finding;
 mod keeping;
+mod knowledge;
 mod steps;
 mod webhooks;
 
@@ -28,7 +29,7 @@ use std::{fmt, panic::AssertUnwindSafe, sync::Arc};
 use futures_util::{FutureExt, future::BoxFuture};
 use voice_core::{
     ConversationStore, Error, Result,
-    store::{AccountStore, AssistantStore, AuditLog, BlobStore},
+    store::{AccountStore, AssistantStore, AuditLog, BlobStore, KnowledgeStore},
 };
 
 pub use accounts::ACCOUNTS;
@@ -37,6 +38,7 @@ pub use assistants::ASSISTANTS;
 pub use audit::AUDIT;
 pub use blobs::BLOBS;
 pub use conversations::CONVERSATIONS;
+pub use knowledge::KNOWLEDGE;
 pub use webhooks::{TellingStore, WEBHOOKS};
 
 /// A table of cases from the names of their functions.
@@ -129,6 +131,7 @@ suites! {
     assistants, ASSISTANTS, AssistantStore;
     audit, AUDIT, AuditLog;
     actions, ACTIONS, KeepsActions;
+    knowledge, KNOWLEDGE, KnowledgeStore;
     webhooks, WEBHOOKS, TellingStore;
     blobs, BLOBS, BlobStore;
 }

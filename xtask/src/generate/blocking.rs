@@ -42,8 +42,11 @@ const MODULES: &[Module] = &[
             ("in an ``async with`` block", "in a ``with`` block"),
         ],
     },
-    Module { from: "_rooms_aio.py", to: "_rooms.py", phrases: &[("the asyncio agent", "the blocking agent")] },
+    Module { from: "_rooms_aio.py", to: "_rooms.py", phrases: OF_AN_AGENT },
+    Module { from: "_services_aio.py", to: "_services.py", phrases: OF_AN_AGENT },
 ];
+
+const OF_AN_AGENT: &[(&str, &str)] = &[("the asyncio agent", "the blocking agent")];
 
 /// What is written differently wherever it stands; the earlier ones first.
 const WORDS: &[(&str, &str)] = &[
@@ -59,6 +62,7 @@ const WORDS: &[(&str, &str)] = &[
     ("__aenter__", "__enter__"),
     ("__aexit__", "__exit__"),
     ("_rooms_aio", "_rooms"),
+    ("_services_aio", "_services"),
     ("_aio", "_sync"),
 ];
 

@@ -180,7 +180,7 @@ fn record(name: &str, schema: &Value) -> Result<Record> {
     Ok(Record { name: name.to_owned(), about: about(schema), fields })
 }
 
-/// The description on one line, without the links of Rust's documentation, which lead nowhere elsewhere.
+/// The description on one line, without what says something in Rust only: links of its documentation, and what `Debug` prints.
 fn about(schema: &Value) -> String {
     let text = schema["description"].as_str().unwrap_or_default();
     let mut plain = String::new();
@@ -199,7 +199,9 @@ fn about(schema: &Value) -> String {
         }
     }
     plain.push_str(rest);
-    plain.split_whitespace().collect::<Vec<_>>().join(" ")
+    let line = plain.split_whitespace().collect::<Vec<_>>().join(" ");
+    let sentences = line.split_inclusive(". ").filter(|sentence| !sentence.starts_with("`Debug`"));
+    sentences.collect::<String>().trim_end().to_owned()
 }
 
 /// A type, and whether it may be null.
@@ -274,7 +276,7 @@ mod tests {
     #[test]
     fn a_record_is_read_with_its_choices_and_what_may_be_null() {
         let schema = Schema::read(&json!({
-            "description": "All. See the [module](self).", "required": ["who"],
+            "description": "All. See the [module](self). `Debug` leaves it out.", "required": ["who"],
             "properties": {
                 "who": { "anyOf": [{ "$ref": "#/$defs/Who" }, { "type": "null" }], "description": "By\nwhom." },
                 "count": { "type": ["integer", "null"] },

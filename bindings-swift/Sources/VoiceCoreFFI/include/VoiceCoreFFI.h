@@ -305,7 +305,19 @@ typedef void (*UniffiCallbackInterfaceHostTtsMethod0)(uint64_t, RustBuffer, Rust
 #endif
 #ifndef UNIFFI_FFIDEF_CALLBACK_INTERFACE_HOST_TTS_METHOD1
 #define UNIFFI_FFIDEF_CALLBACK_INTERFACE_HOST_TTS_METHOD1
-typedef void (*UniffiCallbackInterfaceHostTtsMethod1)(uint64_t, UniffiForeignFutureCompleteVoid _Nonnull, uint64_t, UniffiForeignFutureDroppedCallbackStruct* _Nonnull
+typedef void (*UniffiCallbackInterfaceHostTtsMethod1)(uint64_t, RustBuffer, RustBuffer, RustBuffer, uint64_t, UniffiForeignFutureCompleteVoid _Nonnull, uint64_t, UniffiForeignFutureDroppedCallbackStruct* _Nonnull
+    );
+
+#endif
+#ifndef UNIFFI_FFIDEF_CALLBACK_INTERFACE_HOST_TTS_METHOD2
+#define UNIFFI_FFIDEF_CALLBACK_INTERFACE_HOST_TTS_METHOD2
+typedef void (*UniffiCallbackInterfaceHostTtsMethod2)(uint64_t, RustBuffer, UniffiForeignFutureCompleteRustBuffer _Nonnull, uint64_t, UniffiForeignFutureDroppedCallbackStruct* _Nonnull
+    );
+
+#endif
+#ifndef UNIFFI_FFIDEF_CALLBACK_INTERFACE_HOST_TTS_METHOD3
+#define UNIFFI_FFIDEF_CALLBACK_INTERFACE_HOST_TTS_METHOD3
+typedef void (*UniffiCallbackInterfaceHostTtsMethod3)(uint64_t, UniffiForeignFutureCompleteVoid _Nonnull, uint64_t, UniffiForeignFutureDroppedCallbackStruct* _Nonnull
     );
 
 #endif
@@ -390,7 +402,9 @@ typedef struct UniffiVTableCallbackInterfaceHostTts {
     UniffiCallbackInterfaceFree _Nonnull uniffiFree;
     UniffiCallbackInterfaceClone _Nonnull uniffiClone;
     UniffiCallbackInterfaceHostTtsMethod0 _Nonnull synthesize;
-    UniffiCallbackInterfaceHostTtsMethod1 _Nonnull warmUp;
+    UniffiCallbackInterfaceHostTtsMethod1 _Nonnull synthesizeAs;
+    UniffiCallbackInterfaceHostTtsMethod2 _Nonnull voices;
+    UniffiCallbackInterfaceHostTtsMethod3 _Nonnull warmUp;
 } UniffiVTableCallbackInterfaceHostTts;
 
 #endif
@@ -710,6 +724,16 @@ void uniffi_voice_core_uniffi_fn_init_callback_vtable_hosttts(const UniffiVTable
 #ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_HOSTTTS_SYNTHESIZE
 #define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_HOSTTTS_SYNTHESIZE
 uint64_t uniffi_voice_core_uniffi_fn_method_hosttts_synthesize(uint64_t ptr, RustBuffer text, RustBuffer language, uint64_t answer
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_HOSTTTS_SYNTHESIZE_AS
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_HOSTTTS_SYNTHESIZE_AS
+uint64_t uniffi_voice_core_uniffi_fn_method_hosttts_synthesize_as(uint64_t ptr, RustBuffer text, RustBuffer language, RustBuffer voice_json, uint64_t answer
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_HOSTTTS_VOICES
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_HOSTTTS_VOICES
+uint64_t uniffi_voice_core_uniffi_fn_method_hosttts_voices(uint64_t ptr, RustBuffer language
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_HOSTTTS_WARM_UP
@@ -1496,6 +1520,18 @@ uint16_t uniffi_voice_core_uniffi_checksum_method_hosttool_call(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_HOSTTTS_SYNTHESIZE
 #define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_HOSTTTS_SYNTHESIZE
 uint16_t uniffi_voice_core_uniffi_checksum_method_hosttts_synthesize(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_HOSTTTS_SYNTHESIZE_AS
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_HOSTTTS_SYNTHESIZE_AS
+uint16_t uniffi_voice_core_uniffi_checksum_method_hosttts_synthesize_as(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_HOSTTTS_VOICES
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_HOSTTTS_VOICES
+uint16_t uniffi_voice_core_uniffi_checksum_method_hosttts_voices(void
     
 );
 #endif

@@ -77,8 +77,8 @@ impl Accounts {
         self.agent.storage()?.accounts()?.list_organizations(&query).await
     }
 
-    /// Deletes an organization with all that belongs to it: sessions and what was said in them, assistants, webhooks, users, keys,
-    /// credentials. Says how much was said. When it fails half-way, call it again.
+    /// Deletes an organization with all that belongs to it: sessions and what was said in them, assistants, documents, webhooks, users,
+    /// keys, credentials. Says how much was said. When it fails half-way, call it again.
     ///
     /// # Errors
     /// `INVALID_REQUEST` (kind `NotFound`); `STORAGE_ERROR`.
@@ -91,6 +91,9 @@ impl Accounts {
             let mut erased = storage.conversations().erase(&owner).await?;
             if let Ok(assistants) = storage.assistants() {
                 assistants.erase_assistants(id).await?;
+            }
+            if let Ok(knowledge) = storage.knowledge() {
+                knowledge.erase_documents(id).await?;
             }
             if let Ok(webhooks) = storage.webhooks() {
                 webhooks.erase_webhooks(id).await?;

@@ -46,7 +46,7 @@ mod client;
 mod server;
 
 pub use client::ClientMessage;
-pub use server::{Encoding, ServerMessage, SoundFormat, WireError};
+pub use server::{Encoding, ServerMessage, SoundFormat, WireError, WireSource};
 
 use schemars::{Schema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Value, json};
@@ -91,7 +91,7 @@ impl Wire {
     }
 
     /// The frame that tells the client of an event, if it is for the client: what providers took and cost is not, nor are the
-    /// arguments and results of tools. Every event has to be shown, in order.
+    /// arguments and results of tools and the words of documents. Every event has to be shown, in order.
     pub fn encode(&mut self, event: &LiveEvent) -> Option<Frame> {
         self.message(event).map(|message| message.to_frame())
     }

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::{Frame, bytes, malformed, parsed, samples, written};
 use crate::{
     error::{Error, Result},
-    id::{MessageId, SessionId, TurnId},
+    id::{DocumentId, MessageId, SessionId, TurnId},
     live::event::{AgentState, EndReason, LiveEvent, LiveTurn, SpeechKind, UserState},
-    message::Action,
+    message::{Action, Source},
 };
 
 const TYPES: [&str; 18] = [
@@ -77,6 +77,31 @@ impl From<&Error> for WireError {
             stage: error.stage().map(|stage| stage.as_str().to_owned()),
             retryable: error.retryable(),
             retry_after_ms: error.retry_after().map(milliseconds),
+        }
+    }
+}
+
+/// Where an answer comes from. What the passage says stays with the host.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct WireSource {
+    /// The document.
+    #[schemars(with = "String")]
+    pub document_id: DocumentId,
+    /// Its title.
+    pub title: String,
+    /// The headings under which the passage stands, with ` › ` between them; empty: none.
+    pub heading: String,
+    /// How much of what was asked is in it, 0–1.
+    pub score: f64,
+}
+
+impl From<&Source> for WireSource {
+    fn from(source: &Source) -> Self {
+        Self {
+            document_id: source.document_id,
+            title: source.title.clone(),
+            heading: source.heading.clone(),
+            score: source.score,
         }
     }
 }
@@ -207,10 +232,13 @@ pub enum ServerMessage {
         text_language: Option<String>,
         /// What the agent said and the user heard: this is what is stored.
         text: String,
+        /// The documents that the answer is drawn from.
+        #[serde(default)]
+        sources: Vec<WireSource>,
         /// Whether the user interrupted it.
         interrupted: bool,
         /// Why (part of) the sound is missing, if it is.
-        audio_error: Option<WireError>,
+        audio_error: Option<Box<WireError>>,
         /// The user's stored message.
         #[schemars(with = "Option<String>")]
         user_message_id: Option<MessageId>,
@@ -347,8 +375,9 @@ impl From<&LiveTurn> for ServerMessage {
             language: turn.language.clone(),
             text_language: turn.text_language.clone(),
             text: turn.text.clone(),
+            sources: turn.sources.iter().map(Into::into).collect(),
             interrupted: turn.interrupted,
-            audio_error: turn.audio_error.as_ref().map(Into::into),
+            audio_error: turn.audio_error.as_ref().map(|error| Box::new(error.into())),
             user_message_id: turn.user_message_id,
             assistant_message_id: turn.assistant_message_id,
             end_of_utterance_delay_ms: turn.end_of_utterance_delay.map(milliseconds),

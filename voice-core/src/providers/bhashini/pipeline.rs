@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::{
     error::{Error, ErrorKind, Result, Stage},
+    provider::no_list,
     providers::http::{ClientOptions, Peer, Private, client},
     secret::Secret,
 };
@@ -194,6 +195,11 @@ impl Pipeline {
         self
     }
 
+    /// The language that is set (BCP 47).
+    pub(super) fn own_language(&self) -> Option<&str> {
+        self.language.as_deref()
+    }
+
     pub(super) fn is_self_hosted(&self) -> bool {
         matches!(self.way, Way::SelfHosted)
     }
@@ -306,12 +312,13 @@ impl Pipeline {
         Ok((service, false))
     }
 
-    /// Asks ULCA.
-    async fn discover(&self, user_id: &Secret, language: &str) -> Result<Service> {
-        let body = json!({
-            "pipelineTasks": [{"taskType": self.task.kind, "config": {"language": {"sourceLanguage": language}}}],
-            "pipelineRequestConfig": {"pipelineId": self.id},
-        });
+    /// Asks ULCA for the services that do the task in a language, or in any; gives them, and all that it says.
+    async fn offered(&self, user_id: &Secret, language: Option<&str>) -> Result<(Vec<Value>, Value)> {
+        let mut task = json!({"taskType": self.task.kind});
+        if let Some(language) = language {
+            task["config"] = json!({"language": {"sourceLanguage": language}});
+        }
+        let body = json!({"pipelineTasks": [task], "pipelineRequestConfig": {"pipelineId": self.id}});
         let request = self.request(Method::POST, self.url(CONFIG_PATH)?)?;
         let request = request.header("userid", self.header("user id", user_id)?).header("ulcaapikey", self.key()?);
         let private: Private = vec![user_id.expose().into()];
@@ -322,20 +329,44 @@ impl Pipeline {
             return Err(without(&self.peer, &value, "services", &private));
         };
         let task = tasks.iter().find(|task| task.get("taskType").is_some_and(|kind| kind == self.task.kind));
-        let offered = task.and_then(|task| task.get("config")?.as_array()).map(Vec::as_slice).unwrap_or_default();
+        let offered = task.and_then(|task| task.get("config")?.as_array()).cloned().unwrap_or_default();
+        Ok((offered, value))
+    }
+
+    /// The voices that services say they have, each with the code of the language that it speaks there.
+    ///
+    /// # Errors
+    /// Whatever ULCA or the way to it says; `INVALID_REQUEST` (kind `Unsupported`) where it is not asked.
+    pub(super) async fn voices(&self, tag: Option<&str>) -> Result<Vec<(String, String)>> {
+        let Way::Ulca { user_id } = &self.way else { return Err(no_list(&self.peer.provider)) };
+        let language = tag.map(code);
+        let (offered, _) = self.offered(user_id, language.as_deref()).await?;
+        let named = offered.iter().filter(|config| self.is_named(config));
+        let voices = named.flat_map(|config| {
+            let spoken = config.pointer("/language/sourceLanguage").and_then(Value::as_str).map(code);
+            let spoken = spoken.or_else(|| language.clone()).unwrap_or_default();
+            voices_of(config).map(move |voice| (voice, spoken.clone()))
+        });
+        Ok(voices.collect())
+    }
+
+    /// Whether it is the service that was named, if one was.
+    fn is_named(&self, config: &Value) -> bool {
+        let named = self.service.as_deref();
+        named.is_none_or(|named| config.get("serviceId").is_some_and(|id| id == named))
+    }
+
+    /// Asks ULCA.
+    async fn discover(&self, user_id: &Secret, language: &str) -> Result<Service> {
+        let (offered, value) = self.offered(user_id, Some(language)).await?;
         let speaks = |config: &&Value| config.pointer("/language/sourceLanguage").is_none_or(|l| l == language);
-        let is_named = |config: &&Value| match &self.service {
-            Some(named) => config.get("serviceId").is_some_and(|id| id == named.as_str()),
-            None => true,
-        };
-        let found = offered.iter().filter(speaks).find(is_named);
+        let found = offered.iter().filter(speaks).find(|config| self.is_named(config));
         let id = found.and_then(|config| config.get("serviceId")?.as_str()).or(self.service.as_deref());
         let Some(id) = id.map(str::to_owned) else {
             let message = format!("{NAME} has no service for {} in the language {language:?}", self.task.name);
             return Err(self.peer.error(ErrorKind::Unsupported, message));
         };
-        let voices = found.and_then(|config| config.get("supportedVoices")?.as_array()).into_iter().flatten();
-        let voices = voices.filter_map(Value::as_str).map(str::to_owned).collect();
+        let voices = found.into_iter().flat_map(voices_of).collect();
         let (url, header, key, peer) = self.entrance(&value).ok_or_else(|| {
             self.peer.malformed("named a service, but not in a usable way where it is and how it is entered")
         })?;
@@ -375,6 +406,12 @@ impl Pipeline {
             Err(_) => tracing::debug!(provider = &*self.peer.provider, "warming up took too long"),
         }
     }
+}
+
+/// The voices that a service says it has.
+fn voices_of(config: &Value) -> impl Iterator<Item = String> {
+    let voices = config.get("supportedVoices").and_then(Value::as_array).into_iter().flatten();
+    voices.filter_map(|voice| Some(voice.as_str()?.to_owned()))
 }
 
 /// Host and port, for people.

@@ -5,11 +5,13 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 
-use super::pipeline::{Pipeline, Service, Task, pipeline_builder, without};
+use super::pipeline::{Pipeline, Service, Task, code, pipeline_builder, without};
 use crate::{
     audio::Pcm,
     error::{Result, Stage},
-    provider::{CallContext, ResultStream, SynthesisRequest, TextToSpeech},
+    provider::{
+        CallContext, ResultStream, SynthesisRequest, TextToSpeech, Voice, VoiceGender, VoicesPage, VoicesRequest,
+    },
     providers::http::{Peer, Private},
 };
 
@@ -104,6 +106,26 @@ impl TextToSpeech for BhashiniTts {
         let answer = self.pipeline.compute(language, &private, asked).await?;
         let sound = sound(&answer.entry, &answer.peer, &private)?;
         Ok(stream::iter(sound.into_iter().map(Ok)).boxed())
+    }
+
+    async fn voices(&self, request: VoicesRequest, ctx: &CallContext) -> Result<VoicesPage> {
+        ctx.check()?;
+        let mut listed = self.pipeline.voices(request.language.as_deref()).await?;
+        // What is spoken here comes first.
+        let own = self.pipeline.own_language().map(code);
+        listed.sort_by_key(|(_, language)| own.as_ref() != Some(language));
+        let mut names: Vec<&str> = Vec::new();
+        for (name, _) in &listed {
+            if !names.contains(&name.as_str()) {
+                names.push(name);
+            }
+        }
+        let voice = |name: &str| {
+            let languages = listed.iter().filter(|(voice, _)| voice == name).map(|(_, language)| language.as_str());
+            languages.fold(Voice::new(name), Voice::with_language).with_gender(VoiceGender::from_word(name))
+        };
+        let voices = names.into_iter().map(voice).collect();
+        Ok(VoicesPage::last(voices))
     }
 
     async fn warm_up(&self) -> Result<()> {

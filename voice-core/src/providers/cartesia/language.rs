@@ -29,6 +29,13 @@ pub(super) fn spoken(tag: &str) -> Option<&str> {
     language(tag).filter(|language| SPOKEN.contains(language))
 }
 
+/// The language of voices that are asked for: its code, with the region where there is one.
+pub(super) fn listed(tag: &str) -> Option<String> {
+    let code = language(tag)?;
+    let region = tag.split(['-', '_']).skip(1).find(|part| part.len() == 2);
+    Some(region.map_or_else(|| code.to_owned(), |region| format!("{code}-{}", region.to_ascii_uppercase())))
+}
+
 /// The languages of Sonic.
 #[rustfmt::skip]
 const SPOKEN: &[&str] = &[
@@ -45,6 +52,7 @@ mod tests {
     fn tags_become_the_codes_that_cartesia_knows_and_back() {
         assert_eq!(["en-GB", "nb-NO", "fil", "sw", ""].map(spoken), [Some("en"), Some("no"), Some("tl"), None, None]);
         assert_eq!(["en-GB", "jv", "sw", ""].map(heard), [Some("en"), Some("jw"), Some("sw"), None]);
+        assert_eq!(["en_gb", "nb", "zh-Hans-CN"].map(|t| listed(t).unwrap()), ["en-GB", "no", "zh-CN"]);
         assert_eq!(["en", "jw", "english"].map(tag), [Some("en".into()), Some("jv".into()), None]);
     }
 }

@@ -3,7 +3,7 @@
 //! | type | what it calls |
 //! |---|---|
 //! | [`CartesiaStt`] | `POST /stt` |
-//! | [`CartesiaTts`] | `POST /tts/bytes`, streamed |
+//! | [`CartesiaTts`] | `POST /tts/bytes`, streamed; `GET /voices` |
 //!
 //! Both are made with a key, or with that of the environment variable `CARTESIA_API_KEY`, and speak version `2026-03-01` of the
 //! API.
@@ -17,6 +17,7 @@
 mod language;
 mod stt;
 mod tts;
+mod voices;
 
 pub use stt::CartesiaStt;
 pub use tts::CartesiaTts;

@@ -1,16 +1,19 @@
 //! Sonic's voices over HTTP.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
 use reqwest::Method;
 use serde::Serialize;
+use serde_json::Value;
 
-use super::{SERVER, WARM_UP, language};
+use super::{SERVER, WARM_UP, language, voices};
 use crate::{
-    audio::Pcm,
+    audio::{Pcm, SpokenWord},
     error::{Result, Stage},
-    provider::{CallContext, ResultStream, SynthesisRequest, TextToSpeech, TtsCapabilities},
-    providers::http::{Private, Server, server_builder, spoken},
+    provider::{CallContext, ResultStream, SynthesisRequest, TextToSpeech, TtsCapabilities, VoicesPage, VoicesRequest},
+    providers::http::{Pieces, Private, Said, Server, server_builder, speech_of_events, spoken, text},
 };
 
 /// The default model.
@@ -23,7 +26,7 @@ const VOICE: &str = "6ccbfb76-1fc6-48f7-b71d-91ac6298247b";
 const RATE: u32 = 24_000;
 
 /// A speech synthesiser behind `POST /tts/bytes`, which gives sound alone, as it is made: the smallest and soonest answer
-/// over HTTP.
+/// over HTTP. Where somebody wants to know when each word is heard, as live sessions do, `POST /tts/sse` tells it.
 ///
 /// Default model `sonic-3.5`, voice `6ccbfb76-1fc6-48f7-b71d-91ac6298247b`. Yields 24 kHz sound as it arrives. The language of
 /// the text is named when Sonic is known to speak it.
@@ -56,6 +59,8 @@ struct Body<'a> {
     output_format: Format,
     #[serde(skip_serializing_if = "Option::is_none")]
     generation_config: Option<&'a Manner>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    add_timestamps: bool,
 }
 
 #[derive(Serialize)]
@@ -122,6 +127,7 @@ impl CartesiaTts {
             language: request.language.as_deref().and_then(language::spoken).or(self.language.as_deref()),
             output_format: Format { container: "raw", encoding: "pcm_s16le", sample_rate: RATE },
             generation_config: (self.manner != Manner::default()).then_some(&self.manner),
+            add_timestamps: request.word_times,
         }
     }
 }
@@ -142,13 +148,59 @@ impl TextToSpeech for CartesiaTts {
             return Ok(stream::empty().boxed());
         }
         let private: Private = vec![request.text.clone()];
-        let http = self.server.request(Method::POST, self.server.url("/tts/bytes")?)?.json(&self.body(&request));
+        let path = if request.word_times { "/tts/sse" } else { "/tts/bytes" };
+        let http = self.server.request(Method::POST, self.server.url(path)?)?.json(&self.body(&request));
         let response = self.server.send(http, &private).await.map_err(|refusal| refusal.error)?;
-        spoken(response, RATE, self.server.peer.clone(), &private).await
+        let peer = self.server.peer.clone();
+        if request.word_times {
+            return Ok(speech_of_events(response, RATE, peer, private, Events));
+        }
+        spoken(response, RATE, peer, &private).await
+    }
+
+    async fn voices(&self, request: VoicesRequest, ctx: &CallContext) -> Result<VoicesPage> {
+        ctx.check()?;
+        let mut url = self.server.url("/voices")?;
+        let language = request.language.as_deref().and_then(language::listed);
+        let language = language.as_deref().map(|tag| ("language", tag));
+        let after = request.after.as_deref().map(|id| ("starting_after", id));
+        url.query_pairs_mut().extend_pairs([("limit", voices::PAGE)].into_iter().chain(language).chain(after));
+        let (listed, page) = self.server.voices(self.server.request(Method::GET, url)?, "data").await?;
+        let has_more = page.get("has_more").and_then(Value::as_bool).unwrap_or(false);
+        let last = || listed.last().and_then(|entry| text(entry, "id"));
+        let next = text(&page, "next_page").or_else(last).filter(|_| has_more).map(str::to_owned);
+        Ok(VoicesPage::last(listed.iter().filter_map(voices::voice).collect()).with_next(next))
     }
 
     async fn warm_up(&self) -> Result<()> {
         self.server.warm_up(WARM_UP).await;
         Ok(())
     }
+}
+
+/// Sound and words that come as events.
+struct Events;
+
+impl Pieces for Events {
+    fn read(&mut self, piece: &Value, name: &str, _: Duration) -> Said {
+        match text(piece, "type").unwrap_or(name) {
+            "chunk" => Said::Part(text(piece, "data").map(str::to_owned), Vec::new()),
+            "timestamps" => Said::Part(None, words(&piece["word_timestamps"])),
+            "done" => Said::Done,
+            "error" => Said::Failed,
+            // Whatever else is told later.
+            _ => Said::Part(None, Vec::new()),
+        }
+    }
+}
+
+/// The words of an answer, whose times are seconds from the beginning of the sound.
+fn words(times: &Value) -> Vec<SpokenWord> {
+    let list = |field: &str| times[field].as_array().map(Vec::as_slice).unwrap_or_default();
+    let seconds = |value: &Value| Duration::try_from_secs_f64(value.as_f64()?).ok();
+    let times = list("start").iter().zip(list("end"));
+    let words = list("words").iter().zip(times);
+    words
+        .filter_map(|(word, (start, end))| Some(SpokenWord::new(word.as_str()?, seconds(start)?, seconds(end)?)))
+        .collect()
 }

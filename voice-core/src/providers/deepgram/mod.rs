@@ -3,7 +3,7 @@
 //! | type | what it calls |
 //! |---|---|
 //! | [`DeepgramStt`] | `POST /v1/listen`; in live sessions the WebSocket `/v1/listen` (Nova) or `/v2/listen` (Flux) |
-//! | [`DeepgramTts`] | `POST /v1/speak`, streamed |
+//! | [`DeepgramTts`] | `POST /v1/speak`, streamed; `GET /v1/models` |
 //!
 //! ```
 //! use voice_core::providers::deepgram::{DeepgramStt, DeepgramTts};
@@ -18,6 +18,7 @@ mod language;
 mod listening;
 mod stt;
 mod tts;
+mod voices;
 
 pub use stt::DeepgramStt;
 pub use tts::DeepgramTts;
@@ -32,5 +33,5 @@ const FACTS: Facts = Facts {
     headers: &[],
 };
 
-/// The cheapest call there is.
-const WARM_UP: &str = "/v1/models";
+/// All models, voices among them; nothing is cheaper to ask for.
+const MODELS: &str = "/v1/models";

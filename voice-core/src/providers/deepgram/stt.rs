@@ -5,7 +5,7 @@ use futures_util::{StreamExt, stream};
 use reqwest::{Method, Url, header::CONTENT_TYPE};
 use serde_json::Value;
 
-use super::{FACTS, WARM_UP, language, listening};
+use super::{FACTS, MODELS, language, listening};
 use crate::{
     error::{ErrorKind, Result, Stage},
     event::Transcript,
@@ -235,7 +235,7 @@ impl SpeechToText for DeepgramStt {
     }
 
     async fn warm_up(&self) -> Result<()> {
-        self.server.warm_up(WARM_UP).await;
+        self.server.warm_up(MODELS).await;
         Ok(())
     }
 }

@@ -5,11 +5,11 @@ use futures_util::{StreamExt, stream};
 use reqwest::{Method, Url};
 use serde_json::json;
 
-use super::{FACTS, WARM_UP};
+use super::{FACTS, MODELS, voices};
 use crate::{
     audio::Pcm,
     error::{Result, Stage},
-    provider::{CallContext, ResultStream, SynthesisRequest, TextToSpeech, TtsCapabilities},
+    provider::{CallContext, ResultStream, SynthesisRequest, TextToSpeech, TtsCapabilities, VoicesPage, VoicesRequest},
     providers::http::{Private, Server, server_builder, spoken},
 };
 
@@ -112,8 +112,15 @@ impl TextToSpeech for DeepgramTts {
         spoken(response, self.rate, self.server.peer.clone(), &private).await
     }
 
+    async fn voices(&self, _: VoicesRequest, ctx: &CallContext) -> Result<VoicesPage> {
+        ctx.check()?;
+        let request = self.server.request(Method::GET, self.server.url(MODELS)?)?;
+        let (listed, _) = self.server.voices(request, "tts").await?;
+        Ok(VoicesPage::last(listed.iter().filter_map(voices::voice).collect()))
+    }
+
     async fn warm_up(&self) -> Result<()> {
-        self.server.warm_up(WARM_UP).await;
+        self.server.warm_up(MODELS).await;
         Ok(())
     }
 }

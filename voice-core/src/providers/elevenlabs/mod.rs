@@ -3,7 +3,7 @@
 //! | type | what it calls |
 //! |---|---|
 //! | [`ElevenLabsStt`] | `POST /v1/speech-to-text` |
-//! | [`ElevenLabsTts`] | `POST /v1/text-to-speech/{voice}/stream`, streamed |
+//! | [`ElevenLabsTts`] | `POST /v1/text-to-speech/{voice}/stream`, streamed; `GET /v2/voices` |
 //!
 //! Both are made with a key, or with that of the environment variable `ELEVENLABS_API_KEY`.
 //!
@@ -14,9 +14,11 @@
 //! let tts = ElevenLabsTts::new("sk_…").model("eleven_flash_v2_5").voice("JBFqnCBsd6RMkjVDRZzb").stability(0.4);
 //! ```
 
+mod alignment;
 mod language;
 mod stt;
 mod tts;
+mod voices;
 
 pub use stt::ElevenLabsStt;
 pub use tts::ElevenLabsTts;

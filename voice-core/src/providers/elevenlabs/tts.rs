@@ -4,13 +4,14 @@ use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
 use reqwest::{Method, Url};
 use serde::Serialize;
+use serde_json::Value;
 
-use super::{SERVER, WARM_UP, language::language_only};
+use super::{SERVER, WARM_UP, alignment::Aligned, language::language_only, voices};
 use crate::{
     audio::Pcm,
     error::{Result, Stage},
-    provider::{CallContext, ResultStream, SynthesisRequest, TextToSpeech, TtsCapabilities},
-    providers::http::{Private, Server, server_builder, spoken},
+    provider::{CallContext, ResultStream, SynthesisRequest, TextToSpeech, TtsCapabilities, VoicesPage, VoicesRequest},
+    providers::http::{Private, Server, server_builder, speech_of_objects, spoken, text},
 };
 
 /// The default model, which is the API's own.
@@ -34,7 +35,8 @@ const WITHOUT_LANGUAGE: &[&str] = &["eleven_multilingual_v", "eleven_monolingual
 /// The same, by their whole names: they speak English only.
 const ENGLISH: &[&str] = &["eleven_flash_v2", "eleven_turbo_v2"];
 
-/// A speech synthesiser behind `POST /v1/text-to-speech/{voice}/stream`.
+/// A speech synthesiser behind `POST /v1/text-to-speech/{voice}/stream`, and `…/stream/with-timestamps` where somebody wants to know
+/// when each word is heard, as live sessions do.
 ///
 /// Default model `eleven_multilingual_v2`, the API's own; `eleven_flash_v2_5` begins to speak sooner and costs less. Default
 /// voice `JBFqnCBsd6RMkjVDRZzb` ("George"). Yields 24 kHz sound as it arrives. The language of the text is named to models
@@ -136,11 +138,14 @@ impl ElevenLabsTts {
         self
     }
 
-    fn address(&self) -> Result<Url> {
+    fn address(&self, word_times: bool) -> Result<Url> {
         let mut url = self.server.url("/v1/text-to-speech")?;
         // An id is one segment of the path, whatever it holds.
         if let Ok(mut path) = url.path_segments_mut() {
             path.push(&self.voice).push("stream");
+            if word_times {
+                path.push("with-timestamps");
+            }
         }
         let mut query = url.query_pairs_mut();
         query.append_pair("output_format", FORMAT);
@@ -187,9 +192,26 @@ impl TextToSpeech for ElevenLabsTts {
             return Ok(stream::empty().boxed());
         }
         let private: Private = vec![request.text.clone()];
-        let http = self.server.request(Method::POST, self.address()?)?.json(&self.body(&request));
+        let http = self.server.request(Method::POST, self.address(request.word_times)?)?.json(&self.body(&request));
         let response = self.server.send(http, &private).await.map_err(|refusal| refusal.error)?;
-        spoken(response, RATE, self.server.peer.clone(), &private).await
+        let peer = self.server.peer.clone();
+        if request.word_times {
+            return Ok(speech_of_objects(response, RATE, peer, private, Aligned::default()));
+        }
+        spoken(response, RATE, peer, &private).await
+    }
+
+    async fn voices(&self, request: VoicesRequest, ctx: &CallContext) -> Result<VoicesPage> {
+        ctx.check()?;
+        let mut url = self.server.url("/v2/voices")?;
+        // How many there are is costly to count, and nobody asks.
+        let query = [("page_size", voices::PAGE), ("include_total_count", "false")];
+        let next = request.after.as_deref().map(|token| ("next_page_token", token));
+        url.query_pairs_mut().extend_pairs(query.into_iter().chain(next));
+        let (listed, page) = self.server.voices(self.server.request(Method::GET, url)?, "voices").await?;
+        let has_more = page.get("has_more").and_then(Value::as_bool).unwrap_or(false);
+        let next = text(&page, "next_page_token").filter(|_| has_more).map(str::to_owned);
+        Ok(VoicesPage::last(listed.iter().filter_map(voices::voice).collect()).with_next(next))
     }
 
     async fn warm_up(&self) -> Result<()> {
@@ -221,7 +243,11 @@ mod tests {
 
     #[test]
     fn an_id_stays_one_segment_of_the_address() {
-        let url = ElevenLabsTts::new("k").voice("../a b?c").address().unwrap();
+        let url = ElevenLabsTts::new("k").voice("../a b?c").address(false).unwrap();
         assert_eq!(url.path(), "/v1/text-to-speech/..%2Fa%20b%3Fc/stream");
+        assert_eq!(
+            ElevenLabsTts::new("k").voice("v").address(true).unwrap().path(),
+            "/v1/text-to-speech/v/stream/with-timestamps"
+        );
     }
 }

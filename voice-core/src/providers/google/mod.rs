@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`GeminiLlm`] | Gemini API: `POST /models/{model}:streamGenerateContent?alt=sse` |
 //! | [`GoogleStt`] | Cloud Speech-to-Text v1: `POST /speech:recognize` |
-//! | [`GoogleTts`] | Cloud Text-to-Speech v1: `POST /text:synthesize` |
+//! | [`GoogleTts`] | Cloud Text-to-Speech v1: `POST /text:synthesize`; `GET /voices` |
 //!
 //! All three are entered with an API key; Google Cloud takes an OAuth access token, too. Each has a server of its own, so that a
 //! base URL belongs to one of them.
@@ -25,6 +25,7 @@ mod gemini;
 mod language;
 mod stt;
 mod tts;
+mod voices;
 mod wav;
 
 pub use gemini::GeminiLlm;

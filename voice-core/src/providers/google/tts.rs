@@ -3,17 +3,17 @@
 use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use futures_util::{StreamExt, stream};
-use reqwest::Method;
+use reqwest::{Method, RequestBuilder, Url};
 use serde_json::{Value, json};
 
 use super::{
     entry::{PROJECT_HEADER, VOICES, VOICES_BY_TOKEN},
-    language, wav,
+    language, voices, wav,
 };
 use crate::{
     audio::Pcm,
     error::{Result, Stage},
-    provider::{CallContext, ResultStream, SynthesisRequest, TextToSpeech, TtsCapabilities},
+    provider::{CallContext, ResultStream, SynthesisRequest, TextToSpeech, TtsCapabilities, VoicesPage, VoicesRequest},
     providers::http::{Private, Server, server_builder},
     secret::Secret,
 };
@@ -143,16 +143,19 @@ impl GoogleTts {
         json!({"input": {"text": text}, "voice": self.selection(language), "audioConfig": config})
     }
 
+    /// A request on behalf of whoever pays.
+    fn request(&self, method: Method, url: Url) -> Result<RequestBuilder> {
+        let http = self.server.request(method, url)?;
+        Ok(match &self.project {
+            Some(project) => http.header(PROJECT_HEADER, project),
+            None => http,
+        })
+    }
+
     async fn speak(&self, text: &str, language: Option<&str>, private: &Private) -> Result<Pcm> {
-        let mut http = self.server.request(Method::POST, self.server.url("/text:synthesize")?)?;
-        if let Some(project) = &self.project {
-            http = http.header(PROJECT_HEADER, project);
-        }
-        let sent = self.server.send(http.json(&self.body(text, language)), private).await;
-        let response = sent.map_err(|refusal| refusal.error)?;
+        let http = self.request(Method::POST, self.server.url("/text:synthesize")?)?.json(&self.body(text, language));
+        let value = self.server.json(http, private, MOST_ANSWER_BYTES).await?;
         let peer = &self.server.peer;
-        let body = peer.read_all(response, MOST_ANSWER_BYTES).await?;
-        let value: Value = serde_json::from_slice(&body).map_err(|_| peer.malformed("answered with broken JSON"))?;
         if value.get("error").is_some_and(|e| !e.is_null()) {
             return Err(peer.reported(&value, private));
         }
@@ -215,6 +218,16 @@ impl TextToSpeech for GoogleTts {
             Ok(Some((sound, (tts, pieces, language, private))))
         });
         Ok(stream::iter([Ok(sound)]).chain(rest).boxed())
+    }
+
+    async fn voices(&self, request: VoicesRequest, ctx: &CallContext) -> Result<VoicesPage> {
+        ctx.check()?;
+        let mut url = self.server.url("/voices")?;
+        if let Some(tag) = request.language.as_deref().map(voices::listed) {
+            url.query_pairs_mut().append_pair("languageCode", &tag);
+        }
+        let (listed, _) = self.server.voices(self.request(Method::GET, url)?, "voices").await?;
+        Ok(VoicesPage::last(listed.iter().filter_map(voices::voice).collect()))
     }
 
     async fn warm_up(&self) -> Result<()> {

@@ -18,16 +18,20 @@ mod redact;
 mod server;
 #[cfg(feature = "_sound")]
 mod sound;
+#[cfg(feature = "_speech")]
+mod speech;
 #[cfg(feature = "_sse")]
 mod sse;
 #[cfg(any(feature = "_http", feature = "webhooks"))]
 mod transport;
 #[cfg(any(feature = "openai", feature = "deepgram"))]
 mod upload;
+#[cfg(feature = "_voices")]
+mod voices;
 mod wait;
 #[cfg(feature = "_websocket")]
 mod websocket;
-#[cfg(feature = "_sse")]
+#[cfg(any(feature = "openai", feature = "anthropic", feature = "google"))]
 mod written;
 
 pub(crate) use client::{ClientOptions, client};
@@ -39,18 +43,26 @@ pub(crate) use peer::{Peer, Private};
 pub(crate) use public::{is_public, unreached};
 #[cfg(feature = "_server")]
 pub(crate) use server::{Facts, Server, server_builder};
-#[cfg(feature = "openai")]
+#[cfg(any(feature = "openai", feature = "_speech"))]
 pub(crate) use sound::SoundReader;
 #[cfg(feature = "_sound")]
 pub(crate) use sound::spoken;
+#[cfg(any(feature = "openai", feature = "cartesia"))]
+pub(crate) use speech::speech_of_events;
+#[cfg(feature = "elevenlabs")]
+pub(crate) use speech::speech_of_objects;
+#[cfg(feature = "_speech")]
+pub(crate) use speech::{Pieces, Said};
 #[cfg(feature = "_sse")]
 pub(crate) use sse::SseReader;
 #[cfg(feature = "_websocket")]
 pub(crate) use transport::{connect, websocket_error};
 #[cfg(any(feature = "openai", feature = "deepgram"))]
 pub(crate) use upload::Upload;
+#[cfg(feature = "_voices")]
+pub(crate) use voices::text;
 pub(crate) use wait::retry_after;
 #[cfg(feature = "_websocket")]
 pub(crate) use websocket::{Socket, websocket};
-#[cfg(feature = "_sse")]
+#[cfg(any(feature = "openai", feature = "anthropic", feature = "google"))]
 pub(crate) use written::{Written, at_once, streamed};

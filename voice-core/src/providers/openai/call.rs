@@ -73,6 +73,11 @@ impl Endpoint {
         self.config.effective_dialect()
     }
 
+    /// Whether it speaks as OpenAI's own servers do.
+    pub(super) fn is_openai(&self) -> bool {
+        self.dialect() == Dialect::OPENAI
+    }
+
     /// Says once when the model's end is known. Only OpenAI's own servers follow OpenAI's calendar.
     pub(super) fn warn_of_shutdown(&self) {
         if self.config.is_official() {

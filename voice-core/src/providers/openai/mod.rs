@@ -33,6 +33,7 @@ mod stt;
 mod tools;
 mod transcription;
 mod tts;
+mod voices;
 
 use std::sync::Arc;
 

@@ -1,9 +1,8 @@
 //! Speech over HTTP.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use base64::{Engine, engine::general_purpose::STANDARD};
 use futures_util::{StreamExt, stream};
 use reqwest::{Method, header::CONTENT_TYPE};
 use serde_json::{Map, Value, json};
@@ -12,12 +11,13 @@ use super::{
     OpenAiConfig,
     call::{Adaptation, Adaptations, Endpoint, endpoint_builder},
     llm::number,
+    voices,
 };
 use crate::{
     audio::Pcm,
     error::{Result, Stage},
-    provider::{CallContext, ResultStream, SynthesisRequest, TextToSpeech, TtsCapabilities},
-    providers::http::{Peer, Private, SoundReader, SseReader, spoken},
+    provider::{CallContext, ResultStream, SynthesisRequest, TextToSpeech, TtsCapabilities, VoicesPage, VoicesRequest},
+    providers::http::{Pieces, Private, Said, speech_of_events, spoken},
 };
 
 /// The default model of this endpoint. It ends with the endpoint; the default for speech as such is
@@ -147,9 +147,13 @@ impl TextToSpeech for OpenAiTts {
         if !kind.starts_with("text/event-stream") {
             return spoken(response, rate, peer, &private).await;
         }
-        let (events, sound) = (SseReader::new(response, peer.clone()), SoundReader::new(peer.clone(), rate));
-        let speech = Events { events, sound, peer, private, ended: false };
-        Ok(stream::unfold(speech, |mut s| async move { s.next().await.map(|item| (item, s)) }).boxed())
+        Ok(speech_of_events(response, rate, peer, private, Events))
+    }
+
+    async fn voices(&self, _: VoicesRequest, ctx: &CallContext) -> Result<VoicesPage> {
+        ctx.check()?;
+        let is_first = self.endpoint.model.starts_with(WITHOUT_INSTRUCTIONS);
+        self.endpoint.voices(if is_first { voices::FIRST } else { voices::SPEECH })
     }
 
     async fn warm_up(&self) -> Result<()> {
@@ -165,68 +169,18 @@ fn rate(media_type: &str) -> Option<u32> {
 }
 
 /// Speech that comes as events.
-struct Events {
-    events: SseReader,
-    sound: SoundReader,
-    peer: Peer,
-    private: Private,
-    ended: bool,
-}
+struct Events;
 
-impl Events {
-    async fn next(&mut self) -> Option<Result<Pcm>> {
-        while !self.ended {
-            let sound = match self.event().await {
-                Ok(Some(bytes)) => self.sound.push(&bytes),
-                Ok(None) => {
-                    self.ended = true;
-                    self.sound.finish()
-                }
-                Err(error) => Err(error),
-            };
-            match sound {
-                Ok(None) => {}
-                Ok(Some(pcm)) => return Some(Ok(pcm)),
-                Err(error) => {
-                    self.ended = true;
-                    return Some(Err(error));
-                }
-            }
+impl Pieces for Events {
+    fn read(&mut self, piece: &Value, name: &str, _: Duration) -> Said {
+        if name == "error" || piece.get("error").is_some_and(|error| !error.is_null()) {
+            return Said::Failed;
         }
-        None
-    }
-
-    /// The bytes of the next event that holds sound; `None` when the server says that it is done.
-    async fn event(&mut self) -> Result<Option<Vec<u8>>> {
-        loop {
-            let Some(event) = self.events.next().await.transpose()? else { return Err(self.peer.cut_short()) };
-            if event.data.trim() == "[DONE]" {
-                self.events.release();
-                return Ok(None);
-            }
-            if event.data.trim().is_empty() {
-                continue;
-            }
-            let value: Value = serde_json::from_str(&event.data).map_err(|_| {
-                if event.complete {
-                    self.peer.malformed("sent a piece of speech that is not JSON")
-                } else {
-                    self.peer.cut_short()
-                }
-            })?;
-            if event.name == "error" || value.get("error").is_some_and(|e| !e.is_null()) {
-                return Err(self.peer.reported(&value, &self.private));
-            }
-            if value.get("type").and_then(Value::as_str) == Some("speech.audio.done") {
-                self.events.release();
-                return Ok(None);
-            }
-            let piece = ["audio", "delta", "b64"].into_iter().find_map(|f| value.get(f).and_then(Value::as_str));
-            if let Some(piece) = piece {
-                let bytes = STANDARD.decode(piece).map_err(|_| self.peer.malformed("sent sound that is not base64"))?;
-                return Ok(Some(bytes));
-            }
+        if piece.get("type").and_then(Value::as_str) == Some("speech.audio.done") {
+            return Said::Done;
         }
+        let sound = ["audio", "delta", "b64"].into_iter().find_map(|field| piece.get(field).and_then(Value::as_str));
+        Said::Part(sound.map(str::to_owned), Vec::new())
     }
 }
 

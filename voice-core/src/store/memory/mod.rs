@@ -4,6 +4,7 @@ mod accounts;
 mod actions;
 mod assistants;
 mod audit;
+mod knowledge;
 mod webhooks;
 
 use std::{
@@ -46,6 +47,7 @@ struct Tables {
     assistants: assistants::Tables,
     audit: audit::Tables,
     actions: actions::Tables,
+    knowledge: knowledge::Tables,
     webhooks: webhooks::Tables,
 }
 

@@ -18,6 +18,7 @@ use super::{
     audit::EntryDocument,
     documents::{SessionDocument, TurnDocument},
     error::{closed, explain, is_duplicate, late},
+    knowledge::KnowledgeRow,
     webhooks::{DeliveryDocument, EventDocument, WebhookDocument},
 };
 use crate::{
@@ -28,8 +29,8 @@ use crate::{
 /// The database when the address names none.
 const DATABASE: &str = "voice_core";
 /// The number of the schema that this library writes. Version 1: the collections and indexes of [`Database::migrate`]; 2: those of
-/// actions and of webhooks, and notes in sessions and turns of what is to be told.
-const SCHEMA: i32 = 2;
+/// actions and of webhooks, and notes in sessions and turns of what is to be told; 3: those of documents.
+const SCHEMA: i32 = 3;
 
 pub(super) struct Database {
     client: Client,
@@ -49,6 +50,7 @@ pub(super) struct Database {
     pub(super) webhooks: Collection<WebhookDocument>,
     pub(super) webhook_events: Collection<EventDocument>,
     pub(super) webhook_deliveries: Collection<DeliveryDocument>,
+    pub(super) knowledge: Collection<KnowledgeRow>,
     meta: Collection<Document>,
     /// Where it is, without any credentials: for errors and `Debug`.
     pub(super) place: String,
@@ -103,6 +105,7 @@ impl Database {
             webhooks: database.collection("webhooks"),
             webhook_events: database.collection("webhook_events"),
             webhook_deliveries: database.collection("webhook_deliveries"),
+            knowledge: database.collection("documents"),
             meta: database.collection("voice_core_schema"),
             client,
             place,
@@ -240,6 +243,11 @@ impl Database {
         self.told(self.webhooks.create_indexes(webhooks).await)?;
         self.told(self.webhook_events.create_indexes(events).await)?;
         self.told(self.webhook_deliveries.create_indexes(deliveries).await)?;
+        let documents = [
+            index("content", doc! { "organization": 1, "hash": 1 }, true),
+            index("organization", doc! { "organization": 1, "_id": -1 }, false),
+        ];
+        self.told(self.knowledge.create_indexes(documents).await)?;
         let newest = doc! { "$max": { "version": SCHEMA } };
         match self.meta.update_one(doc! { "_id": "schema" }, newest).upsert(true).await {
             // Another process wrote it at the same moment.

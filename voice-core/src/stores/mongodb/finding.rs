@@ -1,6 +1,6 @@
 //! Finding messages by their words, forgetting old ones, and who may work on a session.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use futures_util::TryStreamExt;
 use mongodb::bson::{DateTime, Document, Uuid, doc, oid::ObjectId};
@@ -21,6 +21,8 @@ use crate::{
 
 /// How many turns are looked at together.
 const AT_ONCE: usize = 100;
+/// How long something is locked by who changes it and does not come to an end.
+const LOCKED: Duration = Duration::from_secs(10);
 
 impl Database {
     /// Walks back through the turns that have every word, for the messages in which all of them are.
@@ -102,6 +104,20 @@ impl Database {
             self.told(self.turns.replace_one(doc! { "_id": turn.id, "session": turn.session }, &turn).await)?;
         }
         Ok(Some(forgotten))
+    }
+
+    /// Changes what has this id while nobody else does; `None`: somebody else is at it. Not every server that speaks MongoDB's protocol
+    /// finds and changes in one step.
+    pub(super) async fn locked<T>(&self, id: uuid::Uuid, change: impl Future<Output = Result<T>>) -> Result<Option<T>> {
+        let now = Timestamp::now();
+        let until = now.checked_add(LOCKED).unwrap_or(Timestamp::MAX);
+        let lock = Lease::new(SessionId::from_uuid(id), uuid::Uuid::now_v7(), now, until);
+        if !self.lease(&lock).await? {
+            return Ok(None);
+        }
+        let changed = change.await?;
+        self.release(lock.session, lock.holder).await?;
+        Ok(Some(changed))
     }
 
     pub(super) async fn lease(&self, lease: &Lease) -> Result<bool> {

@@ -22,6 +22,7 @@ mod database;
 mod documents;
 mod error;
 mod finding;
+mod knowledge;
 mod turns;
 mod webhooks;
 

@@ -4,8 +4,6 @@
 //! makes the change. Spreading makes the deliveries first, of which a unique index allows one for each webhook and event, and takes
 //! the note away last: broken off anywhere, it may be done again.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use mongodb::bson::{Bson, DateTime, Document, Uuid, doc};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -29,9 +27,6 @@ use crate::{
 pub(super) const STARTED: &str = "session.started";
 pub(super) const ENDED: &str = "session.ended";
 pub(super) const COMPLETED: &str = "turn.completed";
-
-/// How long a webhook is locked by who changes it and does not come to an end.
-const LOCKED: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct WebhookDocument {
@@ -271,19 +266,14 @@ impl Database {
         self.told(self.webhook_deliveries.delete_many(doc! { "session": session }).await).map(|_| ())
     }
 
-    /// Under a lock, as [`lease_some`](Self::lease_some) takes one. Who does not get it was slower.
+    /// Who does not get the lock was slower.
     async fn replace_webhook(&self, webhook: &Webhook) -> Result<bool> {
-        let (document, now) = (WebhookDocument::new(webhook)?, Timestamp::now());
-        let until = now.checked_add(LOCKED).unwrap_or(Timestamp::MAX);
-        let lock = Lease::new(SessionId::from_uuid(webhook.id.as_uuid()), uuid::Uuid::now_v7(), now, until);
-        if !self.lease(&lock).await? {
-            return Ok(false);
-        }
+        let document = WebhookDocument::new(webhook)?;
         let mut present = of_organization(webhook.organization);
         present.extend(doc! { "_id": document.id, "version": document.version - 1 });
-        let replaced = self.told(self.webhooks.replace_one(present, document).await)?.matched_count > 0;
-        self.release(lock.session, lock.holder).await?;
-        Ok(replaced)
+        let replace = async { self.told(self.webhooks.replace_one(present, document).await) };
+        let replaced = self.locked(webhook.id.as_uuid(), replace).await?;
+        Ok(replaced.is_some_and(|done| done.matched_count > 0))
     }
 
     /// A lock of its own keeps askers apart: not every server that speaks MongoDB's protocol finds and changes in one step.

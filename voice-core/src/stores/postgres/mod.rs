@@ -23,6 +23,7 @@ mod audit;
 mod error;
 mod keeping;
 mod kept;
+mod knowledge;
 mod pool;
 mod rows;
 mod schema;

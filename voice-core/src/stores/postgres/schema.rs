@@ -226,6 +226,20 @@ const MIGRATIONS: &[&str] = &[
     END $$;
     CREATE TRIGGER turn_completed AFTER INSERT ON turns FOR EACH ROW EXECUTE FUNCTION turn_happened();
 "#,
+    "
+    CREATE TABLE documents (
+        id           uuid   PRIMARY KEY,
+        organization uuid,
+        version      bigint NOT NULL DEFAULT 1,
+        bytes        bigint NOT NULL DEFAULT 0,
+        hash         text   NOT NULL,
+        document     json   NOT NULL,
+        text         text   NOT NULL
+    );
+    -- No owner has the same content twice; the host is one, too.
+    CREATE UNIQUE INDEX documents_by_content ON documents (hash, coalesce(organization, '00000000-0000-0000-0000-000000000000'));
+    CREATE INDEX documents_by_organization   ON documents (organization, id);
+",
 ];
 
 /// Every process that opens a database of ours waits for this lock before it changes the schema: the ASCII of `voicecor`.

@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use crate::{
     id::{
-        ActionId, ApiKeyId, AssistantId, AuditId, DeliveryId, EventId, MessageId, OrganizationId, SessionId, TurnId,
-        UserId, WebhookId,
+        ActionId, ApiKeyId, AssistantId, AuditId, DeliveryId, DocumentId, EventId, MessageId, OrganizationId,
+        SessionId, TurnId, UserId, WebhookId,
     },
     message::Role,
     store::{Actor, SessionStatus},
@@ -38,7 +38,7 @@ macro_rules! kept_ids {
     )*};
 }
 
-kept_ids!(SessionId MessageId TurnId OrganizationId UserId ApiKeyId AssistantId AuditId ActionId WebhookId EventId DeliveryId);
+kept_ids!(SessionId MessageId TurnId OrganizationId UserId ApiKeyId AssistantId AuditId ActionId WebhookId EventId DeliveryId DocumentId);
 
 impl ToSql for Kept<Timestamp> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {

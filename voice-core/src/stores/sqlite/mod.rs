@@ -11,6 +11,7 @@ mod connection;
 mod error;
 mod keeping;
 mod kept;
+mod knowledge;
 mod rows;
 mod schema;
 mod webhooks;

@@ -243,6 +243,24 @@ const MIGRATIONS: &[&str] = &[
             AND EXISTS (SELECT 1 FROM webhooks WHERE webhooks.organization IS sessions.organization AND enabled);
     END;
 ",
+    "
+    CREATE TABLE documents (
+        id           BLOB    NOT NULL PRIMARY KEY CHECK (length(id) = 16),
+        organization BLOB    CHECK (length(organization) = 16),
+        version      INTEGER NOT NULL DEFAULT 1,
+        bytes        INTEGER NOT NULL DEFAULT 0,
+        hash         TEXT    NOT NULL,
+        document     TEXT    NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    -- No owner has the same content twice; the host is one, too.
+    CREATE UNIQUE INDEX documents_by_content      ON documents (coalesce(organization, x''), hash);
+    CREATE INDEX        documents_by_organization ON documents (organization, id, version, bytes);
+
+    CREATE TABLE document_texts (
+        document BLOB NOT NULL PRIMARY KEY REFERENCES documents (id) ON DELETE CASCADE,
+        text     TEXT NOT NULL
+    ) STRICT;
+",
 ];
 
 /// Brings the database to the newest version, whatever other process is doing the same.

@@ -194,13 +194,60 @@ public data class ActionDefinition(
     }
 }
 
+/**
+ * Which documents answers are drawn from, and how much of them the language model is told. They are kept by
+ * `VoiceAgent::knowledge`.
+ */
+public data class KnowledgeConfig(
+    /**
+     * The host's own documents that are searched for each answer, by their ids; `*` stands for all that belong to no
+     * organization. An assistant that names documents has those instead. Default: none.
+     */
+    public val documents: List<String>? = null,
+    /**
+     * Whether the language model is given a tool, `search_knowledge`, in place of passages with every question. One
+     * that cannot call tools is given passages all the same; a model that hears and speaks by itself always has the
+     * tool. Default false.
+     */
+    public val asTool: Boolean? = null,
+    /** How many passages the model is given at most (1–20). Default 3. */
+    public val topK: Long? = null,
+    /** How much of what was asked a passage must have to be given, 0–1. Default 0.2. */
+    public val minScore: Double? = null,
+    /** How many characters they have at most, all together (1,000–100,000). Default 2,000. */
+    public val maxCharacters: Long? = null,
+    /**
+     * How long an answer waits for the documents to be searched, in milliseconds; it does without them then. Default
+     * 500.
+     */
+    public val timeoutMs: Long? = null,
+    /**
+     * How many MiB of text are kept ready to be searched. Documents that have more than that, all those together
+     * that one answer is drawn from, are not searched. Default 64.
+     */
+    public val memoryMb: Double? = null,
+) {
+    internal fun json(): JsonObject {
+        val keys = mutableMapOf<String, JsonElement>()
+        documents?.let { keys["documents"] = JsonArray(it.map { one -> JsonPrimitive(one) }) }
+        asTool?.let { keys["as_tool"] = JsonPrimitive(it) }
+        topK?.let { keys["top_k"] = JsonPrimitive(it) }
+        minScore?.let { keys["min_score"] = JsonPrimitive(it) }
+        maxCharacters?.let { keys["max_characters"] = JsonPrimitive(it) }
+        timeoutMs?.let { keys["timeout_ms"] = JsonPrimitive(it) }
+        memoryMb?.let { keys["memory_mb"] = JsonPrimitive(it) }
+        return JsonObject(keys)
+    }
+}
+
 /** Organizations, users and their keys. */
 public data class AccountsConfig(
     /** How often an API key may be used that has no limit of its own. Default: as often as it likes. */
     public val rateLimit: RateLimitOptions? = null,
     /**
-     * The key under which the credentials of providers are encrypted: 32 bytes as 64 hexadecimal digits or in
-     * base64. Without one, none can be kept. Default: the environment variable `VOICE_CORE_CREDENTIALS_KEY`.
+     * The key under which the credentials of providers and the secrets of webhooks are encrypted: 32 bytes as 64
+     * hexadecimal digits or in base64. Without one, none can be kept. Default: the environment variable
+     * `VOICE_CORE_CREDENTIALS_KEY`.
      */
     public val credentialsKey: String? = null,
 ) {
@@ -758,6 +805,8 @@ public data class AgentConfig(
     public val assistant: AssistantConfig? = null,
     /** What is found in conversations that has to be acted on. Default: nothing is looked for. */
     public val actions: ActionsConfig? = null,
+    /** Which documents answers are drawn from. Default: none. */
+    public val knowledge: KnowledgeConfig? = null,
     /** Organizations, users and their keys. */
     public val accounts: AccountsConfig? = null,
     /** How long things are kept. */
@@ -801,6 +850,7 @@ public data class AgentConfig(
         storage?.let { keys["storage"] = JsonPrimitive(it) }
         assistant?.let { keys["assistant"] = it.json() }
         actions?.let { keys["actions"] = it.json() }
+        knowledge?.let { keys["knowledge"] = it.json() }
         accounts?.let { keys["accounts"] = it.json() }
         retention?.let { keys["retention"] = it.json() }
         live?.let { keys["live"] = it.json() }
@@ -819,5 +869,5 @@ public data class AgentConfig(
         return JsonObject(keys)
     }
 
-    override fun toString(): String = "AgentConfig(stt=$stt, llm=$llm, tts=$tts, realtime=$realtime, assistant=$assistant, actions=$actions, accounts=$accounts, retention=$retention, live=$live, recordings=$recordings, limits=$limits, retry=$retry, timeouts=$timeouts, circuitBreaker=$circuitBreaker, rateLimit=$rateLimit, prices=$prices, telemetry=$telemetry, webhooks=$webhooks, local=$local, warmUp=$warmUp, logLevel=$logLevel)"
+    override fun toString(): String = "AgentConfig(stt=$stt, llm=$llm, tts=$tts, realtime=$realtime, assistant=$assistant, actions=$actions, knowledge=$knowledge, accounts=$accounts, retention=$retention, live=$live, recordings=$recordings, limits=$limits, retry=$retry, timeouts=$timeouts, circuitBreaker=$circuitBreaker, rateLimit=$rateLimit, prices=$prices, telemetry=$telemetry, webhooks=$webhooks, local=$local, warmUp=$warmUp, logLevel=$logLevel)"
 }

@@ -7,6 +7,7 @@ import kotlinx.coroutines.flow.flow
 import kotlinx.coroutines.flow.map
 import kotlinx.coroutines.flow.takeWhile
 import kotlinx.serialization.json.Json
+import kotlinx.serialization.json.JsonArray
 import kotlinx.serialization.json.JsonElement
 import kotlinx.serialization.json.JsonObject
 import kotlinx.serialization.json.JsonPrimitive
@@ -188,6 +189,23 @@ public fun interface TextToSpeech {
     public suspend fun warmUp() {}
 }
 
+/** One of several voices, and how it is to speak. */
+public class ChosenVoice(
+    /** The voice, by its id; `null`: your own choice. */
+    public val id: String?,
+    /** How it is to speak: `stability`, `similarity`, `style`, `speed`, and whatever else of your own. */
+    public val settings: JsonObject,
+)
+
+/** Several voices of your own. */
+public interface ManyVoices : TextToSpeech {
+    /** Lists them, for [Voices.list]. Those that do not speak [language] (BCP 47) may be left out. */
+    public suspend fun voices(language: String?): List<Voice>
+
+    /** Speaks a text as one of them, for [Voices.preview]. */
+    public fun synthesize(text: String, language: String?, voice: ChosenVoice): Flow<Pcm>
+}
+
 /**
  * A conversation store of your own: one function, JSON in and out. Methods and arguments are listed in the README.
  */
@@ -221,7 +239,7 @@ public class Hosts(
     internal fun lowered() = voicecore.ffi.Hosts(
         stt.map { voicecore.ffi.SttHost(nameOf(it, "stt"), SttHost(it), it is StreamingSpeechToText) },
         llm.map { voicecore.ffi.LlmHost(nameOf(it, "llm"), LlmHost(it), it is ToolCallingModel) },
-        tts.map { voicecore.ffi.TtsHost(nameOf(it, "tts"), TtsHost(it)) },
+        tts.map { voicecore.ffi.TtsHost(nameOf(it, "tts"), TtsHost(it), it is ManyVoices) },
         turnDetector?.let { voicecore.ffi.TurnDetectorHost(nameOf(it, "turn-detector"), TurnDetectorHost(it)) },
         store?.let { voicecore.ffi.StoreHost(nameOf(it, "store"), StoreHost(it)) },
         tools.map(Tool::lowered),
@@ -330,6 +348,19 @@ internal class TtsHost(private val host: TextToSpeech) : HostTts {
                 .takeWhile { answer.send(it.samples.toBytes(), it.sampleRate.toUInt()) }.collect {}
         }
     }
+
+    override suspend fun synthesizeAs(text: String, language: String?, voiceJson: String, answer: AudioAnswer): Unit = answer.use {
+        hosted {
+            val voice = Json.parseToJsonElement(voiceJson).jsonObject
+            val chosen = ChosenVoice(voice.text("id"), voice.getValue("settings").jsonObject)
+            // Only asked of one that has several.
+            (host as ManyVoices).synthesize(text, language, chosen)
+                .takeWhile { answer.send(it.samples.toBytes(), it.sampleRate.toUInt()) }.collect {}
+        }
+    }
+
+    override suspend fun voices(language: String?): String? =
+        hosted { (host as? ManyVoices)?.voices(language)?.let { all -> JsonArray(all.map(Voice::json)).toString() } }
 
     override suspend fun warmUp(): Unit = hosted { host.warmUp() }
 }

@@ -120,6 +120,9 @@ public sealed interface LiveEvent {
     /** A turn of the agent's begins; [kind] is why it speaks: `answer`, `greeting`, `said`, `reminder`, `farewell` or `tool_result`. */
     public data class TurnStarted(val turnId: String, val kind: String) : LiveEvent
 
+    /** The passages of documents that the model is given to answer from, the best first. */
+    public class Sources(public val sources: List<Source>) : LiveEvent
+
     /** The next piece of the agent's text. */
     public class Text(public val delta: String) : LiveEvent
 
@@ -230,6 +233,9 @@ public class LiveTurn internal constructor(fields: voicecore.ffi.LiveTurnFields)
 
     private val spent by lazy { Spent(fields.json) }
 
+    /** The passages of documents that the model was given to answer from. */
+    public val sources: List<Source> get() = spent.sources
+
     /** What was used since the exchange before, as far as the providers say. */
     public val usage: Usage get() = spent.usage
 
@@ -284,6 +290,7 @@ private fun Event.live(): LiveEvent? = when (this) {
     is Event.AgentState -> LiveEvent.AgentState(state)
     is Event.Transcript -> LiveEvent.Transcript(text, isFinal, language)
     is Event.TurnStarted -> LiveEvent.TurnStarted(turnId, kind)
+    is Event.Sources -> LiveEvent.Sources(Source.all(sourcesJson))
     is Event.Text -> LiveEvent.Text(delta)
     is Event.Speaking -> LiveEvent.Speaking(text)
     is Event.Filler -> LiveEvent.Filler(text)
@@ -310,5 +317,5 @@ private fun Event.live(): LiveEvent? = when (this) {
     is Event.Failed -> LiveEvent.Failed(VoiceException.of(error))
     is Event.Recorded -> LiveEvent.Recorded(recording)
     is Event.Ended -> LiveEvent.Ended(LiveSummary(summary))
-    is Event.Started, is Event.AudioFailed, is Event.Done, is Event.Other -> null
+    is Event.Started, is Event.KnowledgeFailed, is Event.AudioFailed, is Event.Done, is Event.Other -> null
 }

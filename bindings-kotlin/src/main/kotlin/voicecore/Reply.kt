@@ -8,6 +8,7 @@ import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.withContext
 import kotlinx.serialization.json.Json
 import kotlinx.serialization.json.JsonObject
+import kotlinx.serialization.json.jsonArray
 import kotlinx.serialization.json.jsonObject
 import voicecore.ffi.Event
 
@@ -29,6 +30,12 @@ public class Reply internal constructor(private val native: voicecore.ffi.Reply)
 
     /** What has to be acted on, where `actions.on_replies` in the config waits for it. */
     public val actions: List<Action> = fields.actionsJson.map(Action::of)
+
+    /** The passages of documents that the model was given to answer from, the best first. */
+    public val sources: List<Source> get() = spent.sources
+
+    /** Why the documents could not be searched, if they could not: the answer does without them. */
+    public val knowledgeError: VoiceException? = fields.knowledgeError?.let(VoiceException::of)
 
     /** The session, new or continued: give it to the next turn. */
     public val sessionId: String get() = fields.sessionId
@@ -68,12 +75,13 @@ public class Reply internal constructor(private val native: voicecore.ffi.Reply)
     override fun toString(): String = "Reply(sessionId=$sessionId, turnId=$turnId)"
 }
 
-/** What the JSON of a reply, of an exchange or of a session says of its times and of what was used. */
+/** What the JSON of a reply, of an exchange or of a session says of its times, its sources and of what was used. */
 internal class Spent(json: String) {
     private val told = Json.parseToJsonElement(json).jsonObject
 
     val usage: Usage get() = Usage(told.getValue("usage").jsonObject)
     val timings: Timings get() = Timings(told.getValue("timings_ms").jsonObject)
+    val sources: List<Source> get() = told["sources"]?.jsonArray.orEmpty().map { Source(it.jsonObject) }
 }
 
 /** How much was used, as far as the providers say. */
@@ -158,6 +166,12 @@ public sealed interface TurnEvent {
     /** Everything recognised so far; a later transcript replaces an earlier one. */
     public class Transcript(public val text: String, public val isFinal: Boolean, public val language: String?) : TurnEvent
 
+    /** The passages of documents that the model is given to answer from, the best first. */
+    public class Sources(public val sources: List<Source>) : TurnEvent
+
+    /** The documents could not be searched; the turn goes on without them. */
+    public class KnowledgeFailed(public val error: VoiceException) : TurnEvent
+
     /** The next piece of the answer's text. */
     public class Text(public val delta: String) : TurnEvent
 
@@ -201,6 +215,8 @@ public sealed interface TurnEvent {
 internal fun Event.raised(): TurnEvent? = when (this) {
     is Event.Started -> TurnEvent.Started(sessionId, turnId)
     is Event.Transcript -> TurnEvent.Transcript(text, isFinal, language)
+    is Event.Sources -> TurnEvent.Sources(Source.all(sourcesJson))
+    is Event.KnowledgeFailed -> TurnEvent.KnowledgeFailed(VoiceException.of(error))
     is Event.Text -> TurnEvent.Text(delta)
     is Event.Speaking -> TurnEvent.Speaking(text)
     is Event.Filler -> TurnEvent.Filler(text)

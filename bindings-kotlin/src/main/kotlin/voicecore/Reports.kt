@@ -115,7 +115,7 @@ public data class TurnReport(
     public val parentSpanId: String?,
     /** Whether it was a turn of a live session. */
     public val live: Boolean,
-    /** Why the agent spoke, as `SpeechKind` writes it: `answer`, `greeting`, … */
+    /** Why the agent spoke, as `SpeechKind` writes it: `answer`, `greeting`, …; or `preview`, of a voice. */
     public val kind: String,
     /** When it began; in a live session, when the user's voice ended. */
     public val startedAt: String,
@@ -171,6 +171,8 @@ public data class Timings(
     public val audioReady: Duration?,
     /** The transcript was final. */
     public val transcript: Duration?,
+    /** The documents were searched. */
+    public val searched: Duration?,
     /** The language model's first token came. */
     public val firstToken: Duration?,
     /** The first sentence was complete and went to speech. */
@@ -189,6 +191,7 @@ public data class Timings(
     internal constructor(json: JsonObject) : this(
         json.lasting("audio_ready"),
         json.lasting("transcript"),
+        json.lasting("searched"),
         json.lasting("first_token"),
         json.lasting("first_sentence"),
         json.lasting("first_audio"),

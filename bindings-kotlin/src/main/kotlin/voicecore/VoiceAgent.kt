@@ -36,11 +36,17 @@ public class VoiceAgent private constructor(private val native: Agent, private v
     /** The assistants that are kept. */
     public val assistants: Assistants = Assistants(Room(native, "assistants"))
 
+    /** The documents that answers are drawn from. */
+    public val knowledge: Knowledge = Knowledge(Room(native, "knowledge"))
+
     /** Who changed what, and when. */
     public val audit: Audit = Audit(Room(native, "audit"))
 
     /** What is to be known of a telephone call before it is answered. */
     public val telephony: Telephony = Telephony(Room(native, "telephony"))
+
+    /** The voices of text to speech: a list of them, and how one sounds. */
+    public val voices: Voices = Voices(Room(native, "voices"))
 
     /** Who is told of events, and what was delivered to them. */
     public val webhooks: Webhooks = Webhooks(Room(native, "webhooks"))

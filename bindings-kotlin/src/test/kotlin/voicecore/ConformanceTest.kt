@@ -106,7 +106,7 @@ private class Scenario(private val defaults: JsonObject, private val scenario: J
                 JsonObject(over("config")).toString(),
                 asked["stt"]?.let { if (it.canListen) ScriptedListener(it) else ScriptedStt(it) },
                 asked["llm"]?.let { if (it.callsTools) ScriptedToolModel(it) else if (it.reports) ScriptedReporter(it) else ScriptedLlm(it) },
-                asked["tts"]?.let(::ScriptedTts),
+                asked["tts"]?.let { if (it.hasVoices) ScriptedChoir(it) else ScriptedTts(it) },
                 asked["store"]?.let(::ScriptedStore),
                 tools(tools),
                 asked["turn_detector"]?.let(::ScriptedDetector),
@@ -134,7 +134,7 @@ private class Scenario(private val defaults: JsonObject, private val scenario: J
             "turn" -> turn(step)
             "stream" -> stream(step)
             "live" -> live(step)
-            "sessions", "accounts", "assistants", "audit", "telephony", "webhooks", "realtime" -> caught {
+            "sessions", "accounts", "assistants", "audit", "knowledge", "telephony", "webhooks", "realtime", "voices" -> caught {
                 val acting = step["as"]?.let { agent.withPrincipal(principal(it.jsonObject)) } ?: agent
                 Rooms(acting, step.getValue("arguments").jsonObject).call(step["do"].text()!!, step["method"].text()!!)
             }
@@ -302,7 +302,9 @@ private class Seen {
             is TurnEvent.Filler -> fillers += event.text
             is TurnEvent.ToolCall -> calls += event.call.name
             is TurnEvent.ToolResult -> results += value(event.call)
-            is TurnEvent.Started, is TurnEvent.Speaking, is TurnEvent.ActionDetected -> Unit
+            is TurnEvent.Started, is TurnEvent.Sources, is TurnEvent.KnowledgeFailed, is TurnEvent.Speaking,
+            is TurnEvent.ActionDetected,
+            -> Unit
         }
     }
 
@@ -327,6 +329,8 @@ private class Seen {
 private fun kind(event: TurnEvent) = when (event) {
     is TurnEvent.Started -> "started"
     is TurnEvent.Transcript -> "transcript"
+    is TurnEvent.Sources -> "sources"
+    is TurnEvent.KnowledgeFailed -> "knowledge_failed"
     is TurnEvent.Text -> "text"
     is TurnEvent.Speaking -> "speaking"
     is TurnEvent.Filler -> "filler"
@@ -357,6 +361,8 @@ private fun value(reply: Reply): JsonObject = buildJsonObject {
     put("user_message_id", reply.userMessageId); put("assistant_message_id", reply.assistantMessageId)
     put("sample_rate", reply.audio.sampleRate); put("audio_seconds", reply.audio.duration.toDouble(DurationUnit.SECONDS))
     put("audio_error", reply.audioError?.let(::value) ?: JsonNull)
+    put("knowledge_error", reply.knowledgeError?.let(::value) ?: JsonNull)
+    put("sources", JsonArray(reply.sources.map(::value)))
     put("tool_calls", JsonArray(reply.toolCalls.map(::value)))
     put("usage", value(reply.usage))
     put("cost", reply.cost?.let(::value) ?: JsonNull)

@@ -130,6 +130,7 @@ internal class LiveScenario(
         put("turn_id", turn.turnId); put("kind", turn.kind); put("transcript", turn.transcript); put("language", turn.language)
         put("text", turn.text); put("interrupted", turn.interrupted)
         put("tool_calls", JsonArray(turn.toolCalls.map(::value)))
+        put("sources", JsonArray(turn.sources.map(::value)))
         put("user_message_id", turn.userMessageId); put("assistant_message_id", turn.assistantMessageId)
     }
 
@@ -139,6 +140,7 @@ internal class LiveScenario(
         is LiveEvent.AgentState -> "agent_state"
         is LiveEvent.Transcript -> "transcript"
         is LiveEvent.TurnStarted -> "turn_started"
+        is LiveEvent.Sources -> "sources"
         is LiveEvent.Text -> "text"
         is LiveEvent.Speaking -> "speaking"
         is LiveEvent.Filler -> "filler"

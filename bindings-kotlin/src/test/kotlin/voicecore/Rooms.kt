@@ -1,6 +1,7 @@
 package voicecore
 
 import kotlin.time.Duration.Companion.seconds
+import kotlin.time.DurationUnit
 import kotlinx.serialization.json.JsonArray
 import kotlinx.serialization.json.JsonElement
 import kotlinx.serialization.json.JsonNull
@@ -33,9 +34,11 @@ internal class Rooms(private val agent: VoiceAgent, private val arguments: JsonO
         "sessions" -> sessions(method)
         "accounts" -> accounts(method)
         "assistants" -> assistants(method)
+        "knowledge" -> knowledge(method)
         "telephony" -> telephony(method)
         "webhooks" -> webhooks(method)
         "realtime" -> realtime(method)
+        "voices" -> voices(method)
         else -> audit(method)
     }
 
@@ -104,6 +107,24 @@ internal class Rooms(private val agent: VoiceAgent, private val arguments: JsonO
         }
     }
 
+    private suspend fun knowledge(method: String): JsonElement {
+        val knowledge = text("organization")?.let(agent.knowledge::of) ?: agent.knowledge
+        val metadata = arguments["metadata"]?.jsonObject
+        return when (method) {
+            "add" -> value(knowledge.add(text("title").orEmpty(), text("text").orEmpty(), text("format"), text("source"), metadata))
+            "get" -> value(knowledge.get(id))
+            "text" -> JsonPrimitive(knowledge.text(id))
+            "list" -> page(knowledge.list(limit, before), ::value)
+            "update" -> value(knowledge.update(id, text("title"), text("text"), text("format"), text("source"), metadata))
+            "delete" -> done(knowledge.delete(id))
+            "search" -> {
+                val (top, least) = arguments["top_k"]?.jsonPrimitive?.int to arguments["min_score"]?.jsonPrimitive?.double
+                JsonArray(knowledge.search(text("text").orEmpty(), names("documents"), top, least).map(::value))
+            }
+            else -> error("there is no method $method of knowledge here")
+        }
+    }
+
     private suspend fun audit(method: String): JsonElement = when (method) {
         "entries" ->
             page(agent.audit.entries(text("organization"), text("actor"), text("action"), text("target"), limit, before), ::value)
@@ -149,11 +170,38 @@ internal class Rooms(private val agent: VoiceAgent, private val arguments: JsonO
         }
     }
 
+    private suspend fun voices(method: String): JsonElement {
+        val voices = text("organization")?.let(agent.voices::of) ?: agent.voices
+        return when (method) {
+            "list" -> page(voices.list(text("provider"), text("language"), arguments["limit"]?.jsonPrimitive?.intOrNull ?: 10_000), ::value)
+            "preview" -> value(
+                voices.preview(
+                    text("voice"), text("provider"), arguments["settings"]?.jsonObject, text("text"), text("language"),
+                    text("format") ?: "wav",
+                ),
+            )
+            else -> error("there is no method $method of voices here")
+        }
+    }
+
     private suspend fun realtime(method: String): JsonElement = when (method) {
         "client_secret" -> JsonPrimitive(agent.realtime.clientSecret(voice = text("voice"), valid = seconds("valid_seconds")).value)
         "answer_call" -> JsonPrimitive(agent.realtime.answerCall(text("offer").orEmpty()).sdp)
         else -> error("there is no method $method of realtime here")
     }
+}
+
+internal fun value(voice: Voice): JsonElement = buildJsonObject {
+    put("id", voice.id); put("name", voice.name); put("languages", JsonArray(voice.languages.map(::JsonPrimitive)))
+    put("gender", voice.gender); put("description", voice.description); put("preview_url", voice.previewUrl)
+    put("labels", JsonObject(voice.labels.mapValues { JsonPrimitive(it.value) }))
+}
+
+internal fun value(preview: VoicePreview): JsonElement = buildJsonObject {
+    put("provider", preview.provider); put("voice", preview.voice); put("text", preview.text); put("language", preview.language)
+    put("media_type", preview.mediaType); put("sample_rate", preview.sampleRate)
+    put("audio_seconds", preview.duration.toDouble(DurationUnit.SECONDS)); put("usage", value(preview.usage))
+    put("cost", preview.cost?.let { value(it) } ?: JsonNull)
 }
 
 internal fun value(call: PhoneCall): JsonElement = buildJsonObject {
@@ -216,6 +264,17 @@ private fun value(stored: StoredAssistant): JsonElement = JsonObject(
         put("id", stored.id); put("organization", stored.organization); put("version", stored.version)
     },
 )
+
+private fun value(document: KnowledgeDocument): JsonElement = buildJsonObject {
+    put("id", document.id); put("organization", document.organization); put("version", document.version); put("title", document.title)
+    put("format", document.format); put("source", document.source); put("metadata", document.metadata); put("bytes", document.bytes)
+    put("hash", document.hash)
+}
+
+internal fun value(source: Source): JsonElement = buildJsonObject {
+    put("document_id", source.documentId); put("title", source.title); put("heading", source.heading); put("passage", source.passage)
+    put("text", source.text); put("score", source.score)
+}
 
 private fun value(entry: AuditEntry): JsonElement = buildJsonObject {
     put("organization", entry.organization); put("actor", entry.actor); put("action", entry.action); put("target", entry.target)

@@ -55,6 +55,18 @@ internal class Asked(private val role: String, private val script: JsonObject) {
 
     fun next(): JsonArray = nth("calls", calls)
 
+    val hasVoices: Boolean get() = "voices" in script
+
+    /** The next script, if it is the one of this voice. */
+    fun nextAs(voice: JsonElement): JsonArray {
+        val (wanted, rest) = next().map { it.jsonObject }.partition { "speaks_as" in it }
+        check(wanted.all { it.getValue("speaks_as") == voice }) { "asked for another voice" }
+        return JsonArray(rest)
+    }
+
+    /** The voices that the script lists. */
+    suspend fun voices(): JsonArray = play(script.getValue("voices").jsonArray) { it.getValue("json").jsonArray }.single()
+
     fun nextToHear(): JsonArray = nth("listens", listens)
 
     private fun nth(which: String, count: AtomicInteger): JsonArray {
@@ -182,15 +194,34 @@ internal fun scriptedTool(name: String, script: JsonObject, asked: Asked): Tool 
     answer
 }
 
-internal class ScriptedTts(private val asked: Asked) : TextToSpeech, Named {
+internal open class ScriptedTts(protected val asked: Asked) : TextToSpeech, Named {
     override val name get() = asked.name
 
     override suspend fun warmUp() = asked.getReady()
 
-    override fun synthesize(text: String, language: String?) = asked.play(asked.next()) {
+    override fun synthesize(text: String, language: String?) = speakAs(JsonNull)
+
+    protected fun speakAs(voice: JsonElement) = asked.play(asked.nextAs(voice)) {
         val rate = it.getValue("sample_rate").jsonPrimitive.int
         Pcm(ShortArray(it.getValue("audio_ms").jsonPrimitive.int * rate / 1000) { 1000 }, rate)
     }
+}
+
+internal class ScriptedChoir(asked: Asked) : ScriptedTts(asked), ManyVoices {
+    override suspend fun voices(language: String?) = asked.voices().map { it.jsonObject }.map { voice ->
+        Voice(
+            voice["id"].text()!!,
+            voice["name"].text() ?: voice["id"].text()!!,
+            voice["languages"]?.jsonArray.orEmpty().map { it.text()!! },
+            voice["gender"].text(),
+            voice["description"].text(),
+            voice["preview_url"].text(),
+            voice["labels"]?.jsonObject.orEmpty().mapValues { it.value.text()!! },
+        )
+    }
+
+    override fun synthesize(text: String, language: String?, voice: ChosenVoice) =
+        speakAs(buildJsonObject { put("id", voice.id); put("settings", voice.settings) })
 }
 
 internal class ScriptedSink(private val asked: Asked) : MetricsSink {

@@ -2,14 +2,18 @@
 //!
 //! Source: <https://huggingface.co/hexgrad/Kokoro-82M> (Apache-2.0).
 
-use std::{collections::HashMap, path::Path, sync::Arc};
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use rten::{Model, NodeId, RunOptions, ThreadPool};
 use rten_tensor::{NdTensor, Tensor, prelude::*};
 
 use super::{
-    Voice,
+    Voice, files_in,
     pronounce::Phonemizer,
     speak, to_pcm,
     trim::{pause_after, trim},
@@ -17,7 +21,10 @@ use super::{
 use crate::{
     audio::Pcm,
     error::{Error, ErrorKind, Result, Stage},
-    provider::{CallContext, ResultStream, SynthesisRequest, TextToSpeech, TtsCapabilities},
+    provider::{
+        CallContext, ResultStream, SynthesisRequest, TextToSpeech, TtsCapabilities, Voice as Listed, VoiceGender,
+        VoicesPage, VoicesRequest,
+    },
     providers::local::{
         models::ModelDir,
         runtime::{LoadOnce, ThreadBudget, load_onnx, model_pool, off_thread},
@@ -60,6 +67,8 @@ impl Default for KokoroOptions {
 /// pieces of all sessions are spoken in the order in which they came.
 pub struct KokoroTts {
     speaker: Arc<Speaker>,
+    /// Where its voices are.
+    voices: PathBuf,
 }
 
 struct Network {
@@ -100,12 +109,12 @@ impl KokoroTts {
         let network = NETWORKS.get_or_load(&model, || Network::load(&files))?;
         let speaker = Speaker {
             network,
-            phonemizer: Phonemizer::beside(folder, options.voice.starts_with('b'))?,
+            phonemizer: Phonemizer::beside(folder, is_british(&options.voice))?,
             styles: read_voice(&files, &options.voice)?,
             speed: options.speed,
             pool: model_pool(options.threads),
         };
-        Ok(Self { speaker: Arc::new(speaker) })
+        Ok(Self { speaker: Arc::new(speaker), voices: folder.join("voices") })
     }
 
     /// Whether both use the same copy of the network.
@@ -137,10 +146,38 @@ impl TextToSpeech for KokoroTts {
         speak(self.speaker.clone(), NAME, &request, ctx)
     }
 
+    async fn voices(&self, _: VoicesRequest, ctx: &CallContext) -> Result<VoicesPage> {
+        ctx.check()?;
+        let folder = self.voices.clone();
+        off_thread(move || Ok(VoicesPage::last(files_in(&folder, "bin")?.iter().filter_map(|f| listed(f)).collect())))
+            .await
+    }
+
     async fn warm_up(&self) -> Result<()> {
         let speaker = self.speaker.clone();
         off_thread(move || speaker.speak("Hello.").map(drop)).await
     }
+}
+
+/// Whether a voice speaks British English, by its name.
+fn is_british(voice: &str) -> bool {
+    voice.starts_with('b')
+}
+
+/// A voice file as people know it: in `af_heart`, `a` is where she is from, `f` that she is a woman, and Heart her name.
+fn listed(file: &Path) -> Option<Listed> {
+    let id = file.file_stem()?.to_str()?;
+    let (kind, name) = id.split_once('_').unwrap_or(("", id));
+    let gender = match kind.chars().nth(1) {
+        Some('f') => Some(VoiceGender::Female),
+        Some('m') => Some(VoiceGender::Male),
+        _ => None,
+    };
+    let first = name.chars().next()?;
+    let name = first.to_uppercase().collect::<String>() + &name[first.len_utf8()..];
+    // Whatever they were made for, here all of them speak English.
+    let language = if is_british(id) { "en-GB" } else { "en-US" };
+    Some(Listed::new(id).with_name(name).with_language(language).with_gender(gender))
 }
 
 impl Network {

@@ -16,7 +16,10 @@ mod pronounce;
 mod speech_part;
 mod trim;
 
-use std::sync::{Arc, LazyLock};
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, LazyLock},
+};
 
 use futures_util::{StreamExt, stream};
 use tokio::sync::Semaphore;
@@ -85,6 +88,18 @@ async fn speak_piece(voice: Arc<dyn Voice>, piece: String, ctx: &CallContext) ->
         voice.speak(&piece)
     })
     .await
+}
+
+/// The files of a folder with an extension, by their names.
+fn files_in(folder: &Path, extension: &str) -> Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(folder).map_err(|e| {
+        let message = format!("the voices in {} cannot be listed: {e}", folder.display());
+        Error::new(ErrorKind::ModelMissing, message).with_source(e)
+    })?;
+    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    files.retain(|path| path.extension().is_some_and(|e| e == extension));
+    files.sort();
+    Ok(files)
 }
 
 /// Whether a BCP 47 tag is English.

@@ -2,7 +2,11 @@
 //!
 //! Source: <https://github.com/rhasspy/piper>.
 
-use std::{collections::HashMap, path::Path, sync::Arc};
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use rten::{Model, NodeId, RunOptions, ThreadPool};
@@ -12,6 +16,7 @@ use serde::Deserialize;
 use super::{
     Voice,
     espeak::to_espeak,
+    files_in,
     pronounce::Phonemizer,
     speak, to_pcm,
     trim::{pause_after, trim},
@@ -19,7 +24,10 @@ use super::{
 use crate::{
     audio::Pcm,
     error::{Error, ErrorKind, Result, Stage},
-    provider::{CallContext, ResultStream, SynthesisRequest, TextToSpeech, TtsCapabilities},
+    provider::{
+        CallContext, ResultStream, SynthesisRequest, TextToSpeech, TtsCapabilities, Voice as Listed, VoicesPage,
+        VoicesRequest,
+    },
     providers::local::runtime::{LoadOnce, ThreadBudget, load_onnx, model_pool, off_thread},
 };
 
@@ -47,6 +55,8 @@ impl Default for PiperOptions {
 pub struct PiperTts {
     name: String,
     speaker: Arc<Speaker>,
+    /// Where it and its like are.
+    folder: PathBuf,
 }
 
 /// What the configuration beside a voice says, as far as it matters here.
@@ -57,6 +67,11 @@ struct Config {
     inference: Inference,
     #[serde(default)]
     espeak: Espeak,
+    #[serde(default)]
+    language: Language,
+    /// What the voice was made from, which is its name.
+    #[serde(default)]
+    dataset: String,
     phoneme_id_map: HashMap<String, Vec<i32>>,
 }
 
@@ -83,6 +98,12 @@ impl Default for Inference {
 #[serde(default)]
 struct Espeak {
     voice: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Language {
+    code: Option<String>,
 }
 
 struct PiperVoice {
@@ -115,7 +136,8 @@ impl PiperTts {
         let name = format!("local/piper:{stem}");
         let speaker = Speaker::load(path, &options);
         let speaker = speaker.map_err(|e| e.with_stage(Stage::Tts).with_provider(name.as_str()))?;
-        Ok(Self { name, speaker: Arc::new(speaker) })
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
+        Ok(Self { name, speaker: Arc::new(speaker), folder })
     }
 }
 
@@ -139,9 +161,47 @@ impl TextToSpeech for PiperTts {
         speak(self.speaker.clone(), &self.name, &request, ctx)
     }
 
+    async fn voices(&self, _: VoicesRequest, ctx: &CallContext) -> Result<VoicesPage> {
+        ctx.check()?;
+        let folder = self.folder.clone();
+        off_thread(move || Ok(VoicesPage::last(files_in(&folder, "onnx")?.iter().filter_map(|f| listed(f)).collect())))
+            .await
+    }
+
     async fn warm_up(&self) -> Result<()> {
         let speaker = self.speaker.clone();
         off_thread(move || speaker.speak("Hello.").map(drop)).await
+    }
+}
+
+/// A voice as people know it; `None`: it is none that can be used here.
+fn listed(path: &Path) -> Option<Listed> {
+    let config = Config::beside(path).ok().filter(Config::is_english)?;
+    let code = config.language.code.as_deref().or(Some(config.espeak.voice.as_str()).filter(|tag| !tag.is_empty()));
+    let tag = code.unwrap_or("en").replace('_', "-");
+    let mut parts = tag.split('-');
+    let language = parts.next().unwrap_or_default().to_owned();
+    // What else eSpeak names is how it pronounces: `en-gb-x-rp`.
+    let region = parts.next().filter(|part| part.len() == 2).map(str::to_ascii_uppercase);
+    let tag = region.map_or(language.clone(), |region| format!("{language}-{region}"));
+    let voice = Listed::new(path.file_stem()?.to_str()?).with_name(config.dataset).with_language(tag);
+    Some(voice)
+}
+
+impl Config {
+    /// The configuration beside a voice.
+    fn beside(path: &Path) -> Result<Self> {
+        let missing = |what: String| Error::new(ErrorKind::ModelMissing, what);
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(".json");
+        let shown = Path::new(&beside).display();
+        let json =
+            std::fs::read(&beside).map_err(|e| missing(format!("a Piper voice needs {shown} beside it: {e}")))?;
+        serde_json::from_slice(&json).map_err(|e| missing(format!("{shown} is no Piper configuration: {e}")))
+    }
+
+    fn is_english(&self) -> bool {
+        self.espeak.voice.is_empty() || super::is_english(&self.espeak.voice)
     }
 }
 
@@ -151,14 +211,8 @@ impl PiperVoice {
         if !path.is_file() {
             return Err(missing(format!("there is no Piper voice {}; name the path of an .onnx file", path.display())));
         }
-        let mut beside = path.as_os_str().to_owned();
-        beside.push(".json");
-        let shown = Path::new(&beside).display();
-        let json =
-            std::fs::read(&beside).map_err(|e| missing(format!("a Piper voice needs {shown} beside it: {e}")))?;
-        let config: Config =
-            serde_json::from_slice(&json).map_err(|e| missing(format!("{shown} is no Piper configuration: {e}")))?;
-        if !(config.espeak.voice.is_empty() || super::is_english(&config.espeak.voice)) {
+        let config = Config::beside(path)?;
+        if !config.is_english() {
             let message = format!("the voice speaks `{}`; only English voices can be used here", config.espeak.voice);
             return Err(Error::new(ErrorKind::InvalidConfig, message));
         }
@@ -234,5 +288,38 @@ impl Voice for Speaker {
         let sound: Vec<f32> = sound.iter().copied().collect();
         let rate = voice.config.audio.sample_rate;
         Ok(to_pcm(&trim(&sound, rate, pause_after(piece)), rate))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn voices_are_those_files_whose_configuration_is_beside_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        let config = |more: &str| format!(r#"{{"audio": {{"sample_rate": 22050}}, "phoneme_id_map": {{}}{more}}}"#);
+        for (name, more) in [
+            (
+                "en_US-lessac-medium",
+                r#", "dataset": "lessac", "language": {"code": "en_US"}, "espeak": {"voice": "en-us"}"#,
+            ),
+            ("alan", r#", "espeak": {"voice": "en-gb-x-rp"}"#),
+            ("de_DE-thorsten", r#", "espeak": {"voice": "de"}"#),
+        ] {
+            write(&format!("{name}.onnx"), "");
+            write(&format!("{name}.onnx.json"), &config(more));
+        }
+        write("alone.onnx", "");
+        write("broken.onnx", "");
+        write("broken.onnx.json", "{");
+        let files = files_in(folder.path(), "onnx").unwrap();
+        let voices: Vec<_> = files.iter().filter_map(|file| listed(file)).collect();
+        let told = |n: usize| (voices[n].id.as_str(), voices[n].name.as_str(), voices[n].languages[0].as_str());
+        assert_eq!(voices.len(), 2, "those of other languages cannot be used: {voices:?}");
+        assert_eq!(told(0), ("alan", "alan", "en-GB"));
+        assert_eq!(told(1), ("en_US-lessac-medium", "lessac", "en-US"));
+        assert_eq!(files_in(&folder.path().join("nowhere"), "onnx").unwrap_err().kind(), ErrorKind::ModelMissing);
     }
 }

@@ -14,6 +14,7 @@ use super::{
         call::{Endpoint, endpoint_builder},
         llm::number,
         tts::voice,
+        voices,
     },
     RATE,
     connection::{Connection, Incoming, Purpose},
@@ -22,7 +23,7 @@ use super::{
 use crate::{
     audio::Pcm,
     error::{Error, ErrorKind, Result, Stage},
-    provider::{CallContext, ResultStream, SynthesisRequest, TextToSpeech, TtsCapabilities},
+    provider::{CallContext, ResultStream, SynthesisRequest, TextToSpeech, TtsCapabilities, VoicesPage, VoicesRequest},
     providers::http::{Peer, Private, SoundReader},
 };
 
@@ -209,6 +210,11 @@ impl TextToSpeech for OpenAiRealtimeTts {
             None => self.begin(self.open(&vec![request.text.clone()]).await?, &request).await?,
         };
         Ok(stream::unfold(speech, |mut s| async move { s.next().await.map(|item| (item, s)) }).boxed())
+    }
+
+    async fn voices(&self, _: VoicesRequest, ctx: &CallContext) -> Result<VoicesPage> {
+        ctx.check()?;
+        self.endpoint.voices(voices::REALTIME)
     }
 
     async fn warm_up(&self) -> Result<()> {

@@ -688,6 +688,12 @@ internal interface UniffiCallbackInterfaceHostTtsMethod0 : com.sun.jna.Callback 
     fun callback(`uniffiHandle`: Long,`text`: RustBuffer.ByValue,`language`: RustBuffer.ByValue,`answer`: Long,`uniffiFutureCallback`: UniffiForeignFutureCompleteVoid,`uniffiCallbackData`: Long,`uniffiOutDroppedCallback`: UniffiForeignFutureDroppedCallbackStruct,)
 }
 internal interface UniffiCallbackInterfaceHostTtsMethod1 : com.sun.jna.Callback {
+    fun callback(`uniffiHandle`: Long,`text`: RustBuffer.ByValue,`language`: RustBuffer.ByValue,`voiceJson`: RustBuffer.ByValue,`answer`: Long,`uniffiFutureCallback`: UniffiForeignFutureCompleteVoid,`uniffiCallbackData`: Long,`uniffiOutDroppedCallback`: UniffiForeignFutureDroppedCallbackStruct,)
+}
+internal interface UniffiCallbackInterfaceHostTtsMethod2 : com.sun.jna.Callback {
+    fun callback(`uniffiHandle`: Long,`language`: RustBuffer.ByValue,`uniffiFutureCallback`: UniffiForeignFutureCompleteRustBuffer,`uniffiCallbackData`: Long,`uniffiOutDroppedCallback`: UniffiForeignFutureDroppedCallbackStruct,)
+}
+internal interface UniffiCallbackInterfaceHostTtsMethod3 : com.sun.jna.Callback {
     fun callback(`uniffiHandle`: Long,`uniffiFutureCallback`: UniffiForeignFutureCompleteVoid,`uniffiCallbackData`: Long,`uniffiOutDroppedCallback`: UniffiForeignFutureDroppedCallbackStruct,)
 }
 internal interface UniffiCallbackInterfaceHostTurnDetectorMethod0 : com.sun.jna.Callback {
@@ -809,24 +815,30 @@ internal open class UniffiVTableCallbackInterfaceHostTool(
     }
 
 }
-@Structure.FieldOrder("uniffiFree", "uniffiClone", "synthesize", "warmUp")
+@Structure.FieldOrder("uniffiFree", "uniffiClone", "synthesize", "synthesizeAs", "voices", "warmUp")
 internal open class UniffiVTableCallbackInterfaceHostTts(
     @JvmField internal var `uniffiFree`: UniffiCallbackInterfaceFree? = null,
     @JvmField internal var `uniffiClone`: UniffiCallbackInterfaceClone? = null,
     @JvmField internal var `synthesize`: UniffiCallbackInterfaceHostTtsMethod0? = null,
-    @JvmField internal var `warmUp`: UniffiCallbackInterfaceHostTtsMethod1? = null,
+    @JvmField internal var `synthesizeAs`: UniffiCallbackInterfaceHostTtsMethod1? = null,
+    @JvmField internal var `voices`: UniffiCallbackInterfaceHostTtsMethod2? = null,
+    @JvmField internal var `warmUp`: UniffiCallbackInterfaceHostTtsMethod3? = null,
 ) : Structure() {
     class UniffiByValue(
         `uniffiFree`: UniffiCallbackInterfaceFree? = null,
         `uniffiClone`: UniffiCallbackInterfaceClone? = null,
         `synthesize`: UniffiCallbackInterfaceHostTtsMethod0? = null,
-        `warmUp`: UniffiCallbackInterfaceHostTtsMethod1? = null,
-    ): UniffiVTableCallbackInterfaceHostTts(`uniffiFree`,`uniffiClone`,`synthesize`,`warmUp`,), Structure.ByValue
+        `synthesizeAs`: UniffiCallbackInterfaceHostTtsMethod1? = null,
+        `voices`: UniffiCallbackInterfaceHostTtsMethod2? = null,
+        `warmUp`: UniffiCallbackInterfaceHostTtsMethod3? = null,
+    ): UniffiVTableCallbackInterfaceHostTts(`uniffiFree`,`uniffiClone`,`synthesize`,`synthesizeAs`,`voices`,`warmUp`,), Structure.ByValue
 
    internal fun uniffiSetValue(other: UniffiVTableCallbackInterfaceHostTts) {
         `uniffiFree` = other.`uniffiFree`
         `uniffiClone` = other.`uniffiClone`
         `synthesize` = other.`synthesize`
+        `synthesizeAs` = other.`synthesizeAs`
+        `voices` = other.`voices`
         `warmUp` = other.`warmUp`
     }
 
@@ -985,6 +997,10 @@ internal object IntegrityCheckingUniffiLib {
     external fun uniffi_voice_core_uniffi_checksum_method_hosttool_call(
     ): Int
     external fun uniffi_voice_core_uniffi_checksum_method_hosttts_synthesize(
+    ): Int
+    external fun uniffi_voice_core_uniffi_checksum_method_hosttts_synthesize_as(
+    ): Int
+    external fun uniffi_voice_core_uniffi_checksum_method_hosttts_voices(
     ): Int
     external fun uniffi_voice_core_uniffi_checksum_method_hosttts_warm_up(
     ): Int
@@ -1204,6 +1220,10 @@ internal object UniffiLib {
     external fun uniffi_voice_core_uniffi_fn_init_callback_vtable_hosttts(`vtable`: UniffiVTableCallbackInterfaceHostTts,
     ): Unit
     external fun uniffi_voice_core_uniffi_fn_method_hosttts_synthesize(`ptr`: Long,`text`: RustBuffer.ByValue,`language`: RustBuffer.ByValue,`answer`: Long,
+    ): Long
+    external fun uniffi_voice_core_uniffi_fn_method_hosttts_synthesize_as(`ptr`: Long,`text`: RustBuffer.ByValue,`language`: RustBuffer.ByValue,`voiceJson`: RustBuffer.ByValue,`answer`: Long,
+    ): Long
+    external fun uniffi_voice_core_uniffi_fn_method_hosttts_voices(`ptr`: Long,`language`: RustBuffer.ByValue,
     ): Long
     external fun uniffi_voice_core_uniffi_fn_method_hosttts_warm_up(`ptr`: Long,
     ): Long
@@ -1555,7 +1575,13 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_voice_core_uniffi_checksum_method_hosttts_synthesize() and 0xFFFF) != 52977) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_voice_core_uniffi_checksum_method_hosttts_warm_up() and 0xFFFF) != 7855) {
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_hosttts_synthesize_as() and 0xFFFF) != 64236) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_hosttts_voices() and 0xFFFF) != 62413) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_hosttts_warm_up() and 0xFFFF) != 61766) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_voice_core_uniffi_checksum_method_hostturndetector_completeness() and 0xFFFF) != 47257) {
@@ -5709,6 +5735,17 @@ public interface HostTts {
     suspend fun `synthesize`(`text`: kotlin.String, `language`: kotlin.String?, `answer`: AudioAnswer)
     
     /**
+     * Speaks a text as one of its voices, by JSON that is described at the trait of this name in `voice-bridge`. Only asked of a host
+     * that has several.
+     */
+    suspend fun `synthesizeAs`(`text`: kotlin.String, `language`: kotlin.String?, `voiceJson`: kotlin.String, `answer`: AudioAnswer)
+    
+    /**
+     * Lists its voices, as JSON that is described there, too; nothing: it does not say which it has.
+     */
+    suspend fun `voices`(`language`: kotlin.String?): kotlin.String?
+    
+    /**
      * Gets ready before the first question.
      */
     suspend fun `warmUp`()
@@ -5850,6 +5887,61 @@ open class HostTtsImpl: Disposable, AutoCloseable, HostTts
 
     
     /**
+     * Speaks a text as one of its voices, by JSON that is described at the trait of this name in `voice-bridge`. Only asked of a host
+     * that has several.
+     */
+    @Throws(HostFailure::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `synthesizeAs`(`text`: kotlin.String, `language`: kotlin.String?, `voiceJson`: kotlin.String, `answer`: AudioAnswer) {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_voice_core_uniffi_fn_method_hosttts_synthesize_as(
+                uniffiHandle,
+                
+        FfiConverterString.lower(`text`),
+        FfiConverterOptionalString.lower(`language`),
+        FfiConverterString.lower(`voiceJson`),
+        FfiConverterTypeAudioAnswer.lower(`answer`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_poll_void(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_complete_void(future, continuation) },
+        { future -> UniffiLib.ffi_voice_core_uniffi_rust_future_free_void(future) },
+        // lift function
+        { },
+        
+        // Error FFI converter
+        HostFailure.ErrorHandler,
+    )
+    }
+
+    
+    /**
+     * Lists its voices, as JSON that is described there, too; nothing: it does not say which it has.
+     */
+    @Throws(HostFailure::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `voices`(`language`: kotlin.String?) : kotlin.String? {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_voice_core_uniffi_fn_method_hosttts_voices(
+                uniffiHandle,
+                
+        FfiConverterOptionalString.lower(`language`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_voice_core_uniffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterOptionalString.lift(it) },
+        // Error FFI converter
+        HostFailure.ErrorHandler,
+    )
+    }
+
+    
+    /**
      * Gets ready before the first question.
      */
     @Throws(HostFailure::class)
@@ -5925,7 +6017,76 @@ internal object uniffiCallbackInterfaceHostTts {
             )
         }
     }
-    internal object `warmUp`: UniffiCallbackInterfaceHostTtsMethod1 {
+    internal object `synthesizeAs`: UniffiCallbackInterfaceHostTtsMethod1 {
+        override fun callback(`uniffiHandle`: Long,`text`: RustBuffer.ByValue,`language`: RustBuffer.ByValue,`voiceJson`: RustBuffer.ByValue,`answer`: Long,`uniffiFutureCallback`: UniffiForeignFutureCompleteVoid,`uniffiCallbackData`: Long,`uniffiOutDroppedCallback`: UniffiForeignFutureDroppedCallbackStruct,) {
+            val uniffiObj = FfiConverterTypeHostTts.handleMap.get(uniffiHandle)
+            val makeCall = suspend { ->
+                uniffiObj.`synthesizeAs`(
+                    FfiConverterString.lift(`text`),
+                    FfiConverterOptionalString.lift(`language`),
+                    FfiConverterString.lift(`voiceJson`),
+                    FfiConverterTypeAudioAnswer.lift(`answer`),
+                )
+            }
+            val uniffiHandleSuccess = { _: Unit ->
+                val uniffiResult = UniffiForeignFutureResultVoid.UniffiByValue(
+                    UniffiRustCallStatus.ByValue()
+                )
+                uniffiResult.write()
+                uniffiFutureCallback.callback(uniffiCallbackData, uniffiResult)
+            }
+            val uniffiHandleError = { callStatus: UniffiRustCallStatus.ByValue ->
+                uniffiFutureCallback.callback(
+                    uniffiCallbackData,
+                    UniffiForeignFutureResultVoid.UniffiByValue(
+                        callStatus,
+                    ),
+                )
+            }
+            uniffiTraitInterfaceCallAsyncWithError(
+                makeCall,
+                uniffiHandleSuccess,
+                uniffiHandleError,
+                { e: HostFailure -> FfiConverterTypeHostFailure.lower(e) },
+                uniffiOutDroppedCallback
+            )
+        }
+    }
+    internal object `voices`: UniffiCallbackInterfaceHostTtsMethod2 {
+        override fun callback(`uniffiHandle`: Long,`language`: RustBuffer.ByValue,`uniffiFutureCallback`: UniffiForeignFutureCompleteRustBuffer,`uniffiCallbackData`: Long,`uniffiOutDroppedCallback`: UniffiForeignFutureDroppedCallbackStruct,) {
+            val uniffiObj = FfiConverterTypeHostTts.handleMap.get(uniffiHandle)
+            val makeCall = suspend { ->
+                uniffiObj.`voices`(
+                    FfiConverterOptionalString.lift(`language`),
+                )
+            }
+            val uniffiHandleSuccess = { returnValue: kotlin.String? ->
+                val uniffiResult = UniffiForeignFutureResultRustBuffer.UniffiByValue(
+                    FfiConverterOptionalString.lower(returnValue),
+                    UniffiRustCallStatus.ByValue()
+                )
+                uniffiResult.write()
+                uniffiFutureCallback.callback(uniffiCallbackData, uniffiResult)
+            }
+            val uniffiHandleError = { callStatus: UniffiRustCallStatus.ByValue ->
+                uniffiFutureCallback.callback(
+                    uniffiCallbackData,
+                    UniffiForeignFutureResultRustBuffer.UniffiByValue(
+                        RustBuffer.ByValue(),
+                        callStatus,
+                    ),
+                )
+            }
+            uniffiTraitInterfaceCallAsyncWithError(
+                makeCall,
+                uniffiHandleSuccess,
+                uniffiHandleError,
+                { e: HostFailure -> FfiConverterTypeHostFailure.lower(e) },
+                uniffiOutDroppedCallback
+            )
+        }
+    }
+    internal object `warmUp`: UniffiCallbackInterfaceHostTtsMethod3 {
         override fun callback(`uniffiHandle`: Long,`uniffiFutureCallback`: UniffiForeignFutureCompleteVoid,`uniffiCallbackData`: Long,`uniffiOutDroppedCallback`: UniffiForeignFutureDroppedCallbackStruct,) {
             val uniffiObj = FfiConverterTypeHostTts.handleMap.get(uniffiHandle)
             val makeCall = suspend { ->
@@ -5973,6 +6134,8 @@ internal object uniffiCallbackInterfaceHostTts {
         uniffiFree,
         uniffiClone,
         `synthesize`,
+        `synthesizeAs`,
+        `voices`,
         `warmUp`,
     )
 
@@ -10289,6 +10452,11 @@ data class ReplyFields (
     var `actionsJson`: List<kotlin.String>
     , 
     /**
+     * Why the documents could not be searched, if they could not.
+     */
+    var `knowledgeError`: ErrorDetails?
+    , 
+    /**
      * The session, new or continued.
      */
     var `sessionId`: kotlin.String
@@ -10348,6 +10516,7 @@ data class ReplyFields (
         this.`language`,
         this.`textLanguage`,
         this.`actionsJson`,
+        this.`knowledgeError`,
         this.`sessionId`,
         this.`turnId`,
         this.`userMessageId`,
@@ -10374,6 +10543,7 @@ public object FfiConverterTypeReplyFields: FfiConverterRustBuffer<ReplyFields> {
             FfiConverterOptionalString.read(buf),
             FfiConverterOptionalString.read(buf),
             FfiConverterSequenceString.read(buf),
+            FfiConverterOptionalTypeErrorDetails.read(buf),
             FfiConverterString.read(buf),
             FfiConverterString.read(buf),
             FfiConverterString.read(buf),
@@ -10392,6 +10562,7 @@ public object FfiConverterTypeReplyFields: FfiConverterRustBuffer<ReplyFields> {
             FfiConverterOptionalString.allocationSize(value.`language`) +
             FfiConverterOptionalString.allocationSize(value.`textLanguage`) +
             FfiConverterSequenceString.allocationSize(value.`actionsJson`) +
+            FfiConverterOptionalTypeErrorDetails.allocationSize(value.`knowledgeError`) +
             FfiConverterString.allocationSize(value.`sessionId`) +
             FfiConverterString.allocationSize(value.`turnId`) +
             FfiConverterString.allocationSize(value.`userMessageId`) +
@@ -10409,6 +10580,7 @@ public object FfiConverterTypeReplyFields: FfiConverterRustBuffer<ReplyFields> {
             FfiConverterOptionalString.write(value.`language`, buf)
             FfiConverterOptionalString.write(value.`textLanguage`, buf)
             FfiConverterSequenceString.write(value.`actionsJson`, buf)
+            FfiConverterOptionalTypeErrorDetails.write(value.`knowledgeError`, buf)
             FfiConverterString.write(value.`sessionId`, buf)
             FfiConverterString.write(value.`turnId`, buf)
             FfiConverterString.write(value.`userMessageId`, buf)
@@ -10692,6 +10864,11 @@ data class TtsHost (
      * The object.
      */
     var `host`: HostTts
+    , 
+    /**
+     * Whether it has several voices.
+     */
+    var `hasSeveral`: kotlin.Boolean
     
 ): Disposable{
     
@@ -10704,7 +10881,8 @@ data class TtsHost (
         
     Disposable.destroy(
         this.`name`,
-        this.`host`
+        this.`host`,
+        this.`hasSeveral`
     )
     }
     
@@ -10719,17 +10897,20 @@ public object FfiConverterTypeTtsHost: FfiConverterRustBuffer<TtsHost> {
         return TtsHost(
             FfiConverterString.read(buf),
             FfiConverterTypeHostTts.read(buf),
+            FfiConverterBoolean.read(buf),
         )
     }
 
     override fun allocationSize(value: TtsHost) = (
             FfiConverterString.allocationSize(value.`name`) +
-            FfiConverterTypeHostTts.allocationSize(value.`host`)
+            FfiConverterTypeHostTts.allocationSize(value.`host`) +
+            FfiConverterBoolean.allocationSize(value.`hasSeveral`)
     )
 
     override fun write(value: TtsHost, buf: ByteBuffer) {
             FfiConverterString.write(value.`name`, buf)
             FfiConverterTypeHostTts.write(value.`host`, buf)
+            FfiConverterBoolean.write(value.`hasSeveral`, buf)
     }
 }
 
@@ -11214,6 +11395,36 @@ sealed class Event: Disposable  {
     }
     
     /**
+     * The passages of documents that the model is given to answer from.
+     */
+    data class Sources(
+        /**
+         * The best first, as JSON.
+         */
+        val `sourcesJson`: kotlin.String) : Event()
+        
+    {
+        
+
+        companion object
+    }
+    
+    /**
+     * The documents could not be searched; the turn goes on.
+     */
+    data class KnowledgeFailed(
+        /**
+         * Why.
+         */
+        val `error`: voicecore.ffi.ErrorDetails) : Event()
+        
+    {
+        
+
+        companion object
+    }
+    
+    /**
      * The next piece of text.
      */
     data class Text(
@@ -11634,6 +11845,20 @@ sealed class Event: Disposable  {
     )
                 
             }
+            is Event.Sources -> {
+                
+    Disposable.destroy(
+        this.`sourcesJson`
+    )
+                
+            }
+            is Event.KnowledgeFailed -> {
+                
+    Disposable.destroy(
+        this.`error`
+    )
+                
+            }
             is Event.Text -> {
                 
     Disposable.destroy(
@@ -11835,14 +12060,20 @@ public object FfiConverterTypeEvent : FfiConverterRustBuffer<Event>{
                 FfiConverterBoolean.read(buf),
                 FfiConverterOptionalString.read(buf),
                 )
-            3 -> Event.Text(
+            3 -> Event.Sources(
                 FfiConverterString.read(buf),
                 )
-            4 -> Event.Audio(
+            4 -> Event.KnowledgeFailed(
+                FfiConverterTypeErrorDetails.read(buf),
+                )
+            5 -> Event.Text(
+                FfiConverterString.read(buf),
+                )
+            6 -> Event.Audio(
                 FfiConverterByteArray.read(buf),
                 FfiConverterUInt.read(buf),
                 )
-            5 -> Event.Metrics(
+            7 -> Event.Metrics(
                 FfiConverterString.read(buf),
                 FfiConverterString.read(buf),
                 FfiConverterOptionalDouble.read(buf),
@@ -11851,70 +12082,70 @@ public object FfiConverterTypeEvent : FfiConverterRustBuffer<Event>{
                 FfiConverterTypeUsageFields.read(buf),
                 FfiConverterOptionalTypeCostFields.read(buf),
                 )
-            6 -> Event.AudioFailed(
+            8 -> Event.AudioFailed(
                 FfiConverterTypeErrorDetails.read(buf),
                 )
-            7 -> Event.Done(
+            9 -> Event.Done(
                 FfiConverterTypeReply.read(buf),
                 )
-            8 -> Event.LiveStarted(
+            10 -> Event.LiveStarted(
                 FfiConverterString.read(buf),
                 FfiConverterUInt.read(buf),
                 )
-            9 -> Event.UserState(
+            11 -> Event.UserState(
                 FfiConverterString.read(buf),
                 )
-            10 -> Event.AgentState(
+            12 -> Event.AgentState(
                 FfiConverterString.read(buf),
                 )
-            11 -> Event.TurnStarted(
-                FfiConverterString.read(buf),
-                FfiConverterString.read(buf),
-                )
-            12 -> Event.Speaking(
-                FfiConverterString.read(buf),
-                )
-            13 -> Event.Filler(
-                FfiConverterString.read(buf),
-                )
-            14 -> Event.ToolCall(
-                FfiConverterString.read(buf),
+            13 -> Event.TurnStarted(
                 FfiConverterString.read(buf),
                 FfiConverterString.read(buf),
                 )
-            15 -> Event.ToolResult(
+            14 -> Event.Speaking(
+                FfiConverterString.read(buf),
+                )
+            15 -> Event.Filler(
+                FfiConverterString.read(buf),
+                )
+            16 -> Event.ToolCall(
+                FfiConverterString.read(buf),
+                FfiConverterString.read(buf),
+                FfiConverterString.read(buf),
+                )
+            17 -> Event.ToolResult(
                 FfiConverterTypeToolCallFields.read(buf),
                 )
-            16 -> Event.Clear(
+            18 -> Event.Clear(
                 FfiConverterDouble.read(buf),
                 )
-            17 -> Event.Interrupted(
+            19 -> Event.Interrupted(
                 FfiConverterString.read(buf),
                 FfiConverterString.read(buf),
                 )
-            18 -> Event.FalseInterruption
-            19 -> Event.Backchannel(
+            20 -> Event.FalseInterruption
+            21 -> Event.Backchannel(
                 FfiConverterString.read(buf),
                 )
-            20 -> Event.Dtmf(
+            22 -> Event.Dtmf(
                 FfiConverterString.read(buf),
                 )
-            21 -> Event.TurnDone(
+            23 -> Event.TurnDone(
                 FfiConverterTypeLiveTurnFields.read(buf),
                 )
-            22 -> Event.ActionDetected(
+            24 -> Event.ActionDetected(
                 FfiConverterString.read(buf),
                 )
-            23 -> Event.Failed(
+            25 -> Event.Failed(
                 FfiConverterTypeErrorDetails.read(buf),
                 )
-            24 -> Event.Recorded(
+            26 -> Event.Recorded(
                 FfiConverterString.read(buf),
                 )
-            25 -> Event.Ended(
+            27 -> Event.Ended(
                 FfiConverterTypeLiveSummaryFields.read(buf),
                 )
-            26 -> Event.Other(
+            28 -> Event.Other(
                 FfiConverterString.read(buf),
                 )
             else -> throw RuntimeException("invalid enum value, something is very wrong!!")
@@ -11937,6 +12168,20 @@ public object FfiConverterTypeEvent : FfiConverterRustBuffer<Event>{
                 + FfiConverterString.allocationSize(value.`text`)
                 + FfiConverterBoolean.allocationSize(value.`isFinal`)
                 + FfiConverterOptionalString.allocationSize(value.`language`)
+            )
+        }
+        is Event.Sources -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterString.allocationSize(value.`sourcesJson`)
+            )
+        }
+        is Event.KnowledgeFailed -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeErrorDetails.allocationSize(value.`error`)
             )
         }
         is Event.Text -> {
@@ -12135,19 +12380,29 @@ public object FfiConverterTypeEvent : FfiConverterRustBuffer<Event>{
                 FfiConverterOptionalString.write(value.`language`, buf)
                 Unit
             }
-            is Event.Text -> {
+            is Event.Sources -> {
                 buf.putInt(3)
+                FfiConverterString.write(value.`sourcesJson`, buf)
+                Unit
+            }
+            is Event.KnowledgeFailed -> {
+                buf.putInt(4)
+                FfiConverterTypeErrorDetails.write(value.`error`, buf)
+                Unit
+            }
+            is Event.Text -> {
+                buf.putInt(5)
                 FfiConverterString.write(value.`delta`, buf)
                 Unit
             }
             is Event.Audio -> {
-                buf.putInt(4)
+                buf.putInt(6)
                 FfiConverterByteArray.write(value.`pcm`, buf)
                 FfiConverterUInt.write(value.`sampleRate`, buf)
                 Unit
             }
             is Event.Metrics -> {
-                buf.putInt(5)
+                buf.putInt(7)
                 FfiConverterString.write(value.`stage`, buf)
                 FfiConverterString.write(value.`provider`, buf)
                 FfiConverterOptionalDouble.write(value.`firstResultMs`, buf)
@@ -12158,111 +12413,111 @@ public object FfiConverterTypeEvent : FfiConverterRustBuffer<Event>{
                 Unit
             }
             is Event.AudioFailed -> {
-                buf.putInt(6)
+                buf.putInt(8)
                 FfiConverterTypeErrorDetails.write(value.`error`, buf)
                 Unit
             }
             is Event.Done -> {
-                buf.putInt(7)
+                buf.putInt(9)
                 FfiConverterTypeReply.write(value.`reply`, buf)
                 Unit
             }
             is Event.LiveStarted -> {
-                buf.putInt(8)
+                buf.putInt(10)
                 FfiConverterString.write(value.`sessionId`, buf)
                 FfiConverterUInt.write(value.`sampleRate`, buf)
                 Unit
             }
             is Event.UserState -> {
-                buf.putInt(9)
+                buf.putInt(11)
                 FfiConverterString.write(value.`state`, buf)
                 Unit
             }
             is Event.AgentState -> {
-                buf.putInt(10)
+                buf.putInt(12)
                 FfiConverterString.write(value.`state`, buf)
                 Unit
             }
             is Event.TurnStarted -> {
-                buf.putInt(11)
+                buf.putInt(13)
                 FfiConverterString.write(value.`turnId`, buf)
                 FfiConverterString.write(value.`kind`, buf)
                 Unit
             }
             is Event.Speaking -> {
-                buf.putInt(12)
+                buf.putInt(14)
                 FfiConverterString.write(value.`text`, buf)
                 Unit
             }
             is Event.Filler -> {
-                buf.putInt(13)
+                buf.putInt(15)
                 FfiConverterString.write(value.`text`, buf)
                 Unit
             }
             is Event.ToolCall -> {
-                buf.putInt(14)
+                buf.putInt(16)
                 FfiConverterString.write(value.`id`, buf)
                 FfiConverterString.write(value.`name`, buf)
                 FfiConverterString.write(value.`argumentsJson`, buf)
                 Unit
             }
             is Event.ToolResult -> {
-                buf.putInt(15)
+                buf.putInt(17)
                 FfiConverterTypeToolCallFields.write(value.`call`, buf)
                 Unit
             }
             is Event.Clear -> {
-                buf.putInt(16)
+                buf.putInt(18)
                 FfiConverterDouble.write(value.`position`, buf)
                 Unit
             }
             is Event.Interrupted -> {
-                buf.putInt(17)
+                buf.putInt(19)
                 FfiConverterString.write(value.`turnId`, buf)
                 FfiConverterString.write(value.`heard`, buf)
                 Unit
             }
             is Event.FalseInterruption -> {
-                buf.putInt(18)
+                buf.putInt(20)
                 Unit
             }
             is Event.Backchannel -> {
-                buf.putInt(19)
+                buf.putInt(21)
                 FfiConverterString.write(value.`text`, buf)
                 Unit
             }
             is Event.Dtmf -> {
-                buf.putInt(20)
+                buf.putInt(22)
                 FfiConverterString.write(value.`keys`, buf)
                 Unit
             }
             is Event.TurnDone -> {
-                buf.putInt(21)
+                buf.putInt(23)
                 FfiConverterTypeLiveTurnFields.write(value.`turn`, buf)
                 Unit
             }
             is Event.ActionDetected -> {
-                buf.putInt(22)
+                buf.putInt(24)
                 FfiConverterString.write(value.`actionJson`, buf)
                 Unit
             }
             is Event.Failed -> {
-                buf.putInt(23)
+                buf.putInt(25)
                 FfiConverterTypeErrorDetails.write(value.`error`, buf)
                 Unit
             }
             is Event.Recorded -> {
-                buf.putInt(24)
+                buf.putInt(26)
                 FfiConverterString.write(value.`recording`, buf)
                 Unit
             }
             is Event.Ended -> {
-                buf.putInt(25)
+                buf.putInt(27)
                 FfiConverterTypeLiveSummaryFields.write(value.`summary`, buf)
                 Unit
             }
             is Event.Other -> {
-                buf.putInt(26)
+                buf.putInt(28)
                 FfiConverterString.write(value.`json`, buf)
                 Unit
             }
