@@ -93,17 +93,23 @@ impl Figures {
         serde_json::from_str(line).map(Some).map_err(|error| wrong(format!("no figures in {line:?}: {error}")))
     }
 
-    /// What this program tells of `count` conversations of a kind, in a process of its own.
+    /// What this program tells of `count` conversations of a kind, in a process of its own. What few conversations need of the CPU is
+    /// told by a handful of wakes of a machine that sleeps: of such the run counts that stands in the middle of five.
     ///
     /// # Errors
     ///
     /// It fails, or takes longer than two minutes.
     pub fn of_kind(kind: &str, count: usize) -> Result<Self, String> {
         let program = env::current_exe().map_err(|error| error.to_string())?;
-        let mut command = Command::new(program);
-        command.args(["child", kind, &count.to_string()]);
-        Self::told_by(&mut command, Duration::from_secs(120))?
-            .ok_or_else(|| format!("{kind}, {count}: not over after two minutes"))
+        let mut runs = Vec::new();
+        for _ in 0..if count < 100 { 5 } else { 1 } {
+            let mut command = Command::new(&program);
+            command.args(["child", kind, &count.to_string()]);
+            let told = Self::told_by(&mut command, Duration::from_secs(120))?;
+            runs.push(told.ok_or_else(|| format!("{kind}, {count}: not over after two minutes"))?);
+        }
+        runs.sort_by(|one, other| one.cpu_ms.total_cmp(&other.cpu_ms));
+        Ok(runs.swap_remove(runs.len() / 2))
     }
 }
 

@@ -2,16 +2,15 @@
 
 use std::time::Duration;
 
-use futures_util::{StreamExt, stream};
 use rand::Rng;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
-use super::{Service, TimeoutOptions, rate_limit::RateLimiter, timeout};
+use super::{Service, TimeoutOptions, rate_limit::RateLimiter, timeout::Timed};
 use crate::{
     error::{Error, Result},
-    provider::{CallContext, ResultStream},
+    provider::CallContext,
 };
 
 /// When and how often a failed attempt is made again. Only errors that say they are retryable are.
@@ -58,12 +57,6 @@ impl RetryOptions {
     }
 }
 
-/// A stream of which the first item has come, and how many attempts that took.
-pub(super) struct Opened<T> {
-    pub(super) stream: ResultStream<T>,
-    pub(super) first_result: Instant,
-}
-
 /// Opens a stream and waits for its first item, trying again while that fails. `attempts` counts every attempt made.
 pub(super) async fn open<S: Service>(
     service: &S,
@@ -73,7 +66,7 @@ pub(super) async fn open<S: Service>(
     options: RetryOptions,
     timeouts: TimeoutOptions,
     attempts: &mut u32,
-) -> Result<Opened<S::Item>> {
+) -> Result<Timed<S::Item>> {
     let mut attempt = 0;
     loop {
         attempt += 1;
@@ -81,8 +74,8 @@ pub(super) async fn open<S: Service>(
         if let Some(limiter) = limiter {
             limiter.acquire(ctx).await?;
         }
-        let error = match first_item(service, request.clone(), ctx, timeouts).await {
-            Ok(opened) => return Ok(opened),
+        let error = match Timed::open(service, request.clone(), ctx, timeouts).await {
+            Ok(stream) => return Ok(stream),
             Err(error) => error.with_stage(S::STAGE).with_provider(service.name()),
         };
         match options.delay_after(attempt, &error, ctx.remaining()) {
@@ -96,20 +89,6 @@ pub(super) async fn open<S: Service>(
             None => return Err(error),
         }
     }
-}
-
-async fn first_item<S: Service>(
-    service: &S,
-    request: S::Request,
-    ctx: &CallContext,
-    timeouts: TimeoutOptions,
-) -> Result<Opened<S::Item>> {
-    let mut rest = timeout::open(service, request, ctx, timeouts).await?;
-    let stream = match rest.next().await.transpose()? {
-        Some(first) => stream::once(std::future::ready(Ok(first))).chain(rest).boxed(),
-        None => stream::empty().boxed(),
-    };
-    Ok(Opened { stream, first_result: Instant::now() })
 }
 
 #[cfg(test)]

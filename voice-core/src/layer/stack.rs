@@ -9,12 +9,12 @@ use std::{
 use futures_util::Stream;
 use tokio::time::Instant;
 
-use super::{LayerOptions, Service, breaker::Breaker, rate_limit::RateLimiter, retry};
+use super::{LayerOptions, Service, breaker::Breaker, rate_limit::RateLimiter, retry, timeout::Timed};
 use crate::{
     cost::{Cost, Ledger, Price, Usage},
     error::{Error, ErrorCode, ErrorKind, Result},
     event::CallMetrics,
-    provider::{CallContext, ResultStream},
+    provider::CallContext,
     telemetry::MeasuredCall,
 };
 
@@ -79,14 +79,15 @@ impl<S: Service> Stack<S> {
             )
             .await;
             match opened {
-                Ok(opened) => {
-                    measured.opened(opened.first_result, attempts - before);
+                Ok(stream) => {
+                    let first_result = Instant::now();
+                    measured.opened(first_result, attempts - before);
                     let mut call = Call {
-                        stream: Some(opened.stream),
+                        stream: Some(stream),
                         slot: Arc::clone(slot),
                         index,
                         started,
-                        first_result: opened.first_result,
+                        first_result,
                         attempts,
                         usage: None,
                         ledger: ctx.ledger.clone(),
@@ -139,7 +140,7 @@ fn falls_back(error: &Error) -> bool {
 /// A call under way: the stream of its items, and what is known about it.
 pub(crate) struct Call<S: Service> {
     /// Gone after its end or its first error, which frees what the provider holds for it.
-    stream: Option<ResultStream<S::Item>>,
+    stream: Option<Timed<S::Item>>,
     slot: Arc<Slot<S>>,
     index: usize,
     started: Instant,
@@ -190,7 +191,7 @@ impl<S: Service> Stream for Call<S> {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
         let Some(stream) = &mut this.stream else { return Poll::Ready(None) };
-        let item = std::task::ready!(stream.as_mut().poll_next(cx));
+        let item = std::task::ready!(Pin::new(stream).poll_next(cx));
         if !matches!(item, Some(Ok(_))) {
             this.stream = None;
         }

@@ -1,11 +1,16 @@
 //! Time-outs of one attempt.
 
-use std::{future::Future, time::Duration};
+use std::{
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
+    task::{Context, Poll, ready},
+    time::Duration,
+};
 
-use futures_util::{StreamExt, stream};
+use futures_util::{Stream, StreamExt};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::Service;
 use crate::{
@@ -26,39 +31,102 @@ pub struct TimeoutOptions {
     pub idle_ms: u64,
 }
 
+impl TimeoutOptions {
+    fn idle(&self) -> Duration {
+        Duration::from_millis(self.idle_ms)
+    }
+}
+
 impl Default for TimeoutOptions {
     fn default() -> Self {
         Self { connect_ms: 5_000, first_byte_ms: 30_000, idle_ms: 15_000 }
     }
 }
 
-/// Opens a stream whose first item must come within the first-byte time-out and every later one within the idle time-out.
-pub(super) async fn open<S: Service>(
-    service: &S,
-    request: S::Request,
-    ctx: &CallContext,
-    options: TimeoutOptions,
-) -> Result<ResultStream<S::Item>> {
-    let first_by = Instant::now() + Duration::from_millis(options.first_byte_ms);
-    let idle = Duration::from_millis(options.idle_ms);
-    let inner = within(first_by, first_byte_error(options), service.open(request, ctx)).await??;
+/// The alarm of one call. It is set again only once it has rung: every item that comes in time moves what is due, and to move the
+/// runtime's own timer each time would cost more than the item.
+#[derive(Default)]
+struct Watch(Option<Pin<Box<Sleep>>>);
 
-    // One timer per item, made only while waiting: an item that is already there costs none.
-    let timed = stream::unfold((inner, Some(first_by)), move |(mut inner, first_by)| async move {
-        let (by, error) = match first_by {
-            Some(by) => (by, first_byte_error(options)),
-            None => (Instant::now() + idle, idle_error(options)),
-        };
-        match within(by, error, inner.next()).await {
-            Ok(item) => item.map(|item| (item, (inner, None))),
-            Err(error) => Some((Err(error), (stream::empty().boxed(), None))),
+impl Watch {
+    /// Ready when `due` is over.
+    fn poll(&mut self, due: Instant, at_most: Duration, cx: &mut Context<'_>) -> Poll<()> {
+        let alarm = self.0.get_or_insert_with(|| Box::pin(sleep_until(due.min(Instant::now() + at_most))));
+        if alarm.deadline() > due {
+            alarm.as_mut().reset(due);
         }
-    });
-    Ok(timed.boxed())
+        loop {
+            ready!(alarm.as_mut().poll(cx));
+            if alarm.deadline() >= due {
+                return Poll::Ready(());
+            }
+            alarm.as_mut().reset(due);
+        }
+    }
 }
 
-async fn within<T>(by: Instant, error: Error, future: impl Future<Output = T>) -> Result<T> {
-    timeout_at(by, future).await.map_err(|_| error)
+/// Items of which the first comes within the first-byte time-out and every later one within the idle time-out, or an error instead.
+pub(super) struct Timed<T> {
+    /// Gone after its end.
+    inner: Option<ResultStream<T>>,
+    /// An item that came already.
+    first: Option<T>,
+    watch: Watch,
+    /// Until when an item must have come; `None`: nobody waits.
+    due: Option<Instant>,
+    began: bool,
+    options: TimeoutOptions,
+}
+
+impl<T> Timed<T> {
+    /// Opens the stream and waits for its first item, which is then the next one that it yields.
+    pub(super) async fn open<S: Service<Item = T>>(
+        service: &S,
+        request: S::Request,
+        ctx: &CallContext,
+        options: TimeoutOptions,
+    ) -> Result<Self> {
+        let due = Instant::now() + Duration::from_millis(options.first_byte_ms);
+        let mut watch = Watch::default();
+        let mut opening = pin!(service.open(request, ctx));
+        let inner = poll_fn(|cx| match opening.as_mut().poll(cx) {
+            Poll::Pending => watch.poll(due, options.idle(), cx).map(|()| Err(first_byte_error(options))),
+            opened => opened,
+        });
+        let inner = Some(inner.await?);
+        let mut timed = Self { inner, first: None, watch, due: Some(due), began: false, options };
+        timed.first = timed.next().await.transpose()?;
+        Ok(timed)
+    }
+}
+
+/// Nothing in it is pinned in place.
+impl<T> Unpin for Timed<T> {}
+
+impl<T> Stream for Timed<T> {
+    type Item = Result<T>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<T>>> {
+        let this = &mut *self;
+        if let Some(first) = this.first.take() {
+            return Poll::Ready(Some(Ok(first)));
+        }
+        let Some(inner) = &mut this.inner else { return Poll::Ready(None) };
+        let item = match inner.as_mut().poll_next(cx) {
+            Poll::Ready(item) => item,
+            Poll::Pending => {
+                let due = *this.due.get_or_insert_with(|| Instant::now() + this.options.idle());
+                ready!(this.watch.poll(due, this.options.idle(), cx));
+                let late = if this.began { idle_error } else { first_byte_error };
+                Some(Err(late(this.options)))
+            }
+        };
+        (this.due, this.began) = (None, true);
+        if !matches!(item, Some(Ok(_))) {
+            (this.inner, this.watch) = (None, Watch::default());
+        }
+        Poll::Ready(item)
+    }
 }
 
 pub(super) fn first_byte_error(options: TimeoutOptions) -> Error {

@@ -38,7 +38,7 @@ impl Stack<TtsService> {
         let (service, limiter) = (Listing(Arc::clone(&slot.service.0)), slot.limiter.as_deref());
         let (retry, timeouts) = (self.options.retry, self.options.timeouts);
         let mut opened = retry::open(&service, limiter, &request, ctx, retry, timeouts, &mut 0).await?;
-        opened.stream.next().await.unwrap_or_else(|| Err(Error::internal("a list of voices has no page")))
+        opened.next().await.unwrap_or_else(|| Err(Error::internal("a list of voices has no page")))
     }
 
     /// The provider of this number alone, as it stands in the list.

@@ -27,7 +27,7 @@ type Opening = Pin<Box<dyn Future<Output = Result<Call<TtsService>>> + Send>>;
 
 enum Lane {
     Opening(Opening),
-    Open(Call<TtsService>),
+    Open(Box<Call<TtsService>>),
     Failed(Error),
 }
 
@@ -36,7 +36,7 @@ impl Lane {
         if let Self::Opening(opening) = self
             && let Poll::Ready(opened) = opening.as_mut().poll(cx)
         {
-            *self = opened.map_or_else(Self::Failed, Self::Open);
+            *self = opened.map_or_else(Self::Failed, |call| Self::Open(Box::new(call)));
         }
     }
 }
