@@ -502,6 +502,15 @@ vc_status vc_responder_send_transcript(const vc_responder *answer,
                                        bool is_final,
                                        const char *language);
 
+// Sends when a word of the text is spoken (text to speech), in seconds from the beginning of its sound. It goes with the sound that is sent
+// next; words come in their order, each once, as they stand in the text. Live sessions then know to the word what was heard of an
+// interrupted answer. `VC_VALIDATION_ERROR` also for times below 0 and an end before the start; otherwise as for
+// `vc_responder_send_text`. Any thread.
+vc_status vc_responder_send_word(const vc_responder *answer,
+                                 const char *word,
+                                 double start,
+                                 double end);
+
 // Sends a chunk of sound (text to speech): `count` mono samples, `sample_rate` a second, copied. Statuses as for
 // `vc_responder_send_text`. Any thread.
 vc_status vc_responder_send_audio(const vc_responder *answer,

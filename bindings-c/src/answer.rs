@@ -102,6 +102,20 @@ pub extern "C" fn vc_responder_send_transcript(
     })
 }
 
+/// Sends when a word of the text is spoken (text to speech), in seconds from the beginning of its sound. It goes with the sound that is sent
+/// next; words come in their order, each once, as they stand in the text. Live sessions then know to the word what was heard of an
+/// interrupted answer. `VC_VALIDATION_ERROR` also for times below 0 and an end before the start; otherwise as for
+/// `vc_responder_send_text`. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn vc_responder_send_word(
+    answer: *const vc_responder,
+    word: *const c_char,
+    start: f64,
+    end: f64,
+) -> vc_status {
+    sent(answer, |answer| answer.send_word(text("word", word)?, start, end))
+}
+
 /// Sends a chunk of sound (text to speech): `count` mono samples, `sample_rate` a second, copied. Statuses as for
 /// `vc_responder_send_text`. Any thread.
 #[unsafe(no_mangle)]

@@ -182,6 +182,10 @@ static void speak_as(void *user_data, const Json &voice, vc_responder *answer) {
     answer_later(user_data, nullptr, answer, [](const Json &action, vc_responder *to) {
         if (action.has("speaks_as")) return VC_OK;
         double rate = action["sample_rate"].number;
+        for (const auto &word : action["words"].members) {
+            const auto &parts = word.second.members;
+            vc_responder_send_word(to, parts[0].second.text.c_str(), parts[1].second.number, parts[2].second.number);
+        }
         std::vector<int16_t> samples(static_cast<size_t>(action["audio_ms"].number * rate / 1000), 1000);
         return vc_responder_send_audio(to, samples.data(), samples.size(), static_cast<uint32_t>(rate));
     });

@@ -45,6 +45,12 @@ impl Answer {
         run(|| self.0.send_finish_reason(&reason))
     }
 
+    /// Sends when a word is spoken, in seconds from the beginning; it goes with the next sound. `false`: nobody wants it any more.
+    #[napi]
+    pub fn word(&self, text: String, start: f64, end: f64) -> napi::Result<bool> {
+        run(|| self.0.send_word(text, start, end))
+    }
+
     /// Sends a chunk of mono sound. `false`: nobody wants it any more.
     #[napi]
     pub fn audio(&self, samples: Int16Array, sample_rate: u32) -> napi::Result<bool> {

@@ -113,7 +113,8 @@ class Host {
       } else if ('text' in action) yield fill(action.text, values)
       else if ('audio_ms' in action) {
         const { audio_ms, sample_rate: sampleRate } = action
-        yield { samples: new Int16Array((audio_ms * sampleRate) / 1000).fill(1000), sampleRate }
+        const words = action.words?.map(([text, start, end]) => ({ text, start, end }))
+        yield { samples: new Int16Array((audio_ms * sampleRate) / 1000).fill(1000), sampleRate, words }
       } else if ('tool_call' in action) yield action.tool_call
       else if ('usage' in action) yield { usage: camelKeys(action.usage) }
       else if ('finish_reason' in action) yield { finishReason: action.finish_reason }

@@ -177,8 +177,21 @@ export interface VoicesRequest {
   signal: AbortSignal
 }
 
-/** A chunk of mono sound: samples, or their bytes (16-bit little-endian). */
-export type SoundChunk = { samples: Int16Array; sampleRate: number } | { pcm: Uint8Array; sampleRate: number }
+/** A word that a voice speaks, and when, in seconds from the beginning of the sound of the text that was asked for. */
+export interface SpokenWord {
+  /** The word, as it stands in the text. */
+  text: string
+  /** When it begins. */
+  start: number
+  /** When it is over. */
+  end: number
+}
+
+/**
+ * A chunk of mono sound: samples, or their bytes (16-bit little-endian). With `words` whose times the voice knows, those of this chunk
+ * or of others of the same text, each once and in their order, live sessions know to the word what was heard of an interrupted answer.
+ */
+export type SoundChunk = ({ samples: Int16Array } | { pcm: Uint8Array }) & { sampleRate: number; words?: SpokenWord[] }
 
 /** Your own text to speech. */
 export interface TextToSpeech {
@@ -411,6 +424,7 @@ async function* answered(
       const asked = { text, language: name, voice: id ?? undefined, settings: settings ?? {}, signal }
       for await (const chunk of many(host.object.synthesize(asked))) {
         const { samples, sampleRate } = soundOf(chunk)
+        for (const { text: word, start, end } of wordsOf(chunk)) answer.word(word, start, end)
         yield answer.audio(samples, sampleRate)
       }
       return
@@ -496,6 +510,16 @@ function soundOf(chunk: SoundChunk): { samples: Int16Array; sampleRate: number }
   const samples = sound.pcm instanceof Uint8Array ? samplesOf(sound.pcm) : sound.samples
   if (samples instanceof Int16Array && Number.isInteger(sampleRate)) return { samples, sampleRate: sampleRate as number }
   throw invalid('synthesize: expected { samples: Int16Array, sampleRate } or { pcm: Uint8Array, sampleRate }')
+}
+
+function wordsOf(chunk: SoundChunk): SpokenWord[] {
+  const words: unknown = chunk.words ?? []
+  const fits = (word: unknown) => {
+    const { text, start, end } = Object(word) as Record<keyof SpokenWord, unknown>
+    return typeof text === 'string' && typeof start === 'number' && typeof end === 'number'
+  }
+  if (Array.isArray(words) && words.every(fits)) return words as SpokenWord[]
+  throw invalid('synthesize: expected words as { text, start, end }, the times in seconds')
 }
 
 /** @internal Bytes as 16-bit samples; copied when they do not lie as samples must. */

@@ -27,6 +27,7 @@ export type {
   Session,
   SoundChunk,
   SpeechToText,
+  SpokenWord,
   StoreContext,
   StoredMessage,
   SynthesizeRequest,

@@ -160,6 +160,7 @@ export interface NativeAnswer {
   toolCall(id: string, name: string, args: string): boolean
   usage(input: number, cached: number, output: number): boolean
   finishReason(reason: string): boolean
+  word(text: string, start: number, end: number): boolean
   audio(samples: Int16Array, sampleRate: number): boolean
   completeness(likely: number): boolean
   finish(): boolean

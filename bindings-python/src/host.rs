@@ -267,6 +267,10 @@ impl Responder {
         run(py, || self.0.send_transcript(text, is_final, language))
     }
 
+    fn send_word(&self, py: Python<'_>, text: String, start: f64, end: f64) -> PyResult<bool> {
+        run(py, || self.0.send_word(text, start, end))
+    }
+
     fn send_audio(&self, py: Python<'_>, pcm: &[u8], sample_rate: u32) -> PyResult<bool> {
         run(py, || self.0.send_audio(crate::agent::samples(pcm)?, sample_rate))
     }

@@ -73,7 +73,9 @@ class Host:
                     yield filled(action["result"], words)
                 elif "audio_ms" in action:
                     rate = action["sample_rate"]
-                    yield Audio(array.array("h", [1000] * (rate * action["audio_ms"] // 1000)).tobytes(), rate)
+                    tone = Audio(array.array("h", [1000] * (rate * action["audio_ms"] // 1000)).tobytes(), rate)
+                    timed = [voice_core.SpokenWord(*word) for word in action.get("words", ())]
+                    yield voice_core.SpokenAudio(tone, timed) if timed else tone
                 else:
                     yield action["json"]
         except asyncio.CancelledError:

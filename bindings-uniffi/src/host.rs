@@ -46,6 +46,14 @@ answers! {
 }
 
 #[uniffi::export]
+impl AudioAnswer {
+    /// Says when a word is spoken, in seconds from the beginning; it goes with the next sound. `false`: nobody wants it any more.
+    pub fn word(&self, text: String, start: f64, end: f64) -> Result<bool, Failure> {
+        Ok(self.answer.send_word(text, start, end)?)
+    }
+}
+
+#[uniffi::export]
 impl TextAnswer {
     /// Hands over a call of a tool, its arguments as JSON. `false`: nobody wants it any more.
     pub fn call_tool(&self, id: String, name: String, arguments_json: &str) -> bool {

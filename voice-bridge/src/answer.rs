@@ -1,11 +1,15 @@
 //! Where the answer of a host object goes.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    mem,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use futures_util::StreamExt;
 use tokio_util::sync::CancellationToken;
 use voice_core::{
-    Error, ErrorKind, Pcm, Result, ToolCall, Transcript, Usage,
+    Error, ErrorKind, Pcm, Result, SpokenWord, ToolCall, Transcript, Usage,
     provider::{FinishReason, LlmEvent, ResultStream},
 };
 
@@ -47,7 +51,7 @@ impl Interest {
         self.unwanted.cancel();
         let mut state = self.lock();
         if let Wanted::Yes(told) = &mut *state {
-            let told = std::mem::take(told);
+            let told = mem::take(told);
             *state = Wanted::No;
             drop(state);
             told.into_iter().for_each(|told| told());
@@ -55,7 +59,7 @@ impl Interest {
     }
 
     fn given(&self) {
-        let before = std::mem::replace(&mut *self.lock(), Wanted::Given);
+        let before = mem::replace(&mut *self.lock(), Wanted::Given);
         // Outside the lock: what is let go of is the host's.
         drop(before);
     }
@@ -168,9 +172,35 @@ enum Kind {
     Transcript(Responder<Transcript>),
     Text(Responder<String>),
     Written(Responder<LlmEvent>),
-    Audio(Responder<Pcm>),
+    Audio(Speech),
     Completeness(Responder<f32>),
     Ready(Responder<()>),
+}
+
+/// A voice's answer: its sound, and the words that go with the next of it.
+struct Speech {
+    sound: Responder<Pcm>,
+    words: Vec<SpokenWord>,
+}
+
+impl From<Responder<Pcm>> for Speech {
+    fn from(sound: Responder<Pcm>) -> Self {
+        Self { sound, words: Vec::new() }
+    }
+}
+
+impl Speech {
+    fn send(&mut self, samples: Vec<i16>, sample_rate: u32) -> bool {
+        self.sound.send(Pcm::new(samples, sample_rate).with_words(mem::take(&mut self.words)))
+    }
+
+    fn finish(mut self) {
+        // Words that come behind the last sound are told all the same.
+        if !self.words.is_empty() {
+            self.send(Vec::new(), 24_000);
+        }
+        self.sound.finish();
+    }
 }
 
 /// The answer to a question of any role, as a handle that a host may keep for as long as it likes: what comes after its end is
@@ -185,7 +215,7 @@ macro_rules! of_responders {
         $(impl From<Responder<$item>> for Answer {
             fn from(responder: Responder<$item>) -> Self {
                 let interest = Arc::clone(&responder.interest);
-                Self { kind: Mutex::new(Some(Kind::$kind(responder))), interest }
+                Self { kind: Mutex::new(Some(Kind::$kind(responder.into()))), interest }
             }
         })*
     };
@@ -276,8 +306,32 @@ impl Answer {
     /// # Errors
     /// As for [`send_transcript`](Self::send_transcript).
     pub fn send_audio(&self, samples: Vec<i16>, sample_rate: u32) -> Outcome<bool> {
-        match &*self.lock() {
-            Some(Kind::Audio(answer)) => Ok(answer.send(Pcm::new(samples, sample_rate))),
+        match &mut *self.lock() {
+            Some(Kind::Audio(answer)) => Ok(answer.send(samples, sample_rate)),
+            other => unfit(other.as_ref()),
+        }
+    }
+
+    /// Says when a word of the text is spoken, in seconds from the beginning of the sound of that text. It goes with the next sound,
+    /// so it is said before it; words are said in their order, each once, as they stand in the text. Live sessions then know to the
+    /// word what was heard.
+    ///
+    /// # Errors
+    /// `VALIDATION_ERROR` for times that are no seconds from 0, or an end before the start; otherwise as for
+    /// [`send_transcript`](Self::send_transcript).
+    pub fn send_word(&self, text: String, start: f64, end: f64) -> Outcome<bool> {
+        match &mut *self.lock() {
+            Some(Kind::Audio(answer)) => {
+                let times = Duration::try_from_secs_f64(start).ok().zip(Duration::try_from_secs_f64(end).ok());
+                let Some((start, end)) = times.filter(|(start, end)| start <= end) else {
+                    let said = format!(
+                        "a word's times: expected seconds from 0, the end not before the start, got {start} and {end}"
+                    );
+                    return Err(ErrorRecord::invalid(said));
+                };
+                answer.words.push(SpokenWord::new(text, start, end));
+                Ok(!self.interest.unwanted.is_cancelled())
+            }
             other => unfit(other.as_ref()),
         }
     }
@@ -317,7 +371,7 @@ impl Answer {
             Some(Kind::Transcript(answer)) => answer.fail(error),
             Some(Kind::Text(answer)) => answer.fail(error),
             Some(Kind::Written(answer)) => answer.fail(error),
-            Some(Kind::Audio(answer)) => answer.fail(error),
+            Some(Kind::Audio(answer)) => answer.sound.fail(error),
             Some(Kind::Completeness(answer)) => answer.fail(error),
             Some(Kind::Ready(answer)) => answer.fail(error),
             None => return false,

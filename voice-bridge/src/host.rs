@@ -21,7 +21,7 @@ use voice_core::{
     time::Timestamp,
 };
 pub use voice_core::{
-    Pcm, Transcript,
+    Pcm, SpokenWord, Transcript,
     provider::{FinishReason, LlmEvent},
 };
 

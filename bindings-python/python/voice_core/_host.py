@@ -13,6 +13,7 @@ import os
 import queue
 import sys
 import threading
+from dataclasses import dataclass, field
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -25,6 +26,7 @@ from typing import (
     Mapping,
     Optional,
     Protocol,
+    Sequence,
     Tuple,
     Union,
 )
@@ -38,6 +40,7 @@ from ._types import (
     AudioChunk,
     Finished,
     GenerateRequest,
+    SpokenWord,
     SynthesisRequest,
     TokenUsage,
     ToolCall,
@@ -58,7 +61,8 @@ if TYPE_CHECKING:
 Heard: TypeAlias = "Union[str, Transcript]"
 Written: TypeAlias = "Union[str, ToolCall, TokenUsage, Finished]"
 ListedVoice: TypeAlias = "Union[Voice, Mapping[str, Any]]"
-Spoken: TypeAlias = "Union[bytes, Audio, AudioChunk, numpy.ndarray[Any, Any]]"
+Sounding: TypeAlias = "Union[bytes, Audio, AudioChunk, numpy.ndarray[Any, Any]]"
+Spoken: TypeAlias = "Union[Sounding, SpokenAudio]"
 
 
 class SpeechToText(Protocol):
@@ -99,6 +103,20 @@ class LanguageModel(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class SpokenAudio:
+    """A chunk of sound, with words of the text whose times the voice knows.
+
+    The words may be those of this chunk or of others of the same text; each is told once, in their order. Live sessions then know to the
+    word what was heard of an interrupted answer; otherwise it is told in proportion to the sound.
+    """
+
+    audio: Sounding = field(repr=False)
+    """The sound, as `TextToSpeech` gives it; it may be empty."""
+    words: Sequence[SpokenWord] = field(default=(), repr=False)
+    """The words."""
+
+
 class TextToSpeech(Protocol):
     """A voice of your own: a class with this one method; inheriting from this one is not necessary.
 
@@ -113,7 +131,7 @@ class TextToSpeech(Protocol):
         """Speaks a text.
 
         Plain or ``async``. Returns the sound, or yields it chunk by chunk, all of one rate: mono 16-bit little-endian samples as
-        bytes, an array of samples, or `Audio`.
+        bytes, an array of samples, or `Audio`; as `SpokenAudio` where it knows when words are spoken.
         """
         ...
 
@@ -546,6 +564,10 @@ class TtsAdaptor(_Adaptor):
 
     def _send(self, answer: Responder, item: Any) -> bool:
         rate = int(getattr(self._target, "sample_rate", 24_000))
+        if isinstance(item, SpokenAudio):
+            for word in item.words:
+                answer.send_word(word.text, word.start, word.end)
+            item = item.audio
         if isinstance(item, (bytes, bytearray, memoryview)):
             return answer.send_audio(bytes(item), rate)
         if hasattr(item, "__array_interface__"):

@@ -411,6 +411,18 @@ class GenerateRequest:
 
 
 @dataclass(frozen=True)
+class SpokenWord:
+    """A word that a voice speaks, and when, counted in seconds from the beginning of the sound of the text that was asked for."""
+
+    text: str = field(repr=False)
+    """The word, as it stands in the text."""
+    start: float
+    """When it begins."""
+    end: float
+    """When it is over."""
+
+
+@dataclass(frozen=True)
 class SynthesisRequest:
     """A request to speak a piece of text."""
 

@@ -343,6 +343,13 @@ final class LlmBridge: HostLlm {
     }
 }
 
+extension AudioAnswer {
+    fileprivate func take(_ chunk: Pcm) throws -> Bool {
+        for spoken in chunk.words { _ = try word(text: spoken.text, start: spoken.start, end: spoken.end) }
+        return send(pcm: chunk.samples.littleEndian, sampleRate: UInt32(clamping: chunk.sampleRate))
+    }
+}
+
 final class TtsBridge: HostTts {
     private let host: any TextToSpeech
 
@@ -350,8 +357,9 @@ final class TtsBridge: HostTts {
 
     func synthesize(text: String, language: String?, answer: AudioAnswer) async throws {
         try await hosted {
-            for try await chunk in host.synthesize(text, language: language)
-            where !answer.send(pcm: chunk.samples.littleEndian, sampleRate: UInt32(clamping: chunk.sampleRate)) { return }
+            for try await chunk in host.synthesize(text, language: language) {
+                guard try answer.take(chunk) else { return }
+            }
         }
     }
 
@@ -360,8 +368,9 @@ final class TtsBridge: HostTts {
         guard let host = host as? any ManyVoices else { return }
         try await hosted {
             let voice = try JSONDecoder().decode(ChosenVoice.self, from: Data(voiceJson.utf8))
-            for try await chunk in host.synthesize(text, language: language, as: voice)
-            where !answer.send(pcm: chunk.samples.littleEndian, sampleRate: UInt32(clamping: chunk.sampleRate)) { return }
+            for try await chunk in host.synthesize(text, language: language, as: voice) {
+                guard try answer.take(chunk) else { return }
+            }
         }
     }
 

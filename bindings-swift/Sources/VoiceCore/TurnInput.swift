@@ -36,10 +36,30 @@ public struct Pcm: Sendable {
     public var samples: [Int16]
     /// Samples a second.
     public var sampleRate: Int
+    /// Of a voice of your own: words of the text whose times it knows, those of this chunk or of others of the same text, each once and
+    /// in their order. Live sessions then know to the word what was heard of an interrupted answer.
+    public var words: [SpokenWord]
 
-    public init(samples: [Int16], sampleRate: Int) {
+    public init(samples: [Int16], sampleRate: Int, words: [SpokenWord] = []) {
         self.samples = samples
         self.sampleRate = sampleRate
+        self.words = words
+    }
+}
+
+/// A word that a voice speaks, and when, in seconds from the beginning of the sound of the text that was asked for.
+public struct SpokenWord: Sendable {
+    /// The word, as it stands in the text.
+    public var text: String
+    /// When it begins.
+    public var start: TimeInterval
+    /// When it is over.
+    public var end: TimeInterval
+
+    public init(_ text: String, start: TimeInterval, end: TimeInterval) {
+        self.text = text
+        self.start = start
+        self.end = end
     }
 }
 

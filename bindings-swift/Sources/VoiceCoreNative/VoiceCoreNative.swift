@@ -948,6 +948,11 @@ public protocol AudioAnswerProtocol: AnyObject, Sendable {
      */
     func send(pcm: Data, sampleRate: UInt32)  -> Bool
     
+    /**
+     * Says when a word is spoken, in seconds from the beginning; it goes with the next sound. `false`: nobody wants it any more.
+     */
+    func word(text: String, start: Double, end: Double) throws  -> Bool
+    
 }
 /**
  * Where a voice's sound goes: mono, 16 bits, little-endian.
@@ -1015,6 +1020,21 @@ open func send(pcm: Data, sampleRate: UInt32) -> Bool  {
             self.uniffiCloneHandle(),
         FfiConverterData.lower(pcm),
         FfiConverterUInt32.lower(sampleRate),uniffiCallStatus
+    )
+})
+}
+    
+    /**
+     * Says when a word is spoken, in seconds from the beginning; it goes with the next sound. `false`: nobody wants it any more.
+     */
+open func word(text: String, start: Double, end: Double)throws  -> Bool  {
+    return try  FfiConverterBool.lift(try rustCallWithError(FfiConverterTypeFailure_lift) {
+        uniffiCallStatus in
+    uniffi_voice_core_uniffi_fn_method_audioanswer_word(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(text),
+        FfiConverterDouble.lower(start),
+        FfiConverterDouble.lower(end),uniffiCallStatus
     )
 })
 }
@@ -8968,6 +8988,9 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_voice_core_uniffi_checksum_method_audioanswer_send() != 55666) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_voice_core_uniffi_checksum_method_audioanswer_word() != 34532) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_voice_core_uniffi_checksum_method_hostllm_generate() != 29139) {

@@ -313,7 +313,11 @@ struct ScriptedTts: TextToSpeech {
         }
         return asked.play(script) { action in
             let rate = Int(action["sample_rate"].number ?? 0)
-            return Pcm(samples: Array(repeating: 1000, count: Int(action["audio_ms"].number ?? 0) * rate / 1000), sampleRate: rate)
+            let words = action["words"].items.map(\.items).map {
+                SpokenWord($0[0].string ?? "", start: $0[1].number ?? 0, end: $0[2].number ?? 0)
+            }
+            let count = Int(action["audio_ms"].number ?? 0) * rate / 1000
+            return Pcm(samples: Array(repeating: 1000, count: count), sampleRate: rate, words: words)
         }
     }
 }

@@ -13,7 +13,7 @@ use voice_bridge::{
     Outcome, ToolCall, Usage, from_host,
     host::{
         FinishReason, HostLlm, HostMetrics, HostStore, HostStt, HostTool, HostTts, HostTurnDetector, LlmEvent, Pcm,
-        Piece, Responder, Sound, ToolAdaptor, Transcript,
+        Piece, Responder, Sound, SpokenWord, ToolAdaptor, Transcript,
     },
 };
 
@@ -301,7 +301,11 @@ impl Host {
         self.play(script, answer, |action| {
             let number = |name: &str| u32::try_from(action[name].as_u64().unwrap_or(0)).unwrap_or(0);
             let rate = number("sample_rate");
-            Pcm::new(vec![1_000; (number("audio_ms") * rate / 1_000) as usize], rate)
+            let seconds = |value: &Value| Duration::from_secs_f64(value.as_f64().unwrap_or_default());
+            let words = action["words"].as_array().into_iter().flatten();
+            let words =
+                words.map(|word| SpokenWord::new(word[0].as_str().unwrap_or(""), seconds(&word[1]), seconds(&word[2])));
+            Pcm::new(vec![1_000; (number("audio_ms") * rate / 1_000) as usize], rate).with_words(words.collect())
         });
     }
 }

@@ -36,6 +36,8 @@ pub struct Turn {
     call: TurnCall,
     reach: Reach,
     assistant: Option<AssistantId>,
+    /// Its token is not the agent's own.
+    foreign: bool,
 }
 
 impl std::fmt::Debug for Turn {
@@ -59,7 +61,7 @@ impl Turn {
             tools: Vec::new(),
             cancel: agent.cancel_token().child_token(),
         };
-        Self { agent, call, reach, assistant: None }
+        Self { agent, call, reach, assistant: None, foreign: false }
     }
 
     /// Continues a session. An unknown one, one that is over, and one of another organization, user or assistant start a fresh
@@ -115,7 +117,7 @@ impl Turn {
 
     /// Cancels the turn when `token` is cancelled; the turn then ends with `CANCELLED`.
     pub fn cancel_on(mut self, token: &CancellationToken) -> Self {
-        self.call.cancel = token.child_token();
+        (self.call.cancel, self.foreign) = (token.child_token(), true);
         self
     }
 
@@ -132,23 +134,26 @@ impl Turn {
             let result = self.run(&sink).await;
             if let Sink::Stream(sender) = sink {
                 // A reader that is gone has no use for the end.
-                let _gone = sender.send(result.map(|reply| TurnEvent::Done(Box::new(reply)))).await;
+                let _gone = sender.send(result.map(TurnEvent::Done)).await;
             }
         }));
         TurnStream { events: receiver, _stop: stop }
     }
 
-    async fn run(self, sink: &Sink) -> Result<Reply> {
-        let Self { agent, mut call, reach, assistant } = self;
+    async fn run(self, sink: &Sink) -> Result<Box<Reply>> {
+        let Self { agent, mut call, reach, assistant, foreign } = self;
         let closing = agent.cancel_token().clone();
         let engine = agent.engine()?;
         reach.check_own()?;
         check::user(reach.user.as_deref())?;
         if let Some(assistant) = assistant {
-            let current = Assistants::new(agent.clone(), reach.clone()).current(assistant).await?;
+            let current = Box::pin(Assistants::new(agent.clone(), reach.clone()).current(assistant)).await?;
             call.caller.assistant = Some(current.reference());
         }
         (call.caller.organization, call.caller.user) = (reach.organization, reach.user);
+        if !foreign {
+            return engine.run(call, sink).await;
+        }
         // A token of the host's own does not know of the agent's end.
         let stop = call.cancel.clone();
         let watched = engine.run(call, sink);
@@ -169,7 +174,7 @@ impl IntoFuture for Turn {
     type IntoFuture = Pin<Box<dyn Future<Output = Result<Reply>> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move { self.run(&Sink::Reply).await })
+        Box::pin(async move { Ok(*self.run(&Sink::Reply).await?) })
     }
 }
 

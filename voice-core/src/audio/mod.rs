@@ -15,7 +15,6 @@ mod mpeg;
 mod opus;
 mod pcm;
 mod prepare;
-mod resample;
 mod sample;
 mod sink;
 mod sniff;
@@ -30,9 +29,9 @@ pub use prepare::prepare;
 pub use sample::SampleEncoding;
 pub use source::Audio;
 pub use vad::{VoiceActivity, VoiceActivityDetector};
+pub(crate) use voice_kernels::LiveResampler;
 pub(crate) use {
     cleaning::{Cleaner, Cleaning},
-    resample::LiveResampler,
     sink::{check_shape, to_i16},
     stream::StreamEncoder,
 };

@@ -8,10 +8,10 @@ use std::{
 };
 
 use bytes::Bytes;
+use voice_kernels::Resampler;
 
 use super::{
     encode::{self, AudioFormat},
-    resample::Resampler,
     sample::from_i16,
     sink::{check_shape, to_i16},
 };
@@ -173,9 +173,9 @@ impl Pcm {
         for piece in self.samples().chunks(4_096) {
             floats.clear();
             floats.extend(piece.iter().map(|&s| from_i16(s)));
-            resampler.push(&floats, |block| out.extend(block.iter().map(|&s| to_i16(s))));
+            resampler.push(&floats, &mut |block| out.extend(block.iter().map(|&s| to_i16(s))));
         }
-        resampler.finish(|block| out.extend(block.iter().map(|&s| to_i16(s))));
+        resampler.finish(&mut |block| out.extend(block.iter().map(|&s| to_i16(s))));
         Ok(Self { words: self.words.clone(), ..Self::new(out, sample_rate) })
     }
 

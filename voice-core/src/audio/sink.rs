@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{AudioLimits, SPEECH_RATE, resample::Resampler};
+use voice_kernels::Resampler;
+
+use super::{AudioLimits, SPEECH_RATE};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Sample rates that are accepted: below is no speech, above is a damaged header.
@@ -97,7 +99,7 @@ impl SpeechSink {
         }
         let speech = &mut self.speech;
         match &mut self.resampler {
-            Some(resampler) => resampler.push(samples, |out| speech.extend(out)),
+            Some(resampler) => resampler.push(samples, &mut |out| speech.extend(out)),
             None => speech.extend(samples),
         }
         Ok(())
@@ -114,7 +116,7 @@ impl SpeechSink {
     fn flush(&mut self) {
         let speech = &mut self.speech;
         if let Some(resampler) = self.resampler.take() {
-            resampler.finish(|out| speech.extend(out));
+            resampler.finish(&mut |out| speech.extend(out));
         }
     }
 }

@@ -121,12 +121,13 @@ impl Engine {
     /// Runs one turn to its end. Dropping the future cancels it: nothing is then stored, unless saving had begun.
     ///
     /// A panic anywhere in it, a host's provider included, comes back as `INTERNAL_ERROR`.
-    pub(crate) async fn run(&self, call: TurnCall, sink: &Sink) -> Result<Reply> {
+    pub(crate) async fn run(&self, call: TurnCall, sink: &Sink) -> Result<Box<Reply>> {
         let span = tracing::info_span!(
             "turn", turn_id = %call.turn_id, session_id = tracing::field::Empty, user = call.caller.user.as_deref()
         );
         let mut measured = self.telemetry.turn(call.turn_id, ANSWER);
-        let result = AssertUnwindSafe(self.run_inner(call, &measured, sink))
+        // Boxed: it is kilobytes, and what waits for it is moved.
+        let result = AssertUnwindSafe(Box::pin(self.run_inner(call, &measured, sink)))
             .catch_unwind()
             .instrument(span.clone())
             .await
@@ -145,7 +146,7 @@ impl Engine {
         result
     }
 
-    async fn run_inner(&self, call: TurnCall, measured: &MeasuredTurn, sink: &Sink) -> Result<Reply> {
+    async fn run_inner(&self, call: TurnCall, measured: &MeasuredTurn, sink: &Sink) -> Result<Box<Reply>> {
         let started = Instant::now();
         let started_at = self.clock.now();
         let limit = call.deadline.unwrap_or(self.settings.deadline);
@@ -194,7 +195,7 @@ impl Engine {
                 }
             }
         }
-        Ok(reply)
+        Ok(Box::new(reply))
     }
 
     /// Saves a turn, again if the store says that may help: saving is idempotent by turn id.

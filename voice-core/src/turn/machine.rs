@@ -354,7 +354,8 @@ impl TurnMachine {
     /// Sound came. All sound of a turn has the rate of its first chunk.
     pub(crate) fn on_audio(&mut self, pcm: Pcm, at: Duration) -> Option<TurnEvent> {
         if pcm.is_empty() {
-            return None;
+            // It may tell when words are spoken, which only those want to know who keep the sound themselves.
+            return (!self.keeps_sound && !pcm.words().is_empty()).then_some(TurnEvent::Audio(pcm));
         }
         let rate = *self.sample_rate.get_or_insert(pcm.sample_rate());
         let pcm = match pcm.sample_rate() == rate {

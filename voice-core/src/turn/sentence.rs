@@ -111,12 +111,12 @@ impl Splitter {
     /// Where to cut a text that has grown too long without a boundary: at the last space, else where the limit falls.
     fn too_long(&mut self) -> Option<usize> {
         if self.clause_cut
-            && self.buffer.chars().nth(LONGEST_FIRST).is_some()
+            && longer_than(&self.buffer, LONGEST_FIRST).is_some()
             && let Some(at) = self.before_joining_word()
         {
             return Some(at);
         }
-        let (limit, _) = self.buffer.char_indices().nth(self.longest)?;
+        let limit = longer_than(&self.buffer, self.longest)?;
         Some(self.buffer[..limit].rfind(char::is_whitespace).filter(|at| *at > 0).unwrap_or(limit))
     }
 
@@ -199,7 +199,7 @@ fn emit(text: &str, longest: usize, piece: &mut impl FnMut(&str)) {
     let text = speakable(text);
     let mut rest = text.as_str();
     while letters(rest) > 0 {
-        let limit = rest.char_indices().nth(longest).map_or(rest.len(), |(at, _)| at);
+        let limit = longer_than(rest, longest).unwrap_or(rest.len());
         let end = if limit < rest.len() {
             rest[..limit].rfind(char::is_whitespace).filter(|at| *at > 0).unwrap_or(limit)
         } else {
@@ -208,6 +208,15 @@ fn emit(text: &str, longest: usize, piece: &mut impl FnMut(&str)) {
         piece(rest[..end].trim());
         rest = rest[end..].trim_start();
     }
+}
+
+/// Where the character after so many begins, if there is one.
+fn longer_than(text: &str, characters: usize) -> Option<usize> {
+    // Most text is short: then nobody counts.
+    if text.len() <= characters {
+        return None;
+    }
+    text.char_indices().nth(characters).map(|(at, _)| at)
 }
 
 /// The text without what no voice can say: markdown signs, emoji, runs of white space.

@@ -153,7 +153,8 @@ pub const ROOMS: &[Room] = &[
 
 /// The crates of the workspace and those among them that each may need.
 pub const CRATES: &[Room] = &[
-    room("voice-core", &[]),
+    room("voice-kernels", &[]),
+    room("voice-core", &["voice-kernels"]),
     room("voice-testkit", &["voice-core"]),
     room("voice-bridge", &["voice-core", "voice-testkit"]),
     room("voice-core-c", &["voice-bridge"]),

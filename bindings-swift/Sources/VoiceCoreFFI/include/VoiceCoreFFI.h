@@ -586,6 +586,11 @@ void uniffi_voice_core_uniffi_fn_free_audioanswer(uint64_t handle, RustCallStatu
 int8_t uniffi_voice_core_uniffi_fn_method_audioanswer_send(uint64_t ptr, RustBuffer pcm, uint32_t sample_rate, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_AUDIOANSWER_WORD
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_AUDIOANSWER_WORD
+int8_t uniffi_voice_core_uniffi_fn_method_audioanswer_word(uint64_t ptr, RustBuffer text, double start, double end, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_CLONE_HOSTLLM
 #define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_CLONE_HOSTLLM
 uint64_t uniffi_voice_core_uniffi_fn_clone_hostllm(uint64_t handle, RustCallStatus *_Nonnull out_status
@@ -1460,6 +1465,12 @@ uint16_t uniffi_voice_core_uniffi_checksum_method_reply_save(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_AUDIOANSWER_SEND
 #define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_AUDIOANSWER_SEND
 uint16_t uniffi_voice_core_uniffi_checksum_method_audioanswer_send(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_AUDIOANSWER_WORD
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_AUDIOANSWER_WORD
+uint16_t uniffi_voice_core_uniffi_checksum_method_audioanswer_word(void
     
 );
 #endif

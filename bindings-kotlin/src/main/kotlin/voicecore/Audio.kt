@@ -3,6 +3,7 @@ package voicecore
 import java.io.File
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
+import kotlin.time.Duration
 import voicecore.ffi.AudioInput
 import voicecore.ffi.Input
 
@@ -47,6 +48,21 @@ public class Pcm(
     public val samples: ShortArray,
     /** Samples a second. */
     public val sampleRate: Int,
+    /**
+     * Of a voice of your own: words of the text whose times it knows, those of this chunk or of others of the same text, each once and in
+     * their order. Live sessions then know to the word what was heard of an interrupted answer.
+     */
+    public val words: List<SpokenWord> = emptyList(),
+)
+
+/** A word that a voice speaks, and when, counted from the beginning of the sound of the text that was asked for. */
+public class SpokenWord(
+    /** The word, as it stands in the text. */
+    public val text: String,
+    /** When it begins. */
+    public val start: Duration,
+    /** When it is over. */
+    public val end: Duration,
 )
 
 internal fun ShortArray.toBytes(): ByteArray {

@@ -1,6 +1,7 @@
 package voicecore
 
 import kotlin.coroutines.cancellation.CancellationException
+import kotlin.time.DurationUnit
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.filterIsInstance
 import kotlinx.coroutines.flow.flow
@@ -345,7 +346,7 @@ internal class TtsHost(private val host: TextToSpeech) : HostTts {
     override suspend fun synthesize(text: String, language: String?, answer: AudioAnswer): Unit = answer.use {
         hosted {
             host.synthesize(text, language)
-                .takeWhile { answer.send(it.samples.toBytes(), it.sampleRate.toUInt()) }.collect {}
+                .takeWhile { answer.take(it) }.collect {}
         }
     }
 
@@ -355,8 +356,13 @@ internal class TtsHost(private val host: TextToSpeech) : HostTts {
             val chosen = ChosenVoice(voice.text("id"), voice.getValue("settings").jsonObject)
             // Only asked of one that has several.
             (host as ManyVoices).synthesize(text, language, chosen)
-                .takeWhile { answer.send(it.samples.toBytes(), it.sampleRate.toUInt()) }.collect {}
+                .takeWhile { answer.take(it) }.collect {}
         }
+    }
+
+    private fun AudioAnswer.take(chunk: Pcm): Boolean {
+        chunk.words.forEach { word(it.text, it.start.toDouble(DurationUnit.SECONDS), it.end.toDouble(DurationUnit.SECONDS)) }
+        return send(chunk.samples.toBytes(), chunk.sampleRate.toUInt())
     }
 
     override suspend fun voices(language: String?): String? =

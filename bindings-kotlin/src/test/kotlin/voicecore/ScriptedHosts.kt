@@ -203,7 +203,10 @@ internal open class ScriptedTts(protected val asked: Asked) : TextToSpeech, Name
 
     protected fun speakAs(voice: JsonElement) = asked.play(asked.nextAs(voice)) {
         val rate = it.getValue("sample_rate").jsonPrimitive.int
-        Pcm(ShortArray(it.getValue("audio_ms").jsonPrimitive.int * rate / 1000) { 1000 }, rate)
+        val words = it["words"]?.jsonArray.orEmpty().map { word -> word.jsonArray }.map { (text, start, end) ->
+            SpokenWord(text.text()!!, start.jsonPrimitive.double.seconds, end.jsonPrimitive.double.seconds)
+        }
+        Pcm(ShortArray(it.getValue("audio_ms").jsonPrimitive.int * rate / 1000) { 1000 }, rate, words)
     }
 }
 

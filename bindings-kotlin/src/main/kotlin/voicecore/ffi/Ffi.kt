@@ -978,6 +978,8 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_voice_core_uniffi_checksum_method_audioanswer_send(
     ): Int
+    external fun uniffi_voice_core_uniffi_checksum_method_audioanswer_word(
+    ): Int
     external fun uniffi_voice_core_uniffi_checksum_method_hostllm_generate(
     ): Int
     external fun uniffi_voice_core_uniffi_checksum_method_hostllm_warm_up(
@@ -1164,6 +1166,8 @@ internal object UniffiLib {
     external fun uniffi_voice_core_uniffi_fn_free_audioanswer(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
     ): Unit
     external fun uniffi_voice_core_uniffi_fn_method_audioanswer_send(`ptr`: Long,`pcm`: RustBuffer.ByValue,`sampleRate`: Int,uniffi_out_err: UniffiRustCallStatus, 
+    ): Byte
+    external fun uniffi_voice_core_uniffi_fn_method_audioanswer_word(`ptr`: Long,`text`: RustBuffer.ByValue,`start`: Double,`end`: Double,uniffi_out_err: UniffiRustCallStatus, 
     ): Byte
     external fun uniffi_voice_core_uniffi_fn_clone_hostllm(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
     ): Long
@@ -1543,6 +1547,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_voice_core_uniffi_checksum_method_audioanswer_send() and 0xFFFF) != 55666) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_audioanswer_word() and 0xFFFF) != 34532) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_voice_core_uniffi_checksum_method_hostllm_generate() and 0xFFFF) != 29139) {
@@ -2811,6 +2818,11 @@ public interface AudioAnswerInterface {
      */
     fun `send`(`pcm`: kotlin.ByteArray, `sampleRate`: kotlin.UInt): kotlin.Boolean
     
+    /**
+     * Says when a word is spoken, in seconds from the beginning; it goes with the next sound. `false`: nobody wants it any more.
+     */
+    fun `word`(`text`: kotlin.String, `start`: kotlin.Double, `end`: kotlin.Double): kotlin.Boolean
+    
     companion object
 }
 
@@ -2930,6 +2942,26 @@ open class AudioAnswer: Disposable, AutoCloseable, AudioAnswerInterface
         
         FfiConverterByteArray.lower(`pcm`),
         FfiConverterUInt.lower(`sampleRate`),_status)
+}
+    }
+    )
+    }
+    
+
+    
+    /**
+     * Says when a word is spoken, in seconds from the beginning; it goes with the next sound. `false`: nobody wants it any more.
+     */
+    @Throws(Failure::class)override fun `word`(`text`: kotlin.String, `start`: kotlin.Double, `end`: kotlin.Double): kotlin.Boolean {
+            return FfiConverterBoolean.lift(
+    callWithHandle {
+    uniffiRustCallWithError(Failure) { _status ->
+    UniffiLib.uniffi_voice_core_uniffi_fn_method_audioanswer_word(
+        it,
+        
+        FfiConverterString.lower(`text`),
+        FfiConverterDouble.lower(`start`),
+        FfiConverterDouble.lower(`end`),_status)
 }
     }
     )

@@ -101,7 +101,7 @@ impl Filter {
 
 /// Converts live sound: every sample that can be given is given at once, the delay is half the filter (2 ms from 48 kHz, 4 ms
 /// from 8 kHz).
-pub(crate) struct LiveResampler {
+pub struct LiveResampler {
     filter: Arc<Filter>,
     input: Vec<f32>,
     /// The next output's row.
@@ -111,14 +111,19 @@ pub(crate) struct LiveResampler {
 
 impl LiveResampler {
     /// A converter between two rates above zero.
-    pub(crate) fn new(from: u32, to: u32) -> Self {
+    #[must_use]
+    pub fn new(from: u32, to: u32) -> Self {
         let filter = Filter::live(from, to);
         Self { input: filter.leading_silence(), filter, row: 0, arch: Arch::new() }
     }
 
     /// Takes samples and adds what they give to `out`.
-    pub(crate) fn push(&mut self, samples: impl Iterator<Item = f32>, out: &mut Vec<f32>) {
+    pub fn push(&mut self, samples: impl Iterator<Item = f32>, out: &mut Vec<f32>) {
         self.input.extend(samples);
+        self.run(out);
+    }
+
+    fn run(&mut self, out: &mut Vec<f32>) {
         let Filter { up, down, taps, rows } = &*self.filter;
         // `row * down / up` counts from the first input of this round of rows.
         let mut round = 0;
@@ -158,7 +163,7 @@ impl WithSimd for Product<'_> {
 }
 
 /// Converts a stream of mono samples from one rate to another.
-pub(crate) struct Resampler {
+pub struct Resampler {
     filter: Arc<Filter>,
     /// Input not yet used up, from the first sample that the next output needs.
     input: Vec<f32>,
@@ -170,21 +175,22 @@ pub(crate) struct Resampler {
 
 impl Resampler {
     /// A converter between two rates above zero.
-    pub(crate) fn new(from: u32, to: u32) -> Self {
+    #[must_use]
+    pub fn new(from: u32, to: u32) -> Self {
         let filter = Filter::recorded(from, to);
         let (input, block) = (filter.leading_silence(), vec![0.0; LANES * filter.up]);
         Self { filter, input, block, taken: 0, given: 0, arch: Arch::new() }
     }
 
     /// Takes samples and gives what can be computed from them so far.
-    pub(crate) fn push(&mut self, samples: &[f32], mut give: impl FnMut(&[f32])) {
+    pub fn push(&mut self, samples: &[f32], give: &mut dyn FnMut(&[f32])) {
         self.taken += samples.len() as u64;
         self.input.extend_from_slice(samples);
-        self.run(&mut give);
+        self.run(give);
     }
 
     /// Gives the rest. Over the whole stream there are `ceil(inputs × to / from)` outputs.
-    pub(crate) fn finish(mut self, mut give: impl FnMut(&[f32])) {
+    pub fn finish(mut self, give: &mut dyn FnMut(&[f32])) {
         let total = (self.taken * self.filter.up as u64).div_ceil(self.filter.down as u64);
         while self.given < total {
             self.input.resize(self.needed(), 0.0);
@@ -199,7 +205,7 @@ impl Resampler {
         (LANES - 1) * down + (up - 1) * down / up + taps
     }
 
-    fn run(&mut self, give: &mut impl FnMut(&[f32])) {
+    fn run(&mut self, give: &mut dyn FnMut(&[f32])) {
         let needed = self.needed();
         let mut start = 0;
         while self.input.len() >= start + needed {
@@ -298,9 +304,9 @@ mod tests {
         let mut resampler = Resampler::new(from, to);
         // Uneven pieces, as decoders deliver them.
         for piece in samples.chunks(1_153) {
-            resampler.push(piece, |block| out.extend_from_slice(block));
+            resampler.push(piece, &mut |block| out.extend_from_slice(block));
         }
-        resampler.finish(|block| out.extend_from_slice(block));
+        resampler.finish(&mut |block| out.extend_from_slice(block));
         out
     }
 
