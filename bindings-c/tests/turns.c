@@ -459,6 +459,7 @@ static void a_panic_in_any_function_is_an_error(void) {
     SURVIVES(vc_event_json(NULL)); SURVIVES(vc_event_samples(NULL, NULL, NULL)); SURVIVES(vc_event_reply(NULL));
     SURVIVES(vc_event_error(NULL)); SURVIVES(vc_bytes_data(NULL)); SURVIVES(vc_bytes_length(NULL));
     SURVIVES(vc_responder_send_text(NULL, "")); SURVIVES(vc_responder_send_transcript(NULL, "", true, NULL));
+    SURVIVES(vc_responder_send_word(NULL, "", 0, 0));
     SURVIVES(vc_responder_send_audio(NULL, NULL, 0, 0)); SURVIVES(vc_responder_is_cancelled(NULL));
     SURVIVES(vc_responder_finish(NULL)); SURVIVES(vc_responder_fail(NULL, NULL));
     SURVIVES(vc_responder_send_tool_call(NULL, "", "", "")); SURVIVES(vc_responder_on_cancel(NULL, NULL, NULL));

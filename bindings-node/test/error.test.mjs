@@ -146,6 +146,7 @@ test('a panic in any export is an error', async () => {
     'Answer.usage': () => answer.usage(1, 0, 1),
     'Answer.finishReason': () => answer.finishReason('stop'),
     'Answer.completeness': () => answer.completeness(1),
+    'Answer.word': () => answer.word('a', 0, 1),
     'Answer.audio': () => answer.audio(new Int16Array(1), 16_000),
     'Answer.finish': () => answer.finish(),
     'Answer.fail': () => answer.fail('a'),

@@ -71,6 +71,14 @@ test('a voice gives samples or their bytes', async () => {
   }
 })
 
+test('words whose times make no sense are refused', async () => {
+  for (const word of [null, { text: 'la' }, { text: 'la', start: 1, end: 0.5 }, { text: 'la', start: -1, end: 1 }]) {
+    const voice = await agent({ tts: { synthesize: () => ({ samples: tone(), sampleRate: 24_000, words: [word] }) } })
+    const { audioError } = await voice.converse({ text: 'sing' })
+    assert.match(audioError.message, /word/, JSON.stringify(word))
+  }
+})
+
 test('a provider without a method is named by its key in the config', async () => {
   const error = await failure(VoiceAgent.create({ llm: { answer: () => 'hi' }, storage: 'memory' }))
   assert.ok(error instanceof VoiceError)

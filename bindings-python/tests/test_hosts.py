@@ -17,6 +17,8 @@ from voice_core import (
     InvalidRequestError,
     ProviderError,
     RateLimitError,
+    SpokenAudio,
+    SpokenWord,
     StorageError,
     TokenUsage,
     Transcript,
@@ -122,6 +124,17 @@ def test_a_voice_may_give_sound_in_any_form(kind):
         audio = agent.converse(text="Hello").audio
     assert audio.sample_rate == 16_000 and audio.duration >= 0.1
     assert 1000 in audio.numpy()
+
+
+@pytest.mark.parametrize("times", [(1.0, 0.5), (-1.0, 0.5), (0.0, float("nan"))])
+def test_words_whose_times_make_no_sense_are_refused(times):
+    class Voice:
+        def synthesize(self, request):
+            return SpokenAudio(bytes(3200), [SpokenWord(request.text, *times)])
+
+    with VoiceAgent(**parts(tts=Voice())) as agent:
+        failed = agent.converse(text="Hello").audio_error
+    assert failed is not None and "a word's times" in failed.message
 
 
 def test_an_exception_becomes_a_providers_failure_and_is_logged(caplog):
