@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    pin::pin,
     sync::Arc,
     time::Duration,
 };
@@ -241,6 +242,8 @@ impl Driver {
         &mut self,
         commands: &mut mpsc::Receiver<Command>,
     ) -> (EndReason, Option<oneshot::Sender<LiveSummary>>) {
+        let cancel = self.cancel.clone();
+        let mut cancelled = pin!(cancel.cancelled());
         loop {
             self.give_out();
             if self.deaf {
@@ -263,7 +266,7 @@ impl Driver {
             let (production, talk) = (&mut self.production, &mut self.talk);
             tokio::select! {
                 biased;
-                () = self.cancel.cancelled() => {
+                () = &mut cancelled => {
                     let reason = if self.closing.is_cancelled() { EndReason::AgentClosed } else { EndReason::Host };
                     return (reason, None);
                 }

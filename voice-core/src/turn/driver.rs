@@ -1,8 +1,8 @@
 //! Runs a turn against the providers and the store.
 
-use std::{collections::HashMap, future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
 
-use futures_util::{FutureExt, StreamExt};
+use futures_util::StreamExt;
 use tokio::{sync::mpsc, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -12,6 +12,7 @@ use super::{
     engine::{Caller, Engine, Leave, check_text, who},
     knowledge::{Opening, Recall},
     machine::TurnMachine,
+    parts::caught,
     speech::{Speech, Spoken},
     tools::GoAhead,
 };
@@ -126,12 +127,7 @@ impl Engine {
             "turn", turn_id = %call.turn_id, session_id = tracing::field::Empty, user = call.caller.user.as_deref()
         );
         let mut measured = self.telemetry.turn(call.turn_id, ANSWER);
-        // Boxed: it is kilobytes, and what waits for it is moved.
-        let result = AssertUnwindSafe(Box::pin(self.run_inner(call, &measured, sink)))
-            .catch_unwind()
-            .instrument(span.clone())
-            .await
-            .unwrap_or_else(|panic| Err(panic_error(panic.as_ref())));
+        let result = caught(self.run_inner(call, &measured, sink)).instrument(span.clone()).await;
         let _entered = span.enter();
         match &result {
             Ok(reply) => {

@@ -119,6 +119,8 @@ impl Run<'_> {
 }
 
 /// A panic as the error that it is told as.
-pub(super) async fn caught<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| Err(panic_error(panic.as_ref())))
+pub(super) fn caught<T>(work: impl Future<Output = Result<T>>) -> impl Future<Output = Result<T>> {
+    // Boxed at once: it is kilobytes, and what waits for it is moved.
+    let work = AssertUnwindSafe(Box::pin(work)).catch_unwind();
+    work.map(|done| done.unwrap_or_else(|panic| Err(panic_error(panic.as_ref()))))
 }
