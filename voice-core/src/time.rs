@@ -1,9 +1,15 @@
 //! Wall-clock time behind a trait. Waiting uses tokio's timer, so on a paused tokio runtime every wait is virtual;
 //! `voice_testkit::VirtualClock` ties the wall clock to that timer.
 
-use std::{fmt::Debug, sync::Arc};
+use std::{
+    fmt::Debug,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
 
 pub use jiff::Timestamp;
+use tokio::time::{Instant, Sleep, sleep_until};
 
 /// Where the library reads the time of day for what it stores and logs.
 pub trait Clock: Debug + Send + Sync {
@@ -25,4 +31,26 @@ impl Clock for SystemClock {
 #[must_use]
 pub fn system_clock() -> Arc<dyn Clock> {
     Arc::new(SystemClock)
+}
+
+/// An alarm for a moment that keeps moving, mostly to later. It is set again only once it has rung, or for an earlier moment: to move the
+/// runtime's own timer each time would cost more than what moves it.
+#[derive(Default)]
+pub(crate) struct Alarm(Option<Pin<Box<Sleep>>>);
+
+impl Alarm {
+    /// Ready once `due` is over. It is first set for `earliest`, which is no later than any moment that it will be asked for.
+    pub(crate) fn poll(&mut self, due: Instant, earliest: impl FnOnce() -> Instant, cx: &mut Context<'_>) -> Poll<()> {
+        let sleep = self.0.get_or_insert_with(|| Box::pin(sleep_until(earliest())));
+        if sleep.deadline() > due {
+            sleep.as_mut().reset(due);
+        }
+        loop {
+            ready!(sleep.as_mut().poll(cx));
+            if sleep.deadline() >= due {
+                return Poll::Ready(());
+            }
+            sleep.as_mut().reset(due);
+        }
+    }
 }

@@ -10,12 +10,13 @@ use std::{
 use futures_util::{Stream, StreamExt};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::Instant;
 
 use super::Service;
 use crate::{
     error::{Error, ErrorKind, Result},
     provider::{CallContext, ResultStream},
+    time::Alarm,
 };
 
 /// How long each part of one attempt may take. The deadline of the turn stands above all of them.
@@ -43,35 +44,13 @@ impl Default for TimeoutOptions {
     }
 }
 
-/// The alarm of one call. It is set again only once it has rung: every item that comes in time moves what is due, and to move the
-/// runtime's own timer each time would cost more than the item.
-#[derive(Default)]
-struct Watch(Option<Pin<Box<Sleep>>>);
-
-impl Watch {
-    /// Ready when `due` is over.
-    fn poll(&mut self, due: Instant, at_most: Duration, cx: &mut Context<'_>) -> Poll<()> {
-        let alarm = self.0.get_or_insert_with(|| Box::pin(sleep_until(due.min(Instant::now() + at_most))));
-        if alarm.deadline() > due {
-            alarm.as_mut().reset(due);
-        }
-        loop {
-            ready!(alarm.as_mut().poll(cx));
-            if alarm.deadline() >= due {
-                return Poll::Ready(());
-            }
-            alarm.as_mut().reset(due);
-        }
-    }
-}
-
 /// Items of which the first comes within the first-byte time-out and every later one within the idle time-out, or an error instead.
 pub(super) struct Timed<T> {
     /// Gone after its end.
     inner: Option<ResultStream<T>>,
     /// An item that came already.
     first: Option<T>,
-    watch: Watch,
+    alarm: Alarm,
     /// Until when an item must have come; `None`: nobody waits.
     due: Option<Instant>,
     began: bool,
@@ -87,14 +66,16 @@ impl<T> Timed<T> {
         options: TimeoutOptions,
     ) -> Result<Self> {
         let due = Instant::now() + Duration::from_millis(options.first_byte_ms);
-        let mut watch = Watch::default();
+        let mut alarm = Alarm::default();
         let mut opening = pin!(service.open(request, ctx));
         let inner = poll_fn(|cx| match opening.as_mut().poll(cx) {
-            Poll::Pending => watch.poll(due, options.idle(), cx).map(|()| Err(first_byte_error(options))),
+            Poll::Pending => alarm
+                .poll(due, || due.min(Instant::now() + options.idle()), cx)
+                .map(|()| Err(first_byte_error(options))),
             opened => opened,
         });
         let inner = Some(inner.await?);
-        let mut timed = Self { inner, first: None, watch, due: Some(due), began: false, options };
+        let mut timed = Self { inner, first: None, alarm, due: Some(due), began: false, options };
         timed.first = timed.next().await.transpose()?;
         Ok(timed)
     }
@@ -116,14 +97,14 @@ impl<T> Stream for Timed<T> {
             Poll::Ready(item) => item,
             Poll::Pending => {
                 let due = *this.due.get_or_insert_with(|| Instant::now() + this.options.idle());
-                ready!(this.watch.poll(due, this.options.idle(), cx));
+                ready!(this.alarm.poll(due, || due.min(Instant::now() + this.options.idle()), cx));
                 let late = if this.began { idle_error } else { first_byte_error };
                 Some(Err(late(this.options)))
             }
         };
         (this.due, this.began) = (None, true);
         if !matches!(item, Some(Ok(_))) {
-            (this.inner, this.watch) = (None, Watch::default());
+            (this.inner, this.alarm) = (None, Alarm::default());
         }
         Poll::Ready(item)
     }

@@ -1,5 +1,7 @@
 //! The user's words: recognised while they are spoken where a provider can, else utterance by utterance.
 
+use std::task::{Context, Poll, ready};
+
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinSet,
@@ -39,8 +41,10 @@ pub(super) enum News {
 /// Everything that is being recognised.
 pub(super) struct Hearing {
     tasks: JoinSet<(Heard, Result<Outcome>)>,
-    tell: mpsc::Sender<(Heard, TurnEvent)>,
-    told: mpsc::Receiver<(Heard, TurnEvent)>,
+    /// What each of them tells meanwhile.
+    told: Vec<(Heard, mpsc::Receiver<Result<TurnEvent>>)>,
+    /// One that is done, until the last that it told is taken.
+    done: Option<(Heard, Result<Outcome>)>,
     /// The utterance that is recognised while it is spoken.
     open: Option<Open>,
 }
@@ -68,28 +72,31 @@ impl Open {
 
 impl Hearing {
     pub(super) fn new() -> Self {
-        let (tell, told) = mpsc::channel(TOLD);
-        Self { tasks: JoinSet::new(), tell, told, open: None }
+        Self { tasks: JoinSet::new(), told: Vec::new(), done: None, open: None }
     }
 
     /// Whether nothing is being recognised.
     pub(super) fn is_idle(&self) -> bool {
-        self.tasks.is_empty()
+        self.tasks.is_empty() && self.done.is_none()
     }
 
-    /// The next news; `None` when nothing is being recognised. Dropping the future loses nothing.
-    pub(super) async fn next(&mut self) -> Option<News> {
-        tokio::select! {
-            biased;
-            // Before the end of what it is told of.
-            Some((what, event)) = self.told.recv() => Some(News::Told(what, event)),
-            done = self.tasks.join_next() => match done? {
-                Ok((what, outcome)) => Some(News::Done(what, outcome)),
-                Err(stopped) => {
-                    let error = Error::internal(format!("a task that recognises speech stopped: {stopped}"));
-                    Some(News::Done(Heard::Probe, Err(error)))
+    /// The next news; pending while nothing is being recognised.
+    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<News> {
+        loop {
+            for (what, events) in &mut self.told {
+                if let Poll::Ready(Some(Ok(event))) = events.poll_recv(cx) {
+                    return Poll::Ready(News::Told(*what, event));
                 }
-            },
+            }
+            if let Some((what, outcome)) = self.done.take() {
+                return Poll::Ready(News::Done(what, outcome));
+            }
+            let Some(ended) = ready!(self.tasks.poll_join_next(cx)) else { return Poll::Pending };
+            self.done = Some(ended.unwrap_or_else(|stopped| {
+                let error = Error::internal(format!("a task that recognises speech stopped: {stopped}"));
+                (Heard::Probe, Err(error))
+            }));
+            self.told.retain(|(_, events)| !(events.is_closed() && events.is_empty()));
         }
     }
 }
@@ -155,23 +162,16 @@ impl Driver {
         });
     }
 
-    /// Has something recognised by a task of its own, which passes on what it is told meanwhile.
+    /// Has something recognised by a task of its own, which tells meanwhile what there is to tell.
     fn attend<F>(&mut self, what: Heard, hear: impl FnOnce(mpsc::Sender<Result<TurnEvent>>) -> F)
     where
         F: Future<Output = Result<Outcome>> + Send + 'static,
     {
-        let (sink, mut events) = mpsc::channel(TOLD);
+        let (sink, events) = mpsc::channel(TOLD);
+        self.hearing.told.push((what, events));
         // In a place of its own: a call of a provider is kilobytes, and a task is moved.
-        let (hearing, tell) = (Box::pin(hear(sink)), self.hearing.tell.clone());
-        self.hearing.tasks.spawn(async move {
-            let telling = async {
-                while let Some(Ok(event)) = events.recv().await {
-                    let _over = tell.send((what, event)).await;
-                }
-            };
-            let (heard, ()) = tokio::join!(hearing, telling);
-            (what, heard)
-        });
+        let hearing = Box::pin(hear(sink));
+        self.hearing.tasks.spawn(async move { (what, hearing.await) });
     }
 
     fn recognising(&self) -> CallContext {

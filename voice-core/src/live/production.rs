@@ -2,7 +2,9 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    pin::Pin,
     sync::Arc,
+    task::{Context, Poll, ready},
 };
 
 use tokio::{
@@ -227,20 +229,20 @@ impl Production {
     }
 
     /// The next thing that comes of it. Pending for ever once it is complete.
-    pub(super) async fn next(&mut self) -> Progress {
+    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Progress> {
         // The stream has no end of its own here: an error comes with the outcome.
-        if let Some(Ok(event)) = self.events.recv().await {
-            return Progress::Event(event);
+        if let Some(Ok(event)) = ready!(self.events.poll_recv(cx)) {
+            return Poll::Ready(Progress::Event(event));
         }
-        let Some(task) = &mut self.task else { return std::future::pending().await };
-        let (outcome, leave) = match task.await {
+        let Some(task) = &mut self.task else { return Poll::Pending };
+        let (outcome, leave) = match ready!(Pin::new(task).poll(cx)) {
             Ok(made) => made,
             Err(stopped) => (Err(Error::internal(format!("an answer's task stopped: {stopped}"))), None),
         };
         self.task = None;
         self.outcome = Some(outcome);
         self.leave = leave;
-        Progress::Complete
+        Poll::Ready(Progress::Complete)
     }
 
     /// Takes note of what tools did that was not passed on yet: it is about to be stopped.

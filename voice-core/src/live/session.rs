@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    pin::pin,
+    future::poll_fn,
     sync::Arc,
     time::Duration,
 };
@@ -21,9 +21,9 @@ use super::{
     hearing::{Heard, Hearing, News},
     jitter::JitterBuffer,
     playout::Playout,
-    production::{Production, Progress},
+    production::Production,
     recorder::Recorder,
-    talk::{Step, Talk},
+    talk::Talk,
     turn_end::TurnEnd,
     turn_taking::{Action, Input, TurnTaking},
 };
@@ -71,12 +71,12 @@ pub(super) struct Driver {
     /// What an interpreter said last, by language.
     pub(super) last_said: Arc<HashMap<String, String>>,
     /// Turns in which actions are being looked for.
-    looking: JoinSet<Vec<message::Action>>,
+    pub(super) looking: JoinSet<Vec<message::Action>>,
     pub(super) speak: bool,
     first_message: Option<String>,
     pub(super) front: Front,
     /// Sound that comes with the time at which it was taken.
-    jitter: JitterBuffer,
+    pub(super) jitter: JitterBuffer,
     /// The recording of the whole session.
     pub(super) recorder: Option<Recorder>,
     /// The user's sound that is not answered yet, where turns are recorded.
@@ -98,10 +98,10 @@ pub(super) struct Driver {
     pub(super) saving: JoinSet<Result<LiveTurn>>,
     pub(super) events: mpsc::Sender<LiveEvent>,
     /// An event could not be told: nobody listens.
-    deaf: bool,
+    pub(super) deaf: bool,
     pub(super) cancel: CancellationToken,
-    closing: CancellationToken,
-    started: Instant,
+    pub(super) closing: CancellationToken,
+    pub(super) started: Instant,
     next_segment: u64,
     user_state: UserState,
     agent_state: AgentState,
@@ -238,58 +238,6 @@ impl Driver {
         self.finish(reason, asked).await;
     }
 
-    async fn converse(
-        &mut self,
-        commands: &mut mpsc::Receiver<Command>,
-    ) -> (EndReason, Option<oneshot::Sender<LiveSummary>>) {
-        let cancel = self.cancel.clone();
-        let mut cancelled = pin!(cancel.cancelled());
-        loop {
-            self.give_out();
-            if self.deaf {
-                return (EndReason::NobodyListens, None);
-            }
-            if let Some(reason) = self.mind_the_time() {
-                return (reason, None);
-            }
-            self.mind_the_line();
-            self.mind_the_model();
-            if self.talk.as_ref().is_some_and(|talk| talk.given_up) {
-                return (EndReason::ConnectionLost, None);
-            }
-            self.say_what_waits();
-            self.tell_results();
-            let recording = self.recorder.as_ref().and_then(Recorder::due);
-            let line = [self.jitter.due(), self.line_falls_silent(), recording].into_iter().flatten();
-            let wake = line.chain(self.next_wake()).min().map(|at| self.started + at);
-            let takes = self.production.as_ref().is_some_and(Production::takes) && !self.is_far_ahead();
-            let (production, talk) = (&mut self.production, &mut self.talk);
-            tokio::select! {
-                biased;
-                () = &mut cancelled => {
-                    let reason = if self.closing.is_cancelled() { EndReason::AgentClosed } else { EndReason::Host };
-                    return (reason, None);
-                }
-                command = commands.recv() => match command {
-                    None => return (EndReason::Host, None),
-                    Some(Command::End(asked)) => return (EndReason::Host, Some(asked)),
-                    Some(command) => self.on_command(command),
-                },
-                Some(news) = self.hearing.next(), if !self.hearing.is_idle() => self.on_news(news),
-                (segment, completeness) = judged(&mut self.turn_end) => {
-                    self.tell(Input::Judged { segment, completeness });
-                }
-                step = step(talk) => self.on_step(step),
-                Some(record) = self.late.recv() => self.on_late(*record),
-                Some(saved) = self.saving.join_next(), if !self.saving.is_empty() => self.on_saved(saved),
-                Some(found) = self.looking.join_next(), if !self.looking.is_empty() => self.on_found(found),
-                progress = progress(production), if takes => self.on_progress(progress),
-                () = at(wake) => {}
-            }
-            self.tell(Input::Tick);
-        }
-    }
-
     /// Tells turn taking what happened and does what it says.
     pub(super) fn tell(&mut self, input: Input) {
         if self.talk.is_some() {
@@ -353,9 +301,8 @@ impl Driver {
         }
     }
 
-    fn on_command(&mut self, command: Command) {
+    pub(super) fn on_command(&mut self, command: Command) {
         match command {
-            Command::Audio(samples) => self.hear(&samples),
             Command::TimedAudio { at, samples } => self.hear_timed(at, samples),
             Command::Text(text) => self.on_typed(text),
             Command::Dtmf(key) => self.on_key(key),
@@ -394,8 +341,8 @@ impl Driver {
                 }
                 self.language = language;
             }
-            // Its caller has handled it.
-            Command::End(_) => {}
+            // Its caller has handled them.
+            Command::Audio(_) | Command::End(_) => {}
         }
     }
 
@@ -425,7 +372,7 @@ impl Driver {
     }
 
     /// Hears what waited long enough for what should have come before it; ends what is being said when no sound comes at all.
-    fn mind_the_line(&mut self) {
+    pub(super) fn mind_the_line(&mut self) {
         let (now, mut in_order) = (self.now(), Vec::new());
         self.jitter.release(now, &mut in_order);
         if !in_order.is_empty() {
@@ -444,31 +391,34 @@ impl Driver {
     }
 
     /// When a line on which nothing comes any more counts as silence.
-    fn line_falls_silent(&self) -> Option<Duration> {
+    pub(super) fn line_falls_silent(&self) -> Option<Duration> {
         let speaks = self.front.so_far().is_some() || self.talk.as_ref().is_some_and(|talk| talk.user_speaks());
         let waits = speaks && self.config.turn_detection != TurnDetection::Manual;
         waits.then(|| self.heard_at + DEAD_LINE)
     }
 
-    fn hear(&mut self, samples: &[i16]) {
-        self.heard_at = self.now();
+    /// Takes sound of the user, and says whether anything began or ended in it.
+    pub(super) fn hear(&mut self, samples: &[i16]) -> bool {
         let (mut edges, now) = (Vec::new(), self.now());
+        self.heard_at = now;
         if self.talk.is_some() {
             let cleaned = self.front.pass(samples, now);
             if let Some(recorder) = &mut self.recorder {
                 recorder.heard(&self.front.tapped(), now);
             }
             self.the_model_hears(cleaned);
-            return;
+            return true;
         }
         self.front.push(samples, now, |edge| edges.push(edge));
         if let Some(recorder) = &mut self.recorder {
             recorder.heard(&self.front.tapped(), now);
         }
+        let is_noticed = !edges.is_empty();
         for edge in edges {
             self.on_edge(edge);
         }
         self.go_on_listening();
+        is_noticed
     }
 
     fn end_utterance(&mut self) {
@@ -522,7 +472,7 @@ impl Driver {
         self.language.clone().or_else(|| self.heard_language.clone())
     }
 
-    fn on_saved(&mut self, saved: std::result::Result<Result<LiveTurn>, JoinError>) {
+    pub(super) fn on_saved(&mut self, saved: std::result::Result<Result<LiveTurn>, JoinError>) {
         match saved {
             Ok(Ok(turn)) => {
                 self.summary.turns += 1;
@@ -544,7 +494,7 @@ impl Driver {
         self.looking.spawn(self.engine.look_for_actions(self.session.clone(), turn.turn_id, books));
     }
 
-    fn on_found(&mut self, found: std::result::Result<Vec<message::Action>, JoinError>) {
+    pub(super) fn on_found(&mut self, found: std::result::Result<Vec<message::Action>, JoinError>) {
         for action in found.into_iter().flatten() {
             self.emit(LiveEvent::ActionDetected(Box::new(action)));
         }
@@ -607,7 +557,8 @@ impl Driver {
         self.end_utterance();
         let last_words = async {
             while !self.hearing.is_idle() {
-                if let Some(News::Done(Heard::Segment(segment), Ok(outcome))) = self.hearing.next().await {
+                if let News::Done(Heard::Segment(segment), Ok(outcome)) = poll_fn(|cx| self.hearing.poll_next(cx)).await
+                {
                     let input = Input::Transcribed { segment, text: outcome.transcript, completeness: None };
                     // Nothing is begun any more, whatever turn taking says.
                     let _actions = self.taking.handle(input, self.started.elapsed());
@@ -658,33 +609,5 @@ impl Driver {
         }
         // A host that takes no events does not hear of the end either.
         let _gone = self.events.try_send(LiveEvent::Ended(Box::new(self.summary)));
-    }
-}
-
-async fn progress(production: &mut Option<Production>) -> Progress {
-    match production {
-        Some(production) => production.next().await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn judged(turn_end: &mut Option<TurnEnd>) -> (u64, Option<f32>) {
-    match turn_end {
-        Some(turn_end) => turn_end.judged().await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn step(talk: &mut Option<Box<Talk>>) -> Step {
-    match talk {
-        Some(talk) => talk.next().await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn at(wake: Option<Instant>) {
-    match wake {
-        Some(wake) => tokio::time::sleep_until(wake).await,
-        None => std::future::pending().await,
     }
 }

@@ -103,13 +103,19 @@ impl Driver {
         self.tell(Input::AgentSpeaking { interruptible });
     }
 
-    pub(super) fn on_progress(&mut self, progress: Progress) {
-        let Some(production) = &mut self.production else { return };
+    /// Takes what comes of what is being made, and says whether it was more than words to be passed on.
+    pub(super) fn on_progress(&mut self, progress: Progress) -> bool {
+        let Some(production) = &mut self.production else { return true };
         match progress {
             Progress::Event(event) if production.is_gated() => production.stash.push_back(event),
-            Progress::Event(event) => self.pass(event),
+            Progress::Event(event) => {
+                let is_text = matches!(event, TurnEvent::Text(_));
+                self.pass(event);
+                return !is_text;
+            }
             Progress::Complete => self.playout.complete(),
         }
+        true
     }
 
     /// Passes on what was kept back.

@@ -7,7 +7,13 @@
 //!     store ◄── past ◄── playout ◄──────┘
 //! ```
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use tokio::time::Instant;
 
@@ -312,8 +318,13 @@ impl Talk {
         self.unstored.front().map(|unstored| unstored.until)
     }
 
-    /// What happens next; pending while nothing can. Dropping the future loses nothing.
-    pub(super) async fn next(&mut self) -> Step {
+    /// What happens next; pending while nothing can.
+    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
+        // The line and the calls know who waits for them when the future is gone, too.
+        pin!(self.next()).poll(cx)
+    }
+
+    async fn next(&mut self) -> Step {
         let calls = self.answer.as_mut().and_then(|answer| answer.calls.as_mut());
         tokio::select! {
             biased;

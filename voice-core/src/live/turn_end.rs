@@ -1,6 +1,11 @@
 //! Asks the model that hears whether the user is done, and keeps the sound that it is asked about.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
 
 use futures_util::FutureExt;
 use tokio::{
@@ -67,13 +72,13 @@ impl TurnEnd {
         self.asked.abort_all();
     }
 
-    /// The next answer; never one that is not asked for any more.
-    pub(super) async fn judged(&mut self) -> (u64, Option<f32>) {
+    /// The next answer; never one that is not asked for any more. Pending while nothing is asked.
+    pub(super) fn poll_judged(&mut self, cx: &mut Context<'_>) -> Poll<(u64, Option<f32>)> {
         loop {
-            match self.asked.join_next().await {
-                Some(Ok(answer)) => return answer,
+            match ready!(self.asked.poll_join_next(cx)) {
+                Some(Ok(answer)) => return Poll::Ready(answer),
                 Some(Err(_)) => {}
-                None => std::future::pending().await,
+                None => return Poll::Pending,
             }
         }
     }
