@@ -6,12 +6,13 @@ use std::{
     task::{Context, Poll},
 };
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio_util::sync::WaitForCancellationFuture;
 
 use super::{
     event::{EndReason, LiveSummary},
     handle::Command,
+    inlet::Intake,
     production::Production,
     recorder::Recorder,
     session::Driver,
@@ -26,7 +27,7 @@ const AT_ONCE: usize = 48_000;
 pub(super) type Over = (EndReason, Option<oneshot::Sender<LiveSummary>>);
 
 impl Driver {
-    pub(super) async fn converse(&mut self, commands: &mut mpsc::Receiver<Command>) -> Over {
+    pub(super) async fn converse(&mut self, intake: &mut Intake) -> Over {
         let cancel = self.cancel.clone();
         let mut cancelled = pin!(cancel.cancelled());
         let mut alarm = Alarm::default();
@@ -52,7 +53,7 @@ impl Driver {
             let line = [self.jitter.due(), self.line_falls_silent(), recording].into_iter().flatten();
             let wake = line.chain(self.next_wake()).min().map(|at| self.started + at);
             let takes = self.production.as_ref().is_some_and(Production::takes) && !self.is_far_ahead();
-            let happened = poll_fn(|cx| match (self.poll_happening(commands, cancelled.as_mut(), takes, cx), wake) {
+            let happened = poll_fn(|cx| match (self.poll_happening(intake, cancelled.as_mut(), takes, cx), wake) {
                 (Poll::Pending, Some(wake)) => alarm.poll(wake, || wake, cx).map(|()| None),
                 (happened, _) => happened,
             });
@@ -68,14 +69,14 @@ impl Driver {
     /// fetched.
     fn poll_happening(
         &mut self,
-        commands: &mut mpsc::Receiver<Command>,
+        intake: &mut Intake,
         mut cancelled: Pin<&mut WaitForCancellationFuture<'_>>,
         takes: bool,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Over>> {
         let mut heard = 0;
         loop {
-            match commands.poll_recv(cx) {
+            match intake.poll_next(self.enough(), cx) {
                 Poll::Ready(Some(Command::Audio(samples))) => {
                     heard += samples.len();
                     if self.hear(&samples) || heard >= AT_ONCE {

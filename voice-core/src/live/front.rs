@@ -30,8 +30,12 @@ pub(crate) enum Edge {
     Going { samples: Vec<i16> },
 }
 
+/// Without detection, sound is taken in pieces of this many samples: 100 ms.
+const PIECE: usize = SPEECH_RATE as usize / 10;
+
 /// Hears one stream of sound.
 pub(crate) struct Front {
+    rate: u32,
     channels: usize,
     resampler: Option<LiveResampler>,
     vad: Box<dyn VoiceActivityDetector>,
@@ -83,6 +87,7 @@ impl Front {
         let reference =
             cleaner.as_ref().filter(|cleaner| cleaner.cancels_echo()).map(|_| Reference::new(ECHO_TOLERANCE));
         Self {
+            rate,
             channels,
             resampler: (rate != SPEECH_RATE).then(|| LiveResampler::new(rate, SPEECH_RATE)),
             vad,
@@ -123,6 +128,16 @@ impl Front {
         if let Some(reference) = &mut self.reference {
             reference.cut(now);
         }
+    }
+
+    /// How many more interleaved samples it takes until something may be noticed in them.
+    pub(crate) fn enough(&self) -> usize {
+        let missing = match (self.detects, &self.said) {
+            (true, _) => self.vad.frame_samples().saturating_sub(self.pending.len()),
+            (false, Some(_)) => PIECE,
+            (false, None) => 0,
+        };
+        (missing * self.rate as usize).div_ceil(SPEECH_RATE as usize) * self.channels
     }
 
     /// Hears interleaved samples, the last of which is spoken `now`, and gives them back cleaned, one channel at the rate of speech:

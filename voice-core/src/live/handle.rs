@@ -7,6 +7,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
     event::{LiveEvent, LiveSummary},
+    inlet::{Inlet, inlet, over},
     session::Driver,
     talk::Talk,
     wire::{ClientMessage, Wire},
@@ -24,8 +25,6 @@ use crate::{
     turn::{Caller, Engine, check_text},
 };
 
-/// How many frames and commands may wait for the session.
-const COMMANDS: usize = 512;
 /// How many events may wait for the host.
 pub(super) const EVENTS: usize = 512;
 /// The longest frame.
@@ -80,7 +79,7 @@ pub struct LiveSession {
     channels: usize,
     longest_frame: usize,
     max_text_characters: usize,
-    commands: mpsc::Sender<Command>,
+    inlet: Inlet,
     events: Mutex<mpsc::Receiver<LiveEvent>>,
     _stop: DropGuard,
 }
@@ -108,7 +107,7 @@ pub(crate) async fn start(engine: Arc<Engine>, mut setup: LiveSetup) -> Result<L
     } else if config.turn_detection == TurnDetection::Model {
         setup.turn_detector = Some(agents_own.turn_detector().await?);
     }
-    let (command_sender, commands) = mpsc::channel(COMMANDS);
+    let (inlet, intake) = inlet();
     let (event_sender, events) = mpsc::channel(EVENTS);
     let stop = setup.cancel.clone().drop_guard();
     let session = LiveSession {
@@ -118,13 +117,13 @@ pub(crate) async fn start(engine: Arc<Engine>, mut setup: LiveSetup) -> Result<L
         channels,
         longest_frame: setup.input_rate as usize * channels * LONGEST_FRAME_SECONDS,
         max_text_characters: engine.settings.max_text_characters,
-        commands: command_sender,
+        inlet,
         events: Mutex::new(events),
         _stop: stop,
     };
     // Boxed before it runs: a task's future would hold it twice over, as what it was given and as what it works with.
     let driver = Box::new(Driver::new(engine, setup, config, (stored, talk), event_sender));
-    tokio::spawn(Box::pin(driver.run(commands)));
+    tokio::spawn(Box::pin(driver.run(intake)));
     Ok(session)
 }
 
@@ -201,7 +200,7 @@ impl LiveSession {
     pub fn push_audio(&self, samples: impl Into<Vec<i16>>) -> Result<()> {
         let samples = samples.into();
         self.check_frame(&samples)?;
-        self.send(Command::Audio(samples))
+        self.inlet.push(samples)
     }
 
     /// Takes sound that comes over a network, with the time at which its sender took it, counted from any moment: RTP's or a media
@@ -214,7 +213,7 @@ impl LiveSession {
     pub fn push_audio_at(&self, at: Duration, samples: impl Into<Vec<i16>>) -> Result<()> {
         let samples = samples.into();
         self.check_frame(&samples)?;
-        self.send(Command::TimedAudio { at, samples })
+        self.inlet.send(Command::TimedAudio { at, samples })
     }
 
     fn check_frame(&self, samples: &[i16]) -> Result<()> {
@@ -249,7 +248,7 @@ impl LiveSession {
     pub fn push_text(&self, text: impl Into<String>) -> Result<()> {
         let text = text.into();
         check_text(&text, self.max_text_characters)?;
-        self.send(Command::Text(text))
+        self.inlet.send(Command::Text(text))
     }
 
     /// Takes a key of the telephone: `0`–`9`, `*`, `#`, `A`–`D`. Keys are collected; `#` or a pause completes them.
@@ -263,7 +262,7 @@ impl LiveSession {
                 format!("{key:?} is no key of a telephone; 0–9, *, # and A–D are"),
             ));
         }
-        self.send(Command::Dtmf(key))
+        self.inlet.send(Command::Dtmf(key))
     }
 
     /// Ends the user's turn now: push to talk.
@@ -271,7 +270,7 @@ impl LiveSession {
     /// # Errors
     /// As [`push_audio`](Self::push_audio).
     pub fn commit(&self) -> Result<()> {
-        self.send(Command::Commit)
+        self.inlet.send(Command::Commit)
     }
 
     /// Has the agent say something, after what it is saying now. It is stored as the agent's message.
@@ -292,7 +291,7 @@ impl LiveSession {
 
     fn say_with(&self, text: String, interruptible: bool) -> Result<()> {
         check_text(&text, self.max_text_characters)?;
-        self.send(Command::Say { text, interruptible })
+        self.inlet.send(Command::Say { text, interruptible })
     }
 
     /// Stops what the agent says or is about to say. What was heard of it is stored.
@@ -300,7 +299,7 @@ impl LiveSession {
     /// # Errors
     /// As [`push_audio`](Self::push_audio).
     pub fn interrupt(&self) -> Result<()> {
-        self.send(Command::Interrupt)
+        self.inlet.send(Command::Interrupt)
     }
 
     /// Holds the sound back until [`resume`](Self::resume); what was given out and not played is to be thrown away and comes
@@ -309,7 +308,7 @@ impl LiveSession {
     /// # Errors
     /// As [`push_audio`](Self::push_audio).
     pub fn pause(&self) -> Result<()> {
-        self.send(Command::Pause)
+        self.inlet.send(Command::Pause)
     }
 
     /// Goes on after [`pause`](Self::pause).
@@ -317,7 +316,7 @@ impl LiveSession {
     /// # Errors
     /// As [`push_audio`](Self::push_audio).
     pub fn resume(&self) -> Result<()> {
-        self.send(Command::Resume)
+        self.inlet.send(Command::Resume)
     }
 
     /// Says how much of the session's sound was played so far. Once this was called, only it tells what was heard; until then
@@ -327,7 +326,7 @@ impl LiveSession {
     /// # Errors
     /// As [`push_audio`](Self::push_audio).
     pub fn set_playback_position(&self, position: Duration) -> Result<()> {
-        self.send(Command::Playback(position))
+        self.inlet.send(Command::Playback(position))
     }
 
     /// Changes the language that is expected and spoken (BCP 47); `None`: detect it.
@@ -335,7 +334,7 @@ impl LiveSession {
     /// # Errors
     /// As [`push_audio`](Self::push_audio).
     pub fn set_language(&self, language: Option<String>) -> Result<()> {
-        self.send(Command::Language(language))
+        self.inlet.send(Command::Language(language))
     }
 
     /// Does what a client asks for over a connection of the host's, read with [`ClientMessage::from_frame`]. A client that ends
@@ -358,7 +357,7 @@ impl LiveSession {
                 self.set_playback_position(position)
             }
             ClientMessage::Language { language } => self.set_language(language),
-            ClientMessage::EndSession => self.send(Command::End(oneshot::channel().0)),
+            ClientMessage::EndSession => self.inlet.send(Command::End(oneshot::channel().0)),
         }
     }
 
@@ -386,23 +385,7 @@ impl LiveSession {
     /// `INVALID_REQUEST` (kind `Closed`) when it is over already.
     pub async fn end(&self) -> Result<LiveSummary> {
         let (sender, summary) = oneshot::channel();
-        let command = self.commands.send(Command::End(sender)).await;
-        command.map_err(|_| over())?;
+        self.inlet.send_in_time(Command::End(sender)).await?;
         summary.await.map_err(|_| over())
     }
-
-    fn send(&self, command: Command) -> Result<()> {
-        self.commands.try_send(command).map_err(|failed| match failed {
-            mpsc::error::TrySendError::Full(_) => Error::new(
-                ErrorKind::RateLimited,
-                format!("{COMMANDS} frames and commands are waiting already; push sound as fast as it is spoken"),
-            )
-            .with_retry_after(Duration::from_millis(20)),
-            mpsc::error::TrySendError::Closed(_) => over(),
-        })
-    }
-}
-
-fn over() -> Error {
-    Error::new(ErrorKind::Closed, "the live session is over; start a new one")
 }

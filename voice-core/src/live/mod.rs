@@ -22,6 +22,7 @@ mod event;
 mod front;
 mod handle;
 mod hearing;
+mod inlet;
 mod jitter;
 mod lasting;
 mod manners;

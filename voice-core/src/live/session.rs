@@ -19,6 +19,7 @@ use super::{
     front::{Edge, Front},
     handle::{Command, LiveSetup},
     hearing::{Heard, Hearing, News},
+    inlet::Intake,
     jitter::JitterBuffer,
     playout::Playout,
     production::Production,
@@ -29,7 +30,7 @@ use super::{
 };
 use crate::{
     audio::{LiveResampler, Pcm},
-    config::{LiveConfig, TurnDetection},
+    config::{LiveConfig, Recognition, TurnDetection},
     cost::{Ledger, Spent, Usage},
     error::{Error, Result},
     event::TextDelta,
@@ -75,6 +76,8 @@ pub(super) struct Driver {
     pub(super) speak: bool,
     first_message: Option<String>,
     pub(super) front: Front,
+    /// Whoever hears while the user speaks is given every frame as it comes.
+    hears_at_once: bool,
     /// Sound that comes with the time at which it was taken.
     pub(super) jitter: JitterBuffer,
     /// The recording of the whole session.
@@ -163,7 +166,9 @@ impl Driver {
             usage: Usage::default(),
             cost: None,
         };
+        let listens = config.recognition == Recognition::Streaming && engine.can_listen();
         Self {
+            hears_at_once: talk.is_some() || (listens && !detects),
             language: setup.language.or_else(|| engine.settings.language.clone()),
             talk: talk.map(Box::new),
             engine,
@@ -223,7 +228,7 @@ impl Driver {
     }
 
     /// Runs the session to its end.
-    pub(super) async fn run(mut self: Box<Self>, mut commands: mpsc::Receiver<Command>) {
+    pub(super) async fn run(mut self: Box<Self>, mut intake: Intake) {
         let engine = Arc::clone(&self.engine);
         // The agent's closing waits for what is kept at the end.
         let _unfinished = engine.saving.begin();
@@ -232,9 +237,9 @@ impl Driver {
             let interruptible = self.config.conversation.greeting_interruptible;
             self.to_say.push_back(ToSay { kind: SpeechKind::Greeting, text, interruptible });
         }
-        let (reason, asked) = self.converse(&mut commands).await;
+        let (reason, asked) = self.converse(&mut intake).await;
         // What was pushed before the end was called for is part of the conversation.
-        commands.close();
+        intake.close();
         self.finish(reason, asked).await;
     }
 
@@ -395,6 +400,11 @@ impl Driver {
         let speaks = self.front.so_far().is_some() || self.talk.as_ref().is_some_and(|talk| talk.user_speaks());
         let waits = speaks && self.config.turn_detection != TurnDetection::Manual;
         waits.then(|| self.heard_at + DEAD_LINE)
+    }
+
+    /// How many samples it takes until something may be noticed in them, as they come from the host.
+    pub(super) fn enough(&self) -> usize {
+        if self.hears_at_once { 0 } else { self.front.enough() }
     }
 
     /// Takes sound of the user, and says whether anything began or ended in it.
