@@ -14,8 +14,9 @@
 //! said and what is under way, `model_line` is the connection to it, and turns are the model's.
 //!
 //! `turn_taking`, `playout`, `front`, `talker`, `jitter`, `reference`, `said`, `tape`, `track` and `words` know no clock and do no I/O;
-//! `session` is the task that runs them and `converse` its loop, with its sides: `hearing`, what the user says, `speaking`, what the agent says, and
-//! `manners`, how the conversation is kept going and ended; with a model of that kind `with_model` and `model_speaks` are its sides.
+//! `session` is the task that runs them, `converse` its loop and `inlet` the host's way into it. Its sides are `hearing`, what the user
+//! says, `speaking`, what the agent says, and `manners`, how the conversation is kept going and ended; with a model of that kind
+//! `with_model` and `model_speaks`.
 
 mod converse;
 mod event;
