@@ -90,11 +90,12 @@ impl Inlet {
 
     /// The same, waiting for room.
     pub(super) async fn send_in_time(&self, command: Command) -> Result<()> {
-        let held = lock(&self.held).take();
-        for command in held.into_iter().chain([command]) {
-            self.commands.send(command).await.map_err(|_| over())?;
+        let room = self.commands.reserve().await.map_err(|_| over())?;
+        // Under its lock: nothing that is pushed meanwhile overtakes it.
+        if let Some(sound) = lock(&self.held).take() {
+            room.send(sound);
         }
-        Ok(())
+        self.commands.send(command).await.map_err(|_| over())
     }
 
     /// Passes on what is held.
