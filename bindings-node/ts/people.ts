@@ -43,15 +43,16 @@ export interface ApiKey {
 }
 
 /**
- * Who an assistant is and how it answers. What is left out has the agent's own setting. The document is validated
- * when it is written: unknown fields are refused, and an error names the path of the fault.
+ * Who an assistant is and how it answers. Providers that are left out are the agent's own; whatever else is left out
+ * has the default that is named beside it. The document is validated when it is written: unknown fields are refused,
+ * and an error names the path of the fault.
  */
 export interface Assistant {
   /** Its name, for people: 1–200 characters. */
   name: string
-  /** What it says when a session starts. */
+  /** What it says when a session starts. Default: nothing. */
   first_message?: string | null
-  /** The instructions of the language model. */
+  /** The instructions of the language model. Default: short ones, made for listening; not the agent's. */
   system_prompt?: string
   /** The language of the conversation (BCP 47), or `auto`. Default `auto`. */
   language?: string
@@ -99,7 +100,10 @@ export interface Assistant {
    * agent's.
    */
   end_call_phrases?: string[]
-  /** The tools that the language model may call, by the names under which the host offers them: at most 64. */
+  /**
+   * The tools that the language model may call, by the names under which the host offers them: at most 64. Default:
+   * all of them.
+   */
   tools?: string[]
   /**
    * The documents of its organization that answers are drawn from, by their ids: at most 100. `*` stands for all of

@@ -140,6 +140,35 @@ struct Broken {
     hangs: bool,
 }
 
+/// A blob store that takes its time with what the agent said, and keeps the rest at once.
+struct Slow(MemoryBlobs, Duration);
+
+#[async_trait]
+impl BlobStore for Slow {
+    fn name(&self) -> &str {
+        "slow"
+    }
+
+    async fn put(&self, key: &BlobKey, bytes: Bytestream) -> voice_core::Result<BlobRef> {
+        if key.as_str().contains("assistant") {
+            tokio::time::sleep(self.1).await;
+        }
+        self.0.put(key, bytes).await
+    }
+
+    async fn get(&self, blob: &BlobRef) -> voice_core::Result<Option<Bytestream>> {
+        self.0.get(blob).await
+    }
+
+    async fn delete(&self, key: &BlobKey) -> voice_core::Result<bool> {
+        self.0.delete(key).await
+    }
+
+    async fn list(&self, under: &BlobKey, after: Option<&BlobKey>, most: usize) -> voice_core::Result<Page<BlobKey>> {
+        self.0.list(under, after, most).await
+    }
+}
+
 #[async_trait]
 impl BlobStore for Broken {
     fn name(&self) -> &str {
@@ -175,6 +204,35 @@ async fn a_recording_that_cannot_be_kept_never_loses_the_turn() {
         let messages = history(&agent, reply.session_id).await;
         assert!(messages.len() == 2 && messages.iter().all(|message| message.audio_ref.is_none()));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_side_that_cannot_be_kept_leaves_the_other() {
+    let agent = agent(Arc::new(Slow(MemoryBlobs::new(), Duration::from_secs(3_600))), "{}").await;
+    let reply = agent.converse(question()).await.unwrap();
+    let messages = history(&agent, reply.session_id).await;
+    assert!(messages[0].audio_ref.is_some() && messages[1].audio_ref.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_whose_caller_goes_away_while_its_sound_is_kept_is_stored() {
+    let agent = agent(Arc::new(Slow(MemoryBlobs::new(), Duration::from_secs(5))), "{}").await;
+    let gone = tokio::time::timeout(Duration::from_secs(2), agent.converse(question())).await;
+    assert!(gone.is_err(), "its sound is being kept");
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let sessions = agent.sessions().list(SessionQuery::default()).await.unwrap().items;
+    let messages = history(&agent, sessions[0].id).await;
+    assert!(messages.len() == 2 && messages.iter().all(|message| message.audio_ref.is_some()), "{messages:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn closing_waits_for_the_sound_of_a_turn() {
+    let agent = agent(Arc::new(Slow(MemoryBlobs::new(), Duration::from_secs(3))), "{}").await;
+    let turn = agent.converse(question());
+    let running = tokio::spawn(async move { turn.await });
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    agent.close().await.unwrap();
+    assert!(running.await.unwrap().unwrap().timings.stored.is_some());
 }
 
 #[tokio::test]

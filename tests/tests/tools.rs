@@ -563,6 +563,14 @@ async fn a_model_that_cannot_call_tools_is_passed_over_and_never_left_alone_with
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_turn_and_a_tool_may_have_all_the_time_there_is() {
+    let set = Set::new(asks());
+    let tool = Orders::default().tool(Duration::from_secs(3_600)).timeout(Duration::MAX);
+    let reply = set.agent([tool]).await.turn("where is order 7?").deadline(Duration::MAX).await.unwrap();
+    assert_eq!((reply.text.as_str(), reply.tool_calls[0].result.as_str()), (ANSWER, "order 7 is on its way"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_turn_may_bring_tools_of_its_own() {
     let set = Set::new(asks());
     let agent = set.agent([]).await;

@@ -232,6 +232,16 @@ async fn empty_and_overlong_text_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn signs_that_are_typed_are_answered() {
+    let set = Set::new();
+    let agent = set.agent().await;
+    for text in ["👍", "?"] {
+        let reply = agent.turn(text).await.unwrap();
+        assert_eq!((reply.transcript.as_str(), reply.text.as_str()), (text, ANSWER));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_failing_stage_is_tried_again_and_the_turn_goes_on() {
     let mut set = Set::new();
     set.stt = set.stt.call(0, Step::fail(provider_down()));
@@ -298,6 +308,42 @@ async fn an_answer_that_breaks_off_is_continued_without_repeating_anything() {
     let shown = &second.requests()[0].messages;
     assert_eq!(&*shown[shown.len() - 2].content, "It will rain tomorrow in ");
     assert_eq!(shown[shown.len() - 2].role, Role::Assistant);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_whose_rest_breaks_off_too_is_continued_by_the_next() {
+    let set = Set::new();
+    let first = ScriptedLlm::saying(ANSWER).named("first/llm").every_call(Step::fail(provider_down()).after(5));
+    let second = ScriptedLlm::saying("in the").named("second/llm").every_call(Step::fail(provider_down()).after(1));
+    let third = ScriptedLlm::saying("the north. Take a warm coat with you.").named("third/llm");
+    let agent = VoiceAgent::builder()
+        .stt(set.stt.clone())
+        .llm(voice_core::Providers::from(first).then(second.clone()).then(third))
+        .tts(set.tts.clone())
+        .store(set.store.clone())
+        .build()
+        .await
+        .unwrap();
+    assert_eq!(agent.converse(question()).await.unwrap().text, ANSWER);
+    assert_eq!(second.calls(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_written_is_spoken_while_the_rest_of_a_broken_answer_is_awaited() {
+    let set = Set::new();
+    let first = ScriptedLlm::saying(ANSWER).named("first/llm").every_call(Step::fail(provider_down()).after(7));
+    let second = ScriptedLlm::saying("Take a warm coat with you.").named("second/llm").first_after(ms(5_000));
+    let agent = VoiceAgent::builder()
+        .stt(set.stt.clone())
+        .llm(voice_core::Providers::from(first).then(second))
+        .tts(set.tts.clone())
+        .store(set.store.clone())
+        .build()
+        .await
+        .unwrap();
+    let reply = agent.converse(question()).await.unwrap();
+    assert_eq!(reply.text, ANSWER);
+    assert!(reply.timings.first_audio.unwrap() < ms(2_000), "{:?}", reply.timings);
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,6 +6,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 pub use jiff::Timestamp;
@@ -31,6 +32,14 @@ impl Clock for SystemClock {
 #[must_use]
 pub fn system_clock() -> Arc<dyn Clock> {
     Arc::new(SystemClock)
+}
+
+/// Thirty years: for ever, as far as a turn is concerned, and well within what timers can count.
+const FOR_EVER: Duration = Duration::from_secs(30 * 365 * 86_400);
+
+/// The moment that is so long after another. A host may say `Duration::MAX` for no limit, which added to a moment would be none.
+pub(crate) fn after(moment: Instant, time: Duration) -> Instant {
+    moment + time.min(FOR_EVER)
 }
 
 /// An alarm for a moment that keeps moving, mostly to later. It is set again only once it has rung, or for an earlier moment: to move the

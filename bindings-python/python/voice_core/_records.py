@@ -59,13 +59,14 @@ class _AssistantRequired(TypedDict):
 
 
 class Assistant(_AssistantRequired, total=False):
-    """Who an assistant is and how it answers. What is left out has the agent's own setting. The document is
-    validated when it is written: unknown fields are refused, and an error names the path of the fault."""
+    """Who an assistant is and how it answers. Providers that are left out are the agent's own; whatever else is left
+    out has the default that is named beside it. The document is validated when it is written: unknown fields are
+    refused, and an error names the path of the fault."""
 
     first_message: Optional[str]
-    """What it says when a session starts."""
+    """What it says when a session starts. Default: nothing."""
     system_prompt: str
-    """The instructions of the language model."""
+    """The instructions of the language model. Default: short ones, made for listening; not the agent's."""
     language: str
     """The language of the conversation (BCP 47), or ``auto``. Default ``auto``."""
     stt_provider: Optional[str]
@@ -105,7 +106,8 @@ class Assistant(_AssistantRequired, total=False):
     """When an answer has one of these phrases, a live session ends once it is spoken: at most 50. Default: the
     agent's."""
     tools: List[str]
-    """The tools that the language model may call, by the names under which the host offers them: at most 64."""
+    """The tools that the language model may call, by the names under which the host offers them: at most 64.
+    Default: all of them."""
     knowledge: List[str]
     """The documents of its organization that answers are drawn from, by their ids: at most 100. ``*`` stands for all
     of them. Default: the agent's own."""

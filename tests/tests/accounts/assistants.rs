@@ -2,10 +2,10 @@
 
 use serde_json::json;
 use voice_core::{
-    ErrorCode, Role, Secret,
+    AssistantId, ErrorCode, FunctionTool, Role, Secret, Tool,
     agent::Principal,
     config::{Assistant, ProviderConfig},
-    store::{AssistantQuery, AssistantVersion, MessageQuery, SessionQuery},
+    store::{AssistantQuery, AssistantRecord, AssistantStore, AssistantVersion, MessageQuery, SessionQuery},
 };
 use voice_testkit::{
     Step,
@@ -243,4 +243,129 @@ async fn a_user_may_read_assistants_and_not_change_them() {
     assert_eq!(agent.assistants().of(organization).get(baker.id).await.unwrap().id, baker.id);
     let nowhere = agent.assistants().of(OrganizationId::new()).create(&Assistant::named("Lost")).await.unwrap_err();
     assert_eq!(nowhere.kind(), ErrorKind::NotFound);
+}
+
+const NO_FILES: &str = "a local model or voice goes by its name here, not by that of a file";
+
+#[tokio::test]
+async fn an_assistant_names_no_files_of_this_machine() {
+    let agent = VoiceAgent::builder()
+        .stt(ScriptedStt::hearing("hi"))
+        .llm(ScriptedLlm::saying(ANSWER))
+        .tts(ScriptedTts::new())
+        .named_llm("house", Arc::new(ScriptedLlm::saying(ANSWER)))
+        .named_provider("shelf", ProviderConfig::named("local//srv/voices"))
+        .stores(memory())
+        .build()
+        .await
+        .unwrap();
+    let create = async |mut document: serde_json::Value| {
+        document["name"] = json!("A");
+        agent.assistants().create(&Assistant::from_value(document).unwrap()).await
+    };
+    for file in ["/srv/model.gguf", "model.gguf", "voice.ONNX", "heart.bin", "../model", "a/b", ".hidden"] {
+        let voice = |voice: serde_json::Value| json!({"languages": ["en", "es"], "voices": {"es": voice}});
+        for (path, document) in [
+            ("model_name", json!({"model_provider": "local", "model_name": file})),
+            ("stt_model", json!({"stt_provider": "local", "stt_model": file})),
+            ("voice_model", json!({"voice_provider": "local", "voice_model": file})),
+            ("voice_id", json!({"voice_provider": "shelf", "voice_id": file})),
+            ("interpreter.voices.es.model", json!({"interpreter": voice(json!({"provider": "local", "model": file}))})),
+            (
+                "interpreter.voices.es.voice",
+                json!({"voice_provider": "shelf", "interpreter": voice(json!({"voice": file}))}),
+            ),
+        ] {
+            let error = create(document).await.unwrap_err();
+            assert_eq!((error.code(), error.message()), (ErrorCode::ValidationError, &*format!("{path}: {NO_FILES}")));
+        }
+    }
+    for document in [
+        json!({"voice_provider": "shelf", "voice_id": "amy"}),
+        json!({"model_provider": "local", "model_name": "qwen3-1.7b"}),
+        json!({"model_provider": "groq", "model_name": "meta-llama/llama-4"}),
+        json!({"model_provider": "house", "model_name": "a/b.gguf"}),
+    ] {
+        create(document).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_assistant_that_was_stored_with_a_files_name_does_not_tell_whether_the_file_is_there() {
+    let (store, folder) = (Arc::new(MemoryStore::new()), tempfile::tempdir().unwrap());
+    let agent = agent_on(Storage::of(Arc::clone(&store)), "{}").await;
+    let there = folder.path().join("model.gguf");
+    std::fs::write(&there, "no model").unwrap();
+    for file in [there, folder.path().join("nothing.gguf")] {
+        let document = json!({"name": "A", "model_provider": "local", "model_name": file});
+        let document = document.as_object().unwrap().clone();
+        let record = AssistantRecord::new(AssistantId::new(), None, "A", document, jiff::Timestamp::now());
+        store.create_assistant(&record).await.unwrap();
+        let error = agent.turn("hello").assistant(record.id).await.unwrap_err();
+        assert_eq!(error.message(), format!("model_name: {NO_FILES}"));
+    }
+}
+
+#[tokio::test]
+async fn an_organization_is_not_told_where_models_are_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = format!(r#"{{"local": {{"models": {:?}}}}}"#, folder.path());
+    let agent = agent_on(memory(), &config).await;
+    let theirs = agent.with(&Principal::organization_itself(organization(&agent).await));
+    let document = json!({"name": "A", "model_provider": "local", "model_name": "nothing"});
+    let made = theirs.assistants().create(&Assistant::from_value(document).unwrap()).await.unwrap();
+    let error = theirs.turn("hello").assistant(made.id).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ModelMissing);
+    assert!(!format!("{error:?}").contains(&*folder.path().to_string_lossy()), "{error:?}");
+}
+
+fn tool(name: &str) -> Arc<dyn Tool> {
+    Arc::new(FunctionTool::new(name, "Does.", json!({"type": "object"}), |_, _| async { Ok("done") }))
+}
+
+async fn agent_with_tools(storage: Storage, llm: &ScriptedLlm, tools: &[&str]) -> VoiceAgent {
+    let builder = VoiceAgent::builder().stt("none").llm(llm.clone()).tts("none").stores(storage);
+    builder.tools(tools.iter().map(|name| tool(name))).build().await.unwrap()
+}
+
+/// The tools that the model was told of when it was asked last.
+fn offered(llm: &ScriptedLlm) -> Vec<String> {
+    llm.requests().last().unwrap().tools.iter().map(|tool| tool.name.clone()).collect()
+}
+
+#[tokio::test]
+async fn an_assistant_calls_the_tools_that_it_names_and_no_others() {
+    let llm = ScriptedLlm::calling("weather", json!({})).and_calling("bake", json!({})).then_saying(ANSWER);
+    let storage = memory();
+    let agent = agent_with_tools(storage.clone(), &llm, &["weather", "bake"]).await;
+    let mut baker = Assistant::named("Baker");
+    let of_all = agent.assistants().create(&baker).await.unwrap().id;
+    baker.tools = vec!["weather".into()];
+    let of_one = agent.assistants().create(&baker).await.unwrap().id;
+
+    let reply = agent.turn("will it rain?").assistant(of_one).await.unwrap();
+    assert_eq!(offered(&llm), ["weather"]);
+    let [known, other] = &reply.tool_calls[..] else { panic!("two calls: {:?}", reply.tool_calls) };
+    assert_eq!((known.result.as_str(), known.failed, other.failed), ("done", false, true));
+    assert!(other.result.contains("there is no such tool; there are: weather"), "{}", other.result);
+
+    agent.turn("will it rain?").assistant(of_one).tools([tool("bake")]).await.unwrap();
+    assert_eq!(offered(&llm), ["weather", "bake"], "what the host gives a turn is meant for it");
+    agent.turn("will it rain?").assistant(of_all).await.unwrap();
+    assert_eq!(offered(&llm), ["weather", "bake"]);
+    // The tool is gone.
+    agent_with_tools(storage, &llm, &["bake"]).await.turn("will it rain?").assistant(of_one).await.unwrap();
+    assert_eq!(offered(&llm), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_tool_that_is_not_there_is_refused_where_it_is_known_which_there_are() {
+    let llm = ScriptedLlm::saying(ANSWER);
+    let mut baker = Assistant::named("Baker");
+    baker.tools = vec!["weather".into(), "dance".into()];
+    let error = agent_with_tools(memory(), &llm, &["weather", "bake"]).await.assistants().create(&baker).await;
+    let error = error.unwrap_err();
+    assert_eq!(error.code(), ErrorCode::ValidationError);
+    assert_eq!(error.message(), "tools: there is no tool \"dance\"; there are: weather, bake");
+    agent_with_tools(memory(), &llm, &[]).await.assistants().create(&baker).await.unwrap();
 }

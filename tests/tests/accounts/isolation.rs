@@ -4,8 +4,9 @@
 use std::collections::{HashMap, HashSet};
 
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
+use tokio::time::Instant;
 use voice_core::{
-    ApiKeyId, AssistantId, DocumentId, Error, SessionId, UserId,
+    ApiKeyId, AssistantId, DocumentId, Error, SessionId, TurnEvent, UserId,
     agent::{DocumentChanges, ExportFormat, KeyOptions, KnowledgeQuery, NewDocument, Principal, ScopedAgent},
     config::Assistant,
     store::{
@@ -14,6 +15,7 @@ use voice_core::{
         WebhookStore,
     },
 };
+use voice_testkit::Step;
 
 use super::{watched::Watched, *};
 
@@ -324,4 +326,43 @@ async fn nothing_foreign_is_reached_in_sqlite() {
         let folder = tempfile::tempdir().unwrap();
         run(SqliteStore::open(folder.path().join("voice.db")).unwrap(), seed).await;
     }
+}
+
+/// An agent whose model leaves its first call unanswered, until that is made again.
+async fn busy_agent() -> (VoiceAgent, ScriptedLlm) {
+    let llm = ScriptedLlm::saying(ANSWER).call(0, Step::hang());
+    let builder = VoiceAgent::builder().stt("none").llm(llm.clone()).tts("none").stores(memory());
+    (builder.build().await.unwrap(), llm)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_foreign_session_that_is_busy_is_waited_for_no_longer_than_one_that_never_was() {
+    let (agent, llm) = busy_agent().await;
+    let theirs = agent.with(&Principal::organization_itself(organization(&agent).await));
+    let others = agent.with(&Principal::organization_itself(organization(&agent).await));
+    let busy = theirs.sessions().create().await.unwrap().id;
+    let hanging = tokio::spawn(theirs.turn("never answered").session(busy).into_future());
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert_eq!(llm.calls(), 1);
+    for named in [SessionId::new(), busy] {
+        let begun = Instant::now();
+        assert_ne!(others.turn("hello").session(named).await.unwrap().session_id, named);
+        assert!(begun.elapsed() < Duration::from_millis(100), "{:?}", begun.elapsed());
+    }
+    assert!(!hanging.is_finished());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_whose_first_turn_runs_is_waited_for_by_its_owner_alone() {
+    let (agent, _) = busy_agent().await;
+    let mut first = agent.turn("one").user("ada").stream();
+    let Some(Ok(TurnEvent::Started { session_id, .. })) = first.next().await else { panic!("it begins") };
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let begun = Instant::now();
+    let his = agent.turn("hello").user("bob").session(session_id).await.unwrap();
+    assert!(his.session_id != session_id && begun.elapsed() < Duration::from_millis(100), "{:?}", begun.elapsed());
+    let hers = agent.turn("two").user("ada").session(session_id).await.unwrap();
+    assert_eq!(hers.session_id, session_id);
+    let said = agent.sessions().history(session_id, MessageQuery::latest(10)).await.unwrap().items;
+    assert_eq!(said.iter().map(|m| m.content.as_str()).collect::<Vec<_>>(), ["one", ANSWER, "two", ANSWER]);
 }

@@ -8,7 +8,11 @@ use std::sync::{
 use serde_json::json;
 use tokio::time::sleep;
 use voice_core::{
-    Config, ConversationStore, ErrorKind, FunctionTool, Role, Tool, VoiceAgent, live::LiveEvent, store::MemoryStore,
+    Config, ConversationStore, ErrorKind, FunctionTool, Role, Tool, VoiceAgent,
+    agent::Live,
+    config::Assistant,
+    live::LiveEvent,
+    store::{MemoryStore, Storage},
     tool::OnInterruption,
 };
 use voice_testkit::{ScriptedLlm, VirtualClock, Voice};
@@ -103,6 +107,43 @@ async fn the_agents_own_tools_serve_live_sessions_too() {
     call.live.push_text("where is my order?").unwrap();
     call.until_turns(1).await;
     assert_eq!((call.turns()[0].tool_calls.len(), orders.counts()), (1, (1, 1)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_has_the_tools_that_its_assistant_names_and_its_own() {
+    let (voice, store, orders) = (Voice::new(), Arc::new(MemoryStore::new()), Orders::default());
+    let llm = asks();
+    let weather = FunctionTool::new("weather", "The sky.", json!({"type": "object"}), |_, _| async { Ok("blue") });
+    let agent = VoiceAgent::builder()
+        .stt(voice.stt())
+        .llm(llm.clone())
+        .tts(voice.tts())
+        .stores(Storage::of(Arc::clone(&store)))
+        .tool(orders.tool(10))
+        .tool(weather)
+        .build()
+        .await
+        .unwrap();
+    let mut assistant = Assistant::named("Baker");
+    assistant.tools = vec!["weather".into()];
+    let baker = agent.assistants().create(&assistant).await.unwrap().id;
+    let own = || Arc::new(orders.tool(10)) as Arc<dyn Tool>;
+    for (more, offered, told, counts) in [
+        (vec![], vec!["weather"], "there is no such tool; there are: weather", (0, 0)),
+        (vec![own()], vec!["weather", "order_status"], "on its way", (1, 1)),
+    ] {
+        let asked = llm.calls();
+        let set = |live: Live| live.assistant(baker).tools(more);
+        let call = Call::on(agent.clone(), &voice, Arc::clone(&store), set).await;
+        call.live.push_text("where is my order?").unwrap();
+        call.until_turns(1).await;
+        let tools: Vec<String> = llm.requests()[asked].tools.iter().map(|tool| tool.name.clone()).collect();
+        assert_eq!(tools, offered);
+        let turn = &call.turns()[0];
+        assert!(turn.tool_calls[0].result.contains(told), "{}", turn.tool_calls[0].result);
+        assert_eq!(orders.counts(), counts);
+        let _summary = call.live.end().await.unwrap();
+    }
 }
 
 #[tokio::test(start_paused = true)]

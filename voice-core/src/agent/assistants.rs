@@ -215,7 +215,7 @@ impl Assistants {
     fn check_may_change(&self, assistant: &Assistant) -> Result<()> {
         self.reach.check_not_a_user()?;
         assistant.validate()?;
-        self.agent.casting()?.check_providers(assistant)
+        self.agent.casting()?.check(assistant)
     }
 }
 

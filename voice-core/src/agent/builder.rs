@@ -227,7 +227,7 @@ impl AgentBuilder {
         self
     }
 
-    /// Gives the model a tool to call in every turn. See [`tool`](crate::tool).
+    /// Gives the model a tool to call in every turn, unless an assistant names others. See [`tool`](crate::tool).
     pub fn tool(mut self, tool: impl Tool + 'static) -> Self {
         self.tools.push(Arc::new(tool));
         self

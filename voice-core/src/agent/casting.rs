@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashMap,
-    path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -30,6 +29,10 @@ use crate::{
 const MOST: usize = 256;
 /// How long an engine is used before the credentials are looked at again.
 const TRUSTED: Duration = Duration::from_secs(60);
+/// Whose models are files of this machine.
+const LOCAL: &str = "local";
+/// How the names of such files end.
+const FILES: [&str; 3] = ["gguf", "onnx", "bin"];
 
 /// Providers of the host's own, by the names under which assistants call for them.
 #[derive(Clone, Default)]
@@ -101,20 +104,51 @@ impl Casting {
         self.lock().retain(|(owner, _), _| *owner != organization);
     }
 
-    /// Whether every provider that an assistant names is there.
-    pub(super) fn check_providers(&self, assistant: &Assistant) -> Result<()> {
+    /// Whether every provider and every tool that an assistant names is there, and it names no files of this machine.
+    pub(super) fn check(&self, assistant: &Assistant) -> Result<()> {
         for (path, name) in assistant.providers() {
-            let own = match path {
-                "stt_provider" => self.named.stt.contains_key(name),
-                "model_provider" => self.named.llm.contains_key(name),
-                "realtime_provider" => self.named.realtime.contains_key(name),
-                _ => self.named.tts.contains_key(name),
-            };
-            if !own && !self.is_known(name) {
+            if !self.is_own(path, name) && !self.is_known(name) {
                 return Err(unknown(path, name));
             }
         }
+        self.check_names(assistant)?;
+        // An agent without tools does not know those of the agents that will run it.
+        let tools = &self.base.tools;
+        let lacking = tools.lacking(&assistant.tools).next().filter(|_| !tools.is_empty());
+        lacking.map_or(Ok(()), |name| {
+            let message = format!("tools: there is no tool {name:?}; there are: {}", tools.names());
+            Err(Error::new(ErrorKind::InvalidField, message))
+        })
+    }
+
+    /// Checks that an assistant names no files of this machine.
+    fn check_names(&self, assistant: &Assistant) -> Result<()> {
+        let own_voice = assistant.tts();
+        let base = self.base_voice(own_voice.as_ref()).map(|config| config.provider.as_str());
+        for (path, provider, name) in assistant.names() {
+            if let Some(provider) = provider.or(base)
+                && !self.is_own(&path, provider)
+            {
+                let host = self.named.configured.get(provider);
+                check_name(host.map_or(provider, |host| host.provider.as_str()), &path, name)?;
+            }
+        }
         Ok(())
+    }
+
+    /// Who speaks where a language of an interpreter has nobody of its own: the assistant's voice, else the agent's.
+    fn base_voice<'a>(&'a self, own: Option<&'a ProviderConfig>) -> Option<&'a ProviderConfig> {
+        own.or_else(|| self.speakers.iter().flatten().next())
+    }
+
+    /// Whether a provider is an object of the host's, in the place that a field of an assistant speaks of.
+    fn is_own(&self, path: &str, provider: &str) -> bool {
+        match path.split_once('_') {
+            Some(("stt", _)) => self.named.stt.contains_key(provider),
+            Some(("model", _)) => self.named.llm.contains_key(provider),
+            Some(("realtime", _)) => self.named.realtime.contains_key(provider),
+            _ => self.named.tts.contains_key(provider),
+        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(Option<OrganizationId>, AssistantVersion), Ready>> {
@@ -130,6 +164,7 @@ impl Casting {
 
     async fn make(&self, stored: StoredAssistant, credentials: &[Credential]) -> Result<Engine> {
         let assistant = stored.assistant;
+        self.check_names(&assistant)?;
         let mut engine = self.base.clone();
         let own_voice = assistant.tts();
         if let Some(config) = assistant.stt() {
@@ -187,13 +222,19 @@ impl Casting {
             engine.actions = Some(Arc::new(Catalogue::new(actions)));
         }
         if let Some(config) = &assistant.interpreter {
-            let base = own_voice.as_ref().or(self.speakers.iter().flatten().next());
+            let base = self.base_voice(own_voice.as_ref());
             let complete = |said| self.completed(said, credentials);
             let voices = voices(&self.registry, &self.layers, &self.named, config, base, complete).await?;
             engine.interpret_with(Arc::new(Interpreter::new(config)), voices);
         } else if let Some(interpreter) = engine.interpreter.clone() {
             let voices = Arc::clone(&engine.voices);
             engine.interpret_with(interpreter, voices);
+        } else if !assistant.tools.is_empty() {
+            for tool in engine.tools.lacking(&assistant.tools) {
+                let tool = tool.as_str();
+                tracing::warn!(assistant = %stored.id, tool, "an assistant names a tool that is not there");
+            }
+            engine.tools = Arc::new(engine.tools.only(&assistant.tools));
         }
         Ok(engine)
     }
@@ -224,10 +265,11 @@ impl Casting {
                 _ if choice.is_empty() && !is_another => own.only(index),
                 (Some(config), _) => {
                     let mut config = config.clone();
-                    check_names(&config, model.filter(|model| config.model.as_ref() != Some(*model)), choice)?;
+                    check_choice(&config, model.filter(|model| config.model.as_ref() != Some(*model)), choice)?;
                     config.model = model.cloned().or(config.model);
                     let config = self.with_credential(self.registry.voiced(config, choice), &credentials)?;
-                    own.beside(index, TtsService(self.registry.tts(&config).await?))
+                    let tts = self.registry.tts(&config).await.map_err(|error| told(organization, error))?;
+                    own.beside(index, TtsService(tts))
                 }
                 (None, Some(speaker)) => own.beside(index, TtsService(speaker.with_voice(choice)?)),
                 (None, None) => return Err(Error::internal("a voice of the agent's own is not there")),
@@ -242,8 +284,9 @@ impl Casting {
             Some(own) => own.with_voice(choice)?,
             None if self.is_known(&config.provider) => {
                 let configured = self.named.configured.get(&config.provider).unwrap_or(&config);
-                check_names(configured, config.model.as_ref(), choice)?;
-                self.registry.tts(&self.completed(self.registry.voiced(config, choice), &credentials)?).await?
+                check_choice(configured, config.model.as_ref(), choice)?;
+                let config = self.completed(self.registry.voiced(config, choice), &credentials)?;
+                self.registry.tts(&config).await.map_err(|error| told(organization, error))?
             }
             None => return Err(unknown("provider", &config.provider)),
         };
@@ -309,17 +352,31 @@ fn own_voiced(own: &Arc<dyn TextToSpeech>, config: &ProviderConfig) -> Result<Ar
     }
 }
 
-/// Checks that whoever wants to hear a voice names no files of this machine: a config may, and nobody else.
-fn check_names(config: &ProviderConfig, model: Option<&String>, choice: &VoiceChoice) -> Result<()> {
-    let named = [("provider", model), ("voice", choice.id.as_ref())];
-    for (path, name) in named.into_iter().filter_map(|(path, name)| Some((path, name?))) {
-        let is_path = name.starts_with('.') || Path::new(name).components().count() != 1;
-        if config.provider == "local" && is_path {
-            let message = format!("{path}: a local model or voice goes by its name here, not by a path");
-            return Err(Error::new(ErrorKind::InvalidField, message));
-        }
+/// Checks that whoever wants to hear a voice names no files of this machine.
+fn check_choice(config: &ProviderConfig, model: Option<&String>, choice: &VoiceChoice) -> Result<()> {
+    let mut named = [("provider", model), ("voice", choice.id.as_ref())].into_iter();
+    named.try_for_each(|(path, name)| name.map_or(Ok(()), |name| check_name(&config.provider, path, name)))
+}
+
+/// Checks that a name is none of a file of this machine: what a provider that is local would open. A config may have such
+/// names, and nobody else.
+fn check_name(provider: &str, path: &str, name: &str) -> Result<()> {
+    let ending = name.rsplit_once('.').map(|(_, ending)| ending);
+    let is_file = ending.is_some_and(|ending| FILES.iter().any(|known| ending.eq_ignore_ascii_case(known)));
+    if provider == LOCAL && (is_file || name.starts_with('.') || name.contains(['/', '\\', ':'])) {
+        let message = format!("{path}: a local model or voice goes by its name here, not by that of a file");
+        return Err(Error::new(ErrorKind::InvalidField, message));
     }
     Ok(())
+}
+
+/// What an organization is told of a fault: where the host keeps its models is for the log.
+fn told(organization: Option<OrganizationId>, error: Error) -> Error {
+    if organization.is_none() || error.kind() != ErrorKind::ModelMissing {
+        return error;
+    }
+    tracing::warn!(%error, "a local model that an organization names cannot be used");
+    Error::new(ErrorKind::ModelMissing, "the local model or voice that is named is not there, or cannot be used")
 }
 
 fn unknown(path: &str, name: &str) -> Error {
@@ -404,7 +461,8 @@ impl Cast for Casting {
         let record = record.ok_or_else(|| {
             Error::new(ErrorKind::NotFound, "the assistant of this session is gone; start a session with another")
         })?;
-        let engine = Arc::new(self.make(StoredAssistant::from_record(record)?, &credentials).await?);
+        let engine = self.make(StoredAssistant::from_record(record)?, &credentials).await;
+        let engine = Arc::new(engine.map_err(|error| told(organization, error))?);
         let ready = Ready { engine: Arc::clone(&engine), credentials: stamps, checked: now, used: now };
         let mut all = self.lock();
         if all.len() >= MOST

@@ -151,7 +151,6 @@ impl Live {
             caller.assistant = Some(assistants.current(assistant).await?.reference());
         }
         (caller.organization, caller.user) = (self.reach.organization, self.reach.user);
-        let tools = engine.toolbox(self.tools)?;
         let setup = LiveSetup {
             config: self.config,
             caller,
@@ -162,7 +161,8 @@ impl Live {
             speak: self.speak,
             first_message: self.first_message,
             vad: self.vad,
-            tools,
+            more_tools: self.tools,
+            tools: Arc::default(),
             turn_detector: None,
             cancel: self.agent.cancel_token().child_token(),
             closing: self.agent.cancel_token().clone(),

@@ -10,7 +10,8 @@ use super::{
 };
 use crate::error::{Error, ErrorKind, Result};
 
-/// Who an assistant is and how it answers. What is left out has the agent's own setting.
+/// Who an assistant is and how it answers. Providers that are left out are the agent's own; whatever else is left out has the default that
+/// is named beside it.
 ///
 /// The document is validated when it is written: unknown fields are refused, and an error names the path of the fault.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -20,9 +21,9 @@ use crate::error::{Error, ErrorKind, Result};
 pub struct Assistant {
     /// Its name, for people: 1–200 characters.
     pub name: String,
-    /// What it says when a session starts.
+    /// What it says when a session starts. Default: nothing.
     pub first_message: Option<String>,
-    /// The instructions of the language model.
+    /// The instructions of the language model. Default: short ones, made for listening; not the agent's.
     pub system_prompt: String,
     /// The language of the conversation (BCP 47), or `auto`. Default `auto`.
     pub language: String,
@@ -61,7 +62,7 @@ pub struct Assistant {
     pub background_denoising: bool,
     /// When an answer has one of these phrases, a live session ends once it is spoken: at most 50. Default: the agent's.
     pub end_call_phrases: Vec<String>,
-    /// The tools that the language model may call, by the names under which the host offers them: at most 64.
+    /// The tools that the language model may call, by the names under which the host offers them: at most 64. Default: all of them.
     pub tools: Vec<String>,
     /// The documents of its organization that answers are drawn from, by their ids: at most 100. `*` stands for all of them.
     /// Default: the agent's own.
@@ -207,6 +208,24 @@ impl Assistant {
         let voices = self.interpreter.iter().flat_map(|interpreter| interpreter.voices.values());
         let voices = voices.filter_map(|voice| Some(("interpreter.voices", voice.provider.as_deref()?)));
         named.into_iter().filter_map(|(path, name)| Some((path, name.as_deref()?))).chain(voices)
+    }
+
+    /// The models and voices that are named, each with its path and its provider; `None`: whoever else speaks for the assistant.
+    pub(crate) fn names(&self) -> impl Iterator<Item = (String, Option<&str>, &str)> {
+        let named = [
+            ("stt_model", &self.stt_provider, &self.stt_model),
+            ("model_name", &self.model_provider, &self.model_name),
+            ("realtime_model", &self.realtime_provider, &self.realtime_model),
+            ("voice_model", &self.voice_provider, &self.voice_model),
+            ("voice_id", &self.voice_provider, &self.voice_id),
+        ];
+        let named = named.into_iter().map(|(path, provider, name)| (path.to_owned(), provider, name));
+        let voices = self.interpreter.iter().flat_map(|interpreter| &interpreter.voices);
+        let voices = voices.flat_map(|(language, voice)| {
+            let path = |key: &str| format!("interpreter.voices.{language}.{key}");
+            [(path("model"), &voice.provider, &voice.model), (path("voice"), &voice.provider, &voice.voice)]
+        });
+        named.chain(voices).filter_map(|(path, provider, name)| Some((path, provider.as_deref(), name.as_deref()?)))
     }
 
     fn owned(&self, path: &str, value: &Option<String>, owner: &str, provider: &Option<String>) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{invalid, parse::merge};
+use super::{LOG_LEVELS, invalid, parse::merge};
 use crate::error::Result;
 
 /// The variables that are read, and where in the document each stands. Keys of providers (`OPENAI_API_KEY`, …) are read by
@@ -12,7 +12,7 @@ const VARIABLES: &[(&str, &[&str], Kind)] = &[
     ("MAX_AUDIO_SIZE_MB", &["limits", "max_audio_bytes"], Kind::Mebibytes),
     ("MAX_AUDIO_DURATION_SECONDS", &["limits", "max_audio_seconds"], Kind::Number),
     ("SESSION_TIMEOUT_MINUTES", &["limits", "session_idle_minutes"], Kind::Number),
-    ("LOG_LEVEL", &["log_level"], Kind::Text),
+    ("LOG_LEVEL", &["log_level"], Kind::Level),
     ("VOICE_CORE_CREDENTIALS_KEY", &["accounts", "credentials_key"], Kind::Text),
     ("VOICE_CORE_MODELS", &["local", "models"], Kind::Text),
 ];
@@ -31,6 +31,8 @@ const OTEL: &[(&str, &[&str], Kind)] = &[
 #[derive(Clone, Copy)]
 enum Kind {
     Text,
+    /// Which log records are wanted, in the words of whatever program it was said for.
+    Level,
     Number,
     Mebibytes,
     Whole,
@@ -51,6 +53,10 @@ pub(super) fn as_document(get: impl Fn(&str) -> Option<String>) -> Result<Value>
         };
         let value = match kind {
             Kind::Text => json!(text.trim()),
+            Kind::Level => match level(&text) {
+                Some(level) => json!(level),
+                None => continue,
+            },
             Kind::Number => json!(number()?),
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
             Kind::Mebibytes => json!((number()? * 1024.0 * 1024.0) as u64),
@@ -62,6 +68,18 @@ pub(super) fn as_document(get: impl Fn(&str) -> Option<String>) -> Result<Value>
         merge(&mut document, nested);
     }
     Ok(document)
+}
+
+/// A level as other programs name it, too; `None`: it is none of this library's, and meant for another.
+fn level(text: &str) -> Option<&'static str> {
+    let named = text.trim().to_lowercase();
+    let level = match named.as_str() {
+        "warning" => "warn",
+        "critical" | "fatal" => "error",
+        "notice" => "info",
+        level => level,
+    };
+    LOG_LEVELS.into_iter().find(|known| *known == level)
 }
 
 /// What cannot be read is left out, as OpenTelemetry asks: these variables are for other programs, too.
@@ -122,6 +140,26 @@ mod tests {
         );
         assert_eq!(as_document(set(&[("OTEL_SDK_DISABLED", "true")])).unwrap(), json!({}));
         assert_eq!(as_document(set(&[("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")])).unwrap(), json!({}));
+    }
+
+    #[test]
+    fn a_level_of_another_program_stops_no_agent() {
+        let read = |level: &str| as_document(|name| (name == "LOG_LEVEL").then(|| level.into())).unwrap();
+        for (level, ours) in [
+            ("debug", "debug"),
+            (" Info ", "info"),
+            ("OFF", "off"),
+            ("WARNING", "warn"),
+            ("Critical", "error"),
+            ("fatal", "error"),
+            ("NOTICE", "info"),
+        ] {
+            assert_eq!(read(level), json!({"log_level": ours}), "{level}");
+        }
+        for level in ["20", "verbose", "info,hyper=warn"] {
+            assert_eq!(read(level), json!({}), "{level}");
+        }
+        assert!(crate::Config::from_json(r#"{"log_level": "WARNING"}"#).is_err(), "a document is for nobody else");
     }
 
     #[test]

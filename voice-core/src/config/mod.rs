@@ -47,6 +47,9 @@ use crate::{
     layer::{CircuitBreakerOptions, RateLimitOptions, RetryOptions, TimeoutOptions},
 };
 
+/// What `log_level` may be.
+const LOG_LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
+
 /// The configuration of an agent. See the [module](self) for where it comes from.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -291,7 +294,7 @@ impl Config {
             range("local.threads", threads as f64, 1.0, 1024.0)?;
         }
         if let Some(level) = &self.log_level
-            && !["error", "warn", "info", "debug", "trace", "off"].contains(&level.to_lowercase().as_str())
+            && !LOG_LEVELS.contains(&level.to_lowercase().as_str())
         {
             return Err(invalid("log_level: expected error, warn, info, debug, trace or off".into()));
         }

@@ -53,7 +53,8 @@ pub(crate) fn plain(html: &str) -> String {
 }
 
 enum Tag<'a> {
-    Begin(&'a str),
+    /// The beginning of an element, and whether it says that it is its end as well.
+    Begin(&'a str, bool),
     End(&'a str),
     /// A comment, or what only programs read.
     Other,
@@ -91,10 +92,18 @@ fn tag(text: &str) -> Option<(Tag<'_>, &str)> {
         } else if name.is_empty() {
             Tag::Other
         } else {
-            Tag::Begin(name)
+            Tag::Begin(name, closes_itself(&named[..end]))
         },
         after,
     ))
+}
+
+/// Whether a tag ends with a slash of its own: behind a value without quotes it would be a part of that.
+fn closes_itself(tag: &str) -> bool {
+    tag.strip_suffix('/').is_some_and(|tag| {
+        let last = tag.rsplit(|c: char| c.is_ascii_whitespace()).next().unwrap_or_default();
+        tag.ends_with(['"', '\'']) || !last.contains('=')
+    })
 }
 
 #[derive(Default)]
@@ -110,14 +119,15 @@ struct Page {
 
 impl Page {
     fn tag<'a>(&mut self, tag: Tag<'_>, after: &'a str) -> &'a str {
-        let (name, begins) = match tag {
-            Tag::Begin(name) => (name.to_ascii_lowercase(), true),
-            Tag::End(name) => (name.to_ascii_lowercase(), false),
+        let (name, begins, closes) = match tag {
+            Tag::Begin(name, closes) => (name.to_ascii_lowercase(), true, closes),
+            Tag::End(name) => (name.to_ascii_lowercase(), false, false),
             Tag::Other => return after,
         };
         let name = name.as_str();
         if begins && UNREAD.contains(&name) {
-            return behind(name, after);
+            // Of these it is only SVG that HTML lets close itself.
+            return if closes && name == "svg" { after } else { behind(name, after) };
         }
         match name {
             "h1" | "h2" | "h3" | "h4" | "h5" | "h6" => {
@@ -324,6 +334,12 @@ mod tests {
         assert_eq!(plain("Rye<a href=\"never closed"), "Rye");
         assert_eq!(plain("Rye<!-- never closed"), "Rye");
         assert_eq!(plain("Rye<"), "Rye<");
+    }
+
+    #[test]
+    fn a_drawing_that_closes_itself_costs_no_words_behind_it() {
+        assert_eq!(plain("Rye<svg/> and <SVG class=\"i\" hidden /> spelt"), "Rye and spelt");
+        assert_eq!(plain("Rye<svg width=10/>no</svg> and <script src=\"a\"/>no</script>spelt"), "Rye and spelt");
     }
 
     proptest! {

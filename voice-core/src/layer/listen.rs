@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use super::{
-    Service, Stack, SttService, TimeoutOptions,
+    Failed, Service, Stack, SttService, TimeoutOptions,
     stack::Slot,
     timeout::{first_byte_error, idle_error},
 };
@@ -34,10 +34,10 @@ impl Stack<SttService> {
     /// Begins to listen with the provider whose turn it is.
     ///
     /// # Errors
-    /// When nobody listens: that provider recognises whole utterances only, or all that could failed to begin. The latest of
-    /// those is named, so that it is tried last with the whole utterance.
-    pub(crate) async fn listen(&self, request: &ListenRequest, ctx: &CallContext) -> Result<Listening, Option<usize>> {
-        let mut failed = None;
+    /// When nobody listens: that provider recognises whole utterances only, or all that could failed to begin. Those are
+    /// named, so that they are tried last with the whole utterance.
+    pub(crate) async fn listen(&self, request: &ListenRequest, ctx: &CallContext) -> Result<Listening, Failed> {
+        let mut failed = Failed::default();
         for (index, slot) in self.slots.iter().enumerate() {
             if !slot.service.0.capabilities().streaming {
                 if slot.breaker.rests() {
@@ -52,7 +52,7 @@ impl Stack<SttService> {
                 Ok(listening) => return Ok(listening),
                 Err(error) => {
                     slot.failed(&error, 1);
-                    failed = Some(index);
+                    failed.add(index);
                 }
             }
         }

@@ -30,7 +30,7 @@ pub(crate) use rate_limit::RateLimiter;
 pub(crate) use realtime::Realtime;
 pub use retry::RetryOptions;
 pub(crate) use service::{LlmService, Service, SttService, TtsService};
-pub(crate) use stack::{Call, Stack};
+pub(crate) use stack::{Call, Failed, Stack};
 pub use timeout::TimeoutOptions;
 
 use schemars::JsonSchema;
@@ -49,7 +49,7 @@ pub struct LayerOptions {
     pub timeouts: TimeoutOptions,
     /// When a failing provider is left alone for a while.
     pub circuit_breaker: CircuitBreakerOptions,
-    /// How many calls a second each provider is sent. `None`: no limit.
+    /// How many calls a minute each provider is sent. `None`: no limit.
     pub rate_limit: Option<RateLimitOptions>,
     /// What providers charge.
     pub prices: PricesConfig,

@@ -18,6 +18,25 @@ use crate::{
     telemetry::MeasuredCall,
 };
 
+/// The providers of one stack (by [`Call::slot`]) whose streams broke in the middle: they are tried last.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Failed(u64);
+
+impl Failed {
+    pub(crate) fn add(&mut self, slot: usize) {
+        self.0 |= bit(slot);
+    }
+
+    fn has(self, slot: usize) -> bool {
+        self.0 & bit(slot) != 0
+    }
+}
+
+/// None of a slot beyond the sixty-fourth: it keeps its place.
+fn bit(slot: usize) -> u64 {
+    u32::try_from(slot).ok().and_then(|slot| 1_u64.checked_shl(slot)).unwrap_or(0)
+}
+
 /// The providers of one stage in the order in which they are tried.
 pub(crate) struct Stack<S: Service> {
     pub(super) slots: Vec<Arc<Slot<S>>>,
@@ -49,9 +68,7 @@ impl<S: Service> Stack<S> {
     }
 
     /// Opens a call at the first provider that yields an item (or a clean empty end).
-    ///
-    /// `failed` names the provider (by [`Call::slot`]) whose stream broke in the middle: it is tried last this time.
-    pub(crate) async fn open(&self, request: S::Request, ctx: &CallContext, failed: Option<usize>) -> Result<Call<S>> {
+    pub(crate) async fn open(&self, request: S::Request, ctx: &CallContext, failed: Failed) -> Result<Call<S>> {
         if self.slots.is_empty() {
             let stage = S::STAGE.as_str();
             let message = format!("the agent has no {stage} provider: configure `{stage}`");
@@ -60,7 +77,8 @@ impl<S: Service> Stack<S> {
         let started = Instant::now();
         let mut attempts = 0;
         let mut last_error = None;
-        let order = (0..self.slots.len()).filter(|i| Some(*i) != failed).chain(failed);
+        let of = |broken: bool| (0..self.slots.len()).filter(move |slot| failed.has(*slot) == broken);
+        let order = of(false).chain(of(true));
         for index in order {
             ctx.check()?;
             let slot = &self.slots[index];

@@ -21,7 +21,7 @@ use crate::{
     message::Role,
     provider::{CallContext, ConversationRequest, TurnDetector, Turns},
     store::Session,
-    tool::Toolbox,
+    tool::{Tool, Toolbox},
     turn::{Caller, Engine, check_text},
 };
 
@@ -43,6 +43,9 @@ pub(crate) struct LiveSetup {
     /// `None`: that of the session's assistant.
     pub(crate) first_message: Option<String>,
     pub(crate) vad: VoiceActivity,
+    /// What the model may call besides the engine's tools.
+    pub(crate) more_tools: Vec<Arc<dyn Tool>>,
+    /// All that it may call: found when the session starts.
     pub(crate) tools: Arc<Toolbox>,
     /// What hears the end of turns: found when the session starts.
     pub(crate) turn_detector: Option<Arc<dyn TurnDetector>>,
@@ -97,7 +100,10 @@ pub(crate) async fn start(engine: Arc<Engine>, mut setup: LiveSetup) -> Result<L
     let engine = engine.engine_of(&stored).await?.unwrap_or(engine);
     setup.first_message = setup.first_message.or_else(|| engine.settings.first_message.clone());
     let config = setup.config.take().unwrap_or_else(|| engine.settings.live.clone());
-    setup.tools = engine.with_search(setup.tools, engine.realtime.is_some())?;
+    if engine.interpreter.is_none() {
+        let tools = engine.toolbox(std::mem::take(&mut setup.more_tools))?;
+        setup.tools = engine.with_search(tools, engine.realtime.is_some())?;
+    }
     let _beside_the_greeting = engine.prepare_documents();
     let mut talk = None;
     if let Some(realtime) = &engine.realtime {

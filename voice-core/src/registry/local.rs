@@ -163,8 +163,8 @@ fn only_file(folder: &Path, extension: &str) -> Result<PathBuf> {
             folder.display()
         ))),
         (Some(_), Some(_)) => Err(invalid(format!(
-            "there are several .{extension} files in {}; give the path of one of them as the model",
-            folder.display()
+            "there are several .{extension} files in the folder {:?}; give the path of one of them as the model",
+            folder.file_name().unwrap_or_default()
         ))),
     }
 }

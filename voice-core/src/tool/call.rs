@@ -21,6 +21,7 @@ use crate::{
     message::{ToolCall, ToolCallRecord},
     provider::CallContext,
     telemetry::Scope,
+    time::after,
 };
 
 /// The most characters of a result that go to the model; a longer one would push everything else out of its sight.
@@ -71,7 +72,7 @@ pub(super) struct Task {
 impl Task {
     /// Begins. Must be called within a tokio runtime.
     pub(super) fn start(tool: Arc<dyn Tool>, options: ToolOptions, arguments: Value, turn: &CallContext) -> Self {
-        let until = Instant::now() + options.timeout;
+        let until = after(Instant::now(), options.timeout);
         let runs_on = options.runs_on();
         let mut ctx = turn.clone();
         if runs_on {

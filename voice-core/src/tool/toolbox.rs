@@ -53,8 +53,26 @@ impl Toolbox {
         Ok(Self { tools, specs: specs.into() })
     }
 
+    /// Those of these names.
+    pub(crate) fn only(&self, names: &[String]) -> Self {
+        let named = self.tools.iter().zip(self.specs.iter()).filter(|(_, spec)| names.contains(&spec.name));
+        let (tools, specs): (Vec<Kept>, Vec<ToolSpec>) = named.map(|(kept, spec)| (kept.clone(), spec.clone())).unzip();
+        Self { tools, specs: specs.into() }
+    }
+
+    /// The names, of these, by which there is no tool.
+    pub(crate) fn lacking<'a>(&self, names: &'a [String]) -> impl Iterator<Item = &'a String> {
+        names.iter().filter(move |name| self.find(name).is_none())
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.tools.is_empty()
+    }
+
+    /// Their names, to be read.
+    pub(crate) fn names(&self) -> String {
+        let names: Vec<&str> = self.specs.iter().map(|spec| spec.name.as_str()).collect();
+        names.join(", ")
     }
 
     /// What the model is told of them.
@@ -74,8 +92,7 @@ impl Toolbox {
     /// Begins a call, or says why it cannot be.
     fn start(&self, call: &ToolCall, turn: &CallContext) -> Result<Task> {
         let Some((Kept { tool, options }, spec)) = self.find(&call.name) else {
-            let names: Vec<&str> = self.specs.iter().map(|spec| spec.name.as_str()).collect();
-            let told = format!("there is no such tool; there are: {}", names.join(", "));
+            let told = format!("there is no such tool; there are: {}", self.names());
             return Err(Error::new(ErrorKind::InvalidField, told));
         };
         let faults = schema::faults(&spec.parameters, &call.arguments);

@@ -13,6 +13,7 @@ use crate::{
     cost::Ledger,
     error::{Error, ErrorKind, Result, Stage},
     id::TurnId,
+    layer::Failed,
     message::{Action, Message},
     provider::{CallContext, GenerateRequest, LlmEvent, PromptMessage},
     store::{ACTION_DETECTED, ActionQuery, ActionStore, Event, MessageQuery, Session, Summary},
@@ -192,7 +193,7 @@ impl Engine {
         let mut request = GenerateRequest::new(prompt);
         (request.max_tokens, request.temperature) = (MOST_TOKENS, 0.0);
         let asking = async {
-            let mut call = self.llm.open(request, &ctx, None).await?;
+            let mut call = self.llm.open(request, &ctx, Failed::default()).await?;
             let mut answer = String::new();
             while let Some(event) = call.next().await {
                 if let LlmEvent::Text(delta) = event? {

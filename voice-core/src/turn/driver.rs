@@ -12,7 +12,7 @@ use super::{
     engine::{Caller, Engine, Leave, check_text, who},
     knowledge::{Opening, Recall},
     machine::TurnMachine,
-    parts::caught,
+    parts::{caught, finished},
     speech::{Speech, Spoken},
     tools::GoAhead,
 };
@@ -24,11 +24,12 @@ use crate::{
     event::{CallMetrics, TextDelta, Transcript, TurnEvent},
     id::{SessionId, TurnId},
     interpreter::{Heard, Interpreter, Told},
-    layer::{Call, LlmService, Stack, SttService, TtsService},
+    layer::{Call, Failed, LlmService, Stack, SttService, TtsService},
     message::{Message, Reply, ToolCall},
     provider::{CallContext, GenerateRequest, LlmEvent, PromptMessage, ToolChoice, TranscribeRequest, TtsCapabilities},
     store::{Saved, Session, TurnRecord},
     telemetry::MeasuredTurn,
+    time::after,
     tool::{Lasting, Tool, Toolbox},
 };
 
@@ -146,7 +147,7 @@ impl Engine {
         let started = Instant::now();
         let started_at = self.clock.now();
         let limit = call.deadline.unwrap_or(self.settings.deadline);
-        let deadline = started + limit;
+        let deadline = after(started, limit);
         let turn_id = call.turn_id;
         let cancel = call.cancel.clone();
         let work = call.cancel.child_token();
@@ -166,16 +167,9 @@ impl Engine {
         let Produced { machine, session, leave, heard, ledger, engine } = produced;
         let (engine, of) = (engine.as_deref().unwrap_or(self), session.clone());
         let times = (started_at, self.clock.now());
-        let (mut record, mut reply) = machine.finish(turn_id, session, times, ledger.take());
-        if let Some(recordings) = &self.recordings {
-            recordings.keep(&mut record, heard, &reply.audio).await;
-        }
-        let saved = self.save(&record).await;
-        leave.give_back().await;
+        let (record, mut reply) = machine.finish(turn_id, session, times, ledger.take());
+        let saved = finished(self.clone().keep_turn(record, heard, reply.audio.clone(), leave)).await;
         if let Err(error) = saved {
-            if let Some(recordings) = &self.recordings {
-                recordings.discard(&record).await;
-            }
             reply.timings.total = started.elapsed();
             return Err(error.with_stage(Stage::Store).with_reply(reply));
         }
@@ -192,6 +186,22 @@ impl Engine {
             }
         }
         Ok(Box::new(reply))
+    }
+
+    /// Saves a turn and its sound, and lets others into its session.
+    async fn keep_turn(self, mut record: TurnRecord, heard: Option<Pcm>, spoken: Pcm, leave: Leave) -> Result<Saved> {
+        let _saving = self.saving.begin();
+        if let Some(recordings) = &self.recordings {
+            recordings.keep(&mut record, heard, &spoken).await;
+        }
+        let saved = self.save(&record).await;
+        leave.give_back().await;
+        if saved.is_err()
+            && let Some(recordings) = &self.recordings
+        {
+            recordings.discard(&record).await;
+        }
+        saved
     }
 
     /// Saves a turn, again if the store says that may help: saving is idempotent by turn id.
@@ -327,17 +337,17 @@ impl Run<'_> {
     async fn listen(&mut self, audio: Audio, language: Option<String>) -> Result<Utterance> {
         let stt = self.engine.recogniser()?;
         let utterance = prepare(audio, self.engine.settings.limits, self.engine.settings.denoising).await?;
-        self.recognise(stt, utterance.clone(), language, None).await?;
+        self.recognise(stt, utterance.clone(), language, Failed::default()).await?;
         self.machine.user_text().map(|_| utterance)
     }
 
-    /// From an utterance to words. `failed` names the provider that is tried last.
+    /// From an utterance to words.
     pub(super) async fn recognise(
         &mut self,
         stt: &Stack<SttService>,
         utterance: Utterance,
         language: Option<String>,
-        mut failed: Option<usize>,
+        mut failed: Failed,
     ) -> Result<()> {
         self.machine.on_audio_ready(self.at());
         let request = TranscribeRequest::new(utterance).with_language(language);
@@ -346,7 +356,7 @@ impl Run<'_> {
             match self.transcripts(&mut call).await {
                 Ok(()) => return Ok(()),
                 // Nothing final was heard from it, so the utterance is simply recognised again.
-                Err(error) if resumption < RESUMPTIONS && error.retryable() => failed = Some(call.slot()),
+                Err(error) if resumption < RESUMPTIONS && error.retryable() => failed.add(call.slot()),
                 Err(error) => return Err(error),
             }
         }
@@ -434,11 +444,15 @@ impl Run<'_> {
     ) -> Result<Vec<ToolCall>> {
         let request = self.request(prompt, choice);
         let (engine, ctx) = (self.engine, self.ctx.clone());
-        let opening = engine.llm.open(request, &ctx, None);
+        let opening = engine.llm.open(request, &ctx, Failed::default());
         let mut call = self.while_speaking(speech.as_deref_mut(), opening).await??;
-        let mut resumptions = 0;
+        let (mut resumptions, mut failed, mut broken) = (0, Failed::default(), None);
         loop {
-            match self.while_speaking(speech.as_deref_mut(), call.next()).await? {
+            let next = match broken.take() {
+                Some(error) => Some(Err(error)),
+                None => self.while_speaking(speech.as_deref_mut(), call.next()).await?,
+            };
+            match next {
                 Some(Ok(event)) => {
                     let event = self.machine.on_llm(event, self.at());
                     self.sink.emit_some(event).await?;
@@ -452,7 +466,15 @@ impl Run<'_> {
                 Some(Err(error)) if resumptions < RESUMPTIONS && error.retryable() => {
                     resumptions += 1;
                     tracing::warn!(kind = ?error.kind(), provider = error.provider(), "the answer broke off, asking for its rest");
-                    call = self.resume(prompt, choice, call.slot()).await?;
+                    failed.add(call.slot());
+                    let asking = ask_for_rest(&engine.llm, self.request_rest(prompt, choice), &ctx, failed);
+                    let rest = self.while_speaking(speech.as_deref_mut(), asking).await??;
+                    let fresh = context::without_overlap(self.machine.round_text(), &rest.text).to_owned();
+                    for event in std::iter::once(LlmEvent::Text(fresh)).chain(rest.others) {
+                        let event = self.machine.on_llm(event, self.at());
+                        self.sink.emit_some(event).await?;
+                    }
+                    (call, broken) = (rest.call, rest.broken);
                 }
                 Some(Err(error)) => return Err(error),
             }
@@ -509,37 +531,16 @@ impl Run<'_> {
         request
     }
 
-    /// Asks another provider (or the same again) for the rest of an answer that broke off. What was written stays; words
-    /// that the new provider repeats are cut.
-    async fn resume(
-        &mut self,
-        prompt: &[PromptMessage],
-        choice: ToolChoice,
-        failed: usize,
-    ) -> Result<Call<LlmService>> {
-        let request = match self.machine.round_text() {
+    /// What asks for the rest of an answer that broke off.
+    fn request_rest(&self, prompt: &[PromptMessage], choice: ToolChoice) -> GenerateRequest {
+        match self.machine.round_text() {
             "" => self.request(prompt, choice),
             partial => {
                 // Asked for a rest, a model may begin again from the start: what tools have done is not done twice.
                 let choice = if self.machine.has_called() { ToolChoice::None } else { choice };
                 self.request(&context::continuation(prompt, partial), choice)
             }
-        };
-        let mut call = self.engine.llm.open(request, &self.ctx, Some(failed)).await?;
-        let (mut rest, mut others) = (String::new(), Vec::new());
-        while rest.len() < OVERLAP_WINDOW {
-            match call.next().await.transpose()? {
-                Some(LlmEvent::Text(delta)) => rest.push_str(&delta),
-                Some(event) => others.push(event),
-                None => break,
-            }
         }
-        let fresh = context::without_overlap(self.machine.round_text(), &rest).to_owned();
-        for event in std::iter::once(LlmEvent::Text(fresh)).chain(others) {
-            let event = self.machine.on_llm(event, self.at());
-            self.sink.emit_some(event).await?;
-        }
-        Ok(call)
     }
 
     /// Hands finished pieces to speech while it has room.
@@ -581,6 +582,41 @@ impl Run<'_> {
             }
         }
     }
+}
+
+/// The beginning of the rest of an answer: as much of it as may repeat what was written.
+struct Rest {
+    call: Call<LlmService>,
+    text: String,
+    others: Vec<LlmEvent>,
+    /// Why there is no more of it, if it broke off, too.
+    broken: Option<Error>,
+}
+
+/// Asks another provider than the one that failed (or the same again) for the rest of an answer. What was written stays; words
+/// that the new provider repeats are cut.
+async fn ask_for_rest(
+    llm: &Stack<LlmService>,
+    request: GenerateRequest,
+    ctx: &CallContext,
+    failed: Failed,
+) -> Result<Rest> {
+    let call = llm.open(request, ctx, failed).await?;
+    let mut rest = Rest { call, text: String::new(), others: Vec::new(), broken: None };
+    while rest.text.len() < OVERLAP_WINDOW {
+        match rest.call.next().await {
+            Some(Ok(LlmEvent::Text(delta))) => rest.text.push_str(&delta),
+            Some(Ok(event)) => rest.others.push(event),
+            Some(Err(error)) => {
+                // So few words may be a repetition or not; whoever is asked next says them again.
+                rest.text.clear();
+                rest.broken = Some(error);
+                break;
+            }
+            None => break,
+        }
+    }
+    Ok(rest)
 }
 
 async fn heard(speech: Option<&mut Speech>) -> Spoken {

@@ -8,7 +8,7 @@ use super::{
     interpreting::Voices,
     knowledge::Library,
     lease::Lease,
-    locks::{Saving, SessionGuard, SessionLocks},
+    locks::{Owner, Saving, SessionGuard, SessionLocks},
     machine::TurnSettings,
     recordings::Recordings,
 };
@@ -84,6 +84,16 @@ pub(crate) struct Caller {
     pub(crate) assistant: Option<AssistantVersion>,
 }
 
+impl Caller {
+    fn owns(&self, session: &Session) -> bool {
+        session.organization == self.organization && session.user == self.user
+    }
+
+    fn as_owner(&self) -> Owner {
+        (self.organization, self.user.clone())
+    }
+}
+
 /// As whose the turns of a session are reported.
 pub(crate) fn who(session: &Session) -> Who {
     Who { organization: session.organization, assistant: session.assistant.map(|a| a.id), user: session.user.clone() }
@@ -108,12 +118,13 @@ impl Engine {
     /// The session of a turn: the one that was named if it is there, is this caller's, has the assistant that was named, and
     /// can take turns; else a fresh one.
     pub(crate) async fn admit(&self, caller: &Caller) -> Result<(Session, Leave, bool)> {
-        if let Some(id) = caller.session {
+        // Nobody waits for a session of somebody else, nor can tell by that that it is there.
+        if let Some(id) = caller.session
+            && self.is_of(caller, id).await?
+        {
             let leave = self.enter(id).await?;
-            let found = self.store.session(id).await.map_err(|e| e.with_stage(Stage::Admit))?;
-            if let Some(session) = found
-                && session.organization == caller.organization
-                && session.user == caller.user
+            if let Some(session) = self.stored(id).await?
+                && caller.owns(&session)
                 && caller.assistant.is_none_or(|named| session.assistant.is_some_and(|a| a.id == named.id))
                 && session.status == SessionStatus::Active
                 && self.clock.now().duration_since(session.last_activity_at).unsigned_abs() < self.settings.session_idle
@@ -125,8 +136,19 @@ impl Engine {
         let mut session = Session::new(SessionId::new(), caller.user.clone(), self.clock.now());
         (session.organization, session.assistant) = (caller.organization, caller.assistant);
         // Nobody else knows its id yet.
-        let leave = Leave { lease: None, _guard: self.locks.lock(session.id).await };
+        let leave = Leave { lease: None, _guard: self.locks.begin(session.id, caller.as_owner()).await };
         Ok((session, leave, true))
+    }
+
+    /// Whether a session is this caller's: one whose first turn runs here, or a stored one.
+    async fn is_of(&self, caller: &Caller, id: SessionId) -> Result<bool> {
+        // In this order: what is begun is stored before it is over.
+        Ok(self.locks.is_begun_by(id, &caller.as_owner())
+            || self.stored(id).await?.is_some_and(|session| caller.owns(&session)))
+    }
+
+    async fn stored(&self, id: SessionId) -> Result<Option<Session>> {
+        self.store.session(id).await.map_err(|e| e.with_stage(Stage::Admit))
     }
 
     /// Waits until no other turn runs in the session, here or in another process.

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     audio::{Pcm, Utterance},
     error::{Error, ErrorKind, Result},
-    layer::Listened,
+    layer::{Failed, Listened},
     provider::{CallContext, ListenRequest},
 };
 
@@ -25,12 +25,6 @@ use crate::{
 pub(crate) struct Spoken {
     pub(crate) sound: mpsc::UnboundedReceiver<Pcm>,
     pub(crate) whole: oneshot::Receiver<Utterance>,
-}
-
-/// How listening to an utterance ended without its words.
-struct Broken {
-    /// Which provider is to be tried last with the whole utterance.
-    slot: Option<usize>,
 }
 
 impl Engine {
@@ -60,22 +54,22 @@ impl Engine {
         let utterance = whole
             .await
             .map_err(|_| Error::new(ErrorKind::Cancelled, "the session ended in the middle of an utterance"))?;
-        let broken = match following {
+        let failed = match following {
             Ok(Ok(())) => {
                 run.machine.on_audio_ready(run.at());
                 return Ok(run.machine.into_outcome());
             }
-            Ok(Err(broken)) => broken,
+            Ok(Err(failed)) => failed,
             Err(_panic) => {
                 tracing::error!("a recogniser panicked while it listened");
-                Broken { slot: None }
+                Failed::default()
             }
         };
         ctx.deadline = Some(Instant::now() + self.settings.deadline);
         let figures = sink.figures();
         let whole = async {
             let mut run = self.part(ctx, None, &figures);
-            run.recognise(self.recogniser()?, utterance, language, broken.slot).await?;
+            run.recognise(self.recogniser()?, utterance, language, failed).await?;
             Ok(run.machine.into_outcome())
         };
         caught(whole).await
@@ -83,22 +77,22 @@ impl Engine {
 }
 
 impl Run<'_> {
-    /// Passes sound on and takes words until the final ones.
+    /// Passes sound on and takes words until the final ones. Without them it says who is to be tried last with the whole utterance.
     async fn follow(
         &mut self,
         sound: &mut mpsc::UnboundedReceiver<Pcm>,
         language: Option<String>,
-    ) -> Result<(), Broken> {
-        let nobody = |slot| Broken { slot };
-        let stt = self.engine.stt.as_deref().ok_or(Broken { slot: None })?;
+    ) -> Result<(), Failed> {
+        let stt = self.engine.stt.as_deref().ok_or_else(Failed::default)?;
         let request = ListenRequest::new().with_language(language);
-        let mut listening = stt.listen(&request, &self.ctx).await.map_err(nobody)?;
-        let slot = Some(listening.slot());
+        let mut listening = stt.listen(&request, &self.ctx).await?;
+        let mut failed = Failed::default();
+        failed.add(listening.slot());
         loop {
             let wants_sound = listening.wants_sound();
             let came = tokio::select! {
                 biased;
-                came = listening.next() => came.map_err(|_| Broken { slot })?,
+                came = listening.next() => came.map_err(|_| failed)?,
                 pcm = sound.recv(), if wants_sound => {
                     match pcm {
                         Some(pcm) => listening.hear(pcm),
@@ -110,9 +104,9 @@ impl Run<'_> {
             if let Listened::Words(words) = came {
                 let is_final = words.is_final;
                 let event = self.machine.on_transcript(words, self.at());
-                self.sink.emit(event).await.map_err(|_| Broken { slot })?;
+                self.sink.emit(event).await.map_err(|_| failed)?;
                 if is_final {
-                    return self.measured(listening.metrics()).await.map_err(|_| Broken { slot });
+                    return self.measured(listening.metrics()).await.map_err(|_| failed);
                 }
             }
         }

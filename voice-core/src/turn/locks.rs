@@ -2,51 +2,80 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
 use tokio::sync::{OwnedMutexGuard, watch};
 
-use crate::id::SessionId;
+use crate::id::{OrganizationId, SessionId};
 
 type Gate = tokio::sync::Mutex<()>;
+type Slots = HashMap<SessionId, Slot>;
+
+/// Whose a session is.
+pub(super) type Owner = (Option<OrganizationId>, Option<String>);
 
 /// The sessions in which a turn is running in this process. Holds nothing for idle sessions.
 #[derive(Clone, Default)]
-pub(crate) struct SessionLocks(Arc<Mutex<HashMap<SessionId, Weak<Gate>>>>);
+pub(crate) struct SessionLocks(Arc<Mutex<Slots>>);
+
+#[derive(Default)]
+struct Slot {
+    gate: Weak<Gate>,
+    /// Whose it is, of a session whose first turn runs: no store knows it yet.
+    begun_by: Option<Owner>,
+}
 
 /// Leave to run a turn; dropped when the turn is over, however it ended.
 pub(crate) struct SessionGuard {
     session: SessionId,
     gate: Option<OwnedMutexGuard<()>>,
-    locks: Arc<Mutex<HashMap<SessionId, Weak<Gate>>>>,
+    locks: SessionLocks,
 }
 
 impl SessionLocks {
     /// Waits until no other turn runs in the session. Waiters go in the order in which they came.
     pub(crate) async fn lock(&self, session: SessionId) -> SessionGuard {
         // Made before waiting, so that a waiter that is cancelled cleans up too.
-        let mut guard = SessionGuard { session, gate: None, locks: Arc::clone(&self.0) };
+        let mut guard = SessionGuard { session, gate: None, locks: self.clone() };
         let gate = {
-            let mut gates = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let slot = gates.entry(session).or_default();
-            slot.upgrade().unwrap_or_else(|| {
+            let mut slots = self.slots();
+            let slot = slots.entry(session).or_default();
+            slot.gate.upgrade().unwrap_or_else(|| {
                 let gate = Arc::new(Gate::default());
-                *slot = Arc::downgrade(&gate);
+                slot.gate = Arc::downgrade(&gate);
                 gate
             })
         };
         guard.gate = Some(gate.lock_owned().await);
         guard
     }
+
+    /// The same for the first turn of a session, whose id is new.
+    pub(super) async fn begin(&self, session: SessionId, owner: Owner) -> SessionGuard {
+        let guard = self.lock(session).await;
+        if let Some(slot) = self.slots().get_mut(&session) {
+            slot.begun_by = Some(owner);
+        }
+        guard
+    }
+
+    /// Whether the first turn of a session runs, and the session is this owner's.
+    pub(super) fn is_begun_by(&self, session: SessionId, owner: &Owner) -> bool {
+        self.slots().get(&session).is_some_and(|slot| slot.begun_by.as_ref() == Some(owner))
+    }
+
+    fn slots(&self) -> MutexGuard<'_, Slots> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Drop for SessionGuard {
     fn drop(&mut self) {
-        let mut gates = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut slots = self.locks.slots();
         drop(self.gate.take());
-        if gates.get(&self.session).is_some_and(|gate| gate.strong_count() == 0) {
-            gates.remove(&self.session);
+        if slots.get(&self.session).is_some_and(|slot| slot.gate.strong_count() == 0) {
+            slots.remove(&self.session);
         }
     }
 }

@@ -63,6 +63,7 @@ pub(crate) struct Outcome {
 /// A turn between its admission and its end.
 pub(crate) struct TurnMachine {
     user_text: Option<String>,
+    is_typed: bool,
     language: Option<String>,
     completeness: Option<f32>,
     /// What an interpreter writes is read by this first.
@@ -100,6 +101,7 @@ impl TurnMachine {
         let capabilities = tts.unwrap_or(&default);
         Self {
             user_text: None,
+            is_typed: false,
             language: None,
             completeness: None,
             reading: None,
@@ -138,7 +140,7 @@ impl TurnMachine {
 
     /// The user typed.
     pub(crate) fn on_typed(&mut self, text: String, language: Option<String>) {
-        self.user_text = Some(text);
+        (self.user_text, self.is_typed) = (Some(text), true);
         self.language = language;
     }
 
@@ -161,10 +163,11 @@ impl TurnMachine {
         TurnEvent::Transcript(transcript)
     }
 
-    /// What the user said, once nothing more will be recognised.
+    /// What the user said, once nothing more will be recognised. Sound without a word is no speech; what is typed is meant, whatever signs
+    /// it is made of.
     pub(crate) fn user_text(&self) -> Result<&str> {
         match self.user_text.as_deref() {
-            Some(text) if text.chars().any(char::is_alphanumeric) => Ok(text),
+            Some(text) if self.is_typed || text.chars().any(char::is_alphanumeric) => Ok(text),
             Some(_) => Err(Error::new(
                 ErrorKind::NoSpeech,
                 "no speech was detected in the audio; speak closer to the microphone or check that it records",

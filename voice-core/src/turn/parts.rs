@@ -1,9 +1,14 @@
 //! The parts of a turn that a live session runs one by one: hearing, answering, saying.
 
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{
+    panic::AssertUnwindSafe,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
-use futures_util::FutureExt;
-use tokio::time::Instant;
+use futures_util::{FutureExt, future::BoxFuture};
+use tokio::{runtime::Handle, time::Instant};
 
 use super::{
     driver::{Run, Sink, panic_error},
@@ -16,7 +21,7 @@ use crate::{
     audio::Utterance,
     error::Result,
     interpreter::{Reading, Told},
-    layer::{Stack, TtsService},
+    layer::{Failed, Stack, TtsService},
     provider::{CallContext, LlmEvent, PromptMessage, TtsCapabilities},
     tool::{Lasting, Toolbox},
 };
@@ -53,7 +58,7 @@ impl Engine {
     ) -> Result<Outcome> {
         let hearing = async {
             let mut run = self.part(ctx, None, sink);
-            run.recognise(self.recogniser()?, utterance, language, None).await?;
+            run.recognise(self.recogniser()?, utterance, language, Failed::default()).await?;
             Ok(run.machine.into_outcome())
         };
         caught(hearing).await
@@ -123,4 +128,35 @@ pub(super) fn caught<T>(work: impl Future<Output = Result<T>>) -> impl Future<Ou
     // Boxed at once: it is kilobytes, and what waits for it is moved.
     let work = AssertUnwindSafe(Box::pin(work)).catch_unwind();
     work.map(|done| done.unwrap_or_else(|panic| Err(panic_error(panic.as_ref()))))
+}
+
+/// Work that is finished in the background if whoever waits for it goes away.
+pub(super) fn finished<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Finished<T> {
+    Finished(Some(Box::pin(work)))
+}
+
+pub(super) struct Finished<T: Send + 'static>(Option<BoxFuture<'static, T>>);
+
+impl<T: Send + 'static> Future for Finished<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        // Taken out: work that panics is over.
+        let Some(mut work) = self.0.take() else { return Poll::Pending };
+        let done = work.as_mut().poll(cx);
+        if done.is_pending() {
+            self.0 = Some(work);
+        }
+        done
+    }
+}
+
+impl<T: Send + 'static> Drop for Finished<T> {
+    fn drop(&mut self) {
+        if let Some(work) = self.0.take()
+            && let Ok(runtime) = Handle::try_current()
+        {
+            runtime.spawn(work);
+        }
+    }
 }

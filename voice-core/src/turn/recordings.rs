@@ -30,15 +30,8 @@ impl Recordings {
         let (session, turn) = (record.session.id, record.turn_id);
         let heard = heard.filter(|pcm| self.user && !pcm.is_empty());
         let spoken = Some(spoken.clone()).filter(|pcm| self.assistant && !pcm.is_empty());
-        let both = async {
-            tokio::join!(self.put(session, turn, Role::User, heard), self.put(session, turn, Role::Assistant, spoken))
-        };
-        let kept = tokio::time::timeout(LONGEST, both).await;
-        let (heard, spoken) = kept.unwrap_or_else(|_| {
-            let late =
-                || Err(Error::new(ErrorKind::StorageBusy, format!("the recording took longer than {LONGEST:?}")));
-            (late(), late())
-        });
+        let (heard, spoken) =
+            tokio::join!(self.put(session, turn, Role::User, heard), self.put(session, turn, Role::Assistant, spoken));
         for (role, outcome) in [(Role::User, heard), (Role::Assistant, spoken)] {
             match outcome {
                 Ok(reference) => {
@@ -63,8 +56,12 @@ impl Recordings {
         let encoded = tokio::task::spawn_blocking(move || pcm.encode(format)).await;
         let encoded = encoded.map_err(|_| Error::internal("encoding a recording stopped unexpectedly"))??;
         let key = key_of(session, turn, role, format.extension())?;
-        let blob = self.store.put(&key, bytestream(encoded)).await?;
-        Ok(Some(blob.to_string()))
+        match tokio::time::timeout(LONGEST, self.store.put(&key, bytestream(encoded))).await {
+            Ok(blob) => Ok(Some(blob?.to_string())),
+            Err(_) => {
+                Err(Error::new(ErrorKind::StorageBusy, format!("the recording took longer than {LONGEST:?} to keep")))
+            }
+        }
     }
 
     /// Deletes the sound of a turn that could not be saved.

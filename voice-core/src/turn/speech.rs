@@ -14,7 +14,7 @@ use crate::{
     audio::Pcm,
     error::{Error, Result},
     event::CallMetrics,
-    layer::{Call, Stack, TtsService},
+    layer::{Call, Failed, Stack, TtsService},
     provider::{CallContext, SynthesisRequest},
 };
 
@@ -65,7 +65,7 @@ pub(crate) struct Speech {
     /// Some of the first piece was heard.
     heard: bool,
     /// The provider whose stream broke last; the next pieces go to the others first.
-    failed: Option<usize>,
+    failed: Failed,
 }
 
 impl Speech {
@@ -79,7 +79,7 @@ impl Speech {
             word_times,
             lanes: VecDeque::new(),
             heard: false,
-            failed: None,
+            failed: Failed::default(),
         }
     }
 
@@ -109,7 +109,7 @@ impl Speech {
         let voice = voice.unwrap_or(&self.base);
         if !Arc::ptr_eq(voice, &self.stack) {
             // Providers are numbered within their stack.
-            (self.stack, self.failed) = (Arc::clone(voice), None);
+            (self.stack, self.failed) = (Arc::clone(voice), Failed::default());
         }
     }
 
@@ -135,7 +135,7 @@ impl Speech {
                 Some(Ok(pcm)) => (Spoken::Audio(pcm, (!self.heard).then(|| piece.clone())), false),
                 None => (Spoken::Piece(call.metrics()), true),
                 Some(Err(error)) => {
-                    self.failed = Some(call.slot());
+                    self.failed.add(call.slot());
                     (if self.heard { Spoken::BrokeOff(error) } else { Spoken::Failed(error) }, true)
                 }
             },

@@ -46,8 +46,8 @@ static NETWORKS: LoadOnce<Network> = LoadOnce::new();
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct KokoroOptions {
-    /// The voice: the name of a file in `voices` (`af_heart`), or the path of any voice file. Names that start with `b`
-    /// speak British English. Default `af_heart`.
+    /// The voice: the name of a file in `voices` (`af_heart`), or the path of any voice file, in a folder or ending in `.bin`. Names that
+    /// start with `b` speak British English. Default `af_heart`.
     pub voice: String,
     /// The pace, 0.5–2; 1 is the voice's own.
     pub speed: f32,
@@ -207,8 +207,13 @@ fn read_symbols(path: &Path) -> Option<HashMap<char, i32>> {
 }
 
 fn read_voice(files: &ModelDir, voice: &str) -> Result<Vec<f32>> {
-    let named = files.file(&format!("voices/{voice}.bin"));
-    let path = if Path::new(voice).is_file() { Path::new(voice).to_path_buf() } else { named? };
+    let given = Path::new(voice);
+    // What looks like a name is no file of the working directory.
+    let is_path = given.components().count() > 1 || given.extension().is_some_and(|e| e == "bin");
+    let path = match is_path && given.is_file() {
+        true => given.to_path_buf(),
+        false => files.file(&format!("voices/{voice}.bin"))?,
+    };
     let bytes = std::fs::read(&path).map_err(|e| {
         Error::new(ErrorKind::ModelMissing, format!("the voice {} cannot be read: {e}", path.display())).with_source(e)
     })?;
@@ -252,5 +257,17 @@ impl Voice for Speaker {
             sound.extend(trim(&self.run(symbols)?, RATE, pause_after(piece)));
         }
         Ok(to_pcm(&sound, RATE))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_voices_name_is_no_file_of_the_working_directory() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = read_voice(&ModelDir::new(folder.path()), "Cargo.toml").unwrap_err();
+        assert!(error.message().contains("voices/Cargo.toml.bin is missing"), "{error}");
     }
 }
