@@ -331,9 +331,9 @@ typedef struct {
 // `VC_EVENT_DONE` (live: `VC_EVENT_ENDED`) or an error; there is always exactly one last call. Both handles belong to the library and
 // last for the call.
 //
-// Called on a thread of the library that serves this turn or session alone, one call after the other: it may take its time, which
-// slows only that one; it may use accessors, `vc_turn_cancel`, and what of `vc_live_` does not block; a call that blocks fails there with
-// `VC_INTERNAL_ERROR`. It must not throw.
+// Called on threads of the library, one call after the other: it may take its time, which slows only this turn or session. The handle of the
+// turn or session is in its place before the first call. It may use accessors, `vc_turn_cancel`, and what of `vc_live_` does not block; a call
+// that blocks fails there with `VC_INTERNAL_ERROR`. It must not throw.
 typedef void (*vc_event_fn)(void *user_data, const vc_event *event, const vc_error *error);
 
 // Takes a log record. Called on any thread, several at a time; must not call the library. The texts last for the call.
@@ -448,9 +448,8 @@ void vc_agent_free(vc_agent *agent);
 
 // Runs a method of a room: what is kept, and who may reach it. JSON in and out.
 //
-// The rooms are `sessions`, `accounts`, `assistants`, `audit`, `knowledge`, `telephony`, `webhooks` and `voices`; README.md lists their methods.
-// `arguments_json`: an object;
-// NULL is `{}`. `*answer` is the caller's to free, and so is `*sound`, the bytes that a few methods give besides (`greet`: 16-bit samples;
+// The rooms are `sessions`, `accounts`, `assistants`, `audit`, `knowledge`, `telephony`, `webhooks`, `realtime` and `voices`; README.md lists
+// their methods. `arguments_json`: an object; NULL is `{}`. `*answer` is the caller's to free, and so is `*sound`, the bytes that a few methods give besides (`greet`: 16-bit samples;
 // `recording`, `preview`: a file), otherwise NULL; a NULL `sound` does without. Blocks; not on a thread of the library.
 vc_status vc_agent_call(const vc_agent *agent,
                         const char *room,
@@ -630,10 +629,10 @@ void vc_event_free(vc_event *event);
 // `tools` are what the language model may call in this session besides the agent's, `tool_count` of them, or NULL; they are copied, and each
 // `drop` is called exactly once, when the last use is over, also when this call fails.
 //
-// With `on_event` the events come to it on a thread of the library that serves this session alone; the last call brings an
-// event of kind `VC_EVENT_ENDED` or an error, and `user_data` must last until it has returned. Without it (NULL) they are pulled with
-// `vc_live_next`. They must be taken: a session with hundreds of events that nobody took ends. `*live` is the caller's to free.
-// Blocks for a moment; not on a thread of the library.
+// With `on_event` the events come to it on threads of the library, one call after the other; the last call brings an event of kind
+// `VC_EVENT_ENDED` or an error, and `user_data` must last until it has returned. `*live` is there before the first call; if starting fails
+// after that, it is NULL again. Without it (NULL) they are pulled with `vc_live_next`. They must be taken: a session with hundreds of events
+// that nobody took ends. `*live` is the caller's to free. Blocks for a moment; not on a thread of the library.
 vc_status vc_live_start(const vc_agent *agent,
                         const char *options_json,
                         const vc_tool_vtable *tools,
@@ -824,9 +823,9 @@ vc_status vc_converse_file(const vc_agent *agent, const char *path, vc_reply **r
 // Starts one turn and returns at once. `options` may be NULL. `*turn` is the caller's to free. Reads the file, if there is one; any
 // thread.
 //
-// With `on_event` its events come to that, on a thread of the library, and `user_data` must last until the last call has returned;
-// `vc_turn_wait` returns after that. Without it (NULL) they are pulled with `vc_turn_next`, or left alone: a turn of which nobody
-// takes the events waits for that once there are many.
+// With `on_event` its events come to that, on threads of the library, and `user_data` must last until the last call has returned;
+// `vc_turn_wait` returns after that. `*turn` is there before the first call; if starting fails after that, it is NULL again. Without it (NULL)
+// they are pulled with `vc_turn_next`, or left alone: a turn of which nobody takes the events waits for that once there are many.
 vc_status vc_turn_start(const vc_agent *agent,
                         const vc_input *input,
                         const vc_turn_options *options,

@@ -85,9 +85,8 @@ pub extern "C" fn vc_agent_free(agent: *mut vc_agent) {
 
 /// Runs a method of a room: what is kept, and who may reach it. JSON in and out.
 ///
-/// The rooms are `sessions`, `accounts`, `assistants`, `audit`, `knowledge`, `telephony`, `webhooks` and `voices`; README.md lists their methods.
-/// `arguments_json`: an object;
-/// NULL is `{}`. `*answer` is the caller's to free, and so is `*sound`, the bytes that a few methods give besides (`greet`: 16-bit samples;
+/// The rooms are `sessions`, `accounts`, `assistants`, `audit`, `knowledge`, `telephony`, `webhooks`, `realtime` and `voices`; README.md lists
+/// their methods. `arguments_json`: an object; NULL is `{}`. `*answer` is the caller's to free, and so is `*sound`, the bytes that a few methods give besides (`greet`: 16-bit samples;
 /// `recording`, `preview`: a file), otherwise NULL; a NULL `sound` does without. Blocks; not on a thread of the library.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_agent_call(
@@ -99,16 +98,15 @@ pub extern "C" fn vc_agent_call(
     sound: *mut *mut vc_bytes,
     error: ErrorOut,
 ) -> vc_status {
-    run_blocking(error, || {
-        put(sound, std::ptr::null_mut());
-        let answer = cleared("answer", answer)?;
+    // Both places are emptied before anything can be refused.
+    put(sound, std::ptr::null_mut());
+    give_blocking(("answer", answer), error, || {
         let arguments = object("arguments_json", arguments_json)?;
         let given = handle::get(agent)?.call(&text("room", room)?, &text("method", method)?, &arguments).wait()?;
-        put(answer, bytes(given.json.into_bytes()));
         if let Some(given) = given.sound.filter(|_| !sound.is_null()) {
             put(sound, bytes(given));
         }
-        Ok(())
+        Ok(bytes(given.json.into_bytes()))
     })
 }
 

@@ -13,7 +13,7 @@ use crate::{
     event::vc_event,
     handle::{self, handles},
     host::{adopted_tools, vc_tool_vtable},
-    memory::{bytes, cleared, copied, object, optional_text, put, text, vc_bytes},
+    memory::{bytes, cleared, copied, object, optional_text, put_before, text, vc_bytes},
     shown::shown_if,
     turn::{teller, vc_event_fn},
 };
@@ -48,10 +48,10 @@ impl Drop for Conversation {
 /// `tools` are what the language model may call in this session besides the agent's, `tool_count` of them, or NULL; they are copied, and each
 /// `drop` is called exactly once, when the last use is over, also when this call fails.
 ///
-/// With `on_event` the events come to it on a thread of the library that serves this session alone; the last call brings an
-/// event of kind `VC_EVENT_ENDED` or an error, and `user_data` must last until it has returned. Without it (NULL) they are pulled with
-/// `vc_live_next`. They must be taken: a session with hundreds of events that nobody took ends. `*live` is the caller's to free.
-/// Blocks for a moment; not on a thread of the library.
+/// With `on_event` the events come to it on threads of the library, one call after the other; the last call brings an event of kind
+/// `VC_EVENT_ENDED` or an error, and `user_data` must last until it has returned. `*live` is there before the first call; if starting fails
+/// after that, it is NULL again. Without it (NULL) they are pulled with `vc_live_next`. They must be taken: a session with hundreds of events
+/// that nobody took ends. `*live` is the caller's to free. Blocks for a moment; not on a thread of the library.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_live_start(
     agent: *const vc_agent,
@@ -69,11 +69,9 @@ pub extern "C" fn vc_live_start(
         let live = cleared("live", live)?;
         runtime::may_block()?;
         let session = handle::get(agent)?.live(&object("options_json", options_json)?, tools?).wait()?;
-        if let Some(told) = teller(on_event, user_data) {
-            session.tell(told)?;
-        }
-        put(live, handle::open(Conversation(session)));
-        Ok(())
+        put_before(live, Conversation(session.clone()), || {
+            teller(on_event, user_data).map_or(Ok(()), |told| session.tell(told))
+        })
     })
 }
 

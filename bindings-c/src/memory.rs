@@ -6,7 +6,7 @@ use voice_bridge::{ErrorRecord, Outcome};
 
 use crate::{
     error::{free, of},
-    handle::{self, handles},
+    handle::{self, Handle, handles},
 };
 
 /// Bytes or a text that the library hands over. The caller frees it with `vc_bytes_free`.
@@ -124,6 +124,20 @@ pub(crate) fn cleared<T>(name: &str, out: *mut *mut T) -> Outcome<*mut *mut T> {
     }
     put(out, std::ptr::null_mut());
     Ok(out)
+}
+
+/// Puts an object's handle in its place, then has it `begin`, which calls the host: the handle is there by then. NULL again when that fails.
+pub(crate) fn put_before<H: Handle>(
+    out: *mut *mut H,
+    object: H::Object,
+    begin: impl FnOnce() -> Outcome<()>,
+) -> Outcome<()> {
+    let opened = handle::open(object);
+    put(out, opened);
+    begin().inspect_err(|_| {
+        put(out, std::ptr::null_mut());
+        free(opened);
+    })
 }
 
 /// A host's pointer, handed back to it as it came.

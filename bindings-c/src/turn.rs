@@ -10,7 +10,7 @@ use crate::{
     event::vc_event,
     handle::{self, handles},
     host::{adopted_tools, vc_tool_vtable},
-    memory::{UserData, cleared, copied, given, optional_text, put, text},
+    memory::{UserData, cleared, copied, given, optional_text, put, put_before, text},
     reply::vc_reply,
     shown::{shown, shown_if},
 };
@@ -156,9 +156,9 @@ impl Drop for Running {
 /// `VC_EVENT_DONE` (live: `VC_EVENT_ENDED`) or an error; there is always exactly one last call. Both handles belong to the library and
 /// last for the call.
 ///
-/// Called on a thread of the library that serves this turn or session alone, one call after the other: it may take its time, which
-/// slows only that one; it may use accessors, `vc_turn_cancel`, and what of `vc_live_` does not block; a call that blocks fails there with
-/// `VC_INTERNAL_ERROR`. It must not throw.
+/// Called on threads of the library, one call after the other: it may take its time, which slows only this turn or session. The handle of the
+/// turn or session is in its place before the first call. It may use accessors, `vc_turn_cancel`, and what of `vc_live_` does not block; a call
+/// that blocks fails there with `VC_INTERNAL_ERROR`. It must not throw.
 pub type vc_event_fn = Option<extern "C" fn(user_data: *mut c_void, event: *const vc_event, error: *const vc_error)>;
 
 /// Tells the host what happens, if it wants to be told.
@@ -184,9 +184,9 @@ pub(crate) fn teller(
 /// Starts one turn and returns at once. `options` may be NULL. `*turn` is the caller's to free. Reads the file, if there is one; any
 /// thread.
 ///
-/// With `on_event` its events come to that, on a thread of the library, and `user_data` must last until the last call has returned;
-/// `vc_turn_wait` returns after that. Without it (NULL) they are pulled with `vc_turn_next`, or left alone: a turn of which nobody
-/// takes the events waits for that once there are many.
+/// With `on_event` its events come to that, on threads of the library, and `user_data` must last until the last call has returned;
+/// `vc_turn_wait` returns after that. `*turn` is there before the first call; if starting fails after that, it is NULL again. Without it (NULL)
+/// they are pulled with `vc_turn_next`, or left alone: a turn of which nobody takes the events waits for that once there are many.
 #[unsafe(no_mangle)]
 pub extern "C" fn vc_turn_start(
     agent: *const vc_agent,
@@ -201,12 +201,13 @@ pub extern "C" fn vc_turn_start(
         let options = given(options).read();
         let turn = cleared("turn", turn)?;
         let events = handle::get(agent)?.stream(given(input).read()?, options?)?;
-        match teller(on_event, user_data) {
-            Some(told) => events.tell(told)?,
-            None => events.begin(),
-        }
-        put(turn, handle::open(Running(events)));
-        Ok(())
+        put_before(turn, Running(events.clone()), || match teller(on_event, user_data) {
+            Some(told) => events.tell(told),
+            None => {
+                events.begin();
+                Ok(())
+            }
+        })
     })
 }
 

@@ -73,7 +73,7 @@ fn test_source(name: &str) -> PathBuf {
 fn turns_from_c_behave() {
     let program = compiled("cc", &test_source("turns.c"), "turns", C, &shared());
     let output = ran(&mut Command::new(program));
-    assert_eq!(String::from_utf8_lossy(&output.stdout).lines().filter(|line| line.starts_with("ok ")).count(), 16);
+    assert_eq!(String::from_utf8_lossy(&output.stdout).lines().filter(|line| line.starts_with("ok ")).count(), 17);
 }
 
 /// Runs a test program plainly and with the sanitizers.

@@ -114,6 +114,10 @@ static void on_event(void *user_data, const vc_event *event, const vc_error *fai
         vc_reply *reply = NULL;
         // It would wait for ever if every thread of the library did this.
         FAILS(VC_INTERNAL_ERROR, ask(heard->agent, "from inside", &reply, error));
+        // What is refused leaves nothing of an older answer.
+        vc_bytes *answer = (vc_bytes *)heard, *sound = (vc_bytes *)heard;
+        FAILS(VC_INTERNAL_ERROR, vc_agent_call(heard->agent, "sessions", "list", NULL, &answer, &sound, error));
+        CHECK(answer == NULL && sound == NULL);
     }
 }
 
@@ -130,6 +134,52 @@ static void a_callback_gets_the_events_and_one_end(void) {
     vc_reply_free(reply);
     vc_turn_free(turn);
     vc_turn_free(turn);
+    vc_agent_free(agent);
+}
+
+struct started {
+    vc_turn *turn;
+    vc_live *live;
+    int calls, ends;
+};
+
+// Uses the handle at the first call: stops a turn, has a session say something.
+static void on_the_first(void *user_data, const vc_event *event, const vc_error *failed) {
+    struct started *started = user_data;
+    if (__atomic_load_n(&started->calls, __ATOMIC_SEQ_CST) == 0) {
+        CHECK((started->turn == NULL) != (started->live == NULL));
+        vc_turn_cancel(started->turn);
+        if (started->live != NULL) OK(vc_live_say(started->live, "Good day.", true, error));
+    }
+    __atomic_add_fetch(&started->calls, 1, __ATOMIC_SEQ_CST);
+    if (failed != NULL || vc_event_get_kind(event) == VC_EVENT_DONE || vc_event_get_kind(event) == VC_EVENT_ENDED)
+        __atomic_add_fetch(&started->ends, 1, __ATOMIC_SEQ_CST);
+}
+
+// Answers nothing for as long as somebody waits for it.
+static void wait_for_nobody(void *user_data, const char *request_json, vc_responder *answer) {
+    (void)user_data; (void)request_json;
+    while (!vc_responder_is_cancelled(answer)) sched_yield();
+    vc_responder_free(answer);
+}
+
+static void a_callback_finds_the_handle_at_its_first_call(void) {
+    vc_llm_vtable llm = {"c/late", NULL, wait_for_nobody, NULL, false, NULL};
+    vc_agent *agent = agent_of(llm);
+    vc_input input = {.text = "Hello"};
+    for (int i = 0; i < 50; i++) {
+        struct started started = {NULL, NULL, 0, 0};
+        OK(vc_turn_start(agent, &input, NULL, on_the_first, &started, &started.turn, error));
+        FAILS(VC_CANCELLED, vc_turn_wait(started.turn, NULL, error));
+        CHECK(started.ends == 1);
+        vc_turn_free(started.turn);
+    }
+    struct started started = {NULL, NULL, 0, 0};
+    OK(vc_live_start(agent, NULL, NULL, 0, on_the_first, &started, &started.live, error));
+    SOON(__atomic_load_n(&started.calls, __ATOMIC_SEQ_CST) > 0);
+    OK(vc_live_end(started.live, NULL, error));
+    SOON(__atomic_load_n(&started.ends, __ATOMIC_SEQ_CST) == 1);
+    vc_live_free(started.live);
     vc_agent_free(agent);
 }
 
@@ -534,6 +584,7 @@ int main(void) {
     RUN(sound_is_answered_and_the_session_goes_on);
     RUN(a_pulled_turn_tells_everything_and_ends);
     RUN(a_callback_gets_the_events_and_one_end);
+    RUN(a_callback_finds_the_handle_at_its_first_call);
     RUN(a_live_session_calls_back_until_its_one_end);
     RUN(a_live_session_is_pulled_with_patience);
     RUN(a_cancelled_turn_ends_and_its_provider_knows);

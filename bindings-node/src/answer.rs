@@ -1,6 +1,6 @@
 //! Where a host object's answer goes.
 
-use napi::bindgen_prelude::Int16Array;
+use napi::bindgen_prelude::{Int16Array, Uint8Array};
 use napi_derive::napi;
 
 use crate::{
@@ -55,6 +55,12 @@ impl Answer {
     #[napi]
     pub fn audio(&self, samples: Int16Array, sample_rate: u32) -> napi::Result<bool> {
         run(|| self.0.send_audio(samples.to_vec(), sample_rate))
+    }
+
+    /// The same as bytes of 16-bit samples, which may be cut within a sample.
+    #[napi]
+    pub fn audio_bytes(&self, pcm: Uint8Array, sample_rate: u32) -> napi::Result<bool> {
+        run(|| self.0.send_audio_bytes(&pcm, sample_rate))
     }
 
     /// Sends how likely a speaker is done, 0–1. `false`: nobody wants it any more.

@@ -41,6 +41,12 @@ pub fn version() -> &'static str {
     voice_bridge::VERSION
 }
 
+/// The level of log records that a config document names, or the environment where it names none.
+#[napi]
+pub fn configured_log_level(config: String) -> napi::Result<Option<String>> {
+    run(|| Ok(voice_bridge::logging::configured(&config)))
+}
+
 /// The JSON schema of the config document.
 #[napi]
 pub fn config_schema() -> napi::Result<String> {

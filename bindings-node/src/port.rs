@@ -133,6 +133,12 @@ impl Port {
         })
     }
 
+    /// Whether the process's log records are sent here.
+    #[napi]
+    pub fn logs(&self) -> napi::Result<bool> {
+        run(|| Ok(LOGGER.load(Ordering::Relaxed) == self.number))
+    }
+
     /// Stops sending log records, if they are sent here.
     #[napi]
     pub fn log_off(&self) -> napi::Result<()> {

@@ -92,12 +92,14 @@ test('a panic in any export is an error', async () => {
   const id = () => line.number()
   const exports = {
     configSchema: () => native.configSchema(),
+    configuredLogLevel: () => native.configuredLogLevel('{}'),
     failWith: () => native.failWith('TIMEOUT'),
     panicInWork: () => native.panicInWork(port, id()),
     tryStore: () => native.tryStore(port, id(), 'none', { id: 4, name: 'd' }),
     'Port.awaited': () => port.awaited(false),
     'Port.cancel': () => port.cancel(1),
     'Port.log': () => port.log('error'),
+    'Port.logs': () => port.logs(),
     'Port.logOff': () => port.logOff(),
     'Port.fetchModels': () => port.fetchModels(id(), undefined, '{}'),
     'Port.verifyModels': () => port.verifyModels(id(), undefined),
@@ -148,6 +150,7 @@ test('a panic in any export is an error', async () => {
     'Answer.completeness': () => answer.completeness(1),
     'Answer.word': () => answer.word('a', 0, 1),
     'Answer.audio': () => answer.audio(new Int16Array(1), 16_000),
+    'Answer.audioBytes': () => answer.audioBytes(new Uint8Array(2), 16_000),
     'Answer.finish': () => answer.finish(),
     'Answer.fail': () => answer.fail('a'),
   }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createRequire } from 'node:module'
 import { test } from 'node:test'
 
 import { VoiceAgent, VoiceError } from 'voice-core'
@@ -68,6 +69,27 @@ test('a voice gives samples or their bytes', async () => {
     const { audio } = await voice.converse({ text: 'sing' })
     assert.equal(audio.sampleRate, 24_000)
     assert.deepEqual(audio.samples, tone())
+  }
+})
+
+test('the bytes of sound may be cut anywhere', async () => {
+  const sound = tone({ seconds: 0.1 })
+  const bytes = Buffer.from(sound.buffer)
+  for (const size of [1, 3, 1001]) {
+    const synthesize = function* () {
+      for (let at = 0; at < bytes.length; at += size) yield { pcm: bytes.subarray(at, at + size), sampleRate: 16_000 }
+    }
+    const voice = await agent({ tts: { synthesize } })
+    assert.deepEqual((await voice.converse({ text: 'sing' })).audio.samples, sound, `in pieces of ${size}`)
+  }
+})
+
+test('sound that ends within a sample is the failure of its voice', async () => {
+  const odd = { pcm: Buffer.alloc(321), sampleRate: 16_000 }
+  for (const chunks of [[odd], [odd, { samples: tone(), sampleRate: 16_000 }]]) {
+    const voice = await agent({ tts: { synthesize: () => chunks } })
+    const { audioError } = await voice.converse({ text: 'sing' })
+    assert.match(audioError.message, /16-bit sample/)
   }
 })
 
@@ -235,6 +257,32 @@ test('conversations are kept in a store of one’s own', async () => {
   assert.equal((await voice.sessions.get(session.id)).status, 'ended')
   await voice.close()
   assert.equal(shelf.closed, true)
+})
+
+test('whoever closes while somebody does waits for the end', async () => {
+  class Slow extends Shelf {
+    async close() {
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      this.closed = true
+    }
+  }
+  const shelf = new Slow()
+  const voice = await agent({ storage: shelf })
+  const first = voice.close()
+  await voice.close()
+  assert.equal(shelf.closed, true)
+  await first
+})
+
+test('what an object is asked that is gone fails at once', async (t) => {
+  const { line } = createRequire(import.meta.url)('../dist/line.js')
+  const voice = await agent()
+  const hosts = [...line.hosts]
+  t.after(() => hosts.forEach(([id, host]) => line.hosts.set(id, host)))
+  line.hosts.clear()
+  const error = await failure(voice.converse({ text: 'hi' }))
+  assert.equal(error.code, 'PROVIDER_ERROR')
+  assert.match(error.message, /is gone/)
 })
 
 test('a store that fails is a storage error', async () => {

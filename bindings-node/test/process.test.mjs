@@ -141,6 +141,31 @@ test('log records go to one’s own logger, without what was said', async (t) =>
   assert.throws(() => setLogger({ log() {} }, 'loud'), { code: 'VALIDATION_ERROR' })
 })
 
+test('a logger without a level takes what the config or the environment says', async (t) => {
+  t.after(() => {
+    delete process.env.LOG_LEVEL
+    setLogger(null)
+  })
+  const records = []
+  const logger = { log: (record) => records.push(record) }
+  const turn = async (config) => {
+    const voice = await agent({ config })
+    records.length = 0
+    await voice.converse({ text: 'hi' })
+  }
+  setLogger(logger)
+  await turn({ log_level: 'debug' })
+  await until(() => records.length > 0)
+  await turn({ log_level: 'off' })
+  assert.deepEqual(records, [])
+  process.env.LOG_LEVEL = 'DEBUG'
+  await turn({})
+  await until(() => records.length > 0)
+  setLogger(logger, 'error')
+  await turn({ log_level: 'debug' })
+  assert.deepEqual(records, [])
+})
+
 test('a logger that fails disturbs nothing, and is reported once', async () => {
   const { stderr, stdout } = await program(`${IMPORTS}
     setLogger({ log() { throw new Error('no space') } }, 'debug')

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { createRequire } from 'node:module'
 import { test } from 'node:test'
 
@@ -80,6 +81,25 @@ test('what a tool gives is told as text or as JSON', async () => {
     const { failed, result } = await called(strange)
     assert.ok(failed && result.includes('it gave a '), result)
   }
+})
+
+test('the tools of a turn and of a live session see the asynchronous context of who began it', async () => {
+  const request = new AsyncLocalStorage()
+  const whose = { name: 'whose', execute: async () => (await null, request.getStore() ?? 'nobody') }
+  const own = await agent({ llm: caller(call('whose')) })
+  const awaited = async () => (await own.converse({ text: 'Go' }, { tools: [whose] })).toolCalls[0].result
+  const iterated = async () => {
+    const all = await events(own.turn({ text: 'Go' }, { tools: [whose] }))
+    return all.find(({ type }) => type === 'toolResult').result
+  }
+  const live = async () => {
+    const session = await own.live({ tools: [whose], config: { turn_detection: 'manual' }, speak: false })
+    session.pushText('Go')
+    for await (const event of session) if (event.type === 'turnDone') return event.turn.toolCalls[0].result
+  }
+  const asked = [request.run('ann', awaited), request.run('bob', awaited), request.run('carl', iterated), request.run('dora', live)]
+  assert.deepEqual(await Promise.all(asked), ['ann', 'bob', 'carl', 'dora'])
+  await own.close()
 })
 
 test('what a tool throws is told to the model', async () => {

@@ -15,6 +15,7 @@ import type { TurnInput } from './input.js'
 import { Knowledge } from './knowledge.js'
 import { line } from './line.js'
 import { type LiveOptions, LiveSession } from './live.js'
+import { configured } from './logger.js'
 import type { MetricsSink } from './metrics.js'
 import { type HostId, type NativeAgent, type NativeHosts, native, type Role } from './native.js'
 import type { CallOptions, Reply } from './reply.js'
@@ -117,7 +118,7 @@ export class VoiceAgent {
     }
     delete document.metrics
     delete document.tools
-    hosts.tools = line.kept(tools)
+    hosts.tools = line.kept(tools, false)
     ids.push(...hosts.tools.map(({ id }) => id))
     for (const [role, key] of ROLES) {
       const value = document[key]
@@ -134,8 +135,10 @@ export class VoiceAgent {
       hosts[role] = own
     }
     try {
+      const text = JSON.stringify(document)
+      configured(text)
       return await line.call(
-        (id, port) => native.Agent.build(port, id, JSON.stringify(document), hosts),
+        (id, port) => native.Agent.build(port, id, text, hosts),
         (done) => new VoiceAgent(done.agent!, ids),
         options,
       )
@@ -235,7 +238,10 @@ export class VoiceAgent {
     )
   }
 
-  /** Closes the agent: cancels what runs, finishes what is being saved. Closing again is fine; using it fails. */
+  /**
+   * Closes the agent: cancels what runs, finishes what is being saved. Closing again is fine, and waits for the end while it is being
+   * closed; using it fails.
+   */
   async close(): Promise<void> {
     this.#closed = this.#hosts !== undefined
     await line.call(

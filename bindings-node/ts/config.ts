@@ -224,7 +224,10 @@ export interface AccountsConfig {
   credentials_key?: string | null
 }
 
-/** How many calls a provider is sent at most. Calls above it wait their turn, or fail when their deadline is nearer. */
+/**
+ * How many calls a provider is sent at most. Calls above it wait their turn, or fail when their deadline is nearer;
+ * where another provider of the list is ready, none waits for more than a second.
+ */
 export interface RateLimitOptions {
   /** Calls a minute, on average. */
   per_minute: number
@@ -411,7 +414,11 @@ export interface LimitsConfig {
   turn_seconds?: number
 }
 
-/** When and how often a failed attempt is made again. Only errors that say they are retryable are. */
+/**
+ * When and how often a failed attempt is made again. Only errors that say they are retryable are. Where another
+ * provider of the list is ready, it is asked at once instead of trying again after a time-out or a connection that
+ * could not be made, and instead of waiting for more than a second.
+ */
 export interface RetryOptions {
   /** Attempts in all, the first included (1–10). Default 3. */
   attempts?: number
@@ -433,7 +440,10 @@ export interface RetryOptions {
 export interface TimeoutOptions {
   /** To open a connection, in milliseconds. Default 5,000. Watched by the provider's own client. */
   connect_ms?: number
-  /** From the call to its first result, in milliseconds. Default 30,000. */
+  /**
+   * From the call to its first result, in milliseconds. Default 30,000. Where another provider of the list is ready,
+   * it is asked when this is over.
+   */
   first_byte_ms?: number
   /** Between two results, in milliseconds. Default 15,000. */
   idle_ms?: number

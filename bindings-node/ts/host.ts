@@ -188,8 +188,9 @@ export interface SpokenWord {
 }
 
 /**
- * A chunk of mono sound: samples, or their bytes (16-bit little-endian). With `words` whose times the voice knows, those of this chunk
- * or of others of the same text, each once and in their order, live sessions know to the word what was heard of an interrupted answer.
+ * A chunk of mono sound: samples, or their bytes (16-bit little-endian), which may be cut anywhere. With `words` whose times the voice
+ * knows, those of this chunk or of others of the same text, each once and in their order, live sessions know to the word what was heard
+ * of an interrupted answer.
  */
 export type SoundChunk = ({ samples: Int16Array } | { pcm: Uint8Array }) & { sampleRate: number; words?: SpokenWord[] }
 
@@ -334,8 +335,8 @@ export interface ConversationStore {
   close?(args: Record<string, never>, context: StoreContext): Awaitable<void>
 }
 
-/** @internal A host object and what it stands in for. */
-export type HostObject =
+/** @internal A host object, what it stands in for, and the asynchronous context that it sees, if it sees one. */
+export type HostObject = (
   | { role: 'stt'; object: SpeechToText }
   | { role: 'llm'; object: LanguageModel }
   | { role: 'tts'; object: TextToSpeech }
@@ -343,6 +344,7 @@ export type HostObject =
   | { role: 'store'; object: ConversationStore }
   | { role: 'tool'; object: Tool }
   | { role: 'metrics'; object: MetricsSink }
+) & { within?: (<T>(work: () => T) => T) | undefined }
 
 const METHODS: Record<Role, string> = {
   stt: 'transcribe',
@@ -423,9 +425,9 @@ async function* answered(
       const { id, settings } = JSON.parse(voice ?? '{}') as { id?: string | null; settings?: JsonObject }
       const asked = { text, language: name, voice: id ?? undefined, settings: settings ?? {}, signal }
       for await (const chunk of many(host.object.synthesize(asked))) {
-        const { samples, sampleRate } = soundOf(chunk)
+        const { sound, sampleRate } = soundOf(chunk)
         for (const { text: word, start, end } of wordsOf(chunk)) answer.word(word, start, end)
-        yield answer.audio(samples, sampleRate)
+        yield sound instanceof Int16Array ? answer.audio(sound, sampleRate) : answer.audioBytes(sound, sampleRate)
       }
       return
     }
@@ -505,10 +507,10 @@ async function* many<T>(given: Given<T>): AsyncGenerator<T, void, undefined> {
   }
 }
 
-function soundOf(chunk: SoundChunk): { samples: Int16Array; sampleRate: number } {
-  const { sampleRate, ...sound } = Object(chunk) as { sampleRate?: unknown; samples?: unknown; pcm?: unknown }
-  const samples = sound.pcm instanceof Uint8Array ? samplesOf(sound.pcm) : sound.samples
-  if (samples instanceof Int16Array && Number.isInteger(sampleRate)) return { samples, sampleRate: sampleRate as number }
+function soundOf(chunk: SoundChunk): { sound: Int16Array | Uint8Array; sampleRate: number } {
+  const { sampleRate, samples, pcm } = Object(chunk) as { sampleRate?: unknown; samples?: unknown; pcm?: unknown }
+  const sound = pcm instanceof Uint8Array ? pcm : samples instanceof Int16Array ? samples : undefined
+  if (sound !== undefined && Number.isInteger(sampleRate)) return { sound, sampleRate: sampleRate as number }
   throw invalid('synthesize: expected { samples: Int16Array, sampleRate } or { pcm: Uint8Array, sampleRate }')
 }
 

@@ -1,3 +1,5 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+
 import { fromRecord, cancelled, guarded } from './error.js'
 import { type HostObject, serve } from './host.js'
 import { type HostFunction, type Message, type NativePort, native } from './native.js'
@@ -39,12 +41,13 @@ class Line {
     return this.last
   }
 
-  /** Keeps tools for as long as the addon uses them. */
-  kept(tools: readonly Tool[]): HostFunction[] {
+  /** Keeps tools for as long as the addon uses them; those of what is begun here see the asynchronous context of here. */
+  kept(tools: readonly Tool[], begunHere: boolean): HostFunction[] {
     const definitions = definitionsOf(tools)
+    const within = begunHere && definitions.length > 0 ? AsyncLocalStorage.snapshot() : undefined
     return definitions.map((definition, i) => {
       const id = this.number()
-      this.hosts.set(id, { role: 'tool', object: tools[i]! })
+      this.hosts.set(id, { role: 'tool', object: tools[i]!, within })
       return { id, definition }
     })
   }
@@ -105,10 +108,15 @@ class Line {
       case 'voices': {
         const { id, question, answer } = message
         const host = this.hosts.get(id)
-        if (host === undefined || question === undefined || answer === undefined) break
+        if (host === undefined || question === undefined || answer === undefined) {
+          // Whoever asks would wait for it for ever.
+          answer?.fail('the object that is asked is gone: its agent is closed', undefined, false)
+          break
+        }
         const controller = new AbortController()
         this.questions.set(question, controller)
-        void serve(host, message, answer, controller.signal).finally(() => this.questions.delete(question))
+        const begin = () => serve(host, message, answer, controller.signal)
+        void (host.within?.(begin) ?? begin()).finally(() => this.questions.delete(question))
         break
       }
       case 'stop':

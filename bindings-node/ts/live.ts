@@ -264,7 +264,7 @@ export class LiveSession implements AsyncIterable<LiveEvent> {
     const { signal, tools = [] } = options
     const wire = JSON.stringify(checked(options))
     return line.call(
-      (id, port) => agent.live(port, id, wire, line.kept(tools)),
+      (id, port) => agent.live(port, id, wire, line.kept(tools, true)),
       (done) => new LiveSession(done.live!, signal),
       { signal },
     )

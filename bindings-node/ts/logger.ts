@@ -1,5 +1,6 @@
 import { guarded } from './error.js'
 import { line } from './line.js'
+import { native } from './native.js'
 import type { JsonObject } from './words.js'
 
 /** How much a log record matters. */
@@ -23,17 +24,24 @@ export interface Logger {
   log(record: LogRecord): unknown
 }
 
+/** The level that the config of an agent named last, and whether the logger was set without one. */
+let named: string | undefined
+let follows = false
+
 /**
  * Sends log records of `level` and above to `logger`, in place of an earlier one; `null` stops it. There is one logger for the
  * whole process, over all workers: the last one set.
+ *
+ * Default of `level`: what the agents' config says (`log_level`; `off`: none), else the environment's `LOG_LEVEL`, else `info`.
  */
-export function setLogger(logger: Logger | null, level: LogLevel = 'info'): void {
+export function setLogger(logger: Logger | null, level?: LogLevel): void {
   if (logger === null) {
     guarded(() => line.port.logOff())
     line.log = undefined
     return
   }
-  guarded(() => line.port.log(level))
+  guarded(() => line.port.log(level ?? named ?? native.configuredLogLevel('{}') ?? 'info'))
+  follows = level === undefined
   let warned = false
   const complain = (reason: unknown) => {
     if (!warned) process.emitWarning(`the logger given to voice-core failed: ${String(reason)}`)
@@ -47,4 +55,12 @@ export function setLogger(logger: Logger | null, level: LogLevel = 'info'): void
       complain(thrown)
     }
   }
+}
+
+/** @internal Takes note of the level that an agent's config names. */
+export function configured(document: string): void {
+  const level = guarded(() => native.configuredLogLevel(document))
+  if (level === null) return
+  named = level
+  if (follows && guarded(() => line.port.logs())) guarded(() => line.port.log(level))
 }

@@ -36,6 +36,7 @@ export interface NativePort {
   awaited(awaited: boolean): void
   cancel(id: number): void
   log(level: string): void
+  logs(): boolean
   logOff(): void
   fetchModels(id: number, folder: string | undefined, wanted: string): void
   verifyModels(id: number, folder: string | undefined): void
@@ -162,6 +163,7 @@ export interface NativeAnswer {
   finishReason(reason: string): boolean
   word(text: string, start: number, end: number): boolean
   audio(samples: Int16Array, sampleRate: number): boolean
+  audioBytes(pcm: Uint8Array, sampleRate: number): boolean
   completeness(likely: number): boolean
   finish(): boolean
   fail(detail: string, code?: string, retryable?: boolean, retryAfterMs?: number): boolean
@@ -180,6 +182,7 @@ export interface Native {
   }
   version(): string
   configSchema(): string
+  configuredLogLevel(config: string): string | null
 }
 
 /** @internal What a host object can stand in for. */

@@ -86,7 +86,10 @@ export interface TurnReport {
   parentSpanId: string | null
   /** Whether it was a turn of a live session. */
   live: boolean
-  /** Why the agent spoke, as `SpeechKind` writes it: `answer`, `greeting`, …; or `preview`, of a voice. */
+  /**
+   * Why the agent spoke, as `SpeechKind` writes it: `answer`, `greeting`, …; or `preview`, of a voice; or `summary`,
+   * of a conversation.
+   */
   kind: string
   /** When it began; in a live session, when the user's voice ended. */
   startedAt: string

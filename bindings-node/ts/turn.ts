@@ -91,7 +91,7 @@ export class Turn implements PromiseLike<Reply>, AsyncIterable<TurnEvent> {
     const input = await accepted(this.#input, signal)
     const agent = this.#agent()
     const stream = await line.call(
-      (id, port) => agent.stream(port, id, input, { ...options, tools: line.kept(tools) }),
+      (id, port) => agent.stream(port, id, input, { ...options, tools: line.kept(tools, true) }),
       (done) => done.stream!,
       { signal },
     )
@@ -122,7 +122,7 @@ export class Turn implements PromiseLike<Reply>, AsyncIterable<TurnEvent> {
     const input = await accepted(this.#input, signal)
     const agent = this.#agent()
     return line.call(
-      (id, port) => agent.turn(port, id, input, { ...options, tools: line.kept(tools) }),
+      (id, port) => agent.turn(port, id, input, { ...options, tools: line.kept(tools, true) }),
       (done) => new Reply(done.reply!),
       { signal },
     )

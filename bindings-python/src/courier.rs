@@ -58,6 +58,8 @@ struct State {
 pub(crate) static CALLS: Courier = Courier::new("voice-core-calls");
 /// For log records: the host's handlers may take as long as they like, and may use the library.
 pub(crate) static LOGS: Courier = Courier::new("voice-core-logs");
+/// For the progress of fetches, which is told to functions of the host's in the same way.
+pub(crate) static PROGRESS: Courier = Courier::new("voice-core-progress");
 
 impl Courier {
     const fn new(thread: &'static str) -> Self {
@@ -144,6 +146,7 @@ pub(crate) fn close_couriers(py: Python<'_>) -> PyResult<()> {
     run(py, || {
         CALLS.close();
         LOGS.close();
+        PROGRESS.close();
         Ok(())
     })
 }

@@ -275,6 +275,11 @@ impl Responder {
         run(py, || self.0.send_audio(crate::agent::samples(pcm)?, sample_rate))
     }
 
+    /// The same where the bytes may be cut within a sample: the next ones go on with it.
+    fn send_audio_bytes(&self, py: Python<'_>, pcm: &[u8], sample_rate: u32) -> PyResult<bool> {
+        run(py, || self.0.send_audio_bytes(pcm, sample_rate))
+    }
+
     fn send_completeness(&self, py: Python<'_>, completeness: f64) -> PyResult<bool> {
         run(py, || self.0.send_completeness(completeness))
     }

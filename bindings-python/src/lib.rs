@@ -38,6 +38,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(courier::close_couriers, module)?)?;
     module.add_function(wrap_pyfunction!(error::error_codes, module)?)?;
     module.add_function(wrap_pyfunction!(agent::config_schema, module)?)?;
+    module.add_function(wrap_pyfunction!(logging::configured_log_level, module)?)?;
     module.add_function(wrap_pyfunction!(logging::set_log_sink, module)?)?;
     module.add_function(wrap_pyfunction!(models::list_models, module)?)?;
     module.add_function(wrap_pyfunction!(models::verify_models, module)?)?;

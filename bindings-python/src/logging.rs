@@ -6,6 +6,12 @@ use pyo3::prelude::*;
 
 use crate::{courier::LOGS, error::run};
 
+/// The level that a config document names, or the environment where it names none.
+#[pyfunction]
+pub(crate) fn configured_log_level(py: Python<'_>, config_json: &str) -> PyResult<Option<String>> {
+    run(py, || Ok(voice_bridge::logging::configured(config_json)))
+}
+
 /// Sends log records of `level` and above to `sink(level, target, message, fields_json)`, on a thread of the library; `None`: to
 /// nobody.
 #[pyfunction]

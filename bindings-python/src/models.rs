@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 use pyo3::{IntoPyObjectExt, prelude::*};
 use voice_bridge::models;
 
-use crate::{courier::CALLS, error::run, pending::Pending};
+use crate::{courier::PROGRESS, error::run, pending::Pending};
 
 /// Which models there are: a JSON object.
 #[pyfunction]
@@ -21,7 +21,7 @@ pub(crate) fn verify_models(py: Python<'_>, folder: Option<PathBuf>) -> PyResult
     run(py, || Ok(Pending::of(models::verify(folder), |py, answer| answer.into_py_any(py))))
 }
 
-/// Fetches models as the JSON options say; `progress(event_json)` is called on a thread of the library.
+/// Fetches models as the JSON options say; `progress(event_json)` is called on a thread of the library that does nothing else.
 #[pyfunction]
 #[pyo3(signature = (options_json, folder=None, progress=None))]
 pub(crate) fn fetch_models(
@@ -31,11 +31,13 @@ pub(crate) fn fetch_models(
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Pending> {
     run(py, || {
-        CALLS.serve(py)?;
         let progress = progress.map(Arc::new);
+        if progress.is_some() {
+            PROGRESS.serve(py)?;
+        }
         let tell = move |event: String| {
             if let Some(progress) = progress.clone() {
-                CALLS.send(Box::new(move |py| Ok((progress.clone_ref(py), (event,).into_pyobject(py)?.unbind()))));
+                PROGRESS.send(Box::new(move |py| Ok((progress.clone_ref(py), (event,).into_pyobject(py)?.unbind()))));
             }
             true
         };

@@ -13,7 +13,7 @@ use std::{
 };
 
 use pyo3::prelude::*;
-use voice_bridge::{Call, ErrorRecord, Outcome, runtime};
+use voice_bridge::{Call, ErrorRecord, Outcome, guard, runtime};
 
 #[cfg(unix)]
 use crate::bell;
@@ -53,6 +53,16 @@ enum State {
         callbacks: Vec<News>,
     },
     /// Not looked at yet: it becomes a Python object where the interpreter's lock is held anyway.
+    Arrived(Convert),
+    /// A thread makes a Python object of it.
+    Converting,
+    Value(Py<PyAny>),
+    Failed(ErrorRecord),
+}
+
+/// What there is for somebody who asks for the result.
+enum Found {
+    /// To be made a Python object, and to be told of.
     Arrived(Convert),
     Value(Py<PyAny>),
     Failed(ErrorRecord),
@@ -149,14 +159,43 @@ impl Shared {
     }
 
     fn end(&self, outcome: Outcome<Convert>) {
-        let state = match outcome {
+        let before = self.set(match outcome {
             Ok(convert) => State::Arrived(convert),
             Err(record) => State::Failed(record),
-        };
-        let before = std::mem::replace(&mut *self.lock(), state);
-        self.ended.notify_all();
+        });
         if let State::Running { callbacks } = before {
             callbacks.into_iter().for_each(News::pass_on);
+        }
+    }
+
+    fn set(&self, state: State) -> State {
+        let before = std::mem::replace(&mut *self.lock(), state);
+        self.ended.notify_all();
+        before
+    }
+
+    /// What has come of the work. Nothing of Python's runs while the state is locked: whoever wants the lock next may hold the
+    /// interpreter's.
+    fn found(&self, py: Python<'_>) -> Found {
+        loop {
+            {
+                let mut state = self.lock();
+                match &*state {
+                    State::Running { .. } => return Found::Failed(ErrorRecord::internal("the work has not ended yet")),
+                    State::Value(value) => return Found::Value(value.clone_ref(py)),
+                    State::Failed(record) => return Found::Failed(record.clone()),
+                    State::Arrived(_) => {
+                        if let State::Arrived(convert) = std::mem::replace(&mut *state, State::Converting) {
+                            return Found::Arrived(convert);
+                        }
+                    }
+                    State::Converting => {}
+                }
+            }
+            py.detach(|| {
+                let converting = |state: &mut State| matches!(state, State::Converting);
+                drop(self.ended.wait_while(self.lock(), converting));
+            });
         }
     }
 }
@@ -288,20 +327,20 @@ impl Pending {
 
     /// What the work gave, or its exception. Only after its end.
     fn result(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        let unfinished = || State::Failed(ErrorRecord::internal("the work has not ended yet"));
-        let arrived = {
-            let mut state = self.shared.lock();
-            match &*state {
-                State::Running { .. } => return run(py, || Err(ErrorRecord::internal("the work has not ended yet"))),
-                State::Value(value) => return Ok(value.clone_ref(py)),
-                State::Failed(record) => return Err(exception(py, record)),
-                State::Arrived(_) => std::mem::replace(&mut *state, unfinished()),
+        match self.shared.found(py) {
+            Found::Value(value) => Ok(value),
+            Found::Failed(record) => Err(exception(py, &record)),
+            Found::Arrived(convert) => {
+                let made = guard(|| Ok(convert(py)));
+                // Whatever came of it, others may wait for it.
+                self.shared.set(match &made {
+                    Ok(Ok(value)) => State::Value(value.clone_ref(py)),
+                    Ok(Err(_)) => State::Failed(ErrorRecord::internal("no Python object could be made of the result")),
+                    Err(panicked) => State::Failed(panicked.clone()),
+                });
+                made.map_err(|panicked| exception(py, &panicked))?
             }
-        };
-        let State::Arrived(convert) = arrived else { return run(py, || Err(ErrorRecord::internal("lost result"))) };
-        let value = convert(py)?;
-        *self.shared.lock() = State::Value(value.clone_ref(py));
-        Ok(value)
+        }
     }
 
     /// Asks the work to stop. Any number of times.

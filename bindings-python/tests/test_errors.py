@@ -52,6 +52,7 @@ def test_a_panic_at_every_entry_point_is_an_internal_error(agent):
     entries = [
         (_native.error_codes,),
         (_native.config_schema,),
+        (_native.configured_log_level, "{}"),
         (_native.set_log_sink, "error", None),
         (_native.list_models,),
         (_native.verify_models,),

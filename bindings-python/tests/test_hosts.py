@@ -1,5 +1,6 @@
 """Providers and stores written in Python."""
 
+import array
 import asyncio
 import logging
 import threading
@@ -24,6 +25,7 @@ from voice_core import (
     Transcript,
     ValidationError,
     VoiceAgent,
+    VoiceError,
     VoiceTimeoutError,
 )
 
@@ -62,7 +64,12 @@ class PlainPieces:
         yield "Two."
 
 
-@pytest.mark.parametrize("kind", [AsyncValue, AsyncPieces, PlainValue, PlainPieces])
+class PlainList:
+    def generate(self, request):
+        return ["One. ", "Two."]
+
+
+@pytest.mark.parametrize("kind", [AsyncValue, AsyncPieces, PlainValue, PlainPieces, PlainList])
 def test_a_model_may_be_async_or_plain_and_return_or_yield(kind):
     with VoiceAgent(**parts(llm=kind())) as agent:
         assert agent.converse(text="Hello").text == "One. Two."
@@ -126,6 +133,49 @@ def test_a_voice_may_give_sound_in_any_form(kind):
     assert 1000 in audio.numpy()
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_voice_may_return_an_array_or_a_list_of_them(whole):
+    numpy = pytest.importorskip("numpy")
+    samples = numpy.full(1600, 1000, dtype=numpy.int16)
+
+    class Voice:
+        sample_rate = 16_000
+
+        def synthesize(self, request):
+            return samples if whole else [samples[:800], samples[800:]]
+
+    with VoiceAgent(**parts(tts=Voice())) as agent:
+        reply = agent.converse(text="Hello")
+    assert reply.audio_error is None and (reply.audio.numpy() == 1000).sum() == 1600
+
+
+@pytest.mark.parametrize("size", [1, 3, 1001])
+def test_the_bytes_of_sound_may_be_cut_anywhere(size):
+    sound = array.array("h", range(1, 1601)).tobytes()
+
+    class Voice:
+        sample_rate = 16_000
+
+        def synthesize(self, request):
+            for at in range(0, len(sound), size):
+                yield sound[at : at + size]
+
+    with VoiceAgent(**parts(tts=Voice())) as agent:
+        reply = agent.converse(text="Hello")
+    assert reply.audio_error is None and sound in reply.audio.pcm
+
+
+@pytest.mark.parametrize("sound", [bytes(3201), Audio(bytes(3201), 24_000)], ids=["bytes", "Audio"])
+def test_sound_that_ends_within_a_sample_is_the_failure_of_its_voice(sound):
+    class Voice:
+        def synthesize(self, request):
+            return sound
+
+    with VoiceAgent(**parts(tts=Voice())) as agent:
+        failed = agent.converse(text="Hello").audio_error
+    assert failed is not None and "16-bit sample" in failed.message
+
+
 @pytest.mark.parametrize("times", [(1.0, 0.5), (-1.0, 0.5), (0.0, float("nan"))])
 def test_words_whose_times_make_no_sense_are_refused(times):
     class Voice:
@@ -162,6 +212,32 @@ def test_a_typed_error_keeps_its_meaning():
     with VoiceAgent(**parts(llm=model(refused))) as agent, pytest.raises(InvalidProviderKeyError) as caught:
         agent.converse(text="Hello")
     assert not caught.value.retryable
+
+
+class Unspeakable(Exception):
+    def __str__(self):
+        raise RuntimeError("no words")
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "after"),
+    [
+        (RateLimitError("slow down", retry_after=-1.0), "slow down", 0.0),
+        (RateLimitError("slow down", retry_after=float("inf")), "slow down", 1e9),
+        (RateLimitError("slow down", retry_after=float("nan")), "slow down", None),
+        (RateLimitError("slow \ud800"), "slow ?", None),
+        (RuntimeError("odd \ud800"), "RuntimeError: odd ?", None),
+        (Unspeakable(), "Unspeakable", None),
+    ],
+    ids=["negative", "infinite", "not a number", "typed surrogate", "surrogate", "unspeakable"],
+)
+def test_a_failure_is_told_whatever_it_says_of_itself(error, message, after):
+    def fail(request):
+        raise error
+
+    with VoiceAgent(**parts(llm=model(fail))) as agent, pytest.raises(VoiceError) as caught:
+        agent.converse(text="Hello")
+    assert (caught.value.message, caught.value.retry_after) == (message, after)
 
 
 def test_system_exit_in_a_provider_is_its_own_failure():
@@ -288,6 +364,56 @@ def test_a_store_of_ones_own_is_used():
         assert [m["content"] for m in store.messages_] == ["eins", "This is a test.", "zwei", "This is a test."]
         assert [s.user for s in agent.sessions.list().items] == ["ann"]
     assert store.closed
+
+
+class SlowToClose(Dictionary):
+    def __init__(self):
+        super().__init__()
+        self.begun, self.go_on = asyncio.Event(), asyncio.Event()
+
+    async def close(self):
+        self.begun.set()
+        await self.go_on.wait()
+        self.closed = True
+
+
+def closing(scenario):
+    """Plays a scenario with an agent that is being closed by a task."""
+
+    async def run():
+        store = SlowToClose()
+        agent = AsyncVoiceAgent(**parts(storage=store))
+        await agent.converse(text="Hello")
+        first = asyncio.ensure_future(agent.close())
+        await asyncio.wait_for(store.begun.wait(), 30)
+        await scenario(agent, store, first)
+        assert store.closed
+        await agent.close()
+
+    asyncio.run(run())
+
+
+def test_whoever_closes_while_somebody_does_waits_for_the_end():
+    async def scenario(agent, store, first):
+        second = asyncio.ensure_future(agent.close())
+        done, _ = await asyncio.wait([second], timeout=0.1)
+        assert not done
+        store.go_on.set()
+        await asyncio.wait_for(asyncio.gather(first, second), 30)
+
+    closing(scenario)
+
+
+def test_closing_that_was_cancelled_is_completed_by_the_next():
+    async def scenario(agent, store, first):
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        assert not store.closed
+        store.go_on.set()
+        await asyncio.wait_for(agent.close(), 30)
+
+    closing(scenario)
 
 
 def test_a_store_that_fails_is_a_storage_error():

@@ -7,10 +7,11 @@ import pathlib
 import re
 import subprocess
 import sys
+import threading
 import wave
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, parts
 
 from voice_core import AudioChunk, InvalidRequestError, TextDelta, Transcript, VoiceAgent, models
 from voice_core.models import fetch_async
@@ -86,6 +87,19 @@ def test_a_fetch_that_is_cancelled_stops_its_download(tmp_path, monkeypatch):
     (started,) = tmp_path.glob("*.pid")
     with pytest.raises(ProcessLookupError):
         os.kill(int(started.read_text()), 0)
+
+
+def test_who_is_told_of_progress_may_ask_an_agent(tmp_path):
+    answered = threading.Event()
+
+    def progress(step):
+        if step["type"] == "planned" and agent.converse(text="Hello").text:
+            answered.set()
+
+    with VoiceAgent(**parts()) as agent:
+        with pytest.raises(InvalidRequestError):
+            models.fetch(["silero-vad"], tmp_path / "models", mirror=tmp_path, progress=progress)
+        assert answered.wait(20)
 
 
 def test_the_command_answers_a_recording(models, recording, tmp_path):

@@ -13,7 +13,7 @@ import pytest
 from conftest import ROOT, Stuck, parts
 
 import voice_core
-from voice_core import VoiceAgent, log_level
+from voice_core import InvalidRequestError, ValidationError, VoiceAgent, log_level
 
 HERE = ROOT / "bindings-python" / "tests"
 
@@ -25,8 +25,7 @@ def python(program, **options):
         cwd=HERE,
         capture_output=True,
         text=True,
-        timeout=60,
-        **options,
+        **{"timeout": 60, **options},
     )
 
 
@@ -55,6 +54,36 @@ def test_an_agent_works_in_a_forked_child_and_in_its_parent():
         """
     )
     assert done.stdout == "This is a test.\n", done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+def test_local_models_work_in_a_forked_child_and_in_its_parent(recording):
+    done = python(
+        f"""
+        import os, sys
+        from voice_core import VoiceAgent
+        agent = VoiceAgent.local(storage="memory")
+        def answered(agent):
+            reply = agent.converse({str(recording)!r}, deadline=60)
+            assert reply.transcript and reply.text and reply.audio.duration > 0.5
+        answered(agent)
+        child = os.fork()
+        if child == 0:
+            try:
+                answered(agent)
+                with VoiceAgent.local(storage="memory") as another:
+                    answered(another)
+            except BaseException as error:
+                print(error, file=sys.stderr, flush=True)
+                os._exit(1)
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        answered(agent)
+        print("answered")
+        """,
+        timeout=240,
+    )
+    assert done.stdout == "answered\n", done.stderr
 
 
 def test_a_pool_of_forked_workers_holds_conversations():
@@ -178,6 +207,58 @@ def test_a_record_of_the_library_becomes_one_of_python(caplog):
     (record,) = caplog.records
     assert (record.name, record.levelname, record.message) == ("voice_core.turn.driver", "WARNING", "slow")
     assert record.voice == {"turn_id": "x"}
+
+
+@pytest.mark.parametrize(("level", "wanted"), [("off", None), ("error", "error"), ("debug", "debug")])
+def test_the_config_says_which_records_are_wanted(level, wanted):
+    with VoiceAgent(**parts(log_level=level)):
+        assert voice_core._logging._wanted == wanted
+    log_level("WARNING")
+
+
+def test_the_environment_says_which_records_are_wanted(monkeypatch):
+    monkeypatch.setenv("LOG_LEVEL", "DEBUG")
+    with VoiceAgent(**parts()):
+        assert voice_core._logging._wanted == "debug"
+    with VoiceAgent(**parts(log_level="error")):
+        assert voice_core._logging._wanted == "error"
+    log_level("WARNING")
+
+
+def test_a_level_that_there_is_not_is_refused():
+    with pytest.raises(InvalidRequestError, match="log_level"):
+        VoiceAgent(**parts(log_level="loud"))
+    with pytest.raises(ValidationError, match="level"):
+        log_level("loud")
+
+
+def test_any_number_of_threads_may_ask_for_one_result():
+    done = python(
+        """
+        import sys, threading
+        from voice_core import VoiceError, _native
+        sys.setswitchinterval(1e-6)
+        answers = []
+        def ask(pending):
+            for _ in range(200):
+                try:
+                    answers.append(pending.result())
+                except VoiceError as error:
+                    answers.append(error.code)
+        threads = []
+        for pending in (_native.list_models(), _native.Agent.build("{", [], [], [], None, [], None, None)):
+            ended = threading.Event()
+            pending.on_done(ended.set)
+            ended.wait()
+            threads += [threading.Thread(target=ask, args=(pending,)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        print(len(answers), len(set(answers)))
+        """
+    )
+    assert done.stdout == "1600 2\n", done.stderr
 
 
 def test_memory_stays_flat(agent):

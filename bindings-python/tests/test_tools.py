@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import dataclasses
 import enum
 import json
@@ -25,6 +26,18 @@ class Size(enum.Enum):
 class Address:
     street: str
     number: int = 1
+
+
+@dataclasses.dataclass
+class Amount:
+    euros: int
+
+    def __post_init__(self) -> None:
+        if self.euros < 0:
+            raise ValueError("an amount is not below 0")
+
+
+REQUEST: contextvars.ContextVar[str] = contextvars.ContextVar("REQUEST", default="nobody's")
 
 
 class Gift(TypedDict, total=False):
@@ -232,6 +245,19 @@ def test_what_a_tool_raises_is_told_to_the_model() -> None:
     assert json.loads(called(picky).result)["error"] == {"code": "VALIDATION_ERROR", "message": "there is no order 9"}
 
 
+def test_what_making_an_argument_raises_is_told_to_the_model() -> None:
+    def pay(amount: Amount) -> str:
+        return "paid"
+
+    async def pay_later(amount: Amount) -> str:
+        return "paid"
+
+    for one in (pay, pay_later):
+        assert called(one, amount={"euros": 1}).result == "paid"
+        result = called(one, amount={"euros": -1})
+        assert result.failed and "an amount is not below 0" in result.result
+
+
 def test_a_tool_learns_whose_call_it_is() -> None:
     def whose(context: ToolContext) -> str:
         return f"{context.user} {len(context.session_id)} {0 < context.timeout <= 20} {context.cancelled}"
@@ -339,6 +365,46 @@ def test_a_turn_and_a_live_session_have_tools_of_their_own() -> None:
             assert spoken(model) == [["weather"]] * 6
 
     asyncio.run(run())
+
+
+def whose() -> str:
+    return REQUEST.get()
+
+
+async def whose_later() -> str:
+    await asyncio.sleep(0)
+    return REQUEST.get()
+
+
+def test_the_tools_of_a_turn_and_of_a_live_session_see_the_context_of_who_began_it() -> None:
+    model = Model(ToolCall("a", "whose", {}), ToolCall("b", "whose_later", {}))
+
+    async def run() -> None:
+        async with AsyncVoiceAgent(llm=model, storage="memory", tts=Mouth(), stt=Mouth()) as agent:
+
+            async def asked(who: str) -> List[str]:
+                REQUEST.set(who)
+                reply = await agent.converse(text="Go", tools=[whose, whose_later], speak=False)
+                return [call.result for call in reply.tool_calls]
+
+            assert await asyncio.gather(asked("ann's"), asked("bob's")) == [["ann's"] * 2, ["bob's"] * 2]
+            REQUEST.set("the session's")
+            async with agent.live(tools=[whose, whose_later]) as live:
+                REQUEST.set("later")
+                live.push_text("Go")
+                async for event in live:
+                    if isinstance(event, voice_core.TurnDone):
+                        assert [call.result for call in event.tool_calls] == ["the session's"] * 2
+                        break
+
+    def block() -> None:
+        REQUEST.set("the thread's")
+        with VoiceAgent(llm=model, storage="memory", tts=Mouth(), stt=Mouth()) as agent:
+            reply = agent.converse(text="Go", tools=[whose, whose_later], speak=False)
+            assert [call.result for call in reply.tool_calls] == ["the thread's"] * 2
+
+    asyncio.run(run())
+    contextvars.copy_context().run(block)
 
 
 def test_the_blocking_agent_has_tools_for_a_turn_too() -> None:

@@ -1,13 +1,16 @@
 """Turns, blocking and on event loops."""
 
 import asyncio
+import contextlib
 import gc
 import io
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from conftest import Mind, Mouth, Stuck, hum, parts
 
+import voice_core
 from voice_core import (
     AsyncVoiceAgent,
     Audio,
@@ -340,3 +343,33 @@ def test_a_missing_file_is_a_clear_error(agent):
     with pytest.raises(InvalidRequestError, match="no/such/file.wav") as caught:
         agent.converse("no/such/file.wav")
     assert caught.value.kind == "file"
+
+
+def test_threads_that_use_a_fresh_agent_at_once_have_one(monkeypatch):
+    native, made, both = voice_core._core.Agent, [], threading.Barrier(2)
+
+    class Counted:
+        @staticmethod
+        def build(*arguments):
+            made.append(1)
+            # Whoever makes another meanwhile comes here, too.
+            with contextlib.suppress(threading.BrokenBarrierError):
+                both.wait(0.5)
+            return native.build(*arguments)
+
+    monkeypatch.setattr(voice_core._core, "Agent", Counted)
+    agent = AsyncVoiceAgent(**parts())
+
+    async def ask():
+        return (await agent.converse(text="Hello")).text
+
+    with ThreadPoolExecutor(2) as threads:
+        assert list(threads.map(lambda _: asyncio.run(ask()), range(2))) == ["This is a test."] * 2
+    assert made == [1]
+    asyncio.run(agent.close())
+
+
+def test_the_failure_of_another_agent_leaves_the_one_that_is_at_hand(agent):
+    native = agent._native()
+    agent._core.failed(voice_core._native.list_models(), RuntimeError("of another"))
+    assert agent._native() is native

@@ -72,9 +72,9 @@ export async function application(agent) {
     const options = { sessionId: request.body.sessionId || undefined, signal: gone.signal }
     const reply = await request.agent.converse(request.file.buffer, options)
     if (reply.audioError) throw reply.audioError
-    const sound = await reply.audio.encode('wav')
+    const sound = await reply.audio.encode('mp3')
     response.set({ 'X-Session-Id': reply.sessionId, 'X-Transcript': header(reply.transcript) })
-    response.type('audio/wav').send(sound)
+    response.type('audio/mpeg').send(sound)
   })
 
   app.use((request, response) => failure(response, 404, 'INVALID_REQUEST', 'Not Found'))

@@ -16,6 +16,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from voice_core import AsyncVoiceAgent, Principal, UnauthorizedError, ValidationError, VoiceError
 
@@ -73,16 +74,43 @@ async def http_error(_: Request, error: HTTPException) -> JSONResponse:
     return failure(error.status_code, "INVALID_REQUEST", str(error.detail))
 
 
-@app.middleware("http")
-async def refuse_large(request: Request, call_next: Any) -> Response:
-    # What is around the file is small.
-    if int(request.headers.get("content-length") or 0) > LARGEST_UPLOAD + 64 * 1024:
-        # It is let go as it comes, for a caller who still sends does not hear an answer.
-        async for _ in request.stream():
-            pass
-        return failure(400, "VALIDATION_ERROR", "Audio file too large (max 25MB)")
-    answer: Response = await call_next(request)
-    return answer
+class TooLarge(HTTPException):
+    """More came than a request may hold."""
+
+    def __init__(self) -> None:
+        super().__init__(400, "Audio file too large (max 25MB)")
+
+
+@app.exception_handler(TooLarge)
+async def too_large(_: Request, error: TooLarge) -> JSONResponse:
+    return failure(error.status_code, "VALIDATION_ERROR", error.detail)
+
+
+class RefuseLarge:
+    """Counts what comes of a request, whether or not it said how much that would be."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        taken = 0
+
+        async def counted() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            # What is around the file is small.
+            if taken > LARGEST_UPLOAD + 64 * 1024:
+                # The rest is let go as it comes, for a caller who still sends does not hear an answer.
+                while message.get("more_body", False):
+                    message = await receive()
+                raise TooLarge
+            return message
+
+        await self.app(scope, counted, send)
+
+
+app.add_middleware(RefuseLarge)
 
 
 async def caller(authorization: Annotated[Optional[str], Header()] = None) -> Principal:
@@ -174,7 +202,8 @@ async def converse(
     if reply.audio_error is not None:
         raise reply.audio_error
     headers = {"X-Session-Id": reply.session_id, "X-Transcript": quote(reply.transcript, safe=PLAIN)}
-    return Response(reply.audio.encode("wav"), media_type="audio/wav", headers=headers)
+    sound = await asyncio.to_thread(reply.audio.encode, "mp3")
+    return Response(sound, media_type="audio/mpeg", headers=headers)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-// swift-tools-version:5.9
+// swift-tools-version:5.10
 import PackageDescription
 
 // Written with care and not compiled where it was written: there is no Swift compiler there.

@@ -37,8 +37,21 @@ const SETTINGS = {
 const agent = await VoiceAgent.create({ storage: options.storage, ...config })
 await agent.warmUp()
 
-const server = createServer(async (request, response) => {
-  const { pathname } = new URL(request.url, 'http://localhost')
+const server = createServer((request, response) => {
+  serve(request, response).catch((error) => {
+    console.error(error)
+    if (response.headersSent) return response.destroy()
+    answer(response, [500, { code: 'INTERNAL_ERROR', message: 'the server failed' }])
+  })
+})
+
+/** What a request asks for; `undefined`: it cannot be read. */
+function asked({ url }) {
+  return URL.canParse(url, 'http://localhost') ? new URL(url, 'http://localhost') : undefined
+}
+
+async function serve(request, response) {
+  const pathname = asked(request)?.pathname
   if (pathname === '/settings') return answer(response, [200, SETTINGS])
   const [, session, what] = /^\/api\/v1\/sessions\/([^/]+)\/(messages|summary)$/.exec(pathname) ?? []
   if (session) return answer(response, await stored(session, what))
@@ -46,7 +59,7 @@ const server = createServer(async (request, response) => {
   if (!name) return answer(response, [404, { code: 'INVALID_REQUEST', message: 'there is no such page' }])
   const type = TYPES[name.split('.').at(-1)]
   response.writeHead(200, { 'content-type': type }).end(await readFile(new URL(`page/${name}`, import.meta.url)))
-})
+}
 
 function answer(response, [status, body]) {
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
@@ -66,33 +79,40 @@ async function stored(session, what) {
 
 const sockets = new WebSocketServer({ noServer: true, maxPayload: 1 << 20 })
 
-server.on('upgrade', async (request, socket, head) => {
-  const { pathname, searchParams } = new URL(request.url, 'http://localhost')
+server.on('upgrade', (request, socket, head) => {
+  const url = asked(request)
   const { origin, host } = request.headers
+  if (url?.pathname !== '/live') return refuse(socket, 404)
   // Only this server's own page may open a conversation: browsers let any page connect anywhere, but say which one it is.
-  if (pathname !== '/live' || (origin && new URL(origin).host !== host)) return refuse(socket, 403)
-  try {
-    const rate = Number(searchParams.get('rate') ?? 16_000)
-    const session = await agent.live({ inputRate: rate, outputRate: rate })
-    sockets.handleUpgrade(request, socket, head, (client) => converse(session, client))
-  } catch (error) {
-    refuse(socket, error.httpStatus ?? 500)
-  }
+  const own = !origin || (URL.canParse(origin) && new URL(origin).host === host)
+  if (!own) return refuse(socket, 403)
+  const rate = Number(url.searchParams.get('rate') ?? 16_000)
+  sockets.handleUpgrade(request, socket, head, (client) => converse(client, rate))
 })
 
 function refuse(socket, status) {
+  socket.on('error', () => socket.destroy())
   socket.end(`HTTP/1.1 ${status} Refused\r\nConnection: close\r\n\r\n`)
 }
 
 /** One conversation: every message of the socket goes into the session, every frame of the session out of it. */
-async function converse(session, client) {
-  const wire = session.wire()
-  client.on('message', (data, isBinary) => wire.receive(isBinary ? data : data.toString()))
-  // What was heard is stored.
-  client.on('close', () => session.end().catch(() => {}))
+async function converse(client, rate) {
   client.on('error', () => client.terminate())
-  for await (const frame of wire) client.send(frame)
-  client.close()
+  // What comes before the session is there waits.
+  client.pause()
+  try {
+    const starting = agent.live({ inputRate: rate, outputRate: rate })
+    // What was heard is stored.
+    client.on('close', () => starting.then((session) => session.end()).catch(() => {}))
+    const wire = (await starting).wire()
+    client.on('message', (data, isBinary) => wire.receive(isBinary ? data : data.toString()))
+    client.resume()
+    for await (const frame of wire) client.send(frame)
+    client.close()
+  } catch (error) {
+    client.close(1011, error.code)
+    client.resume()
+  }
 }
 
 async function close() {

@@ -7,9 +7,10 @@ use std::{sync::Arc, time::Duration};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use voice_core::{
-    Action, Config, Error, ErrorCode, ErrorKind, LanguageModel, Reply, SessionId, TurnEvent, VoiceAgent,
+    Action, Config, Error, ErrorCode, ErrorKind, FunctionTool, LanguageModel, Reply, SessionId, Tool, TurnEvent,
+    VoiceAgent,
     config::Assistant,
-    provider::{CallContext, GenerateRequest, LlmEvent, ResultStream},
+    provider::{CallContext, GenerateRequest, LlmCapabilities, LlmEvent, ResultStream},
     store::{ActionQuery, ConversationStore, MemoryStore, Storage},
     stores::sqlite::SqliteStore,
 };
@@ -46,6 +47,10 @@ impl LanguageModel for Model {
         "scripted/model"
     }
 
+    fn capabilities(&self) -> LlmCapabilities {
+        self.answers.capabilities()
+    }
+
     async fn generate(
         &self,
         request: GenerateRequest,
@@ -57,7 +62,32 @@ impl LanguageModel for Model {
     }
 }
 
-async fn agent_on(stores: Storage, model: &Model, config: &str) -> VoiceAgent {
+/// Notes a refill of the last word that is new, after 20 seconds.
+#[derive(Clone)]
+struct Slow;
+
+#[async_trait::async_trait]
+impl LanguageModel for Slow {
+    fn name(&self) -> &str {
+        "scripted/slow"
+    }
+
+    async fn generate(
+        &self,
+        request: GenerateRequest,
+        ctx: &CallContext,
+    ) -> voice_core::Result<ResultStream<LlmEvent>> {
+        if !request.messages[0].content.starts_with("You read a conversation") {
+            return ScriptedLlm::saying("It is noted.").generate(request, ctx).await;
+        }
+        let shown = request.messages[1].content.to_string();
+        let new = shown.lines().find(|line| line.contains(" NEW user: ")).unwrap();
+        let actions = json!({"actions": [refill(new.rsplit(' ').next().unwrap(), 0.9)]});
+        ScriptedLlm::tokens([actions.to_string()]).first_after(Duration::from_secs(20)).generate(request, ctx).await
+    }
+}
+
+async fn agent_on(stores: Storage, model: &(impl LanguageModel + Clone + 'static), config: &str) -> VoiceAgent {
     let builder = VoiceAgent::builder().config(Config::from_json(config).unwrap()).stt("none").llm(model.clone());
     let builder = builder.tts(ScriptedTts::new()).stores(stores).clock(Arc::new(VirtualClock::new()));
     builder.build().await.unwrap()
@@ -115,6 +145,35 @@ async fn looking_for_actions_never_delays_an_answer() {
     said(&agent, "And how is the weather?", Some(first.session_id)).await;
     assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
     assert_eq!(found(&agent, first.session_id, 1).await.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn turns_that_come_faster_than_they_are_looked_through_are_looked_through_all_the_same() {
+    let config = r#"{"actions": {"context_messages": 2}}"#;
+    let agent = agent_on(Storage::of(Arc::new(MemoryStore::new())), &Slow, config).await;
+    let (medications, mut session) = (["aspirin", "codeine", "insulin", "lithium", "metformin", "warfarin"], None);
+    for medication in medications {
+        session = Some(said(&agent, &format!("I need more {medication}"), session).await.session_id);
+        tokio::time::sleep(Duration::from_secs(2)).await;
+    }
+    rest().await;
+    let mut found = found(&agent, session.unwrap(), 6).await;
+    found.sort_by_key(|action| action.id);
+    let details: Vec<_> = found.iter().map(|action| action.details["medication"].as_str().unwrap()).collect();
+    assert_eq!(details, medications);
+}
+
+#[tokio::test(start_paused = true)]
+async fn tools_take_no_room_from_what_was_said() {
+    let mut model = Model::finding(&json!([refill("metformin", 0.9)]));
+    model.answers = ScriptedLlm::calling("look_up", json!({})).then_saying("It is noted.");
+    let agent = agent(&model, r#"{"actions": {"context_messages": 2}}"#).await;
+    let schema = json!({"type": "object"});
+    let tool = FunctionTool::new("look_up", "The list.", schema, |_, _| async { Ok("There is none.") });
+    let reply = agent.turn("I need more metformin.").tools([Arc::new(tool) as Arc<dyn Tool>]).await.unwrap();
+    let [action] = &found(&agent, reply.session_id, 1).await[..] else { unreachable!() };
+    assert_eq!(action.message_id, reply.user_message_id);
+    assert_eq!(model.shown(), "CONVERSATION:\n1 NEW user: I need more metformin.\n2 NEW assistant: It is noted.\n");
 }
 
 #[tokio::test(start_paused = true)]

@@ -12,10 +12,10 @@ use voice_core::{
     store::{MemoryStore, MessageQuery, Page, Saved, SessionQuery, TurnRecord},
     time::Timestamp,
 };
-use voice_testkit::{ScriptedLlm, ScriptedStt, ScriptedTts};
+use voice_testkit::{ScriptedLlm, ScriptedStt, ScriptedTts, Voice};
 
 /// A store that takes its time to save a turn.
-struct SlowStore(MemoryStore, Duration);
+struct SlowStore(Arc<MemoryStore>, Duration);
 
 #[async_trait]
 impl ConversationStore for SlowStore {
@@ -70,11 +70,15 @@ impl ConversationStore for SlowStore {
 }
 
 async fn agent(save: Duration) -> VoiceAgent {
+    agent_with(Arc::new(SlowStore(Arc::default(), save))).await
+}
+
+async fn agent_with(store: Arc<SlowStore>) -> VoiceAgent {
     VoiceAgent::builder()
         .stt(ScriptedStt::hearing("hello"))
         .llm(ScriptedLlm::saying("Hello yourself."))
         .tts(ScriptedTts::new())
-        .store(Arc::new(SlowStore(MemoryStore::new(), save)))
+        .store(store)
         .build()
         .await
         .unwrap()
@@ -104,4 +108,49 @@ async fn a_turn_that_nobody_polls_does_not_keep_the_agent_open() {
     let closed = tokio::time::timeout(Duration::from_secs(60), agent.close()).await;
     closed.expect("it closes").unwrap();
     drop(turn);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_closes_while_somebody_does_waits_for_the_end() {
+    let agent = agent(Duration::from_secs(3)).await;
+    let turn = agent.turn("hello");
+    let running = tokio::spawn(async move { turn.await });
+    sleep(Duration::from_secs(2)).await;
+    let start = Instant::now();
+    let closing = tokio::spawn({
+        let agent = agent.clone();
+        async move { agent.close().await }
+    });
+    sleep(Duration::from_millis(10)).await;
+    agent.close().await.unwrap();
+    assert_eq!(start.elapsed(), Duration::from_secs(1));
+    closing.await.unwrap().unwrap();
+    assert_eq!(running.await.unwrap().unwrap().text, "Hello yourself.");
+}
+
+#[tokio::test(start_paused = true)]
+async fn closing_that_was_given_up_is_completed_by_the_next() {
+    let store = Arc::new(SlowStore(Arc::default(), Duration::from_secs(3)));
+    let agent = agent_with(Arc::clone(&store)).await;
+    let turn = agent.turn("hello");
+    let running = tokio::spawn(async move { turn.await });
+    sleep(Duration::from_secs(2)).await;
+    tokio::time::timeout(Duration::from_millis(10), agent.close()).await.unwrap_err();
+    assert!(store.list_sessions(&SessionQuery::default()).await.is_ok(), "the store is open");
+    agent.close().await.unwrap();
+    assert!(store.list_sessions(&SessionQuery::default()).await.is_err(), "the store is closed");
+    assert_eq!(running.await.unwrap().unwrap().text, "Hello yourself.");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_live_turn_that_is_stored_slowly_outlasts_the_end_of_its_session() {
+    let store = Arc::new(MemoryStore::new());
+    let agent = agent_with(Arc::new(SlowStore(Arc::clone(&store), Duration::from_secs(6)))).await;
+    let live = agent.live().voice_activity(Voice::new().activity()).start().await.unwrap();
+    live.push_text("hello").unwrap();
+    let summary = live.end().await.unwrap();
+    assert_eq!(summary.turns, 0, "it is not stored yet");
+    sleep(Duration::from_secs(2)).await;
+    let stored = store.messages(live.session_id(), MessageQuery::latest(10)).await.unwrap().items;
+    assert_eq!(stored[0].content, "hello");
 }

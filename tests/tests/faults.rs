@@ -6,13 +6,15 @@
 use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
+use tokio::time::{Instant, advance};
 use voice_core::{
-    Audio, Config, ConversationStore, ErrorKind, LiveEvent, Role, Stage, VoiceAgent,
+    Audio, Config, ConversationStore, Error, ErrorKind, LanguageModel, LiveEvent, Providers, Role, SpeechToText, Stage,
+    Transcript, VoiceAgent,
     providers::openai::{OpenAiConfig, OpenAiLlm, OpenAiStt, OpenAiTts},
     store::{MemoryStore, MessageQuery, SessionQuery},
 };
 use voice_testkit::{
-    ScriptedLlm, ScriptedTts, Voice,
+    ScriptedLlm, ScriptedStt, ScriptedTts, Step, Voice,
     openai::{HangingAddress, OpenAiDouble, Reply, Route, refused_address},
 };
 
@@ -191,10 +193,8 @@ fn faults_of_listening() -> Vec<(&'static str, Route, Reply)> {
 async fn spoken(stt: Vec<OpenAiStt>, timeouts: Value) -> (Vec<String>, Vec<LiveEvent>) {
     let (voice, store) = (Voice::new(), Arc::new(MemoryStore::new()));
     let config = json!({"timeouts": timeouts, "live": {"endpointing": {"min_delay_ms": 10}}});
-    let mut agent = VoiceAgent::builder().config(Config::from_json(&config.to_string()).unwrap());
-    for stt in stt {
-        agent = agent.stt(stt);
-    }
+    let stt = stt.into_iter().map(Providers::<dyn SpeechToText>::from).reduce(|all, next| all.then(next)).unwrap();
+    let agent = VoiceAgent::builder().config(Config::from_json(&config.to_string()).unwrap()).stt(stt);
     let agent =
         agent.llm(ScriptedLlm::saying("Noon.")).tts(ScriptedTts::new()).store(store.clone()).build().await.unwrap();
     let live = agent.live().voice_activity(voice.activity()).speak(false).start().await.unwrap();
@@ -269,4 +269,140 @@ async fn speech_that_breaks_off_after_sound_was_heard_is_not_spoken_twice() {
     assert_eq!(double.count(Route::Speech), 1);
     assert!(reply.audio.duration() < Duration::from_millis(400), "{:?}", reply.audio);
     assert_eq!(reply.audio_error.unwrap().kind(), ErrorKind::ConnectionLost);
+}
+
+const ANSWER: &str = "It will rain tomorrow in the north. Take a warm coat with you.";
+
+fn down() -> Error {
+    Error::new(ErrorKind::ProviderFailed, "down")
+}
+
+fn out_of_credit() -> Error {
+    Error::new(ErrorKind::QuotaExhausted, "no credit")
+}
+
+/// A word a token, with the space in front, as models write.
+fn tokens(text: &str) -> ScriptedLlm {
+    let spaces = text.match_indices(' ').map(|(at, _)| at);
+    let ends = spaces.clone().chain([text.len()]);
+    ScriptedLlm::tokens([0].into_iter().chain(spaces).zip(ends).map(|(from, to)| &text[from..to]))
+}
+
+/// An agent that only writes, with these models in this order.
+async fn writing(models: &[&ScriptedLlm], config: &str) -> VoiceAgent {
+    let models = models.iter().map(|model| Providers::<dyn LanguageModel>::from((*model).clone()));
+    VoiceAgent::builder()
+        .config(Config::from_json(config).unwrap())
+        .stt("none")
+        .llm(models.reduce(|all, next| all.then(next)).unwrap())
+        .tts("none")
+        .storage("memory")
+        .build()
+        .await
+        .unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_gives_no_answer_is_not_asked_again_while_another_is_ready() {
+    let hung = tokens(ANSWER).named("a/hung").every_call(Step::hang());
+    let ready = tokens(ANSWER).named("b/ready");
+    let started = Instant::now();
+    let reply = writing(&[&hung, &ready], "{}").await.turn("will it rain?").await.unwrap();
+    assert_eq!((reply.text.as_str(), hung.calls(), started.elapsed().as_secs()), (ANSWER, 1, 30));
+    let error = writing(&[&hung], "{}").await.turn("will it rain?").await.unwrap_err();
+    assert_eq!((error.kind(), hung.calls()), (ErrorKind::FirstByteTimeout, 4), "there is nobody else");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_wants_to_be_waited_for_is_not_while_another_is_ready() {
+    let wait = Error::new(ErrorKind::RateLimited, "slow down").with_retry_after(Duration::from_secs(18));
+    for (others, calls, secs) in [(&[][..], 2, 18), (&[&tokens(ANSWER)][..], 1, 0)] {
+        let busy = tokens(ANSWER).named("a/busy").call(0, Step::fail(wait.clone()));
+        let agent = writing(&[&[&busy][..], others].concat(), "{}").await;
+        let started = Instant::now();
+        assert_eq!(agent.turn("will it rain?").await.unwrap().text, ANSWER);
+        assert_eq!((busy.calls(), started.elapsed().as_secs()), (calls, secs));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn our_own_rate_limit_says_whom_it_holds_and_is_no_failure_of_theirs() {
+    let config = r#"{
+        "rate_limit": {"per_minute": 1, "burst": 1}, "circuit_breaker": {"failures": 1, "rest_ms": 3600000}
+    }"#;
+    let (first, second) = (tokens(ANSWER).named("a/first"), tokens(ANSWER).named("b/second"));
+    let agent = writing(&[&first], config).await;
+    agent.turn("will it rain?").await.unwrap();
+    let error = agent.turn("and then?").deadline(Duration::from_secs(5)).await.unwrap_err();
+    assert_eq!((error.kind(), error.stage()), (ErrorKind::RateLimited, Some(Stage::Llm)));
+    assert_eq!((error.provider(), first.calls()), (Some("a/first"), 1));
+    advance(Duration::from_secs(61)).await;
+    agent.turn("and then?").await.unwrap();
+
+    let agent = writing(&[&first, &second], config).await;
+    let started = Instant::now();
+    for calls in [(3, 0), (3, 1)] {
+        agent.turn("will it rain?").await.unwrap();
+        assert_eq!((first.calls(), second.calls()), calls, "the next is ready");
+    }
+    assert_eq!(started.elapsed().as_secs(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_that_is_given_up_leaves_its_place_to_the_next_turn() {
+    let llm = tokens(ANSWER).call(0, Step::fail(down())).call(1, Step::hang());
+    let config = r#"{"retry": {"attempts": 1}, "circuit_breaker": {"failures": 1, "rest_ms": 60000}}"#;
+    let agent = writing(&[&llm], config).await;
+    assert_eq!(agent.turn("will it rain?").await.unwrap_err().kind(), ErrorKind::ProviderFailed);
+    let error = agent.turn("will it rain?").await.unwrap_err();
+    assert_eq!((error.kind(), llm.calls()), (ErrorKind::CircuitOpen, 1));
+    assert!(error.retry_after().unwrap() > Duration::from_secs(59), "{error:?}");
+    advance(Duration::from_secs(61)).await;
+    let error = agent.turn("will it rain?").deadline(Duration::from_millis(100)).await.unwrap_err();
+    assert_eq!((error.kind(), llm.calls()), (ErrorKind::DeadlineExceeded, 2));
+    assert_eq!(agent.turn("will it rain?").await.unwrap().text, ANSWER);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_can_go_on_no_more_is_followed_by_another_and_not_asked_again() {
+    let spent = tokens(ANSWER).named("a/spent").every_call(Step::fail(out_of_credit()).after(5));
+    let other = tokens("the north. Take a warm coat with you.").named("b/other");
+    let reply = writing(&[&spent, &other], "{}").await.turn("will it rain?").await.unwrap();
+    assert_eq!((reply.text.as_str(), spent.calls(), other.calls()), (ANSWER, 1, 1));
+
+    let breaking = other.clone().named("c/breaking").every_call(Step::fail(down()).after(1));
+    let error = writing(&[&spent, &breaking], "{}").await.turn("will it rain?").await.unwrap_err();
+    assert_eq!((error.kind(), spent.calls(), breaking.calls()), (ErrorKind::ProviderFailed, 2, 3));
+    let error = writing(&[&spent], "{}").await.turn("will it rain?").await.unwrap_err();
+    assert_eq!((error.kind(), spent.calls()), (ErrorKind::QuotaExhausted, 3), "there is nobody else");
+
+    let heard = vec![Transcript::interim("will"), Transcript::last("will it rain")];
+    let spent = ScriptedStt::with(heard).every_call(Step::fail(out_of_credit()).after(1));
+    let agent = VoiceAgent::builder()
+        .stt(Providers::from(spent.clone()).then(ScriptedStt::hearing("will it rain")))
+        .llm(tokens(ANSWER))
+        .tts("none")
+        .storage("memory")
+        .build()
+        .await
+        .unwrap();
+    assert_eq!((agent.converse(question()).await.unwrap().transcript.as_str(), spent.calls()), ("will it rain", 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_answer_that_is_begun_again_is_heard_once() {
+    let whole = (1..=20).map(|n| format!("This is sentence number {n} of them.")).collect::<Vec<_>>().join(" ");
+    // It breaks off in the middle of the eleventh sentence.
+    let first = tokens(&whole).named("a/first").every_call(Step::fail(down()).after(73));
+    let (second, tts) = (tokens(&whole).named("b/second"), ScriptedTts::new());
+    let agent = VoiceAgent::builder()
+        .stt("none")
+        .llm(Providers::from(first).then(second))
+        .tts(tts.clone())
+        .storage("memory")
+        .build()
+        .await
+        .unwrap();
+    let reply = agent.turn("what is there?").await.unwrap();
+    assert_eq!((&reply.text, &tts.spoken().join(" ")), (&whole, &whole));
 }

@@ -262,7 +262,8 @@ impl Agent {
 
     /// Runs a method of a room: what is kept, and who may reach it. JSON in and out, so that every language offers the same calls.
     ///
-    /// The rooms are `sessions`, `accounts`, `assistants` and `audit`; [`rooms`](crate::rooms) lists the methods of each.
+    /// The rooms are `sessions`, `accounts`, `assistants`, `audit`, `knowledge`, `telephony`, `webhooks`, `realtime` and `voices`;
+    /// [`rooms`](crate::rooms) lists the methods of each.
     pub fn call(&self, room: &str, method: &str, arguments_json: &str) -> Call<Answer> {
         let (agent, room, method) = (self.clone(), room.to_owned(), method.to_owned());
         let arguments = Arguments::read(arguments_json);

@@ -181,11 +181,15 @@ enum Kind {
 struct Speech {
     sound: Responder<Pcm>,
     words: Vec<SpokenWord>,
+    /// The first byte of a sample whose second is still to come.
+    half: Option<u8>,
 }
+
+const HALF: &str = "the sound ends in the middle of a 16-bit sample";
 
 impl From<Responder<Pcm>> for Speech {
     fn from(sound: Responder<Pcm>) -> Self {
-        Self { sound, words: Vec::new() }
+        Self { sound, words: Vec::new(), half: None }
     }
 }
 
@@ -194,7 +198,24 @@ impl Speech {
         self.sound.send(Pcm::new(samples, sample_rate).with_words(mem::take(&mut self.words)))
     }
 
+    fn send_bytes(&mut self, bytes: &[u8], sample_rate: u32) -> bool {
+        let (first, rest) = match (self.half.take(), bytes.split_first()) {
+            (Some(low), Some((high, rest))) => (Some([low, *high]), rest),
+            (half, _) => {
+                self.half = half;
+                (None, bytes)
+            }
+        };
+        let (whole, odd) = rest.as_chunks::<2>();
+        self.half = odd.first().copied().or(self.half);
+        let samples = first.iter().chain(whole).copied().map(i16::from_le_bytes).collect();
+        self.send(samples, sample_rate)
+    }
+
     fn finish(mut self) {
+        if self.half.is_some() {
+            return self.sound.fail(Error::new(ErrorKind::MalformedResponse, HALF).with_retryable(false));
+        }
         // Words that come behind the last sound are told all the same.
         if !self.words.is_empty() {
             self.send(Vec::new(), 24_000);
@@ -304,10 +325,24 @@ impl Answer {
     /// Hands over a chunk of mono sound.
     ///
     /// # Errors
-    /// As for [`send_transcript`](Self::send_transcript).
+    /// `VALIDATION_ERROR` behind [bytes](Self::send_audio_bytes) that end within a sample; otherwise as for
+    /// [`send_transcript`](Self::send_transcript).
     pub fn send_audio(&self, samples: Vec<i16>, sample_rate: u32) -> Outcome<bool> {
         match &mut *self.lock() {
+            Some(Kind::Audio(Speech { half: Some(_), .. })) => Err(ErrorRecord::invalid(HALF)),
             Some(Kind::Audio(answer)) => Ok(answer.send(samples, sample_rate)),
+            other => unfit(other.as_ref()),
+        }
+    }
+
+    /// The same as the bytes of 16-bit little-endian samples, cut anywhere: what a chunk has of its last sample goes with the next chunk.
+    /// A sample that is never completed is a failure at the end of the answer.
+    ///
+    /// # Errors
+    /// As for [`send_transcript`](Self::send_transcript).
+    pub fn send_audio_bytes(&self, bytes: &[u8], sample_rate: u32) -> Outcome<bool> {
+        match &mut *self.lock() {
+            Some(Kind::Audio(answer)) => Ok(answer.send_bytes(bytes, sample_rate)),
             other => unfit(other.as_ref()),
         }
     }
@@ -443,6 +478,31 @@ mod tests {
         assert!(voice.send_usage(1, 0, 2).is_err());
         assert!(voice.send_finish_reason("stop").is_err());
         assert!(model.finish() && matches!(model.send_usage(1, 0, 2), Ok(false)));
+    }
+
+    /// The samples of sound that came as these bytes, and why it failed, if it did.
+    async fn heard(chunks: &[&[u8]]) -> (Vec<i16>, Option<String>) {
+        let (spoken, sound) = Responder::<Pcm>::new();
+        let voice = Answer::from(spoken);
+        for chunk in chunks {
+            assert!(matches!(voice.send_audio_bytes(chunk, 24_000), Ok(true)));
+        }
+        assert!(voice.finish());
+        let chunks: Vec<Result<Pcm>> = sound.collect().await;
+        let samples = chunks.iter().flatten().flat_map(|pcm| pcm.samples().to_vec()).collect();
+        (samples, chunks.into_iter().find_map(|chunk| chunk.err().map(|error| error.message().to_owned())))
+    }
+
+    #[tokio::test]
+    async fn bytes_of_sound_may_be_cut_anywhere_but_at_the_end() {
+        assert_eq!(heard(&[&[1, 0, 2], &[0], &[], &[3, 0, 4, 0]]).await, (vec![1, 2, 3, 4], None));
+        assert_eq!(heard(&[&[1], &[], &[0]]).await, (vec![1], None));
+        assert_eq!(heard(&[&[1, 0], &[2]]).await, (vec![1], Some(HALF.to_owned())));
+
+        let (spoken, _sound) = Responder::<Pcm>::new();
+        let voice = Answer::from(spoken);
+        assert!(matches!(voice.send_audio_bytes(&[1, 0, 2], 24_000), Ok(true)));
+        assert_eq!(voice.send_audio(vec![3], 24_000).err().map(|error| error.detail), Some(HALF.to_owned()));
     }
 
     /// How often the host of an answer was told that nobody wants it, after `then`.

@@ -10,7 +10,7 @@ use crate::{
     Call, ErrorRecord, EventRecord, LiveSummaryRecord, Outcome,
     arguments::Arguments,
     call::patient,
-    tell::{BATCH, tell},
+    tell::{BATCH, Feed, tell},
 };
 
 const OPTIONS: [&str; 11] = [
@@ -76,6 +76,12 @@ impl LiveBatch {
     #[must_use]
     pub fn is_last(&self) -> bool {
         self.state.over
+    }
+}
+
+impl Feed for LiveSession {
+    async fn next(&mut self) -> Outcome<Vec<EventRecord>> {
+        Ok(self.next_batch(BATCH).await?.into_events())
     }
 }
 
@@ -252,15 +258,14 @@ impl LiveSession {
         Call::waiting(async move { patient(patience, work?).await })
     }
 
-    /// Hands every event to `told`, on a thread that serves this session alone, one call after the other; the last call brings `Ended`
-    /// or an error.
+    /// Hands every event to `told`, one call after the other, on threads of the library for which it may block; the last call brings
+    /// `Ended` or an error.
     ///
     /// # Errors
     /// `INTERNAL_ERROR` when the system gives no threads.
     pub fn tell(&self, told: impl FnMut(Outcome<EventRecord>) + Send + 'static) -> Outcome<()> {
-        let session = self.clone();
         let lost = || ErrorRecord::closed("live session, whose events were not taken in time,");
-        tell(move |runtime| Ok(runtime.block_on(session.next_batch(BATCH))?.into_events()), lost, told)
+        tell(self.clone(), lost, told)
     }
 
     fn wait(&self, max: usize) -> Outcome<impl Future<Output = Outcome<LiveBatch>> + Send + use<>> {

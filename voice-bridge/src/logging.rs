@@ -15,6 +15,7 @@ use tracing_subscriber::{
     layer::{Context, SubscriberExt},
     registry::LookupSpan,
 };
+use voice_core::Config;
 
 use crate::{ErrorRecord, Outcome};
 
@@ -23,15 +24,25 @@ pub type Sink = Arc<dyn Fn(&'static str, &str, &str, &str) + Send + Sync>;
 
 static SINK: RwLock<Option<(Level, Sink)>> = RwLock::new(None);
 
-/// Sends records of `level` (`error`, `warn`, `info`, `debug`, `trace`) and above to `sink`, in place of an earlier one.
+/// The level that a config document names, or the environment where it names none; `None` also for a document that no agent takes.
+#[must_use]
+pub fn configured(config_json: &str) -> Option<String> {
+    Config::from_json(config_json).ok()?.log_level.map(|level| level.to_lowercase())
+}
+
+/// Sends records of `level` (`error`, `warn`, `info`, `debug`, `trace`) and above to `sink`, in place of an earlier one; `off`: none.
 /// Records hold ids, stages, codes and times; never what was said, and never a secret.
 ///
 /// # Errors
 /// `VALIDATION_ERROR` for another level; `INTERNAL_ERROR` when the process has another subscriber of `tracing` already.
 pub fn set_sink(level: &str, sink: Sink) -> Outcome<()> {
+    if level.eq_ignore_ascii_case("off") {
+        clear_sink();
+        return Ok(());
+    }
     let level = level
         .parse::<Level>()
-        .map_err(|_| ErrorRecord::invalid("level: expected error, warn, info, debug or trace"))?;
+        .map_err(|_| ErrorRecord::invalid("level: expected error, warn, info, debug, trace or off"))?;
     static INSTALLED: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
     let installed =
         *INSTALLED.get_or_init(|| tracing::subscriber::set_global_default(Registry::default().with(ToSink)).is_ok());
@@ -131,5 +142,16 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for ToSink {
         };
         let values = serde_json::Value::Object(fields.values).to_string();
         sink(level, event.metadata().target(), &fields.message, &values);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_level_of_a_document_is_told_if_an_agent_takes_it() {
+        assert_eq!(configured(r#"{"log_level": "Off"}"#).as_deref(), Some("off"));
+        assert_eq!(configured(r#"{"log_level": "loud"}"#), None);
     }
 }

@@ -1,6 +1,6 @@
 //! Replies and events as plain owned records.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use serde::Serialize;
 use serde_json::json;
@@ -88,8 +88,8 @@ impl ReplyRecord {
     }
 }
 
-/// An exchange of a live session that is over and stored.
-#[derive(Clone, Debug, Serialize)]
+/// An exchange of a live session that is over and stored. `Debug` leaves the words out.
+#[derive(Clone, Serialize)]
 pub struct LiveTurnRecord {
     /// The turn.
     pub turn_id: String,
@@ -125,6 +125,18 @@ pub struct LiveTurnRecord {
     pub usage: Usage,
     /// What that cost, where every model that was called has a price.
     pub cost: Option<Cost>,
+}
+
+impl fmt::Debug for LiveTurnRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LiveTurnRecord")
+            .field("turn_id", &self.turn_id)
+            .field("kind", &self.kind)
+            .field("transcript_characters", &self.transcript.chars().count())
+            .field("characters", &self.text.chars().count())
+            .field("interrupted", &self.interrupted)
+            .finish_non_exhaustive()
+    }
 }
 
 impl LiveTurnRecord {
@@ -216,8 +228,9 @@ fn ms(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
 }
 
-/// An event of a turn or of a live session as every language sees it.
-#[derive(Clone, Debug)]
+/// An event of a turn or of a live session as every language sees it. `Debug` says its kind alone: most events hold sound, words
+/// or keys.
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum EventRecord {
     /// The turn was admitted.
@@ -378,6 +391,12 @@ pub enum EventRecord {
     },
 }
 
+impl fmt::Debug for EventRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EventRecord({})", self.kind())
+    }
+}
+
 impl EventRecord {
     /// The record of an event; `None` for a kind that this version of the bridge does not know.
     pub(crate) fn new(event: TurnEvent) -> Option<Self> {
@@ -427,7 +446,7 @@ impl EventRecord {
             }
             LiveEvent::FalseInterruption => Self::FalseInterruption,
             LiveEvent::Backchannel(delta) => Self::Backchannel { text: delta.0 },
-            LiveEvent::Dtmf(keys) => Self::Dtmf { keys },
+            LiveEvent::Dtmf(keys) => Self::Dtmf { keys: keys.0 },
             LiveEvent::Metrics(metrics) => Self::metrics(&metrics),
             LiveEvent::TurnDone(turn) => Self::TurnDone { turn: Box::new((*turn).into()) },
             LiveEvent::ActionDetected(action) => Self::ActionDetected { action },
@@ -529,6 +548,43 @@ impl EventRecord {
             Self::Error { .. } => "error",
             Self::Recorded { .. } => "recorded",
             Self::Ended { .. } => "ended",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_words_and_no_keys_are_in_debug() {
+        let turn = LiveTurnRecord {
+            turn_id: "1".into(),
+            kind: "answer",
+            transcript: "my secret".into(),
+            language: None,
+            text_language: None,
+            text: "your secret".into(),
+            tool_calls: Vec::new(),
+            sources: Vec::new(),
+            interrupted: false,
+            audio_error: None,
+            user_message_id: None,
+            assistant_message_id: None,
+            end_of_utterance_delay_ms: None,
+            response_delay_ms: None,
+            timings_ms: Timings::default(),
+            usage: Usage::default(),
+            cost: None,
+        };
+        let shown = format!("{turn:?}");
+        assert!(shown.contains("transcript_characters: 9") && !shown.contains("secret"), "{shown}");
+        for (event, kind) in [
+            (EventRecord::Dtmf { keys: "4711".into() }, "dtmf"),
+            (EventRecord::Transcript { text: "my secret".into(), is_final: true, language: None }, "transcript"),
+            (EventRecord::TurnDone { turn: Box::new(turn) }, "turn_done"),
+        ] {
+            assert_eq!(format!("{event:?}"), format!("EventRecord({kind})"));
         }
     }
 }

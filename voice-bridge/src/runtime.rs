@@ -32,6 +32,9 @@ pub fn handle() -> Outcome<Handle> {
     }
     let runtime = Builder::new_multi_thread()
         .worker_threads(std::thread::available_parallelism().map_or(2, usize::from).clamp(1, 4))
+        // For what blocks: files, decoding, names of machines, the host's functions. Each holds a thread while it works and none while
+        // it waits for events, so that as many at once are a burst, not how many turns and sessions there are; idle ones end.
+        .max_blocking_threads(512)
         .thread_name("voice-core")
         .enable_all()
         .build()

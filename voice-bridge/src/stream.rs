@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio_util::sync::CancellationToken;
 use voice_core::{Turn, TurnStream};
 
 use crate::{
     Call, ErrorRecord, EventRecord, Outcome, ReplyRecord, runtime,
-    tell::{BATCH, tell},
+    tell::{BATCH, Feed, tell},
 };
 
 /// The events of a running turn. Abandoning it cancels the turn; cancelling twice is fine.
@@ -53,15 +53,15 @@ impl EventStream {
         Call::waiting(async move { state.lock().await.next_batch(max.max(1)).await })
     }
 
-    /// Hands every event to `told`, on a thread that serves this turn alone, one call after the other; the last call brings `Done` or
-    /// the error. Whoever asks for the reply meanwhile gets it after that call.
+    /// Hands every event to `told`, one call after the other, on threads of the library for which it may block; the last call brings `Done`
+    /// or the error. Whoever asks for the reply meanwhile gets it after that call.
     ///
     /// # Errors
     /// `VALIDATION_ERROR` when somebody is pulling the events; `INTERNAL_ERROR` when the system gives no threads.
     pub fn tell(&self, told: impl FnMut(Outcome<EventRecord>) + Send + 'static) -> Outcome<()> {
         let pulled = |_| ErrorRecord::invalid("the events of this turn are being pulled");
-        let mut state = Arc::clone(&self.state).try_lock_owned().map_err(pulled)?;
-        tell(move |runtime| runtime.block_on(state.next_batch(BATCH)), ended_early, told)
+        let state = Arc::clone(&self.state).try_lock_owned().map_err(pulled)?;
+        tell(state, ended_early, told)
     }
 
     /// Waits for the end of the turn, past the events that nobody took. Any number of times, which all give the same.
@@ -81,6 +81,12 @@ impl EventStream {
 
 fn ended_early() -> ErrorRecord {
     ErrorRecord::internal("the turn ended without a reply")
+}
+
+impl Feed for OwnedMutexGuard<State> {
+    async fn next(&mut self) -> Outcome<Vec<EventRecord>> {
+        self.next_batch(BATCH).await
+    }
 }
 
 impl State {

@@ -34,6 +34,29 @@ fn person(agent: &Agent, email: &str) -> (Value, Value, Agent) {
     (organization, new, agent.with(&principal.to_string()).unwrap())
 }
 
+/// What is there instead, as an error tells it.
+fn known(error: &ErrorRecord) -> Vec<&str> {
+    error.detail.split_once("known: ").unwrap().1.split(", ").collect()
+}
+
+#[test]
+fn the_readme_of_c_lists_every_room_and_method() {
+    let readme = include_str!("../../bindings-c/README.md");
+    let (_, header) = include_str!("../../include/voice_core.h").split_once("// The rooms are").unwrap();
+    let (agent, nothing) = (agent(), json!({}));
+    let none = call(&agent, "none", "none", nothing.clone()).unwrap_err();
+    for room in known(&none) {
+        assert!(header.split(';').next().unwrap().contains(&format!("`{room}`")), "the header lacks {room}");
+        let title = format!("`{room}`\n");
+        let section = readme.split("\n### ").find(|section| section.starts_with(&title));
+        let section = section.unwrap_or_else(|| panic!("{room} is missing"));
+        let methods = section.lines().filter_map(|line| line.split('|').nth(1)).collect::<String>();
+        for method in known(&call(&agent, room, "none", nothing.clone()).unwrap_err()) {
+            assert!(methods.contains(&format!("`{method}`")), "{room} lacks {method}");
+        }
+    }
+}
+
 #[test]
 fn somebody_reaches_their_own_and_what_is_another_s_does_not_exist() {
     let agent = agent();

@@ -2,12 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
-use std::sync::{Arc, Mutex, mpsc};
+use std::{
+    sync::{Arc, Mutex, mpsc},
+    time::Duration,
+};
 
 use serde_json::json;
 use voice_bridge::{
     Agent, ErrorRecord, EventRecord, EventStream, Hosts, Input, ReplyRecord, TurnOptions,
-    host::{HostLlm, LlmAdaptor, LlmEvent, Responder},
+    host::{HostLlm, HostTts, LlmAdaptor, LlmEvent, Pcm, Responder, TtsAdaptor},
+    runtime,
 };
 
 /// A model that leaves the answer to the test.
@@ -19,17 +23,40 @@ impl HostLlm for Model {
     }
 }
 
-/// A typed turn, and where what its model is asked arrives.
-fn turn() -> (EventStream, mpsc::Receiver<Responder<LlmEvent>>) {
+/// A voice that blocks a thread while it speaks.
+struct Voice;
+
+impl HostTts for Voice {
+    fn synthesize(&self, _: String, _: Option<String>, answer: Responder<Pcm>) {
+        runtime::handle().unwrap_or_else(|e| panic!("{}", e.detail)).spawn_blocking(move || {
+            answer.send(Pcm::new(vec![1_000_i16; 2_400], 24_000));
+            answer.finish();
+        });
+    }
+}
+
+/// An agent, and where what its model is asked arrives.
+fn agent() -> (Agent, mpsc::Receiver<Responder<LlmEvent>>) {
     let nobody =
         json!({ "provider": "openai", "model": "none", "api_key": "sk-none", "base_url": "http://127.0.0.1:9" });
-    let config = json!({ "storage": "memory", "stt": nobody, "tts": nobody, "retry": { "attempts": 1 } });
+    let config = json!({ "storage": "memory", "stt": nobody, "retry": { "attempts": 1 } });
     let (asked, answers) = mpsc::channel();
     let llm = LlmAdaptor("model".into(), Model(asked), false);
-    let hosts = Hosts { llm: vec![Arc::new(llm)], ..Hosts::default() };
-    let agent = Agent::build(&config.to_string(), hosts).wait().unwrap_or_else(|e| panic!("{}", e.detail));
-    let options = TurnOptions { speak: Some(false), ..TurnOptions::default() };
-    (agent.stream(Input::Text("Hello".into()), options).unwrap_or_else(|e| panic!("{}", e.detail)), answers)
+    let tts = TtsAdaptor::new("voice".into(), Voice, false);
+    let hosts = Hosts { llm: vec![Arc::new(llm)], tts: vec![Arc::new(tts)], ..Hosts::default() };
+    (Agent::build(&config.to_string(), hosts).wait().unwrap_or_else(|e| panic!("{}", e.detail)), answers)
+}
+
+/// A typed turn.
+fn typed(agent: &Agent, speak: bool) -> EventStream {
+    let options = TurnOptions { speak: Some(speak), ..TurnOptions::default() };
+    agent.stream(Input::Text("Hello".into()), options).unwrap_or_else(|e| panic!("{}", e.detail))
+}
+
+/// A typed turn, and where what its model is asked arrives.
+fn turn() -> (EventStream, mpsc::Receiver<Responder<LlmEvent>>) {
+    let (agent, answers) = agent();
+    (typed(&agent, false), answers)
 }
 
 fn answered(answer: Responder<LlmEvent>) {
@@ -65,6 +92,31 @@ fn a_turn_that_is_told_and_cancelled_ends_with_one_error() {
     let told: Vec<_> = told.iter().collect();
     assert_eq!(told.last(), Some(&Err("CANCELLED".to_owned())));
     assert_eq!(told.iter().filter(|happened| happened.is_err()).count(), 1);
+}
+
+#[test]
+fn turns_that_are_told_hold_no_thread_while_nothing_happens() {
+    const MANY: usize = 600;
+    let patience = Duration::from_secs(30);
+    let (agent, answers) = agent();
+    let (begun, begins) = mpsc::channel();
+    let turns: Vec<_> = (0..MANY).map(|_| typed(&agent, false)).collect();
+    for turn in &turns {
+        let begun = begun.clone();
+        let tell = move |happened: Result<EventRecord, ErrorRecord>| {
+            if matches!(happened, Ok(EventRecord::Started { .. })) {
+                begun.send(()).unwrap();
+            }
+        };
+        turn.tell(tell).unwrap();
+    }
+    let _unanswered: Vec<_> = (0..MANY).map(|_| answers.recv_timeout(patience).unwrap()).collect();
+    (0..MANY).for_each(|_| begins.recv_timeout(patience).unwrap());
+    let spoken = typed(&agent, true);
+    spoken.begin();
+    answered(answers.recv_timeout(patience).unwrap());
+    let reply = spoken.reply().wait().unwrap_or_else(|e| panic!("{}", e.detail));
+    assert!(!reply.get().audio.samples().is_empty());
 }
 
 #[test]

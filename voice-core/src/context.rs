@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use crate::{
-    message::{Message, Role, ToolCall, ToolCallRecord},
+    message::{
+        Message, Role, ToolCall, ToolCallRecord,
+        words::{is_mark, sets_no_spaces},
+    },
     provider::PromptMessage,
 };
 
@@ -114,26 +117,113 @@ fn acceptable(name: &str) -> String {
 }
 
 /// The prompt for the rest of an answer that broke off after `partial`.
+///
+/// It may have broken off in the middle of a word, which only who reads it can tell. The word was given out already, so that to show
+/// less of it would bring the whole word a second time; to show it and join what comes would make one word of two. The model is
+/// therefore asked for the whole word: [`rest_of`] cuts off what is there of it.
 pub(crate) fn continuation(prompt: &[PromptMessage], partial: &str) -> Vec<PromptMessage> {
     let mut messages = prompt.to_vec();
     messages.push(PromptMessage::new(Role::Assistant, partial));
     messages.push(PromptMessage::new(
         Role::User,
         "(The connection broke in the middle of your last message. Write only the rest of it, from exactly where it stops, \
-         without repeating anything.)",
+         without repeating anything. If its last word is not whole, begin with that whole word.)",
     ));
     messages
 }
 
-/// `rest` without the words at its beginning that repeat the end of `partial`.
-pub(crate) fn without_overlap<'a>(partial: &str, rest: &'a str) -> &'a str {
-    /// A shorter match is more likely chance ("the ") than repetition.
-    const LEAST: usize = 8;
-    (LEAST..=rest.len().min(partial.len()))
-        .rev()
-        .filter(|n| rest.is_char_boundary(*n))
-        .find(|n| partial.ends_with(&rest[..*n]))
-        .map_or(rest, |n| &rest[n..])
+/// Whether all of `rest`, so far as it is there, may have been said in `partial` before: only what follows can tell.
+pub(crate) fn may_repeat(partial: &str, rest: &str) -> bool {
+    let (said, new) = (words(partial), words(rest));
+    let Some((last, whole)) = new.split_last() else { return true };
+    said.windows(new.len()).any(|said| {
+        let mut pairs = said.iter().zip(whole);
+        pairs.all(|(said, new)| is_same(said, new)) && behind(said[whole.len()].1, last.1).is_some()
+    })
+}
+
+/// What of `rest` is new behind `partial`, as it is to be written there.
+pub(crate) fn rest_of(partial: &str, rest: &str) -> String {
+    let fresh = match repeated(partial, rest) {
+        0 if needs_space(partial, rest) => return format!(" {rest}"),
+        repeated => &rest[repeated..],
+    };
+    let is_apart = partial.ends_with(char::is_whitespace);
+    if is_apart { fresh.trim_start_matches(' ').to_owned() } else { fresh.to_owned() }
+}
+
+/// A word, and where it begins.
+type Word<'a> = (usize, &'a str);
+
+/// The words of a text, with the signs that stand at them. In scripts that set no spaces, each character is one.
+fn words(text: &str) -> Vec<Word<'_>> {
+    let (mut words, mut begin) = (Vec::new(), None);
+    for (at, c) in text.char_indices() {
+        let is_alone = sets_no_spaces(c);
+        if is_alone || c.is_whitespace() {
+            words.extend(begin.take().map(|from| (from, &text[from..at])));
+            words.extend(is_alone.then(|| (at, &text[at..at + c.len_utf8()])));
+        } else if begin.is_none() {
+            begin = Some(at);
+        }
+    }
+    words.extend(begin.map(|from| (from, &text[from..])));
+    words
+}
+
+/// What of a word is behind this beginning of it; `None`: it begins with something else. Its case is no difference.
+fn behind<'a>(word: &'a str, beginning: &str) -> Option<&'a str> {
+    let mut left = word.chars();
+    let mut beginning = beginning.chars();
+    beginning.all(|c| left.next().is_some_and(|next| next.to_lowercase().eq(c.to_lowercase()))).then_some(left.as_str())
+}
+
+fn is_same(one: &Word<'_>, other: &Word<'_>) -> bool {
+    behind(one.1, other.1) == Some("")
+}
+
+/// How many bytes at the beginning of `rest` say again what `partial` says: its end, or so many words of any part of it that it can be
+/// no chance, as when a model begins again from the start and then takes other words.
+fn repeated(partial: &str, rest: &str) -> usize {
+    /// Whole sentences may begin alike, but not for so long.
+    const NO_CHANCE: usize = 10;
+    let (said, new) = (words(partial), words(rest));
+    let end_again = (1..=said.len().min(new.len())).rev().find_map(|count| {
+        let (end, again) = (&said[said.len() - count..], &new[..count]);
+        let ((_, last), (at, word)) = (end[count - 1], again[count - 1]);
+        let left = behind(word, last)?;
+        let mut pairs = end.iter().zip(again).take(count - 1);
+        let is_it = pairs.all(|(said, new)| is_same(said, new)) && is_repetition(again, last, left);
+        is_it.then(|| at + word.len() - left.len())
+    });
+    let again_from = |from: usize| said[from..].iter().zip(&new).take_while(|(said, new)| is_same(said, new)).count();
+    let part_again = match (0..said.len()).map(again_from).max() {
+        Some(count) if count >= NO_CHANCE => new[count - 1].0 + new[count - 1].1.len(),
+        _ => 0,
+    };
+    end_again.unwrap_or(0).max(part_again)
+}
+
+/// Whether words that come again are meant to be the same; `last` was the last that was said, and `left` is what the new one has more.
+fn is_repetition(again: &[Word<'_>], last: &str, left: &str) -> bool {
+    /// A shorter beginning is more likely a word of its own: "in inside", "la lampe".
+    const BEGINNING: usize = 4;
+    /// Single characters that come twice may be meant so.
+    const CHARACTERS: usize = 3;
+    if again.len() == 1 && left.starts_with(char::is_alphanumeric) {
+        return last.chars().count() >= BEGINNING || last.contains(char::is_numeric);
+    }
+    again.len() >= CHARACTERS || again.iter().any(|(_, word)| !word.starts_with(sets_no_spaces))
+}
+
+/// Whether two texts of which the second goes on with the first would run together. Between two letters that may be one word too
+/// many, as they may be of one word: that is heard as nearly the same, while two words in one are not understood.
+fn needs_space(partial: &str, rest: &str) -> bool {
+    const OPENING: &str = "([{«¿¡'’-/@#";
+    const CLOSING: &str = ".,;:!?…%)]}»'’”-/।॥،؛؟。、，！？：；）」』";
+    let (Some(last), Some(first)) = (partial.chars().next_back(), rest.chars().next()) else { return false };
+    let is_apart = |c: char| c.is_whitespace() || sets_no_spaces(c);
+    !(is_apart(last) || is_apart(first) || is_mark(first) || OPENING.contains(last) || CLOSING.contains(first))
 }
 
 #[cfg(test)]
@@ -236,10 +326,80 @@ mod tests {
         assert_eq!(contents(&prompt), ["S", "0", "", "result 1", "", "result 2", "now"]);
     }
 
+    /// What is written in the end.
+    fn joined(partial: &str, rest: &str) -> String {
+        partial.to_owned() + &rest_of(partial, rest)
+    }
+
     #[test]
     fn repeated_words_are_cut_from_a_continuation() {
-        assert_eq!(without_overlap("It will rain in the north", "in the north and snow."), " and snow.");
-        assert_eq!(without_overlap("It will rain", " tomorrow."), " tomorrow.");
-        assert_eq!(without_overlap("naïve café", "naïve café!"), "!");
+        for (partial, rest, whole) in [
+            ("It will rain in the north", "in the north and snow.", "It will rain in the north and snow."),
+            ("It will rain in", "in the north.", "It will rain in the north."),
+            ("It will rain in ", "in the north.", "It will rain in the north."),
+            ("It will rain in the north", "The north. Take a coat.", "It will rain in the north. Take a coat."),
+            ("It will rain", "It will rain tomorrow.", "It will rain tomorrow."),
+            ("naïve café", "naïve café!", "naïve café!"),
+            ("明天北部会下", "北部会下雨。", "明天北部会下雨。"),
+        ] {
+            assert_eq!(joined(partial, rest), whole);
+        }
+    }
+
+    #[test]
+    fn words_do_not_run_together() {
+        for (partial, rest, whole) in [
+            ("It will rain in", "the north.", "It will rain in the north."),
+            ("It will rain in", " the north.", "It will rain in the north."),
+            ("It will rain in ", " the north.", "It will rain in the north."),
+            ("It will rain in ", "the north.", "It will rain in the north."),
+            ("It will rain.", "Take a coat.", "It will rain. Take a coat."),
+            ("Allume la", "lampe du salon.", "Allume la lampe du salon."),
+            ("कल उत्तर में", "बारिश होगी।", "कल उत्तर में बारिश होगी।"),
+            ("내일 북쪽에", "비가 옵니다.", "내일 북쪽에 비가 옵니다."),
+        ] {
+            assert_eq!(joined(partial, rest), whole);
+        }
+    }
+
+    #[test]
+    fn what_belongs_together_is_not_parted() {
+        for (partial, rest, whole) in [
+            ("It will rain tomor", "tomorrow in the north.", "It will rain tomorrow in the north."),
+            ("It costs 3.", "3.50 euros.", "It costs 3.50 euros."),
+            ("I don", "'t know.", "I don't know."),
+            ("It will rain", ", and snow.", "It will rain, and snow."),
+            ("It will rain (", "in the north).", "It will rain (in the north)."),
+            ("Take the north-", "east road.", "Take the north-east road."),
+            ("明天北部会", "下雨。", "明天北部会下雨。"),
+            ("", "It will rain.", "It will rain."),
+            ("It will rain.", "", "It will rain."),
+        ] {
+            assert_eq!(joined(partial, rest), whole);
+        }
+    }
+
+    const LONG: &str =
+        "It will rain tomorrow in the north, and the wind will be strong. In the south it stays dry and mild, with";
+
+    #[test]
+    fn an_answer_that_begins_again_is_not_said_twice() {
+        let whole = format!("{LONG} some clouds in the evening.");
+        assert_eq!(joined(LONG, &whole), whole);
+        let other = LONG.replace("dry and mild, with", "sunny.");
+        assert_eq!(rest_of(LONG, &other), " sunny.", "what it says in other words is all that is new");
+        let (bus, train) = ("You can take the bus.", "You can take the train.");
+        assert_eq!(joined(bus, train), format!("{bus} {train}"), "so few words may come again");
+    }
+
+    #[test]
+    fn more_of_a_rest_is_awaited_while_it_was_all_said_before() {
+        for rest in ["", " ", "it", "It will rain tom", "and the wind will", "dry and mild, with"] {
+            assert!(may_repeat(LONG, rest), "{rest}");
+        }
+        for rest in ["It will snow", "dry and mild, with some", "ill rain"] {
+            assert!(!may_repeat(LONG, rest), "{rest}");
+        }
+        assert!(!may_repeat("", "It will rain"));
     }
 }

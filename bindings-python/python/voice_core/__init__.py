@@ -360,13 +360,13 @@ def __dir__() -> _List[str]:
 
 
 def _shut_down() -> None:
-    from . import _courier, _host, _native
+    from . import _courier, _native, _workers
 
     # In this order: nothing new is asked of Python, what was asked is over, what runs on the own loop is ended.
     _native.set_log_sink("error", None)
     _native.shutdown()
     _courier.stop()
-    _host.stop()
+    _workers.stop()
 
 
 import atexit as _atexit  # noqa: E402

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ._host import ConversationStore, LanguageModel, SpeechToText, TextToSpeech, TurnDetector
     from ._live import AsyncLiveSession
     from ._metrics import MetricsSink, Report
+    from ._native import Pending
     from ._records import Principal
     from ._rooms_aio import AsyncAccounts, AsyncAssistants, AsyncAudit, AsyncKnowledge, AsyncSessions, AsyncWebhooks
     from ._services_aio import AsyncRealtime, AsyncTelephony, AsyncVoices
@@ -104,14 +105,17 @@ class AsyncVoiceAgent:
         return cls(stt="local", llm="local", tts="local", storage=storage)
 
     async def _native(self) -> NativeAgent:
-        try:
-            native = await awaited(self._core.making(running_loop()), shared=True)
-        except BaseException as error:
-            self._core.failed(error)
-            raise
+        native = await self._ready(self._core.making(running_loop()))
         for principal in self._acting:
             native = native.acting(json.dumps(asdict(principal)))
         return native
+
+    async def _ready(self, making: Pending[NativeAgent]) -> NativeAgent:
+        try:
+            return await awaited(making, shared=True)
+        except BaseException as error:
+            self._core.failed(making, error)
+            raise
 
     def turn(
         self,
@@ -343,15 +347,19 @@ class AsyncVoiceAgent:
         await awaited(native.warm_up())
 
     async def close(self) -> None:
-        """Cancels turns that are running, finishes what is being saved, and closes the store. Closing twice is fine."""
+        """Cancels turns that are running, finishes what is being saved, and closes the store.
+
+        Closing twice is fine. Closing while it is being closed waits for the end, too; what was cancelled or failed is completed by the
+        next `close`.
+        """
         if self._acting:
             native = await self._native()
             return await awaited(native.close())
         made = self._core.close()
         if made is not None:
-            native = await awaited(made, shared=True)
+            native = await self._ready(made)
             await awaited(native.close())
-            self._core.dropped_reports(native)
+            self._core.closed(made, native)
 
     async def __aenter__(self) -> AsyncVoiceAgent:
         await self._native()

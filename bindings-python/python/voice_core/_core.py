@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextvars
 import json
 import os
+import threading
 from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Optional, Tuple, Type, Union
 
 from . import _audio, _host, _tools
 from ._errors import InvalidRequestError, ValidationError, VoiceError
-from ._native import Agent, Input
+from ._native import Agent, Input, configured_log_level
 
 if TYPE_CHECKING:
     import asyncio
@@ -33,6 +35,19 @@ _ROLES: Tuple[Tuple[str, str, Type[_host._Adaptor]], ...] = (
     ("tts", "synthesize", _host.TtsAdaptor),
     ("storage", "save_turn", _host.StoreAdaptor),
 )
+
+# Re-entrant: what a host object is called is asked of it while its agent is made.
+_lock = threading.RLock()
+
+
+def _renew() -> None:
+    """A thread that a forked child does not have may have held the lock."""
+    global _lock
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew)
 
 
 def _document(config: Union[None, str, "os.PathLike[str]", Mapping[str, Any]]) -> Dict[str, Any]:
@@ -92,8 +107,9 @@ class Core:
             self._config = json.dumps(document)
         except (TypeError, ValueError) as error:
             raise ValidationError(f"the config cannot be written as JSON: {error}") from None
-        self._level: Optional[str] = document.get("log_level")
         self._made: Optional[Tuple[int, Pending[Agent]]] = None
+        # What parents made is not even taken apart in a forked child: their threads may have been in the middle of it.
+        self._of_parents: List[Pending[Agent]] = []
         self._closed = False
         self._dropped = 0
 
@@ -111,31 +127,39 @@ class Core:
 
     def making(self, loop: Optional[asyncio.AbstractEventLoop]) -> Pending[Agent]:
         """The native agent under way; `async` methods of host objects run on `loop`."""
-        if self._closed:
-            raise _closed()
-        process = os.getpid()
-        if self._made is None or self._made[0] != process:
-            from . import _logging
+        with _lock:
+            if self._closed:
+                raise _closed()
+            process = os.getpid()
+            if self._made is None or self._made[0] != process:
+                from . import _logging
 
-            _logging.log_level(self._level)
-            hosts = {role: [adaptor(target, loop) for target in self._targets[role]] for role, _, adaptor in _ROLES}
-            store = next(iter(hosts["storage"]), None)
-            tools = _host.adapted(self._tools, loop)
-            detector = None if self._detector is None else _host.TurnDetectorAdaptor(self._detector, loop)
-            metrics = None if self._metrics is None else _host.MetricsAdaptor(self._metrics, loop)
-            making = Agent.build(self._config, hosts["stt"], hosts["llm"], hosts["tts"], store, tools, detector, metrics)
-            self._made = (process, making)
-        return self._made[1]
+                _logging.log_level(configured_log_level(self._config))
+                hosts = {role: [adaptor(target, loop) for target in self._targets[role]] for role, _, adaptor in _ROLES}
+                store = next(iter(hosts["storage"]), None)
+                tools = _host.adapted(self._tools, loop)
+                detector = None if self._detector is None else _host.TurnDetectorAdaptor(self._detector, loop)
+                metrics = None if self._metrics is None else _host.MetricsAdaptor(self._metrics, loop)
+                making = Agent.build(self._config, hosts["stt"], hosts["llm"], hosts["tts"], store, tools, detector, metrics)
+                if self._made is not None:
+                    self._of_parents.append(self._made[1])
+                self._made = (process, making)
+            return self._made[1]
 
-    def failed(self, error: BaseException) -> None:
+    def failed(self, making: Pending[Agent], error: BaseException) -> None:
         """Making the agent failed: the next use tries again. A task that only gave up waiting for it changes nothing."""
         import asyncio
 
         if not isinstance(error, asyncio.CancelledError):
-            self._made = None
+            self._forget(making)
+
+    def _forget(self, making: Pending[Agent]) -> None:
+        with _lock:
+            if self._made is not None and self._made[1] is making:
+                self._made = None
 
     def dropped_reports(self, native: Optional[Agent] = None) -> int:
-        """How many reports nobody took. An agent that was just closed is named: it is not at hand any more."""
+        """How many reports nobody took; of the agent that is at hand, unless it is named."""
         made = self._made
         if native is None and made is not None and made[0] == os.getpid():
             try:
@@ -147,9 +171,15 @@ class Core:
         return self._dropped
 
     def close(self) -> Optional[Pending[Agent]]:
-        """Takes the native agent out, to be closed; None: there is none (any more)."""
-        made, self._made, self._closed = self._made, None, True
-        return made[1] if made is not None and made[0] == os.getpid() else None
+        """Begins to close: gives the native agent that is to be closed; None: there is none (any more)."""
+        with _lock:
+            self._closed = True
+            return self._made[1] if self._made is not None and self._made[0] == os.getpid() else None
+
+    def closed(self, made: Pending[Agent], native: Agent) -> None:
+        """The native agent is closed; until then whoever closes it again waits for that, too."""
+        self.dropped_reports(native)
+        self._forget(made)
 
 
 def _closed() -> InvalidRequestError:
@@ -205,8 +235,8 @@ class Request:
         self._tools = _tools.tools_of(tools)
 
     def options(self, loop: Optional[asyncio.AbstractEventLoop]) -> Options:
-        """What the native half is told of it; `async` tools run on `loop`."""
-        return (*self._options, _host.adapted(self._tools, loop))
+        """What the native half is told of it; `async` tools run on `loop`, and all see the caller's context variables."""
+        return (*self._options, _host.adapted(self._tools, loop, contextvars.copy_context()))
 
     @property
     def reads(self) -> bool:

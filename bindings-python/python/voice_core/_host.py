@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import os
-import queue
 import sys
 import threading
 from dataclasses import dataclass, field
@@ -28,10 +26,11 @@ from typing import (
     Protocol,
     Sequence,
     Tuple,
+    TypeVar,
     Union,
 )
 
-from . import _courier
+from . import _courier, _workers
 from ._audio import Audio
 from ._errors import VoiceError
 from . import _types
@@ -50,6 +49,7 @@ from ._types import (
 
 if TYPE_CHECKING:
     import asyncio
+    import contextvars
 
     import numpy
     from typing_extensions import TypeAlias
@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from ._records import Voice
 
 
+T = TypeVar("T")
 Heard: TypeAlias = "Union[str, Transcript]"
 Written: TypeAlias = "Union[str, ToolCall, TokenUsage, Finished]"
 ListedVoice: TypeAlias = "Union[Voice, Mapping[str, Any]]"
@@ -131,7 +132,7 @@ class TextToSpeech(Protocol):
         """Speaks a text.
 
         Plain or ``async``. Returns the sound, or yields it chunk by chunk, all of one rate: mono 16-bit little-endian samples as
-        bytes, an array of samples, or `Audio`; as `SpokenAudio` where it knows when words are spoken.
+        bytes, which may be cut anywhere, an array of samples, or `Audio`; as `SpokenAudio` where it knows when words are spoken.
         """
         ...
 
@@ -247,99 +248,14 @@ class ConversationStore(Protocol):
         ...
 
 
-class _Threads:
-    """Daemon threads that are kept for the next piece of work: the interpreter does not wait for them when it exits."""
-
-    _MOST_IDLE = 8
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._idle: List["queue.SimpleQueue[Callable[[], None]]"] = []
-
-    def run(self, work: Callable[[], None]) -> None:
-        with self._lock:
-            inbox = self._idle.pop() if self._idle else None
-        if inbox is None:
-            inbox = queue.SimpleQueue()
-            threading.Thread(target=self._serve, args=(inbox,), name="voice-core-host", daemon=True).start()
-        inbox.put(work)
-
-    def _serve(self, inbox: "queue.SimpleQueue[Callable[[], None]]") -> None:
-        while True:
-            inbox.get()()
-            with self._lock:
-                if len(self._idle) >= self._MOST_IDLE:
-                    return
-                self._idle.append(inbox)
-
-
-class _OwnLoop:
-    """An event loop of the library's own, for agents that belong to none."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._loop: Optional[asyncio.AbstractEventLoop] = None
-        self.thread: Optional[threading.Thread] = None
-
-    def get(self) -> asyncio.AbstractEventLoop:
-        import asyncio
-
-        with self._lock:
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                self.thread = threading.Thread(target=self._loop.run_forever, name="voice-core-loop", daemon=True)
-                self.thread.start()
-            return self._loop
-
-    def stop(self) -> None:
-        """Cancels what runs on it, as `asyncio.run` does, but waits only a moment."""
-        loop, thread = self._loop, self.thread
-        if loop is None or thread is None:
-            return
-        import asyncio
-
-        async def end() -> None:
-            tasks = asyncio.all_tasks() - {asyncio.current_task()}
-            for task in tasks:
-                task.cancel()
-            if tasks:
-                await asyncio.wait(tasks, timeout=1)
-            loop.stop()
-
-        asyncio.run_coroutine_threadsafe(end(), loop)
-        thread.join(timeout=2)
-
-
-_threads = _Threads()
-_own_loop = _OwnLoop()
-
-
-def _forget() -> None:
-    """A forked child has the memory of its parent's threads, but not the threads."""
-    global _threads, _own_loop
-    _threads, _own_loop = _Threads(), _OwnLoop()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)
-
-
-def stop() -> None:
-    """Ends what the interpreter would otherwise leave in the middle when it exits."""
-    _own_loop.stop()
-
-
-def on_own_loop() -> bool:
-    """Whether this thread runs the library's own event loop."""
-    return threading.current_thread() is _own_loop.thread
-
-
 class _Adaptor:
     """Passes requests of the native half on to an object of the host."""
 
     _method: str
     _one = False
     """Whether an answer is one value, also when it could be iterated over."""
+    _context: Optional[contextvars.Context] = None
+    """The context variables that the object's methods see; None: those of nobody."""
 
     def __init__(self, target: object, loop: Optional[asyncio.AbstractEventLoop]) -> None:
         self.name = str(getattr(target, "name", None) or getattr(target, "__name__", None) or type(target).__name__)
@@ -361,14 +277,23 @@ class _Adaptor:
         else:
             answer.finish()
 
-    def _run(self, answer: Responder, method: Callable[..., Any], *arguments: Any, **named: Any) -> None:
-        def call() -> Any:
-            return method(*arguments, **named)
+    def _is_piece(self, result: Any) -> bool:
+        """Whether what was returned is handed over as it is, and not item by item."""
+        return self._one or isinstance(result, _PIECES) or not hasattr(result, "__iter__")
 
+    def _run(self, answer: Responder, method: Callable[..., Any], *arguments: Any, **named: Any) -> None:
+        self._begin(answer, method, lambda: method(*arguments, **named))
+
+    def _begin(self, answer: Responder, method: Callable[..., Any], call: Callable[[], Any]) -> None:
+        """Has `call` call the method where it belongs: on the event loop, or on a thread."""
         if inspect.iscoroutinefunction(method) or inspect.isasyncgenfunction(method):
             self._on_loop(answer, call)
         else:
-            _threads.run(lambda: self._on_thread(answer, call))
+            _workers.run(lambda: self._within(lambda: self._on_thread(answer, call)))
+
+    def _within(self, work: Callable[[], T]) -> T:
+        # A copy for each call: several may run at a time, and none sees what another sets.
+        return work() if self._context is None else self._context.copy().run(work)
 
     def _on_thread(self, answer: Responder, call: Callable[[], Any]) -> None:
         try:
@@ -376,7 +301,7 @@ class _Adaptor:
             if inspect.isawaitable(result) or hasattr(result, "__aiter__"):
                 self._on_loop(answer, lambda: result)
                 return
-            if self._one or isinstance(result, _PIECES) or not hasattr(result, "__iter__"):
+            if self._is_piece(result):
                 self._send(answer, result)
             else:
                 for item in result:
@@ -404,11 +329,11 @@ class _Adaptor:
 
         loop = self._loop
         if loop is None or loop.is_closed() or not loop.is_running():
-            loop = _own_loop.get()
+            loop = _workers.own_loop()
         started: List[asyncio.Task[None]] = []
 
         def start() -> None:
-            started.append(loop.create_task(drive()))
+            started.append(self._within(lambda: loop.create_task(drive())))
 
         if loop is asyncio._get_running_loop():
             start()
@@ -432,20 +357,37 @@ class _Adaptor:
                 await close()
 
     def _fail(self, answer: Responder, error: BaseException) -> None:
+        try:
+            answer.fail(*self._told(error))
+        except BaseException:  # what an exception says of itself is the host's code, too
+            answer.fail(None, _text(type(error).__name__))
+
+    def _told(self, error: BaseException) -> Tuple[Optional[str], str, Optional[bool], Optional[int]]:
+        """What the library is told of a failure: code, message, whether to try again, and after how many milliseconds."""
         import asyncio
 
         if isinstance(error, VoiceError):
-            after = None if error.retry_after is None else int(error.retry_after * 1000)
-            answer.fail(error.code if type(error) is not VoiceError else None, error.message, error._retryable, after)
-            return
+            code = error.code if type(error) is not VoiceError else None
+            return code, _text(error.message), error._retryable, _milliseconds(error.retry_after)
         if isinstance(error, asyncio.CancelledError):
-            answer.fail(None, "the provider was cancelled")
-            return
+            return None, "the provider was cancelled", None, None
         import logging  # late: it is a third of what starting without it takes
 
         logging.getLogger("voice_core.host").warning("%s failed", self.name, exc_info=error)
         code = "TIMEOUT" if isinstance(error, (TimeoutError, asyncio.TimeoutError)) else None
-        answer.fail(code, f"{type(error).__name__}: {error}")
+        return code, _text(f"{type(error).__name__}: {error}"), None, None
+
+
+def _text(said: object) -> str:
+    """Text that can be written as UTF-8: a surrogate alone cannot."""
+    return str(said).encode("utf-8", "replace").decode()
+
+
+def _milliseconds(seconds: Optional[float]) -> Optional[int]:
+    """A time to wait, of thirty years at most; None: none was named."""
+    if seconds is None or seconds != seconds:
+        return None
+    return int(min(max(seconds, 0.0), 1e9) * 1000)
 
 
 class _Readiness(_Adaptor):
@@ -472,7 +414,6 @@ _PIECES: Tuple[type, ...] = (
     bytearray,
     memoryview,
     dict,
-    list,
     Transcript,
     ToolCall,
     TokenUsage,
@@ -562,6 +503,9 @@ class TtsAdaptor(_Adaptor):
         else:
             answer.finish()
 
+    def _is_piece(self, result: Any) -> bool:
+        return hasattr(result, "__array_interface__") or super()._is_piece(result)
+
     def _send(self, answer: Responder, item: Any) -> bool:
         rate = int(getattr(self._target, "sample_rate", 24_000))
         if isinstance(item, SpokenAudio):
@@ -569,7 +513,7 @@ class TtsAdaptor(_Adaptor):
                 answer.send_word(word.text, word.start, word.end)
             item = item.audio
         if isinstance(item, (bytes, bytearray, memoryview)):
-            return answer.send_audio(bytes(item), rate)
+            return answer.send_audio_bytes(bytes(item), rate)
         if hasattr(item, "__array_interface__"):
             item = Audio.from_numpy(item, rate)
         if not isinstance(item, (Audio, AudioChunk)):
@@ -596,6 +540,8 @@ class TurnDetectorAdaptor(_Adaptor):
 
 class StoreAdaptor(_Adaptor):
     """Asks a `ConversationStore`."""
+
+    _one = True
 
     def start(self, method: str, arguments_json: str, answer: Responder) -> None:
         """Has one method run."""
@@ -641,9 +587,13 @@ class MetricsAdaptor(_Adaptor):
         return True
 
 
-def adapted(tools: Iterable[Tool[Any]], loop: Optional[asyncio.AbstractEventLoop]) -> List[ToolAdaptor]:
-    """Tools as the native half takes them; `async` ones run on `loop`."""
-    return [ToolAdaptor(one, loop) for one in tools]
+def adapted(
+    tools: Iterable[Tool[Any]],
+    loop: Optional[asyncio.AbstractEventLoop],
+    context: Optional[contextvars.Context] = None,
+) -> List[ToolAdaptor]:
+    """Tools as the native half takes them; `async` ones run on `loop`, and all see the variables of `context`."""
+    return [ToolAdaptor(one, loop, context) for one in tools]
 
 
 class ToolAdaptor(_Adaptor):
@@ -651,20 +601,27 @@ class ToolAdaptor(_Adaptor):
 
     _one = True
 
-    def __init__(self, tool: Tool[Any], loop: Optional[asyncio.AbstractEventLoop]) -> None:
+    def __init__(
+        self,
+        tool: Tool[Any],
+        loop: Optional[asyncio.AbstractEventLoop],
+        context: Optional[contextvars.Context] = None,
+    ) -> None:
         super().__init__(tool, loop)
         self.definition = tool.definition()
         self._tool = tool
+        self._context = context
 
     def start(self, arguments_json: str, context_json: str, answer: Responder) -> None:
         """Has one call made."""
-        fields, over = json.loads(context_json), threading.Event()
-        if self._tool.wants_context:
+        tool, fields, over = self._tool, json.loads(context_json), threading.Event()
+        if tool.wants_context:
             answer.on_cancel(over.set)
         context = ToolContext(
             fields["session_id"], fields["turn_id"], fields["user"], fields["timeout_ms"] / 1000, over.is_set
         )
-        self._run(answer, self._tool.function, **self._tool.arguments(json.loads(arguments_json), context))
+        # The arguments are made where the call is, too: what that raises is the tool's failure.
+        self._begin(answer, tool.function, lambda: tool.function(**tool.arguments(json.loads(arguments_json), context)))
 
     def _send(self, answer: Responder, item: Any) -> bool:
         text = result_text(self.name, item)

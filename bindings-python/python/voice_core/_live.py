@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import json
 import threading
 from collections import deque
@@ -165,7 +166,8 @@ class LiveSession(_Live):
     def start(self) -> LiveSession:
         """Starts the session; ``with`` does it for you. A session that runs is left as it is."""
         if self._native is None:
-            self._native = wait(self._agent._native().live(self._options, adapted(self._tools, None)))
+            tools = adapted(self._tools, None, contextvars.copy_context())
+            self._native = wait(self._agent._native().live(self._options, tools))
         return self
 
     def wire(self, protocol: Optional[str] = None) -> LiveWire:
@@ -231,7 +233,8 @@ class AsyncLiveSession(_Live):
         """Starts the session; ``async with`` does it for you. A session that runs is left as it is."""
         if self._native is None:
             native = await self._agent._native()
-            self._native = await awaited(native.live(self._options, adapted(self._tools, running_loop())))
+            tools = adapted(self._tools, running_loop(), contextvars.copy_context())
+            self._native = await awaited(native.live(self._options, tools))
         return self
 
     def wire(self, protocol: Optional[str] = None) -> AsyncLiveWire:

@@ -30,26 +30,39 @@ def _sink(level: str, target: str, message: str, fields: str) -> None:
         logger.log(number, "%s", message, extra={"voice": json.loads(fields)})
 
 
+def _word(level: Union[int, str]) -> Optional[str]:
+    """What the library calls a level; None: off. A word that is none goes on as it is, for the library to refuse."""
+    if isinstance(level, str):
+        word = level.lower()
+        known = logging.getLevelName(level.upper())
+        if word == "off":
+            return None
+        if word in _LEVELS or not isinstance(known, int):
+            return word
+        level = known
+    names = [name for name, of in _LEVELS.items() if of >= level]
+    return names[-1] if names else None
+
+
 def log_level(level: Union[int, str, None] = None) -> None:
     """Says from which level on the library hands its log records to the logger ``voice_core``.
 
     They carry ids, stages, codes and times as the attribute ``voice``: never what was said, and never a secret. Every new agent
-    sets it to the level of the logger; call this when that changes later.
+    sets it to what its config names as ``log_level``, or the environment as ``LOG_LEVEL``, and otherwise to the level of the logger; call
+    this when that changes later.
 
     Parameters
     ----------
     level
-        As in `logging`, also ``"TRACE"`` or 5. None: the effective level of the logger ``voice_core``.
+        As in `logging`, also ``"TRACE"`` or 5, and ``"OFF"``. None: the effective level of the logger ``voice_core``.
+
+    Raises
+    ------
+    ValidationError
+        There is no such level.
     """
     global _wanted
-    if level is None:
-        number = _logger.getEffectiveLevel()
-    elif isinstance(level, str):
-        number = _LEVELS.get(level.lower().replace("warning", "warn"), 0) or logging.getLevelName(level.upper())
-    else:
-        number = level
-    names = [name for name, of in _LEVELS.items() if of >= number]
-    wanted = names[-1] if names else None
+    wanted = _word(_logger.getEffectiveLevel() if level is None else level)
     if wanted == _wanted:
         return
     try:

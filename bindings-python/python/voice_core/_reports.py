@@ -92,7 +92,8 @@ class TurnReport:
     live: bool
     """Whether it was a turn of a live session."""
     kind: str
-    """Why the agent spoke, as ``SpeechKind`` writes it: ``answer``, ``greeting``, …; or ``preview``, of a voice."""
+    """Why the agent spoke, as ``SpeechKind`` writes it: ``answer``, ``greeting``, …; or ``preview``, of a voice; or
+    ``summary``, of a conversation."""
     started_at: datetime
     """When it began; in a live session, when the user's voice ended."""
     duration_ms: float

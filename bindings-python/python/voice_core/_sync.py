@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ._host import ConversationStore, LanguageModel, SpeechToText, TextToSpeech, TurnDetector
     from ._live import LiveSession
     from ._metrics import MetricsSink, Report
+    from ._native import Pending
     from ._records import Principal
     from ._rooms import Accounts, Assistants, Audit, Knowledge, Sessions, Webhooks
     from ._services import Realtime, Telephony, Voices
@@ -104,14 +105,17 @@ class VoiceAgent:
         return cls(stt="local", llm="local", tts="local", storage=storage)
 
     def _native(self) -> NativeAgent:
-        try:
-            native = wait(self._core.making(None))
-        except BaseException as error:
-            self._core.failed(error)
-            raise
+        native = self._ready(self._core.making(None))
         for principal in self._acting:
             native = native.acting(json.dumps(asdict(principal)))
         return native
+
+    def _ready(self, making: Pending[NativeAgent]) -> NativeAgent:
+        try:
+            return wait(making)
+        except BaseException as error:
+            self._core.failed(making, error)
+            raise
 
     def turn(
         self,
@@ -343,15 +347,19 @@ class VoiceAgent:
         wait(native.warm_up())
 
     def close(self) -> None:
-        """Cancels turns that are running, finishes what is being saved, and closes the store. Closing twice is fine."""
+        """Cancels turns that are running, finishes what is being saved, and closes the store.
+
+        Closing twice is fine. Closing while it is being closed waits for the end, too; what was cancelled or failed is completed by the
+        next `close`.
+        """
         if self._acting:
             native = self._native()
             return wait(native.close())
         made = self._core.close()
         if made is not None:
-            native = wait(made)
+            native = self._ready(made)
             wait(native.close())
-            self._core.dropped_reports(native)
+            self._core.closed(made, native)
 
     def __enter__(self) -> VoiceAgent:
         return self

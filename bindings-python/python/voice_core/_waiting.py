@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, TypeVar
 
-from . import _courier, _host
+from . import _courier, _workers
 from ._errors import InvalidRequestError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 def wait(pending: Pending[T]) -> T:
     """Blocks this thread; other threads of Python run on. Ctrl-C cancels the work."""
-    if _host.on_own_loop():
+    if _workers.on_own_loop():
         pending.cancel()
         raise InvalidRequestError(
             "a blocking call was made on the library's own event loop, as in an async provider; use AsyncVoiceAgent there"

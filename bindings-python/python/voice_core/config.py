@@ -160,7 +160,7 @@ class _RateLimitRequired(TypedDict):
 
 class RateLimit(_RateLimitRequired, total=False):
     """How many calls a provider is sent at most. Calls above it wait their turn, or fail when their deadline is
-    nearer."""
+    nearer; where another provider of the list is ready, none waits for more than a second."""
 
     burst: int
     """How many may go at once after a quiet time. Default 1."""
@@ -338,7 +338,9 @@ class Limits(TypedDict, total=False):
 
 
 class Retry(TypedDict, total=False):
-    """When and how often a failed attempt is made again. Only errors that say they are retryable are."""
+    """When and how often a failed attempt is made again. Only errors that say they are retryable are. Where another
+    provider of the list is ready, it is asked at once instead of trying again after a time-out or a connection that
+    could not be made, and instead of waiting for more than a second."""
 
     attempts: int
     """Attempts in all, the first included (1–10). Default 3."""
@@ -358,7 +360,8 @@ class Timeout(TypedDict, total=False):
     connect_ms: int
     """To open a connection, in milliseconds. Default 5,000. Watched by the provider's own client."""
     first_byte_ms: int
-    """From the call to its first result, in milliseconds. Default 30,000."""
+    """From the call to its first result, in milliseconds. Default 30,000. Where another provider of the list is
+    ready, it is asked when this is over."""
     idle_ms: int
     """Between two results, in milliseconds. Default 15,000."""
 

@@ -321,7 +321,8 @@ public struct AccountsConfig: Encodable, Sendable {
     }
 }
 
-/// How many calls a provider is sent at most. Calls above it wait their turn, or fail when their deadline is nearer.
+/// How many calls a provider is sent at most. Calls above it wait their turn, or fail when their deadline is nearer;
+/// where another provider of the list is ready, none waits for more than a second.
 public struct RateLimitOptions: Encodable, Sendable {
     /// Calls a minute, on average.
     public var perMinute: Int
@@ -729,7 +730,9 @@ public struct LimitsConfig: Encodable, Sendable {
     }
 }
 
-/// When and how often a failed attempt is made again. Only errors that say they are retryable are.
+/// When and how often a failed attempt is made again. Only errors that say they are retryable are. Where another
+/// provider of the list is ready, it is asked at once instead of trying again after a time-out or a connection that
+/// could not be made, and instead of waiting for more than a second.
 public struct RetryOptions: Encodable, Sendable {
     /// Attempts in all, the first included (1–10). Default 3.
     public var attempts: Int?
@@ -766,7 +769,8 @@ public struct RetryOptions: Encodable, Sendable {
 public struct TimeoutOptions: Encodable, Sendable {
     /// To open a connection, in milliseconds. Default 5,000. Watched by the provider's own client.
     public var connectMs: Int?
-    /// From the call to its first result, in milliseconds. Default 30,000.
+    /// From the call to its first result, in milliseconds. Default 30,000. Where another provider of the list is
+    /// ready, it is asked when this is over.
     public var firstByteMs: Int?
     /// Between two results, in milliseconds. Default 15,000.
     public var idleMs: Int?

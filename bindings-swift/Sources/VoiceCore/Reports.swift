@@ -136,7 +136,8 @@ public struct TurnReport: Decodable, Sendable {
     public let parentSpanID: String?
     /// Whether it was a turn of a live session.
     public let live: Bool
-    /// Why the agent spoke, as `SpeechKind` writes it: `answer`, `greeting`, …; or `preview`, of a voice.
+    /// Why the agent spoke, as `SpeechKind` writes it: `answer`, `greeting`, …; or `preview`, of a voice; or
+    /// `summary`, of a conversation.
     public let kind: String
     /// When it began; in a live session, when the user's voice ended.
     public let startedAt: String

@@ -46,7 +46,7 @@ struct Room: Sendable {
 extension JSONValue {
     init(_ text: String?) { self = text.map(JSONValue.string) ?? .null }
 
-    init(_ number: Int) { self = .number(Double(number)) }
+    init(_ number: Int) { self = .integer(Int64(number)) }
 
     init(_ duration: Duration?) { self = duration.map { .number(Double($0.milliseconds) / 1000) } ?? .null }
 

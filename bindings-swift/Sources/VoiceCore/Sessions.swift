@@ -1,44 +1,5 @@
 import Foundation
 
-/// A JSON value of the host's own, kept with a session.
-public indirect enum JSONValue: Codable, Sendable, Equatable {
-    case null
-    case bool(Bool)
-    case number(Double)
-    case string(String)
-    case array([JSONValue])
-    case object([String: JSONValue])
-
-    public init(from decoder: any Decoder) throws {
-        let value = try decoder.singleValueContainer()
-        if value.decodeNil() {
-            self = .null
-        } else if let bool = try? value.decode(Bool.self) {
-            self = .bool(bool)
-        } else if let number = try? value.decode(Double.self) {
-            self = .number(number)
-        } else if let string = try? value.decode(String.self) {
-            self = .string(string)
-        } else if let array = try? value.decode([JSONValue].self) {
-            self = .array(array)
-        } else {
-            self = .object(try value.decode([String: JSONValue].self))
-        }
-    }
-
-    public func encode(to encoder: any Encoder) throws {
-        var value = encoder.singleValueContainer()
-        switch self {
-        case .null: try value.encodeNil()
-        case .bool(let bool): try value.encode(bool)
-        case .number(let number): try value.encode(number)
-        case .string(let string): try value.encode(string)
-        case .array(let array): try value.encode(array)
-        case .object(let object): try value.encode(object)
-        }
-    }
-}
-
 /// One conversation.
 public struct Session: Codable, Sendable {
     /// Its id.
@@ -47,6 +8,8 @@ public struct Session: Codable, Sendable {
     public let user: String?
     /// Its organization; `nil` in a host without organizations.
     public let organization: String?
+    /// The assistant that talks in it, in the version with which it began; `nil`: the agent's own.
+    public let assistant: AssistantVersion?
     /// `active`, `ended` or `expired`.
     public let status: String
     /// Your own data.
@@ -59,11 +22,19 @@ public struct Session: Codable, Sendable {
     public let endedAt: String?
 
     enum CodingKeys: String, CodingKey {
-        case id, user, organization, status, metadata
+        case id, user, organization, assistant, status, metadata
         case createdAt = "created_at"
         case lastActivityAt = "last_activity_at"
         case endedAt = "ended_at"
     }
+}
+
+/// An assistant as it was at some time.
+public struct AssistantVersion: Codable, Sendable, Equatable {
+    /// The assistant.
+    public let id: String
+    /// Which version of it, from 1.
+    public let version: Int
 }
 
 /// One stored message.
@@ -78,6 +49,8 @@ public struct Message: Codable, Sendable {
     public let role: String
     /// What was said.
     public let content: String
+    /// The call that a message of role `tool` keeps; `nil`: it is of another role.
+    public var toolCall: ToolCallRecord? { role == "tool" ? ToolCallRecord(content: content) : nil }
     /// Where its sound is kept, if it is.
     public let audioRef: String?
     /// The language of the words (BCP 47), when it is known. An interpreter's are always: who spoke is told by it.

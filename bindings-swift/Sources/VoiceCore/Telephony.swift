@@ -40,7 +40,7 @@ public struct Telephony: Sendable {
 
     /// Reads a carrier's first messages: the call, or `nil` for what comes before it. The message then goes to the session's wire as well.
     ///
-    /// - Throws: ``VoiceError`` of code `validationError` for any other message, and for a call whose encoding is not supported.
+    /// - Throws: ``VoiceError`` of code `validation` for any other message, and for a call whose encoding is not supported.
     public func read(_ message: String, protocol name: String = "auto") async throws -> PhoneCall? {
         try await room.call("read", ["message": .string(message), "protocol": .string(name)])
     }

@@ -5,7 +5,7 @@ import VoiceCoreNative
 ///
 /// ```swift
 /// let orderStatus = Tool("order_status", description: "Where an order is.", parameters: schema) { arguments, _ in
-///     "Order \(arguments["order_id"]?.json ?? "?") is on its way."
+///     "Order \(arguments["order_id"]?.string ?? "?") is on its way."
 /// }
 /// let agent = try await VoiceAgent(config: config, tools: [orderStatus])
 /// ```
@@ -104,6 +104,20 @@ public struct ToolCallRecord: Sendable {
         (id, name, result, failed) = (fields.id, fields.name, fields.result, fields.failed)
         arguments = JSONValue(parsing: fields.argumentsJson)
         elapsed = .milliseconds(Double(fields.elapsedMs))
+    }
+
+    /// A call as the history keeps it; `nil`: it was written by another hand.
+    init?(content: String) {
+        struct Kept: Decodable {
+            let id, name, result: String
+            let arguments: JSONValue
+            let failed: Bool
+            let elapsed_ms: Double
+        }
+        guard let kept = try? JSONDecoder().decode(Kept.self, from: Data(content.utf8)) else { return nil }
+        (id, name, result, failed) = (kept.id, kept.name, kept.result, kept.failed)
+        arguments = kept.arguments
+        elapsed = .milliseconds(kept.elapsed_ms)
     }
 }
 

@@ -145,7 +145,7 @@ public final class VoiceAgent: Sendable {
     /// Starts a live conversation: sound in both directions at once.
     ///
     /// - Parameter tools: what the language model may call in this session, besides the agent's tools.
-    /// - Throws: ``VoiceError`` of code `validationError` for a rate or a number of channels that is not supported, `invalidRequest` for a
+    /// - Throws: ``VoiceError`` of code `validation` for a rate or a number of channels that is not supported, `invalidRequest` for a
     ///   wrong config.
     public func live(_ options: LiveOptions = LiveOptions(), tools: [Tool] = []) async throws -> LiveSession {
         let json = String(decoding: try JSONEncoder().encode(options), as: UTF8.self)

@@ -413,8 +413,8 @@ private func holds(_ rule: String, _ value: JSONValue, _ found: JSONValue) -> Bo
     case ("$contains", .string(let text)): text.contains(value.text ?? "\0")
     case ("$length", .string(let text)): Double(text.unicodeScalars.count) == value.number
     case ("$length", .array(let items)): Double(items.count) == value.number
-    case ("$min", .number(let number)): number >= (value.number ?? .infinity)
-    case ("$max", .number(let number)): number <= (value.number ?? -.infinity)
+    case ("$min", _): (found.number ?? -.infinity) >= (value.number ?? .infinity)
+    case ("$max", _): (found.number ?? .infinity) <= (value.number ?? -.infinity)
     default: false
     }
 }

@@ -2,11 +2,7 @@ import Foundation
 
 @testable import VoiceCore
 
-extension JSONValue: ExpressibleByDictionaryLiteral {
-    public init(dictionaryLiteral elements: (String, JSONValue)...) {
-        self = .object(Dictionary(uniqueKeysWithValues: elements))
-    }
-
+extension JSONValue {
     static func ms(_ value: Duration?) -> JSONValue { value.map { .number($0 / .milliseconds(1)) } ?? .null }
 
     static func text(_ value: String?) -> JSONValue { value.map(JSONValue.string) ?? .null }
@@ -15,8 +11,7 @@ extension JSONValue: ExpressibleByDictionaryLiteral {
 
     var members: [String: JSONValue] { if case .object(let members) = self { members } else { [:] } }
     var items: [JSONValue] { if case .array(let items) = self { items } else { [] } }
-    var text: String? { if case .string(let text) = self { text } else { nil } }
-    var number: Double? { if case .number(let number) = self { number } else { nil } }
+    var text: String? { string }
 }
 
 /// A host's script, and what it was asked.
@@ -314,7 +309,7 @@ struct ScriptedTts: TextToSpeech {
         return asked.play(script) { action in
             let rate = Int(action["sample_rate"].number ?? 0)
             let words = action["words"].items.map(\.items).map {
-                SpokenWord($0[0].string ?? "", start: $0[1].number ?? 0, end: $0[2].number ?? 0)
+                SpokenWord($0[0].text ?? "", start: $0[1].number ?? 0, end: $0[2].number ?? 0)
             }
             let count = Int(action["audio_ms"].number ?? 0) * rate / 1000
             return Pcm(samples: Array(repeating: 1000, count: count), sampleRate: rate, words: words)

@@ -1,5 +1,6 @@
 // Someone without a microphone, and a page that has no business here.
 import assert from 'node:assert/strict'
+import { request } from 'node:http'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 
@@ -43,5 +44,15 @@ test('a page of another server may not open a conversation', async () => {
       socket.on('error', () => {}).on('message', () => socket.close())
     })
   assert.equal(await answer('http://elsewhere.example'), 403)
+  assert.equal(await answer('null'), 403)
   assert.equal(await answer(its.url), 'open')
+})
+
+test('a request that cannot be read is refused, and the next one answered', async () => {
+  const { port } = new URL(its.url)
+  const status = await new Promise((done, failed) => {
+    request({ host: '127.0.0.1', port, path: '//' }, (response) => done(response.resume().statusCode)).on('error', failed).end()
+  })
+  assert.equal(status, 404)
+  assert.equal((await fetch(its.url)).status, 200)
 })

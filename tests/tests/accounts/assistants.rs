@@ -68,6 +68,28 @@ async fn an_assistant_answers_in_its_sessions_with_its_own_model_voice_and_setti
     assert_eq!(reply.text, "I am the agent.");
 }
 
+#[tokio::test(start_paused = true)]
+async fn assistants_share_the_rate_limit_of_a_provider() {
+    let config = r#"{"rate_limit": {"per_minute": 60, "burst": 1}, "webhooks": {"deliver": false}}"#;
+    let agent = VoiceAgent::builder()
+        .config(Config::from_json(config).unwrap())
+        .stt("none")
+        .llm(ScriptedLlm::saying(ANSWER))
+        .tts("none")
+        .named_llm("house", Arc::new(ScriptedLlm::saying(ANSWER)))
+        .stores(memory())
+        .build()
+        .await
+        .unwrap();
+    let started = tokio::time::Instant::now();
+    for name in ["One", "Two"] {
+        let document = json!({"name": name, "model_provider": "house"});
+        let made = agent.assistants().create(&Assistant::from_value(document).unwrap()).await.unwrap();
+        agent.turn("will it rain?").assistant(made.id).await.unwrap();
+    }
+    assert_eq!(started.elapsed().as_millis().div_ceil(10), 100);
+}
+
 #[tokio::test]
 async fn a_session_keeps_the_version_it_began_with() {
     let Set { agent, house, .. } = set().await;

@@ -9,6 +9,7 @@ mod interpreting;
 mod knowing;
 mod late;
 mod line;
+mod manners;
 mod noting;
 mod realtime;
 mod schedules;
@@ -21,12 +22,12 @@ use std::{sync::Arc, time::Duration};
 
 use call::{Call, ms};
 use voice_core::{
-    Config, ConversationStore, ErrorCode, ErrorKind, VoiceAgent,
+    Config, ConversationStore, ErrorCode, ErrorKind, Role, VoiceAgent,
     config::LiveConfig,
     live::{AgentState, EndReason, LiveEvent, SpeechKind, UserState},
-    store::MemoryStore,
+    store::{MemoryStore, MessageQuery},
 };
-use voice_testkit::{ScriptedLlm, Step, Voice};
+use voice_testkit::{ScriptedLlm, ScriptedTts, Step, Voice};
 
 const ANSWER: &str = "It will rain tomorrow in the north. Take a warm coat with you.";
 
@@ -144,6 +145,32 @@ async fn an_interruption_stops_the_agent_and_history_is_what_was_heard() {
     assert_eq!(said.last(), Some(&"(interrupting you) wait a moment please!"));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn an_answer_that_was_stopped_while_it_was_made_is_known_to_the_next() {
+    let (voice, store) = (Voice::new(), Arc::new(MemoryStore::new()));
+    let llm = ScriptedLlm::saying(ANSWER).call(0, Step::hang().after(9));
+    let agent = VoiceAgent::builder()
+        .stt(voice.stt())
+        .llm(llm.clone())
+        .tts(voice.tts())
+        .store(Arc::clone(&store) as Arc<dyn ConversationStore>)
+        .build()
+        .await
+        .unwrap();
+    let live = agent.live().voice_activity(voice.activity()).start().await.unwrap();
+    live.push_text("will it rain?").unwrap();
+    while !matches!(live.next().await.unwrap(), LiveEvent::Audio(_)) {}
+    live.push_text("and tomorrow?").unwrap();
+    while !is_interrupted(&live.next().await.unwrap()) {}
+    while !matches!(live.next().await.unwrap(), LiveEvent::Audio(_)) {}
+    live.end().await.unwrap();
+
+    assert!(llm.requests()[1].messages.iter().any(|message| &*message.content == "will it rain?"));
+    let stored = store.messages(live.session_id(), MessageQuery::latest(100)).await.unwrap().items;
+    let asked: Vec<&str> = stored.iter().filter(|m| m.role == Role::User).map(|m| m.content.as_str()).collect();
+    assert_eq!(asked, ["will it rain?", "and tomorrow?"]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn no_sound_of_a_stopped_answer_comes_after_the_interruption() {
     let call = Call::new(&Voice::new(), llm(), "{}").await;
@@ -210,6 +237,27 @@ async fn a_murmur_over_the_answer_does_not_end_it() {
     call.silence(3_000).await;
     assert_eq!(call.played(), ANSWER);
     assert_eq!((call.turns().len(), call.count(is_interrupted)), (1, 0));
+    assert_eq!(call.count(|e| matches!(e, LiveEvent::Backchannel(_))), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_yes_that_is_typed_before_the_first_sound_of_the_greeting_is_answered() {
+    let (voice, store) = (Voice::new(), Arc::new(MemoryStore::new()));
+    let config = r#"{"assistant": {"first_message": "Welcome, shall we begin?"}}"#;
+    let agent = VoiceAgent::builder()
+        .config(Config::from_json(config).unwrap())
+        .stt(voice.stt())
+        .llm(llm())
+        .tts(ScriptedTts::new().first_after(ms(2_000)))
+        .store(Arc::clone(&store) as Arc<dyn ConversationStore>)
+        .build()
+        .await
+        .unwrap();
+    let call = Call::on(agent, &voice, store, |live| live).await;
+    call.silence(500).await;
+    call.live.push_text("yes").unwrap();
+    call.until_turns(1).await;
+    assert_eq!((call.turns()[0].kind, call.turns()[0].transcript.as_str()), (SpeechKind::Answer, "yes"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -286,6 +334,33 @@ async fn push_to_talk_ends_the_turn_when_the_host_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn push_to_talk_waits_for_the_host_however_long_the_user_talks() {
+    let call = Call::new(&Voice::new(), llm(), r#"{"live": {"turn_detection": "manual"}}"#).await;
+    // 20 s of words and 10 more; what is recognised meanwhile is cut off in the pause between them.
+    let (first, second) = (["rain"; 100].join(" "), ["snow"; 50].join(" "));
+    call.speak(&first).await;
+    call.silence(8_000).await;
+    call.speak(&second).await;
+    assert_eq!(call.count(|e| matches!(e, LiveEvent::TurnStarted { .. })), 0);
+    call.live.commit().unwrap();
+    call.until_turns(1).await;
+    assert_eq!(call.turns()[0].transcript, format!("{first} {second}"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_longest_utterance_is_answered_with_its_last_part() {
+    let llm = ScriptedLlm::saying(ANSWER);
+    let call = Call::new(&Voice::new().recognised_after(ms(150)), llm.clone(), "{}").await;
+    // Five words a second, for 70 of them.
+    call.speak(&["rain"; 350].join(" ")).await;
+    call.until_turns(1).await;
+    let words = |text: &str| text.split_whitespace().count();
+    let asked = words(&llm.requests()[0].messages.last().unwrap().content);
+    assert!((296..=301).contains(&asked), "{asked}");
+    assert_eq!(words(&call.turns()[0].transcript), asked, "it is not taken back");
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_host_can_speak_interrupt_pause_and_go_on() {
     let call = Call::new(&Voice::new(), llm(), "{}").await;
     call.live.say("Your order is on its way to you now.").unwrap();
@@ -304,6 +379,20 @@ async fn the_host_can_speak_interrupt_pause_and_go_on() {
     call.until_turns(2).await;
     assert!(call.turns()[1].interrupted);
     assert_heard(&format!("Your order is on its way to you now. {}", call.turns()[1].text), &call.played());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_host_has_said_waits_for_a_user_who_only_pauses() {
+    let call = Call::new(&Voice::new(), llm(), "{}").await;
+    call.speak("tell me about").await;
+    call.silence(600).await;
+    call.live.say("Your taxi is here.").unwrap();
+    call.silence(300).await;
+    call.speak("the weather.").await;
+    call.until_turns(2).await;
+    assert_eq!(call.turns()[0].transcript, "tell me about the weather.");
+    assert_eq!(call.turns()[1].kind, SpeechKind::Said);
+    assert_eq!(call.played(), format!("{ANSWER} Your taxi is here."));
 }
 
 #[tokio::test(start_paused = true)]
@@ -348,8 +437,10 @@ async fn keys_of_the_telephone_are_collected_and_answered() {
         call.live.push_dtmf(key).unwrap();
     }
     call.until_turns(1).await;
-    assert_eq!(call.count(|e| matches!(e, LiveEvent::Dtmf(keys) if keys == "42")), 1);
+    assert_eq!(call.count(|e| matches!(e, LiveEvent::Dtmf(keys) if keys.0 == "42")), 1);
     assert!(llm.requests()[0].messages.iter().any(|m| m.content.contains("4 2")));
+    let told = call.events().into_iter().find(|(_, e)| matches!(e, LiveEvent::Dtmf(_))).unwrap().1;
+    assert_eq!(format!("{told:?}"), "Dtmf(TextDelta(2 characters))");
 }
 
 #[tokio::test(start_paused = true)]

@@ -530,6 +530,21 @@ async fn goodbyes_reminders_and_the_end_of_calls_are_those_of_every_session() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_goes_on_after_a_goodbye_is_not_hung_up_on_whenever_its_words_come() {
+    for recognised in [300, 3_000] {
+        let voice = Voice::new();
+        let model = model(&voice).recognised_after(ms(recognised));
+        let call = call(&voice, &model, r#"{"live": {"conversation": {"goodbye_phrases": ["goodbye"]}}}"#).await;
+        call.speak("Goodbye!").await;
+        call.until_played(1).await;
+        call.speak("oh wait, one more question please").await;
+        call.until_turns(2).await;
+        call.silence(3_000).await;
+        assert_eq!(call.count(|e| matches!(e, LiveEvent::Ended(_))), 0, "{recognised}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_earlier_conversation_is_gone_on_with() {
     let voice = Voice::new();
     let model = model(&voice);

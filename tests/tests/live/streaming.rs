@@ -5,7 +5,7 @@ use std::{future::pending, sync::Arc};
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
 use voice_core::{
-    Config, ConversationStore, Error, ErrorKind, Result, SpeechToText, Stage, Transcript, VoiceAgent,
+    Config, ConversationStore, Error, ErrorKind, Providers, Result, SpeechToText, Stage, Transcript, VoiceAgent,
     live::LiveEvent,
     provider::{CallContext, ListenRequest, ResultStream, SpokenSound, SttCapabilities, TranscribeRequest},
     store::MemoryStore,
@@ -235,8 +235,7 @@ async fn a_failed_stream_goes_to_the_next_provider_and_a_failing_one_is_left_alo
     let store = Arc::new(MemoryStore::new());
     let agent = VoiceAgent::builder()
         .config(Config::from_json(config).unwrap())
-        .stt(first.stt())
-        .stt(second.stt())
+        .stt(Providers::<dyn SpeechToText>::from(first.stt()).then(second.stt()))
         .llm(llm())
         .tts(first.tts())
         .store(Arc::clone(&store) as Arc<dyn ConversationStore>)
@@ -309,6 +308,37 @@ async fn the_end_of_a_session_closes_the_stream_and_keeps_what_was_said() {
     call.live.end().await.unwrap();
     tokio::time::sleep(ms(10)).await;
     assert_eq!(voice.listening().0, 0);
+    assert_eq!(call.history().await, ["user: will it"], "what it told until then is kept");
+}
+
+/// Recognises slowly, and stops when it is told to.
+struct Obedient(Voice);
+
+#[async_trait]
+impl SpeechToText for Obedient {
+    fn name(&self) -> &str {
+        "test/obedient"
+    }
+
+    async fn transcribe(&self, request: TranscribeRequest, ctx: &CallContext) -> Result<ResultStream<Transcript>> {
+        let text = self.0.understood(&request.audio.samples);
+        tokio::time::sleep(ms(1_500)).await;
+        ctx.check()?;
+        Ok(stream::once(async { Ok(Transcript::last(text)) }).boxed())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_said_last_is_recognised_though_the_agent_is_closed() {
+    let voice = Voice::new();
+    let call = call_with(Obedient(voice.clone()), &voice, llm(), "{}").await;
+    call.speak("one last thing.").await;
+    call.agent.close().await.unwrap();
+    while call.count(|e| matches!(e, LiveEvent::Ended(_))) == 0 {
+        tokio::time::sleep(ms(1)).await;
+    }
+    let kept: Vec<String> = call.turns().into_iter().map(|turn| turn.transcript).collect();
+    assert_eq!(kept, ["one last thing."]);
 }
 
 /// Takes no sound and says nothing.

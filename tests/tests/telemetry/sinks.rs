@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use async_trait::async_trait;
-use voice_core::{Error, ErrorCode, ErrorKind, MetricsSink, Stage, VoiceAgent, telemetry::Report};
+use voice_core::{Error, ErrorCode, ErrorKind, MetricsSink, Stage, VoiceAgent, store::Storage, telemetry::Report};
 use voice_testkit::{ScriptedLlm, ScriptedStt, ScriptedTts, Step, VirtualClock};
 
 use super::*;
@@ -143,6 +143,39 @@ async fn a_greeting_is_a_turn_with_its_speech() {
     let (calls, turns) = (kept.calls(), kept.turns());
     assert_eq!((turns[0].kind, turns[0].first_audio), ("greeting", Some(ms(100))));
     assert_eq!((calls[0].stage, calls[0].turn_id), (Stage::Tts, Some(turns[0].turn_id)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn looking_for_actions_and_summing_up_are_reported_with_their_costs() {
+    for waits in [false, true] {
+        let kept = Kept::default();
+        let config = PRICES.replacen('{', &format!(r#"{{"actions": {{"on_replies": {waits}}}, "#), 1);
+        let stores = Storage::of(Arc::new(MemoryStore::new()));
+        let agent = one_shot(&config).stores(stores).metrics_sink(Arc::new(kept.clone())).build().await.unwrap();
+        let reply = agent.turn("hello").user("u").await.unwrap();
+        agent.sessions().summary(reply.session_id).await.unwrap().unwrap();
+        agent.close().await.unwrap();
+
+        let (calls, turns) = (kept.calls(), kept.turns());
+        let [answer, summary] = &turns[..] else { panic!("not a turn and a summary: {turns:?}") };
+        assert_eq!((answer.kind, summary.kind), ("answer", "summary"));
+        let models: Vec<_> = calls.iter().filter(|call| call.stage == Stage::Llm).collect();
+        let (of_turn, of_summary) = (Some(reply.turn_id), Some(summary.turn_id));
+        assert_eq!(models.iter().map(|call| call.turn_id).collect::<Vec<_>>(), [of_turn, of_turn, of_summary]);
+        assert!(models.iter().all(|call| call.cost.unwrap().amount() == "0.00012"), "{models:?}");
+        assert_eq!(models[1].trace.parent_span_id, Some(answer.trace.span_id));
+        assert_eq!(models[2].trace.parent_span_id, Some(summary.trace.span_id));
+        assert_eq!((summary.session_id, summary.user.as_deref()), (Some(reply.session_id), Some("u")));
+        assert_eq!((summary.usage.input_tokens, summary.cost, summary.error), (100, models[2].cost, None));
+
+        // A reply that waits for what is found has what that cost; one that does not is there before it.
+        assert_eq!((answer.usage, answer.cost), (reply.usage, reply.cost));
+        assert_eq!(reply.usage.input_tokens, if waits { 200 } else { 100 });
+        if waits {
+            let costs = calls.iter().filter(|call| call.turn_id == of_turn).map(|call| call.cost.unwrap());
+            assert_eq!(reply.cost, costs.reduce(|one, two| one.plus(two).unwrap()));
+        }
+    }
 }
 
 /// Hangs in its first call, for ever.

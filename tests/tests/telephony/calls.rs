@@ -54,7 +54,7 @@ async fn with_every_carrier_the_greeting_is_heard_the_caller_is_answered_and_han
             phone.receive(&key);
         }
         phone.until_turns(3).await;
-        assert!(phone.has(|event| matches!(event, LiveEvent::Dtmf(keys) if keys == "42")), "{named}");
+        assert!(phone.has(|event| matches!(event, LiveEvent::Dtmf(keys) if keys.0 == "42")), "{named}");
         assert_eq!(phone.turns()[1].text, ANSWER, "{named}");
         assert_eq!(phone.history().await[..3], [GREETING, QUESTION, ANSWER], "{named}");
         let expected = length(GREETING) + 2 * length(ANSWER);

@@ -154,6 +154,52 @@ async fn a_receiver_that_does_not_answer_is_left_after_30_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_receiver_that_never_answers_keeps_no_other_waiting() {
+    let (clock, stores) = (VirtualClock::new(), memory());
+    let (hanging, healthy) = (Receiver::start().await, Receiver::start().await);
+    hanging.always(Answer::Hang);
+    let before = building(stores.clone(), r#""deliver": false"#).clock(Arc::new(clock)).build().await.unwrap();
+    for (receiver, events) in [(&hanging, "session.started"), (&healthy, "order.placed")] {
+        before.webhooks().create(&NewWebhook::new(receiver.url()).events([events])).await.unwrap();
+    }
+    for _ in 0..40 {
+        before.sessions().create().await.unwrap();
+    }
+    before.webhooks().send("order.placed", object(json!({"cakes": 2})), None).await.unwrap();
+    // Time stands still: no attempt comes to its time-out.
+    let _held = clock.hold();
+    let _agent = building(stores, "").clock(Arc::new(clock)).build().await.unwrap();
+    let begun = std::time::Instant::now();
+    while healthy.got().is_empty() || hanging.got().len() < 4 {
+        assert!(
+            begun.elapsed() < Duration::from_secs(20),
+            "{} wait, {} came",
+            hanging.got().len(),
+            healthy.got().len()
+        );
+        tokio::task::yield_now().await;
+    }
+    assert_eq!((hanging.got().len(), types(&healthy.got())), (4, vec!["order.placed".to_owned()]));
+}
+
+#[tokio::test]
+async fn a_turn_is_told_with_its_messages_however_much_was_said_since() {
+    let (receiver, stores) = (Receiver::start().await, memory());
+    let before = building(stores.clone(), r#""deliver": false"#).build().await.unwrap();
+    before.webhooks().create(&NewWebhook::new(receiver.url()).events(["turn.completed"])).await.unwrap();
+    let mut session = None;
+    for _ in 0..60 {
+        session = Some(before.turn("Will it rain?").session(session).speak(false).await.unwrap().session_id);
+    }
+    let _agent = agent_on(stores).await;
+    for message in receiver.wait(60).await {
+        let data = message.json()["data"].clone();
+        let roles: Vec<_> = data["messages"].as_array().unwrap().iter().map(|m| &m["role"]).collect();
+        assert_eq!(roles, ["user", "assistant"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn waits_grow_as_the_schedule_says_until_the_last_attempt() {
     let clock = VirtualClock::new();
     // Time stands still while something is on a real connection.

@@ -63,7 +63,7 @@ impl Catalogue {
         self.on_replies
     }
 
-    /// How many messages of history are read.
+    /// How many messages are read: those of a turn, and before it as many as make this many.
     pub(crate) fn context_messages(&self) -> usize {
         self.context_messages
     }
@@ -153,7 +153,7 @@ pub(crate) fn summary_prompt(
 }
 
 /// Whether it is somebody's words; of an interpreter's turn only the original is.
-fn is_said(message: &Message) -> bool {
+pub(crate) fn is_said(message: &Message) -> bool {
     match message.role {
         Role::User => !message.content.trim().is_empty(),
         Role::Assistant => !message.content.trim().is_empty() && message.language.is_none(),

@@ -5,14 +5,14 @@ use std::{sync::Arc, time::Duration};
 use super::{
     Parts, VoiceAgent,
     accounts::Vault,
-    casting::{Casting, Named, voices, with_host},
+    casting::{Casting, Named, account, object, voices, with_host},
 };
 use crate::{
     actions::Catalogue,
     config::{AssistantConfig, Config, ProviderConfig, ProviderList, RecordingsConfig, invalid},
     error::Result,
     interpreter::Interpreter,
-    layer::{LayerOptions, LlmService, Realtime, Stack, SttService, TtsService},
+    layer::{LayerOptions, Layers, LlmService, Realtime, Stack, SttService, TtsService},
     provider::{LanguageModel, SpeechToSpeech, SpeechToText, TextToSpeech, TurnDetector},
     registry::Registry,
     store::{BlobStore, ConversationStore, Outbox, RecordedStore, Storage},
@@ -267,6 +267,13 @@ impl AgentBuilder {
         config.validate()?;
         let registry = Registry::new(&config);
         let vault = config.accounts.credentials_key.as_ref().map(Vault::new).transpose()?;
+        let layers = Layers::new(LayerOptions {
+            retry: config.retry,
+            timeouts: config.timeouts,
+            circuit_breaker: config.circuit_breaker,
+            rate_limit: config.rate_limit,
+            prices: config.prices.clone(),
+        });
 
         let realtime = match self.realtime.or_else(|| config.realtime.clone().map(Into::into)).map(|models| models.0) {
             None => None,
@@ -283,18 +290,24 @@ impl AgentBuilder {
         let default = if realtime.is_some() { NONE } else { LOCAL };
         let mut stt = Vec::new();
         for choice in chosen(self.stt, config.stt.as_ref(), default) {
-            stt.push(SttService(match choice {
-                Choice::Given(provider) => provider,
-                Choice::Configured(provider) => registry.stt(&provider).await?,
-            }));
+            stt.push(match choice {
+                Choice::Given(own) => (object(&own), SttService(own)),
+                Choice::Configured(provider) => {
+                    let made = registry.stt(&provider).await?;
+                    (account(made.name(), &provider), SttService(made))
+                }
+            });
         }
         let mut llm = Vec::new();
         let is_left_out = realtime.is_some() && self.llm.is_none() && config.llm.is_none();
         for choice in given(self.llm, config.llm.as_ref(), default).into_iter().filter(|_| !is_left_out) {
-            llm.push(LlmService(match choice {
-                Choice::Given(provider) => provider,
-                Choice::Configured(provider) => registry.llm(&provider).await?,
-            }));
+            llm.push(match choice {
+                Choice::Given(own) => (object(&own), LlmService(own)),
+                Choice::Configured(provider) => {
+                    let made = registry.llm(&provider).await?;
+                    (account(made.name(), &provider), LlmService(made))
+                }
+            });
         }
         if llm.is_empty() && !is_left_out {
             return Err(invalid("llm: the list of providers is empty".into()));
@@ -305,10 +318,13 @@ impl AgentBuilder {
                 Choice::Configured(provider) => Some(provider.clone()),
                 Choice::Given(_) => None,
             });
-            tts.push(TtsService(match choice {
-                Choice::Given(provider) => provider,
-                Choice::Configured(provider) => registry.tts(&provider).await?,
-            }));
+            tts.push(match choice {
+                Choice::Given(own) => (object(&own), TtsService(own)),
+                Choice::Configured(provider) => {
+                    let made = registry.tts(&provider).await?;
+                    (account(made.name(), &provider), TtsService(made))
+                }
+            });
         }
         let storage = match self.stores {
             Some(stores) => stores,
@@ -334,13 +350,6 @@ impl AgentBuilder {
             None => storage,
         };
 
-        let layers = LayerOptions {
-            retry: config.retry,
-            timeouts: config.timeouts,
-            circuit_breaker: config.circuit_breaker,
-            rate_limit: config.rate_limit,
-            prices: config.prices.clone(),
-        };
         let (limits, audio_limits) = (config.limits, config.audio_limits());
         let mut assistant = self.assistant.unwrap_or(config.assistant);
         let interpreter = assistant.interpreter.take();
@@ -352,7 +361,7 @@ impl AgentBuilder {
             stt: (!stt.is_empty()).then(|| Arc::new(Stack::new(stt, &layers))),
             llm: Arc::new(Stack::new(llm, &layers)),
             tts: (!tts.is_empty()).then(|| Arc::new(Stack::new(tts, &layers))),
-            realtime: realtime.map(|model| Arc::new(Realtime::new(model, &layers))),
+            realtime: realtime.map(|model| Arc::new(Realtime::new(model, &layers.options))),
             store: Arc::clone(storage.conversations()),
             outbox: Outbox::new(storage.webhooks().ok().cloned()),
             telemetry: Telemetry::start(consumers, &clock),

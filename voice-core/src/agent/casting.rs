@@ -16,7 +16,7 @@ use crate::{
     error::{Error, ErrorKind, Result, Stage},
     id::OrganizationId,
     interpreter::Interpreter,
-    layer::{LayerOptions, LlmService, Realtime, Stack, SttService, TtsService},
+    layer::{Account, Layers, LlmService, Realtime, Stack, SttService, TtsService},
     provider::{LanguageModel, SpeechToSpeech, SpeechToText, TextToSpeech, TurnDetector, VoiceChoice},
     registry::Registry,
     secret::Secret,
@@ -46,7 +46,7 @@ pub(super) struct Named {
 
 pub(super) struct Casting {
     registry: Registry,
-    layers: LayerOptions,
+    layers: Layers,
     named: Named,
     storage: Storage,
     vault: Option<Vault>,
@@ -69,7 +69,7 @@ struct Ready {
 impl Casting {
     pub(super) fn new(
         registry: Registry,
-        layers: LayerOptions,
+        layers: Layers,
         named: Named,
         storage: Storage,
         vault: Option<Vault>,
@@ -169,31 +169,43 @@ impl Casting {
         let own_voice = assistant.tts();
         if let Some(config) = assistant.stt() {
             let stt = match self.named.stt.get(&config.provider) {
-                Some(own) => Arc::clone(own),
-                None => self.registry.stt(&self.completed(config, credentials)?).await?,
+                Some(own) => (object(own), SttService(Arc::clone(own))),
+                None => {
+                    let config = self.completed(config, credentials)?;
+                    let stt = self.registry.stt(&config).await?;
+                    (account(stt.name(), &config), SttService(stt))
+                }
             };
-            engine.stt = Some(Arc::new(Stack::new([SttService(stt)], &self.layers)));
+            engine.stt = Some(Arc::new(Stack::new([stt], &self.layers)));
         }
         if let Some(config) = assistant.llm() {
             let llm = match self.named.llm.get(&config.provider) {
-                Some(own) => Arc::clone(own),
-                None => self.registry.llm(&self.completed(config, credentials)?).await?,
+                Some(own) => (object(own), LlmService(Arc::clone(own))),
+                None => {
+                    let config = self.completed(config, credentials)?;
+                    let llm = self.registry.llm(&config).await?;
+                    (account(llm.name(), &config), LlmService(llm))
+                }
             };
-            engine.llm = Arc::new(Stack::new([LlmService(llm)], &self.layers));
+            engine.llm = Arc::new(Stack::new([llm], &self.layers));
         }
         if let Some(config) = own_voice.clone() {
             let tts = match self.named.tts.get(&config.provider) {
-                Some(own) => own_voiced(own, &config)?,
-                None => self.registry.tts(&self.completed(config, credentials)?).await?,
+                Some(own) => (object(own), TtsService(own_voiced(own, &config)?)),
+                None => {
+                    let config = self.completed(config, credentials)?;
+                    let tts = self.registry.tts(&config).await?;
+                    (account(tts.name(), &config), TtsService(tts))
+                }
             };
-            engine.tts = Some(Arc::new(Stack::new([TtsService(tts)], &self.layers)));
+            engine.tts = Some(Arc::new(Stack::new([tts], &self.layers)));
         }
         if let Some(config) = assistant.realtime() {
             let model = match self.named.realtime.get(&config.provider) {
                 Some(own) => Arc::clone(own),
                 None => self.registry.realtime(&self.completed(config, credentials)?).await?,
             };
-            engine.realtime = Some(Arc::new(Realtime::new(model, &self.layers)));
+            engine.realtime = Some(Arc::new(Realtime::new(model, &self.layers.options)));
         } else if assistant.model_provider.is_some() {
             // Who names a language model wants to be answered by it.
             engine.realtime = None;
@@ -269,9 +281,11 @@ impl Casting {
                     config.model = model.cloned().or(config.model);
                     let config = self.with_credential(self.registry.voiced(config, choice), &credentials)?;
                     let tts = self.registry.tts(&config).await.map_err(|error| told(organization, error))?;
-                    own.beside(index, TtsService(tts))
+                    Stack::new([(account(tts.name(), &config), TtsService(tts))], &self.layers)
                 }
-                (None, Some(speaker)) => own.beside(index, TtsService(speaker.with_voice(choice)?)),
+                (None, Some(speaker)) => {
+                    Stack::new([(object(speaker), TtsService(speaker.with_voice(choice)?))], &self.layers)
+                }
                 (None, None) => return Err(Error::internal("a voice of the agent's own is not there")),
             });
         }
@@ -280,17 +294,18 @@ impl Casting {
             return Err(Error::new(ErrorKind::InvalidConfig, message).with_stage(Stage::Tts));
         };
         let tts = match self.named.tts.get(&config.provider) {
-            Some(own) if choice.is_empty() => Arc::clone(own),
-            Some(own) => own.with_voice(choice)?,
+            Some(own) if choice.is_empty() => (object(own), TtsService(Arc::clone(own))),
+            Some(own) => (object(own), TtsService(own.with_voice(choice)?)),
             None if self.is_known(&config.provider) => {
                 let configured = self.named.configured.get(&config.provider).unwrap_or(&config);
                 check_choice(configured, config.model.as_ref(), choice)?;
                 let config = self.completed(self.registry.voiced(config, choice), &credentials)?;
-                self.registry.tts(&config).await.map_err(|error| told(organization, error))?
+                let tts = self.registry.tts(&config).await.map_err(|error| told(organization, error))?;
+                (account(tts.name(), &config), TtsService(tts))
             }
             None => return Err(unknown("provider", &config.provider)),
         };
-        Ok(Stack::new([TtsService(tts)], &self.layers))
+        Ok(Stack::new([tts], &self.layers))
     }
 
     /// Which of the agent's own goes by a name: that of errors and metrics, or the one in the config.
@@ -383,6 +398,16 @@ fn unknown(path: &str, name: &str) -> Error {
     Error::new(ErrorKind::InvalidField, format!("{path}: there is no provider {name:?}, or it is not compiled in"))
 }
 
+/// On whose account a provider from a config is called: who names the same one with the same key, at the same server, shares its limits.
+pub(super) fn account(name: &str, config: &ProviderConfig) -> Account {
+    Account::of((name, config.api_key.as_ref().map(Secret::expose), config.base_url.as_deref()))
+}
+
+/// The same for an object of the host's, whichever of its voices speaks.
+pub(super) fn object<P: ?Sized>(own: &Arc<P>) -> Account {
+    Account::of(Arc::as_ptr(own).cast::<()>())
+}
+
 /// What is said about a provider, with what the host says about the one of this name.
 pub(super) fn with_host(named: &Named, said: ProviderConfig) -> ProviderConfig {
     match named.configured.get(&said.provider) {
@@ -400,7 +425,7 @@ pub(super) fn with_host(named: &Named, said: ProviderConfig) -> ProviderConfig {
 /// Who speaks the languages of an interpreter that have a voice of their own. What a voice leaves out, `base` says.
 pub(super) async fn voices(
     registry: &Registry,
-    layers: &LayerOptions,
+    layers: &Layers,
     named: &Named,
     config: &InterpreterConfig,
     base: Option<&ProviderConfig>,
@@ -423,10 +448,14 @@ pub(super) async fn voices(
         said.voice = voice.voice.clone().or(said.voice);
         said.set(voice.settings.clone());
         let tts = match named.tts.get(&said.provider) {
-            Some(own) => own_voiced(own, &said)?,
-            None => registry.tts(&complete(said)?).await?,
+            Some(own) => (object(own), TtsService(own_voiced(own, &said)?)),
+            None => {
+                let config = complete(said)?;
+                let tts = registry.tts(&config).await?;
+                (account(tts.name(), &config), TtsService(tts))
+            }
         };
-        all.push((language.clone(), Arc::new(Stack::new([TtsService(tts)], layers))));
+        all.push((language.clone(), Arc::new(Stack::new([tts], layers))));
     }
     Ok(all.into())
 }

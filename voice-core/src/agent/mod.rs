@@ -89,6 +89,8 @@ struct Inner {
     parts: Parts,
     limits: CallerLimits,
     closed: AtomicBool,
+    /// Whether closing has come to its end; locked while somebody closes.
+    ended: tokio::sync::Mutex<bool>,
     /// Cancels every turn when the agent closes.
     cancel: CancellationToken,
     /// Cancelled when webhooks are delivered no longer; not there when they are not.
@@ -143,6 +145,7 @@ impl VoiceAgent {
                 parts,
                 limits,
                 closed,
+                ended: tokio::sync::Mutex::default(),
                 cancel,
                 #[cfg(feature = "webhooks")]
                 courier: std::sync::OnceLock::new(),
@@ -291,15 +294,18 @@ impl VoiceAgent {
     }
 
     /// Cancels turns that are running, finishes what is being saved, delivers what was measured, and closes the store. Closing twice is fine; any other
-    /// use afterwards is an error of kind `Closed`.
+    /// use afterwards is an error of kind `Closed`. Whoever closes while somebody does waits for the end, too; closing that was cancelled
+    /// or failed is completed by the next.
     ///
     /// # Errors
     /// `STORAGE_ERROR` when the store cannot finish.
     pub async fn close(&self) -> Result<()> {
-        if self.inner.closed.swap(true, Ordering::SeqCst) {
+        self.inner.closed.store(true, Ordering::SeqCst);
+        self.inner.cancel.cancel();
+        let mut ended = self.inner.ended.lock().await;
+        if *ended {
             return Ok(());
         }
-        self.inner.cancel.cancel();
         let engine = &self.inner.engine;
         // A turn whose caller has stopped polling it cannot finish saving; it must not keep the agent open for ever.
         let _unfinished = tokio::time::timeout(LONGEST_SAVE, engine.saving.none()).await;
@@ -308,7 +314,9 @@ impl VoiceAgent {
         if let Some(stopped) = self.inner.courier.get() {
             let _still_at_work = tokio::time::timeout(LONGEST_SAVE, stopped.cancelled()).await;
         }
-        engine.store.close().await
+        engine.store.close().await?;
+        *ended = true;
+        Ok(())
     }
 
     pub(crate) fn engine(&self) -> Result<&Arc<Engine>> {

@@ -32,6 +32,7 @@ pub use vad::{VoiceActivity, VoiceActivityDetector};
 pub(crate) use voice_kernels::LiveResampler;
 pub(crate) use {
     cleaning::{Cleaner, Cleaning},
+    pcm::Converter,
     sink::{check_shape, to_i16},
     stream::StreamEncoder,
 };

@@ -164,18 +164,9 @@ impl Pcm {
         if sample_rate == self.sample_rate {
             return Ok(self.clone());
         }
-        for rate in [self.sample_rate, sample_rate] {
-            check_shape(rate, 1).map_err(|error| error.with_stage(Stage::Audio))?;
-        }
-        let mut resampler = Resampler::new(self.sample_rate, sample_rate);
-        let mut out = Vec::new();
-        let mut floats = Vec::new();
-        for piece in self.samples().chunks(4_096) {
-            floats.clear();
-            floats.extend(piece.iter().map(|&s| from_i16(s)));
-            resampler.push(&floats, &mut |block| out.extend(block.iter().map(|&s| to_i16(s))));
-        }
-        resampler.finish(&mut |block| out.extend(block.iter().map(|&s| to_i16(s))));
+        let (mut converter, mut out) = (Converter::new(self.sample_rate, sample_rate)?, Vec::new());
+        converter.push(self.samples(), &mut out);
+        converter.finish(&mut out);
         Ok(Self { words: self.words.clone(), ..Self::new(out, sample_rate) })
     }
 
@@ -237,6 +228,43 @@ impl Pcm {
     /// `INVALID_REQUEST` (kind `File`) when the name asks for no known format or the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         encode::save(self, path.as_ref())
+    }
+}
+
+/// Sound that comes in chunks, brought to another rate as one.
+pub(crate) struct Converter {
+    from: u32,
+    resampler: Resampler,
+    floats: Vec<f32>,
+}
+
+impl Converter {
+    /// # Errors
+    /// As [`Pcm::resampled`].
+    pub(crate) fn new(from: u32, to: u32) -> Result<Self> {
+        for rate in [from, to] {
+            check_shape(rate, 1).map_err(|error| error.with_stage(Stage::Audio))?;
+        }
+        Ok(Self { from, resampler: Resampler::new(from, to), floats: Vec::new() })
+    }
+
+    /// The rate of what it takes.
+    pub(crate) fn takes(&self) -> u32 {
+        self.from
+    }
+
+    /// Takes a chunk and adds what is certain by now to `out`.
+    pub(crate) fn push(&mut self, samples: &[i16], out: &mut Vec<i16>) {
+        for piece in samples.chunks(4_096) {
+            self.floats.clear();
+            self.floats.extend(piece.iter().map(|&s| from_i16(s)));
+            self.resampler.push(&self.floats, &mut |block| out.extend(block.iter().map(|&s| to_i16(s))));
+        }
+    }
+
+    /// Adds the rest.
+    pub(crate) fn finish(self, out: &mut Vec<i16>) {
+        self.resampler.finish(&mut |block| out.extend(block.iter().map(|&s| to_i16(s))));
     }
 }
 

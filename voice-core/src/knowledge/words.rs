@@ -5,7 +5,7 @@
 
 use std::{collections::HashSet, sync::LazyLock};
 
-use crate::message::words::is_mark;
+use crate::message::words::{is_mark, sets_no_spaces};
 
 /// Gives every term of a text, in order.
 pub(super) fn terms(text: &str, mut each: impl FnMut(&str)) {
@@ -100,14 +100,8 @@ impl Words {
 
 /// Whether a character is of a script whose words are not told apart by spaces, or do not end alike.
 pub(super) fn is_unspaced(c: char) -> bool {
-    matches!(c,
-        '\u{0E01}'..='\u{0E30}' | '\u{0E32}' | '\u{0E33}' | '\u{0E40}'..='\u{0E46}'     // Thai
-        | '\u{0E81}'..='\u{0EB0}' | '\u{0EB2}' | '\u{0EB3}' | '\u{0EC0}'..='\u{0EC6}'   // Lao
-        | '\u{1000}'..='\u{102A}' | '\u{1780}'..='\u{17B3}'                             // Burmese, Khmer
-        | '\u{1100}'..='\u{11FF}' | '\u{3130}'..='\u{318F}' | '\u{AC00}'..='\u{D7AF}'   // Korean
-        | '\u{3005}' | '\u{3041}'..='\u{3096}' | '\u{30A1}'..='\u{30FA}' | '\u{30FC}' | '\u{FF66}'..='\u{FF9D}'
-        | '\u{3100}'..='\u{312F}' | '\u{3400}'..='\u{4DBF}' | '\u{4E00}'..='\u{9FFF}' | '\u{F900}'..='\u{FAFF}'
-        | '\u{20000}'..='\u{3FFFF}')
+    // Korean sets spaces.
+    sets_no_spaces(c) || matches!(c, '\u{1100}'..='\u{11FF}' | '\u{3130}'..='\u{318F}' | '\u{AC00}'..='\u{D7AF}')
 }
 
 /// Whether a character has no place of its own: text is never cut before it.

@@ -10,6 +10,8 @@ use tokio::{
 
 use super::{
     Failed, Service, Stack, SttService, TimeoutOptions,
+    breaker::Pass,
+    retry::PATIENCE,
     stack::Slot,
     timeout::{first_byte_error, idle_error},
 };
@@ -40,21 +42,16 @@ impl Stack<SttService> {
         let mut failed = Failed::default();
         for (index, slot) in self.slots.iter().enumerate() {
             if !slot.service.0.capabilities().streaming {
-                if slot.breaker.rests() {
+                if slot.health.breaker.rests() {
                     continue;
                 }
                 return Err(failed);
             }
-            if !slot.breaker.admits() {
-                continue;
+            let Some(pass) = slot.health.breaker.admits() else { continue };
+            if let Ok(listening) = self.open_at(slot, index, pass, request, ctx).await {
+                return Ok(listening);
             }
-            match self.open_at(slot, index, request, ctx).await {
-                Ok(listening) => return Ok(listening),
-                Err(error) => {
-                    slot.failed(&error, 1);
-                    failed.add(index);
-                }
-            }
+            failed.add(index);
         }
         Err(failed)
     }
@@ -63,24 +60,32 @@ impl Stack<SttService> {
         &self,
         slot: &Arc<Slot<SttService>>,
         index: usize,
+        mut pass: Pass,
         request: &ListenRequest,
         ctx: &CallContext,
     ) -> Result<Listening> {
         let timeouts = self.options.timeouts;
+        let first_byte = Duration::from_millis(timeouts.first_byte_ms);
         let mut measured = ctx.scope.call(Stage::Stt, slot.service.0.listening_name());
         let (sound, taken) = mpsc::channel(WAITING);
         let taken = stream::unfold(taken, |mut taken| async move { taken.recv().await.map(|pcm| (pcm, taken)) });
-        let opening = async {
-            if let Some(limiter) = &slot.limiter {
-                limiter.acquire(ctx).await?;
-            }
-            slot.service.0.listen(request.clone(), taken.boxed(), ctx).await
-        };
-        let opened = timeout(Duration::from_millis(timeouts.first_byte_ms), opening).await;
+        if let Some(limiter) = &slot.health.limiter {
+            let has_another = self.slots[index + 1..].iter().any(|next| !next.health.breaker.rests());
+            let patience = if has_another { PATIENCE.min(first_byte) } else { first_byte };
+            let leave = limiter.acquire(ctx, Some(patience)).await.map_err(|error| named(error, slot));
+            // Whom our own rate limit kept from being asked did not fail.
+            leave.inspect_err(|error| measured.failed(error, 0))?;
+        }
+        let opened = timeout(first_byte, slot.service.0.listen(request.clone(), taken.boxed(), ctx)).await;
         let opened = opened.unwrap_or_else(|_| Err(first_byte_error(timeouts))).map_err(|error| named(error, slot));
-        let stream = opened.inspect_err(|error| measured.failed(error, 1))?;
+        let stream = opened.inspect_err(|error| {
+            measured.failed(error, 1);
+            pass.give_back();
+            slot.failed(error, 1);
+        })?;
         Ok(Listening {
             stream,
+            pass,
             sound: Some(sound),
             waiting: None,
             slot: Arc::clone(slot),
@@ -103,6 +108,8 @@ fn named(error: Error, slot: &Slot<SttService>) -> Error {
 /// One utterance that a provider listens to. Dropping it cancels.
 pub(crate) struct Listening {
     stream: ResultStream<Transcript>,
+    /// A probe is out until the first words.
+    pass: Pass,
     /// Gone once the sound has ended, or the provider takes no more.
     sound: Option<mpsc::Sender<Pcm>>,
     /// Sound that the provider has not taken yet.
@@ -163,16 +170,18 @@ impl Listening {
         let came = self.step().await.map_err(|error| named(error, &self.slot));
         match &came {
             Ok(Listened::Words(words)) if words.is_final => {
-                self.slot.breaker.succeeded();
+                self.slot.health.breaker.succeeded();
                 self.ledger.use_up(self.usage);
                 self.ledger.charge(self.cost());
                 self.measured.came();
                 self.measured.used(self.usage, self.cost());
                 self.measured.end(None);
             }
-            Ok(_) => {}
+            Ok(Listened::Words(_)) => self.pass.answered(),
+            Ok(Listened::Ready) => {}
             Err(error) => {
                 self.measured.failed(error, 1);
+                self.pass.give_back();
                 self.slot.failed(error, 1);
             }
         }

@@ -5,15 +5,18 @@
 //! ```
 //!
 //! The three provider traits are seen through one shape, so that each layer is written once. A layer may try
-//! again only while nothing has reached the caller; what to do after that is the turn's to decide.
+//! again only while nothing has reached the caller; what to do after that is the turn's to decide. Where another provider of the list
+//! is ready, it is asked sooner: nobody is tried again who gives no answer, and no wait is longer than a second. Rate limit and circuit
+//! breaker are one for each provider and account, whichever assistant, voice or preview calls it.
 //!
 //! Speech that is recognised while it is spoken goes through the same slots, with what they can mean there. Opening the stream
 //! is one call for the rate limit and the circuit breaker, and the next provider that can listen is asked when it fails.
-//! Nothing is retried while the user speaks. The first-byte time-out limits the opening, any wait for the rate limit included;
+//! Nothing is retried while the user speaks. The first-byte time-out limits any wait for the rate limit, and then the opening;
 //! the idle time-out runs only while the provider is waited for, which is when it takes no more sound or when the sound has
 //! ended. After any failure the whole utterance is an ordinary call, with all of the above.
 
 mod breaker;
+mod health;
 mod listen;
 mod rate_limit;
 mod realtime;
@@ -24,9 +27,9 @@ mod timeout;
 mod voices;
 
 pub use breaker::CircuitBreakerOptions;
+pub(crate) use health::{Account, Layers};
 pub(crate) use listen::Listened;
 pub use rate_limit::RateLimitOptions;
-pub(crate) use rate_limit::RateLimiter;
 pub(crate) use realtime::Realtime;
 pub use retry::RetryOptions;
 pub(crate) use service::{LlmService, Service, SttService, TtsService};

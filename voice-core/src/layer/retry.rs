@@ -9,11 +9,16 @@ use tokio::time::sleep;
 
 use super::{Service, TimeoutOptions, rate_limit::RateLimiter, timeout::Timed};
 use crate::{
-    error::{Error, Result},
+    error::{Error, ErrorCode, ErrorKind, Result},
     provider::CallContext,
 };
 
-/// When and how often a failed attempt is made again. Only errors that say they are retryable are.
+/// Nobody waits for longer than this before an attempt while another provider is ready.
+pub(super) const PATIENCE: Duration = Duration::from_secs(1);
+
+/// When and how often a failed attempt is made again. Only errors that say they are retryable are. Where another provider of the list
+/// is ready, it is asked at once instead of trying again after a time-out or a connection that could not be made, and instead of
+/// waiting for more than a second.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -55,9 +60,16 @@ impl RetryOptions {
         // A wait that outlives the deadline could only end in a less telling error.
         remaining.is_none_or(|left| delay < left).then_some(delay)
     }
+
+    /// The same where another provider is ready: one that gives no answer, or wants to be waited for, is not waited for again.
+    fn short_delay_after(&self, attempt: u32, error: &Error, remaining: Option<Duration>) -> Option<Duration> {
+        let is_silent = error.code() == ErrorCode::Timeout || error.kind() == ErrorKind::Connect;
+        self.delay_after(attempt, error, remaining).filter(|delay| !is_silent && *delay <= PATIENCE)
+    }
 }
 
-/// Opens a stream and waits for its first item, trying again while that fails. `attempts` counts every attempt made.
+/// Opens a stream and waits for its first item, trying again while that fails. With `has_another`, another provider is ready.
+/// `attempts` counts every attempt made; there is none when the rate limit leaves no call.
 pub(super) async fn open<S: Service>(
     service: &S,
     limiter: Option<&RateLimiter>,
@@ -65,26 +77,35 @@ pub(super) async fn open<S: Service>(
     ctx: &CallContext,
     options: RetryOptions,
     timeouts: TimeoutOptions,
+    has_another: bool,
     attempts: &mut u32,
 ) -> Result<Timed<S::Item>> {
-    let mut attempt = 0;
+    let (mut attempt, mut before) = (0, None);
     loop {
         attempt += 1;
-        *attempts += 1;
-        if let Some(limiter) = limiter {
-            limiter.acquire(ctx).await?;
+        if let Some(limiter) = limiter
+            && let Err(none_left) = limiter.acquire(ctx, has_another.then_some(PATIENCE)).await
+        {
+            // What the provider itself said tells more.
+            return Err(before.unwrap_or(none_left).with_stage(S::STAGE).with_provider(service.name()));
         }
+        *attempts += 1;
         let error = match Timed::open(service, request.clone(), ctx, timeouts).await {
             Ok(stream) => return Ok(stream),
             Err(error) => error.with_stage(S::STAGE).with_provider(service.name()),
         };
-        match options.delay_after(attempt, &error, ctx.remaining()) {
+        let delay = match has_another {
+            true => options.short_delay_after(attempt, &error, ctx.remaining()),
+            false => options.delay_after(attempt, &error, ctx.remaining()),
+        };
+        match delay {
             Some(delay) => {
                 tracing::info!(
                     stage = S::STAGE.as_str(), provider = service.name(), attempt, code = error.code().as_str(),
                     kind = ?error.kind(), delay_ms = delay.as_millis() as u64, "attempt failed, trying again"
                 );
                 sleep(delay).await;
+                before = Some(error);
             }
             None => return Err(error),
         }
@@ -94,7 +115,6 @@ pub(super) async fn open<S: Service>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::ErrorKind;
 
     fn plain() -> RetryOptions {
         RetryOptions { jitter: false, ..RetryOptions::default() }
@@ -125,6 +145,19 @@ mod tests {
         assert_eq!(plain().delay_after(1, &error, None), None);
         let error = Error::new(ErrorKind::ProviderFailed, "503");
         assert_eq!(plain().delay_after(1, &error, Some(Duration::from_millis(500))), None);
+    }
+
+    #[test]
+    fn where_another_is_ready_nobody_waits_for_long_or_for_who_gives_no_answer() {
+        let limited = |secs| Error::new(ErrorKind::RateLimited, "429").with_retry_after(Duration::from_secs(secs));
+        assert_eq!(plain().short_delay_after(1, &limited(1), None), Some(Duration::from_secs(1)));
+        assert_eq!(plain().short_delay_after(1, &limited(2), None), None);
+        let failed = Error::new(ErrorKind::ProviderFailed, "503");
+        let delays: Vec<_> = (1..=2).map(|n| plain().short_delay_after(n, &failed, None)).collect();
+        assert_eq!(delays, [Some(Duration::from_secs(1)), None]);
+        for kind in [ErrorKind::Connect, ErrorKind::ConnectTimeout, ErrorKind::FirstByteTimeout] {
+            assert_eq!(plain().short_delay_after(1, &Error::new(kind, "no answer"), None), None);
+        }
     }
 
     #[test]

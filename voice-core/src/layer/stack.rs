@@ -9,7 +9,7 @@ use std::{
 use futures_util::Stream;
 use tokio::time::Instant;
 
-use super::{LayerOptions, Service, breaker::Breaker, rate_limit::RateLimiter, retry, timeout::Timed};
+use super::{Account, LayerOptions, Layers, Service, health::Health, retry, timeout::Timed};
 use crate::{
     cost::{Cost, Ledger, Price, Usage},
     error::{Error, ErrorCode, ErrorKind, Result},
@@ -18,17 +18,33 @@ use crate::{
     telemetry::MeasuredCall,
 };
 
-/// The providers of one stack (by [`Call::slot`]) whose streams broke in the middle: they are tried last.
+/// The providers of one stack (by [`Call::slot`]) whose streams broke in the middle.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Failed(u64);
+pub(crate) struct Failed {
+    any: u64,
+    for_good: u64,
+}
 
 impl Failed {
+    /// It is tried last.
     pub(crate) fn add(&mut self, slot: usize) {
-        self.0 |= bit(slot);
+        self.any |= bit(slot);
+    }
+
+    /// It failed with this: it is tried last, or, when the same request would only fail again, not at all.
+    pub(crate) fn add_for(&mut self, slot: usize, error: &Error) {
+        self.add(slot);
+        if !error.retryable() {
+            self.for_good |= bit(slot);
+        }
     }
 
     fn has(self, slot: usize) -> bool {
-        self.0 & bit(slot) != 0
+        self.any & bit(slot) != 0
+    }
+
+    fn has_for_good(self, slot: usize) -> bool {
+        self.for_good & bit(slot) != 0
     }
 }
 
@@ -45,22 +61,20 @@ pub(crate) struct Stack<S: Service> {
 
 pub(super) struct Slot<S> {
     pub(super) service: S,
-    pub(super) limiter: Option<Arc<RateLimiter>>,
-    pub(super) breaker: Breaker,
+    pub(super) health: Arc<Health>,
     pub(super) price: Option<Price>,
 }
 
 impl<S: Service> Stack<S> {
-    pub(crate) fn new(services: impl IntoIterator<Item = S>, options: &LayerOptions) -> Self {
+    pub(crate) fn new(services: impl IntoIterator<Item = (Account, S)>, layers: &Layers) -> Self {
         let slots = services
             .into_iter()
-            .map(|service| {
-                let limiter = options.rate_limit.map(|limit| Arc::new(RateLimiter::new(limit)));
-                let price = options.prices.of(service.name());
-                Arc::new(Slot { service, limiter, breaker: Breaker::new(options.circuit_breaker), price })
+            .map(|(account, service)| {
+                let price = layers.options.prices.of(service.name());
+                Arc::new(Slot { service, health: layers.health(S::STAGE, account), price })
             })
             .collect();
-        Self { slots, options: options.clone() }
+        Self { slots, options: layers.options.clone() }
     }
 
     pub(crate) fn services(&self) -> impl Iterator<Item = &S> {
@@ -77,27 +91,33 @@ impl<S: Service> Stack<S> {
         let started = Instant::now();
         let mut attempts = 0;
         let mut last_error = None;
-        let of = |broken: bool| (0..self.slots.len()).filter(move |slot| failed.has(*slot) == broken);
-        let order = of(false).chain(of(true));
-        for index in order {
+        let of = |broken: bool| {
+            (0..self.slots.len()).filter(move |slot| failed.has(*slot) == broken && !failed.has_for_good(*slot))
+        };
+        let mut order = of(false).chain(of(true));
+        while let Some(index) = order.next() {
             ctx.check()?;
             let slot = &self.slots[index];
-            if !slot.service.serves(&request) || !slot.breaker.admits() {
+            if !slot.service.serves(&request) {
                 continue;
             }
+            let Some(mut pass) = slot.health.breaker.admits() else { continue };
+            let has_another = order.clone().any(|next| self.slots[next].is_ready(&request));
             let (mut measured, before) = (ctx.scope.call(S::STAGE, slot.service.name()), attempts);
             let opened = retry::open(
                 &slot.service,
-                slot.limiter.as_deref(),
+                slot.health.limiter.as_ref(),
                 &request,
                 ctx,
                 self.options.retry,
                 self.options.timeouts,
+                has_another,
                 &mut attempts,
             )
             .await;
             match opened {
                 Ok(stream) => {
+                    pass.answered();
                     let first_result = Instant::now();
                     measured.opened(first_result, attempts - before);
                     let mut call = Call {
@@ -118,7 +138,11 @@ impl<S: Service> Stack<S> {
                 }
                 Err(error) => {
                     measured.failed(&error, attempts - before);
-                    slot.failed(&error, attempts);
+                    pass.give_back();
+                    // Whom our own rate limit kept from being asked did not fail.
+                    if attempts > before {
+                        slot.failed(&error, attempts);
+                    }
                     if !falls_back(&error) {
                         return Err(error);
                     }
@@ -126,20 +150,35 @@ impl<S: Service> Stack<S> {
                 }
             }
         }
-        Err(last_error.unwrap_or_else(|| {
-            Error::new(
-                ErrorKind::CircuitOpen,
-                format!("every provider of the {} stage is resting after repeated failures", S::STAGE),
-            )
-            .with_stage(S::STAGE)
-        }))
+        Err(last_error.unwrap_or_else(|| self.resting(&request)))
+    }
+
+    fn resting(&self, request: &S::Request) -> Error {
+        let message = format!("every provider of the {} stage is resting after repeated failures", S::STAGE);
+        let error = Error::new(ErrorKind::CircuitOpen, message).with_stage(S::STAGE);
+        let slots = self.slots.iter().filter(|slot| slot.service.serves(request));
+        match slots.filter_map(|slot| slot.health.breaker.rest()).min() {
+            Some(rest) => error.with_retry_after(rest),
+            None => error,
+        }
+    }
+
+    /// Whether a stream that broke in the middle can be gone on with: by another provider, or by the same if that may help.
+    pub(crate) fn goes_on(&self, error: &Error, request: &S::Request, failed: Failed) -> bool {
+        let mut others = self.slots.iter().enumerate().filter(|(index, _)| !failed.has(*index));
+        falls_back(error) && (error.retryable() || others.any(|(_, slot)| slot.is_ready(request)))
     }
 }
 
 impl<S: Service> Slot<S> {
+    /// Whether it would be asked at this moment.
+    fn is_ready(&self, request: &S::Request) -> bool {
+        self.service.serves(request) && !self.health.breaker.rests()
+    }
+
     /// Counts a failure and says so in the log.
     pub(super) fn failed(&self, error: &Error, attempts: u32) {
-        self.breaker.failed(error);
+        self.health.breaker.failed(error);
         tracing::warn!(
             stage = S::STAGE.as_str(), provider = self.service.name(), code = error.code().as_str(),
             kind = ?error.kind(), provider_status = error.provider_status(), attempts, "provider failed"
@@ -216,12 +255,12 @@ impl<S: Service> Stream for Call<S> {
         Poll::Ready(match item {
             Some(Err(error)) => {
                 let error = error.with_stage(S::STAGE).with_provider(this.slot.service.name());
-                this.slot.breaker.failed(&error);
+                this.slot.health.breaker.failed(&error);
                 this.measured.end(Some(error.code()));
                 Some(Err(error))
             }
             None => {
-                this.slot.breaker.succeeded();
+                this.slot.health.breaker.succeeded();
                 if this.usage.is_none() {
                     this.ledger.charge(this.cost(None));
                     this.measured.used(Usage::default(), this.cost(None));

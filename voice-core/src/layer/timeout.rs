@@ -26,7 +26,8 @@ use crate::{
 pub struct TimeoutOptions {
     /// To open a connection, in milliseconds. Default 5,000. Watched by the provider's own client.
     pub connect_ms: u64,
-    /// From the call to its first result, in milliseconds. Default 30,000.
+    /// From the call to its first result, in milliseconds. Default 30,000. Where another provider of the list is ready, it is asked
+    /// when this is over.
     pub first_byte_ms: u64,
     /// Between two results, in milliseconds. Default 15,000.
     pub idle_ms: u64,

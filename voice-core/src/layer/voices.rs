@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
 
-use super::{Service, Stack, TtsService, breaker::Breaker, retry, stack::Slot};
+use super::{Service, Stack, TtsService, retry};
 use crate::{
     error::{Error, Result, Stage},
     provider::{CallContext, ResultStream, TextToSpeech, VoicesPage, VoicesRequest},
@@ -35,22 +35,14 @@ impl Stack<TtsService> {
     /// about speech: the circuit breaker is not asked and not told.
     pub(crate) async fn voices(&self, request: VoicesRequest, ctx: &CallContext) -> Result<VoicesPage> {
         let slot = self.slots.first().ok_or_else(|| Error::internal("nobody is asked for voices"))?;
-        let (service, limiter) = (Listing(Arc::clone(&slot.service.0)), slot.limiter.as_deref());
+        let (service, limiter) = (Listing(Arc::clone(&slot.service.0)), slot.health.limiter.as_ref());
         let (retry, timeouts) = (self.options.retry, self.options.timeouts);
-        let mut opened = retry::open(&service, limiter, &request, ctx, retry, timeouts, &mut 0).await?;
+        let mut opened = retry::open(&service, limiter, &request, ctx, retry, timeouts, false, &mut 0).await?;
         opened.next().await.unwrap_or_else(|| Err(Error::internal("a list of voices has no page")))
     }
 
     /// The provider of this number alone, as it stands in the list.
     pub(crate) fn only(&self, index: usize) -> Self {
         Self { slots: self.slots.get(index).into_iter().cloned().collect(), options: self.options.clone() }
-    }
-
-    /// Another voice of the provider of this number, under the same rate limit.
-    pub(crate) fn beside(&self, index: usize, service: TtsService) -> Self {
-        let limiter = self.slots.get(index).and_then(|slot| slot.limiter.clone());
-        let (price, breaker) = (self.options.prices.of(service.name()), Breaker::new(self.options.circuit_breaker));
-        let slot = Slot { service, limiter, breaker, price };
-        Self { slots: vec![Arc::new(slot)], options: self.options.clone() }
     }
 }

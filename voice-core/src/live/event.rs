@@ -268,7 +268,7 @@ pub enum LiveEvent {
     /// The user said something that did not ask for an answer: a murmur over the agent's speech.
     Backchannel(TextDelta),
     /// Keys of the telephone that were pressed, once they are complete.
-    Dtmf(String),
+    Dtmf(TextDelta),
     /// The model calls a tool.
     ToolCall(Box<ToolCall>),
     /// A tool is done, or failed and the model is told why. Between turns it is one that outlasted its own.

@@ -279,7 +279,8 @@ impl LiveSession {
         self.inlet.send(Command::Commit)
     }
 
-    /// Has the agent say something, after what it is saying now. It is stored as the agent's message.
+    /// Has the agent say something, after what it is saying now, and after the answer if the user is in the middle of a turn. It is
+    /// stored as the agent's message.
     ///
     /// # Errors
     /// `VALIDATION_ERROR` when the text is empty or too long; otherwise as [`push_audio`](Self::push_audio).
@@ -287,7 +288,7 @@ impl LiveSession {
         self.say_with(text.into(), true)
     }
 
-    /// Has the agent say something that the user cannot interrupt; otherwise as [`say`](Self::say).
+    /// Has the agent say something that the user cannot interrupt: in the user's first pause; otherwise as [`say`](Self::say).
     ///
     /// # Errors
     /// As [`say`](Self::say).

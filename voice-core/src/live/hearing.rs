@@ -7,6 +7,7 @@ use tokio::{
     task::JoinSet,
     time::Instant,
 };
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{event::LiveEvent, session::Driver, turn_taking::Input};
 use crate::{
@@ -47,6 +48,9 @@ pub(super) struct Hearing {
     done: Option<(Heard, Result<Outcome>)>,
     /// The utterance that is recognised while it is spoken.
     open: Option<Open>,
+    /// Its own: what was said last is recognised though the session is over.
+    cancel: CancellationToken,
+    _stop: DropGuard,
 }
 
 /// An utterance that is being spoken.
@@ -72,7 +76,9 @@ impl Open {
 
 impl Hearing {
     pub(super) fn new() -> Self {
-        Self { tasks: JoinSet::new(), told: Vec::new(), done: None, open: None }
+        let cancel = CancellationToken::new();
+        let stop = cancel.clone().drop_guard();
+        Self { tasks: JoinSet::new(), told: Vec::new(), done: None, open: None, cancel, _stop: stop }
     }
 
     /// Whether nothing is being recognised.
@@ -178,7 +184,7 @@ impl Driver {
         let mut ctx = CallContext::new();
         ctx.session_id = self.session.id;
         ctx.user = self.session.user.as_deref().map(Into::into);
-        ctx.cancel = self.cancel.child_token();
+        ctx.cancel = self.hearing.cancel.child_token();
         (ctx.ledger, ctx.scope) = (self.ledger.clone(), self.unanswered.clone());
         ctx
     }

@@ -6,6 +6,10 @@ use super::{
     event::{EndReason, LiveEvent, SpeechKind, UserState},
     session::{Driver, ToSay},
 };
+use crate::event::TextDelta;
+
+/// How long the last words may take when a session has lasted as long as it may.
+const FAREWELL: Duration = Duration::from_secs(10);
 
 impl Driver {
     /// Somebody said something.
@@ -18,7 +22,9 @@ impl Driver {
     pub(super) fn user_is_here(&mut self) {
         self.touch();
         self.reminders = 0;
-        self.set_user_state(UserState::Listening);
+        if self.user_state == UserState::Away {
+            self.set_user_state(UserState::Listening);
+        }
     }
 
     pub(super) fn on_key(&mut self, key: char) {
@@ -32,14 +38,21 @@ impl Driver {
     }
 
     fn complete_keys(&mut self) {
+        if let Some(words) = self.take_keys() {
+            self.on_typed(words);
+        }
+    }
+
+    /// Tells of the keys that were pressed, and gives them in words; `None`: there are none.
+    pub(super) fn take_keys(&mut self) -> Option<String> {
         self.dtmf_until = None;
         let keys = std::mem::take(&mut self.dtmf);
         if keys.is_empty() {
-            return;
+            return None;
         }
         let spaced: Vec<String> = keys.chars().map(String::from).collect();
-        self.emit(LiveEvent::Dtmf(keys));
-        self.on_typed(format!("(The user pressed {} on the keypad.)", spaced.join(" ")));
+        self.emit(LiveEvent::Dtmf(TextDelta(keys)));
+        Some(format!("(The user pressed {} on the keypad.)", spaced.join(" ")))
     }
 
     /// Whether nobody speaks and nothing is under way.
@@ -47,9 +60,11 @@ impl Driver {
         self.production.is_none() && self.to_say.is_empty() && !self.user_is_speaking() && !self.is_unanswered()
     }
 
-    /// Whether it is the user's silence that counts: nobody speaks, and nothing that was asked for is still being worked on.
+    /// Whether it is the user's silence that counts: nobody speaks, nothing that was asked for is still being worked on, and the host
+    /// has not paused.
     fn is_the_users_turn(&self) -> bool {
-        self.is_quiet() && self.results.is_empty() && self.lasting.is_idle()
+        let nobody_speaks = self.is_quiet() && self.user_state != UserState::Speaking;
+        nobody_speaks && self.results.is_empty() && self.lasting.is_idle() && !self.host_paused
     }
 
     fn reminder_at(&self) -> Option<Duration> {
@@ -67,9 +82,14 @@ impl Driver {
         self.config.conversation.max_duration_seconds.map(Duration::from_secs_f64)
     }
 
+    /// When it is over whatever is still being said.
+    fn over_at(&self) -> Option<Duration> {
+        self.last_moment().map(|at| at + FAREWELL)
+    }
+
     /// When something has to be done without anything happening.
     pub(super) fn next_wake(&self) -> Option<Duration> {
-        let ends = if self.ending.is_none() { [self.silence_at(), self.last_moment()] } else { [None, None] };
+        let ends = if self.ending.is_none() { [self.silence_at(), self.last_moment()] } else { [None, self.over_at()] };
         let model = self.talk.as_ref().and_then(|talk| talk.next_wake());
         let others = [self.taking.next_wake(), model, self.next_sound(), self.dtmf_until, self.reminder_at()];
         others.into_iter().chain(ends).flatten().min()
@@ -78,6 +98,9 @@ impl Driver {
     /// Does what is due; says why the session is over, if it is.
     pub(super) fn mind_the_time(&mut self) -> Option<EndReason> {
         let now = self.now();
+        if self.over_at().is_some_and(|at| at <= now) {
+            return Some(EndReason::MaxDuration);
+        }
         if self.dtmf_until.is_some_and(|at| at <= now) {
             self.complete_keys();
         }

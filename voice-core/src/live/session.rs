@@ -33,7 +33,7 @@ use crate::{
     config::{LiveConfig, Recognition, TurnDetection},
     cost::{Ledger, Spent, Usage},
     error::{Error, Result},
-    event::TextDelta,
+    event::{TextDelta, TurnEvent},
     id::MessageId,
     message::{self, ToolCallRecord},
     store::Session,
@@ -106,7 +106,7 @@ pub(super) struct Driver {
     pub(super) closing: CancellationToken,
     pub(super) started: Instant,
     next_segment: u64,
-    user_state: UserState,
+    pub(super) user_state: UserState,
     agent_state: AgentState,
     pub(super) host_paused: bool,
     pub(super) dtmf: String,
@@ -156,7 +156,7 @@ impl Driver {
         }
         let (lasting, late) = Lasting::new();
         let measured = engine.telemetry.session(session.id, || who(&session));
-        let taking = TurnTaking::new(config.endpointing, config.interruption.clone());
+        let taking = TurnTaking::new(config.endpointing, config.interruption.clone(), !detects);
         let summary = LiveSummary {
             session_id: session.id,
             reason: EndReason::Host,
@@ -334,6 +334,8 @@ impl Driver {
             Command::Resume => {
                 self.host_paused = false;
                 self.playout.resume();
+                // Nobody was waited for meanwhile.
+                self.touch();
             }
             Command::Playback(position) => {
                 if self.playout.acknowledge(position) {
@@ -362,7 +364,8 @@ impl Driver {
             return;
         }
         self.put_off_results();
-        if self.production.as_ref().is_some_and(|p| p.audible) {
+        // An answer of which nothing was heard is taken back by turn taking: its question is asked again, with these words.
+        if self.production.as_ref().is_some_and(|p| p.audible || p.kind != SpeechKind::Answer) {
             self.stop_speaking();
             self.tell(Input::AgentDone);
         }
@@ -567,19 +570,25 @@ impl Driver {
         self.end_utterance();
         let last_words = async {
             while !self.hearing.is_idle() {
-                if let News::Done(Heard::Segment(segment), Ok(outcome)) = poll_fn(|cx| self.hearing.poll_next(cx)).await
-                {
-                    let input = Input::Transcribed { segment, text: outcome.transcript, completeness: None };
-                    // Nothing is begun any more, whatever turn taking says.
-                    let _actions = self.taking.handle(input, self.started.elapsed());
-                }
+                let (segment, text) = match poll_fn(|cx| self.hearing.poll_next(cx)).await {
+                    News::Told(Heard::Segment(segment), TurnEvent::Transcript(words)) => (segment, words.text),
+                    News::Done(Heard::Segment(segment), Ok(outcome)) => (segment, outcome.transcript),
+                    _ => continue,
+                };
+                // It ends no turn: nothing is begun any more.
+                self.taking.note(segment, text, self.started.elapsed());
             }
         };
         let _late = tokio::time::timeout(LAST_WORDS, last_words).await;
+        // What is not recognised by now is what it seemed to be.
+        self.hearing = Hearing::new();
         let _late = tokio::time::timeout(LAST_WORDS, self.last_words_of_the_model()).await;
         self.store_all();
         self.production = None;
-        let unanswered = self.unanswered_words();
+        let mut unanswered = self.unanswered_words();
+        if let Some(keys) = self.take_keys() {
+            unanswered = format!("{unanswered} {keys}").trim_start().to_owned();
+        }
         self.take_late();
         if !unanswered.is_empty() || !self.results.is_empty() {
             self.store_unanswered(unanswered);
@@ -591,6 +600,8 @@ impl Driver {
             }
         };
         let _late = tokio::time::timeout(LAST_SAVES, saves).await;
+        // What takes longer is stored all the same, and told to nobody.
+        self.saving.detach_all();
         let looking = async {
             while let Some(found) = self.looking.join_next().await {
                 self.on_found(found);

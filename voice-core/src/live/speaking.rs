@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use tokio::time::{Duration, Instant};
+use futures_util::FutureExt;
+use tokio::{
+    task::coop::unconstrained,
+    time::{Duration, Instant},
+};
 
 use super::{
     event::{AgentState, EndReason, LiveEvent, LiveTurn, SpeechKind},
@@ -21,7 +25,7 @@ use crate::{
     message::{Message, Role, Source, Timings},
     store::{Saved, TurnRecord},
     telemetry::{Exchange, MeasuredExchange, Scope},
-    turn::Engine,
+    turn::{Engine, Leave},
 };
 
 /// With real-time pacing no more than this is made ahead.
@@ -89,7 +93,13 @@ impl Driver {
         if self.production.as_ref().is_some_and(|p| !p.secret) || self.user_is_speaking() {
             return;
         }
-        let Some(ToSay { kind, text, interruptible }) = self.to_say.pop_front() else { return };
+        // Who only pauses would stop it with the next word: the user's turn comes first.
+        let waits_for_the_user = self.taking.is_unanswered();
+        let Some(ToSay { kind, text, interruptible }) =
+            self.to_say.pop_front_if(|next| !(waits_for_the_user && next.interruptible))
+        else {
+            return;
+        };
         if self.talk.is_some() {
             self.have_it_said(kind, text, interruptible);
             return;
@@ -343,6 +353,10 @@ impl Driver {
     pub(super) fn stop(&mut self) -> Option<(Production, String)> {
         let mut production = self.production.take().filter(|p| !p.secret)?;
         production.note_results();
+        if production.kind == SpeechKind::Answer && self.ending == Some(EndReason::Goodbye) {
+            // Who goes on has not gone.
+            self.ending = None;
+        }
         let now = self.now();
         self.stop_the_model(&production, now);
         let heard = if production.audible { self.playout.heard_words(now) } else { String::new() };
@@ -393,7 +407,7 @@ impl Driver {
 
     /// Stores an exchange.
     pub(super) fn store(&mut self, mut production: Production, text: String, interrupted: bool) {
-        let (engine, mut session, now) = (Arc::clone(&self.engine), self.session.clone(), self.engine.clock.now());
+        let (mut session, now) = (self.session.clone(), self.engine.clock.now());
         session.last_activity_at = now;
         let (id, turn_id) = (session.id, production.turn_id);
         let message = |role, text: &str| Message::new(id, turn_id, role, text, now);
@@ -441,7 +455,7 @@ impl Driver {
         if user_spoke && !production.audible {
             self.is_answered(&production.scope);
         }
-        let mut turn = LiveTurn {
+        let turn = LiveTurn {
             turn_id,
             kind: production.kind,
             transcript: production.user_text.take().unwrap_or_default(),
@@ -467,12 +481,31 @@ impl Driver {
         let (leave, began) = (production.leave.take(), production.began);
         // The task that made it is stopped here, if it still runs, and lets go of the session.
         drop(production);
+        self.save(leave, TurnRecord::new(turn_id, session, messages), sound, (turn, measured), began);
+    }
+
+    /// Saves an exchange. Its place among the turns of the session is taken at once: whatever is begun from here on comes after it.
+    fn save(
+        &mut self,
+        leave: Option<Leave>,
+        record: TurnRecord,
+        sound: Sound,
+        (mut turn, measured): (LiveTurn, MeasuredExchange),
+        began: Instant,
+    ) {
+        let (engine, id) = (Arc::clone(&self.engine), record.session.id);
+        // Closing the agent waits for it, even if the end of the session does not.
+        let unfinished = engine.saving.begin_owned();
+        let entering = Arc::clone(&engine);
+        let mut place = Box::pin(async move { entering.enter(id).await });
+        let entered = leave.map(Ok).or_else(|| unconstrained(&mut place).now_or_never());
         self.saving.spawn(async move {
-            let leave = match leave {
-                Some(leave) => leave,
-                None => engine.enter(id).await?,
+            let _unfinished = unfinished;
+            let leave = match entered {
+                Some(entered) => entered?,
+                None => place.await?,
             };
-            let saved = sound.save(&engine, TurnRecord::new(turn_id, session, messages)).await;
+            let saved = sound.save(&engine, record).await;
             leave.give_back().await;
             is_over(&mut turn, began, &saved);
             measured.end(saved.as_ref().err().map(Error::code), turn.timings);
@@ -514,7 +547,7 @@ impl Driver {
 
     /// Stores what the user said last, to which there will be no answer, and results of tools that nobody will tell any more.
     pub(super) fn store_unanswered(&mut self, text: String) {
-        let (engine, mut session, now) = (Arc::clone(&self.engine), self.session.clone(), self.engine.clock.now());
+        let (mut session, now) = (self.session.clone(), self.engine.clock.now());
         session.last_activity_at = now;
         let (id, turn_id) = (session.id, TurnId::new());
         let language = self.spoken_language();
@@ -531,7 +564,7 @@ impl Driver {
         let messages = tool_calls.iter().map(tool).chain(user).chain(done.iter().map(tool)).collect();
         tool_calls.append(&mut done);
         let spent = self.settle();
-        let mut turn = LiveTurn {
+        let turn = LiveTurn {
             turn_id,
             kind,
             transcript: text,
@@ -553,15 +586,7 @@ impl Driver {
         let scope = std::mem::replace(&mut self.unanswered, self.measured.scope());
         let measured = self.measure(&scope, &turn, Duration::ZERO, None);
         let (sound, began) = (Sound::new(said, Vec::new(), self.output_rate), Instant::now());
-        self.saving.spawn(async move {
-            let leave = engine.enter(session.id).await?;
-            let saved = sound.save(&engine, TurnRecord::new(turn_id, session, messages)).await;
-            leave.give_back().await;
-            is_over(&mut turn, began, &saved);
-            measured.end(saved.as_ref().err().map(Error::code), turn.timings);
-            saved?;
-            Ok(turn)
-        });
+        self.save(None, TurnRecord::new(turn_id, session, messages), sound, (turn, measured), began);
     }
 }
 

@@ -150,6 +150,8 @@ pub(crate) struct TurnTaking {
     sounds: Sounds,
     /// The host or the longest utterance says that the turn is over.
     forced: bool,
+    /// Nobody but the host says so.
+    is_manual: bool,
     /// When to look at what is being said next, while the user speaks over the agent.
     probe_at: Option<Duration>,
     /// From when on what is being said over the agent may stop it.
@@ -157,7 +159,7 @@ pub(crate) struct TurnTaking {
 }
 
 impl TurnTaking {
-    pub(crate) fn new(endpointing: EndpointingOptions, interruption: InterruptionOptions) -> Self {
+    pub(crate) fn new(endpointing: EndpointingOptions, interruption: InterruptionOptions, is_manual: bool) -> Self {
         Self {
             endpointing,
             interruption,
@@ -170,6 +172,7 @@ impl TurnTaking {
             prepared: None,
             sounds: Sounds::Unknown,
             forced: false,
+            is_manual,
             probe_at: None,
             counts_from: None,
         }
@@ -211,7 +214,7 @@ impl TurnTaking {
                 self.said.typed(segment, text);
             }
             Input::Probed { text } => self.on_probe(&text, now, &mut actions),
-            Input::Committed => self.forced = true,
+            Input::Committed => self.forced |= !self.said.is_empty(),
             Input::AgentSpeaking { interruptible } => {
                 self.agent = Agent::Speaking;
                 self.interruptible = interruptible && self.interruption.enabled;
@@ -224,8 +227,11 @@ impl TurnTaking {
                 self.answered.clear();
                 self.prepared = None;
                 self.probe_at = None;
-                if self.is_murmur() && self.spoke_until + ANSWER_WINDOW < now {
-                    self.said.clear();
+                if !self.forced
+                    && self.spoke_until + ANSWER_WINDOW < now
+                    && let Some(murmur) = self.murmur()
+                {
+                    self.drop_murmur(&murmur, &mut actions);
                 }
             }
             Input::Tick => {}
@@ -240,7 +246,7 @@ impl TurnTaking {
         let endpoint = self.words().and_then(|text| {
             matches!(self.agent, Agent::Idle | Agent::Preparing)
                 .then(|| self.spoke_until + self.delay(&text))
-                .filter(|_| self.speaking_since.is_none() && !self.is_being_judged())
+                .filter(|_| self.may_be_over() && !self.is_being_judged())
         });
         let resume = (self.agent == Agent::Paused && self.speaking_since.is_none()).then(|| self.resume_at());
         let prepare = self.likely_words().map(|(_, since)| since + STANDING);
@@ -257,12 +263,7 @@ impl TurnTaking {
         !self.said.is_empty()
     }
 
-    /// What the user has said that is not answered yet, as far as it is recognised.
-    pub(crate) fn said(&self) -> String {
-        self.said.words()
-    }
-
-    /// The same with what is only likely so far, and what is being said.
+    /// What the user has said that is not answered yet, with what is only likely so far, and what is being said.
     pub(crate) fn said_so_far(&self) -> String {
         self.said.so_far()
     }
@@ -306,7 +307,7 @@ impl TurnTaking {
 
     /// Everything that was said, once all of it is recognised.
     fn words(&self) -> Option<String> {
-        Some(self.said()).filter(|said| !said.is_empty() && !self.said.is_pending())
+        Some(self.said.words()).filter(|said| !said.is_empty() && !self.said.is_pending())
     }
 
     /// While final words are awaited and nobody speaks: what they are going to be, if that is known and sounds complete, and
@@ -314,7 +315,7 @@ impl TurnTaking {
     fn likely_words(&self) -> Option<(String, Duration)> {
         let wanted = self.endpointing.preemptive_generation
             && self.agent == Agent::Idle
-            && self.speaking_since.is_none()
+            && self.may_be_over()
             && self.said.is_pending();
         if !wanted {
             return None;
@@ -322,6 +323,11 @@ impl TurnTaking {
         let since = self.said.stands_since()?;
         let text = self.said_so_far();
         (words::count(&text) > 0 && words::completeness(&text) >= LIKELY).then_some((text, since))
+    }
+
+    /// Whether nobody speaks, and it is not for the host to say that the turn is over.
+    fn may_be_over(&self) -> bool {
+        self.speaking_since.is_none() && (self.forced || !self.is_manual)
     }
 
     fn prepare(&mut self, text: String, actions: &mut Vec<Action>) {
@@ -335,8 +341,9 @@ impl TurnTaking {
         matches!(self.sounds, Sounds::Asked(_)) && !self.forced
     }
 
-    fn is_murmur(&self) -> bool {
-        self.words().is_some_and(|text| words::is_backchannel(&text, &self.interruption.backchannels))
+    /// All that was said, if it is only a murmur.
+    fn murmur(&self) -> Option<String> {
+        self.words().filter(|text| words::is_backchannel(text, &self.interruption.backchannels))
     }
 
     fn on_speech(&mut self, now: Duration, actions: &mut Vec<Action>) {
@@ -397,7 +404,10 @@ impl TurnTaking {
     }
 
     fn evaluate(&mut self, now: Duration, actions: &mut Vec<Action>) {
-        self.watch_the_voice(now, actions);
+        if self.watch_the_voice(now, actions) {
+            // The last part of it is still to come.
+            return;
+        }
         if self.said.is_pending() {
             // The words are still to come; meanwhile the agent may have waited long enough for them.
             if self.agent == Agent::Paused && self.speaking_since.is_none() && now >= self.resume_at() {
@@ -421,7 +431,7 @@ impl TurnTaking {
         }
         let is_free = matches!(self.agent, Agent::Idle | Agent::Preparing);
         if is_free
-            && (self.speaking_since.is_none() || self.forced)
+            && (self.may_be_over() || self.forced)
             // What was answered before may have come back to it.
             && let Some(text) = self.words()
         {
@@ -429,10 +439,11 @@ impl TurnTaking {
         }
     }
 
-    /// What the voice alone says, before there are words.
-    fn watch_the_voice(&mut self, now: Duration, actions: &mut Vec<Action>) {
-        let Some(since) = self.speaking_since else { return };
-        if now >= since + self.longest() {
+    /// What the voice alone says, before there are words. Returns whether the utterance is cut here.
+    fn watch_the_voice(&mut self, now: Duration, actions: &mut Vec<Action>) -> bool {
+        let Some(since) = self.speaking_since else { return false };
+        let is_cut = now >= since + self.longest();
+        if is_cut {
             // What comes after it is a new utterance.
             self.speaking_since = Some(now);
             self.forced = true;
@@ -448,6 +459,7 @@ impl TurnTaking {
                 actions.push(Action::Probe);
             }
         }
+        is_cut
     }
 
     /// All was recognised, and there were no words in it.

@@ -34,9 +34,9 @@ impl Driver {
         self.talk.as_ref().map_or_else(|| self.taking.spoke_until(), |talk| talk.spoke_until)
     }
 
-    /// What the user said that was never answered.
+    /// What the user said that was never answered, as far as it is known.
     pub(super) fn unanswered_words(&self) -> String {
-        self.talk.as_ref().map_or_else(|| self.taking.said(), |talk| talk.words_of(None))
+        self.talk.as_ref().map_or_else(|| self.taking.said_so_far(), |talk| talk.words_of(None))
     }
 
     fn is_manual(&self) -> bool {
@@ -185,7 +185,10 @@ impl Driver {
             item.interim = transcript.text;
         }
         let (words, is_final) = (talk.words_of(turn), !talk.is_recognising(turn));
-        if is_final && turn.is_some() && words::is_phrase(&words, &self.config.conversation.goodbye_phrases) {
+        // Who went on meanwhile has not gone.
+        let was_stopped = talk.unstored.iter().any(|over| over.interrupted && Some(over.production.turn_id) == turn);
+        let is_last = is_final && turn.is_some() && !was_stopped;
+        if is_last && words::is_phrase(&words, &self.config.conversation.goodbye_phrases) {
             self.ending = Some(EndReason::Goodbye);
         }
         if !words.is_empty() {

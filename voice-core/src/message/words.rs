@@ -38,6 +38,17 @@ pub(crate) fn is_mark(c: char) -> bool {
     )
 }
 
+/// Whether a character is of a script that sets no spaces between its words.
+pub(crate) fn sets_no_spaces(c: char) -> bool {
+    matches!(c,
+        '\u{0E01}'..='\u{0E30}' | '\u{0E32}' | '\u{0E33}' | '\u{0E40}'..='\u{0E46}'     // Thai
+        | '\u{0E81}'..='\u{0EB0}' | '\u{0EB2}' | '\u{0EB3}' | '\u{0EC0}'..='\u{0EC6}'   // Lao
+        | '\u{1000}'..='\u{102A}' | '\u{1780}'..='\u{17B3}'                             // Burmese, Khmer
+        | '\u{3005}' | '\u{3041}'..='\u{3096}' | '\u{30A1}'..='\u{30FA}' | '\u{30FC}' | '\u{FF66}'..='\u{FF9D}'
+        | '\u{3100}'..='\u{312F}' | '\u{3400}'..='\u{4DBF}' | '\u{4E00}'..='\u{9FFF}' | '\u{F900}'..='\u{FAFF}'
+        | '\u{20000}'..='\u{3FFFF}')
+}
+
 /// Whether nothing is said but one of the phrases.
 pub(crate) fn is_phrase(text: &str, phrases: &[String]) -> bool {
     let text = normalised(text);

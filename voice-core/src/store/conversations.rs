@@ -450,6 +450,39 @@ pub trait ConversationStore: Send + Sync {
     }
 }
 
+/// How many messages are read at once to find a turn.
+const AT_ONCE: usize = 50;
+
+/// What was said in a session up to the end of a turn, oldest first: all of the turn, and as much before it as makes `most` messages.
+/// Only those are given, and counted, of which `counts` holds. Empty: the turn is not there, or nothing up to its end counts.
+pub(crate) async fn messages_up_to(
+    store: &dyn ConversationStore,
+    session: SessionId,
+    turn: TurnId,
+    most: usize,
+    counts: fn(&Message) -> bool,
+) -> Result<Vec<Message>> {
+    let (mut query, mut found) = (MessageQuery::latest(AT_ONCE), Vec::<Message>::new());
+    loop {
+        let Page { mut items, has_more } = store.messages(session, query).await?;
+        query.before = items.first().map(|message| message.id);
+        if found.is_empty() {
+            let end = items.iter().rposition(|message| message.turn_id == turn).map_or(0, |at| at + 1);
+            items.truncate(end);
+        }
+        items.append(&mut found);
+        found = items;
+        let is_whole = found.first().is_some_and(|message| message.turn_id != turn);
+        if !has_more || (is_whole && found.iter().filter(|message| counts(message)).count() >= most) {
+            break;
+        }
+    }
+    found.retain(counts);
+    let begin = found.iter().position(|message| message.turn_id == turn).unwrap_or(found.len());
+    found.drain(..begin.min(found.len().saturating_sub(most)));
+    Ok(found)
+}
+
 fn unsupported(store: &str, what: &str) -> Error {
     Error::new(ErrorKind::Unsupported, format!("the store {store:?} cannot {what}; use one whose capabilities say so"))
 }

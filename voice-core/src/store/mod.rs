@@ -37,6 +37,7 @@ pub use audit::{Actor, AuditEntry, AuditLog, AuditQuery};
 pub use blobs::{BlobKey, BlobRef, BlobStore, MemoryBlobs};
 #[cfg(any(feature = "mongodb", feature = "postgres"))]
 pub(crate) use conversations::index_words;
+pub(crate) use conversations::messages_up_to;
 pub use conversations::{
     AssistantVersion, ConversationStore, Erased, Lease, MessageQuery, Owner, Saved, SearchQuery, Session, SessionQuery,
     SessionStatus, TurnRecord,

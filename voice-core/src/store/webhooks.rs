@@ -339,7 +339,7 @@ impl Default for DeliveryQuery {
 }
 
 /// What a worker asks for: deliveries that are due and that it alone works on for a while.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WebhookLease {
     /// Who asks.
@@ -350,13 +350,15 @@ pub struct WebhookLease {
     pub until: Timestamp,
     /// At most this many.
     pub limit: usize,
+    /// None to these webhooks, which have enough under way.
+    pub except: Vec<WebhookId>,
 }
 
 impl WebhookLease {
-    /// A lease to ask for.
+    /// A lease to ask for, whatever the webhook.
     #[must_use]
     pub fn new(holder: Uuid, now: Timestamp, until: Timestamp, limit: usize) -> Self {
-        Self { holder, now, until, limit }
+        Self { holder, now, until, limit, except: Vec::new() }
     }
 }
 
@@ -403,7 +405,7 @@ pub trait WebhookStore: Send + Sync {
     async fn create_delivery(&self, delivery: &WebhookDelivery) -> Result<bool>;
 
     /// Gives out pending deliveries that are due, the longest due first, and moves their `due_at` to the end of the lease. Each is
-    /// given to one asker only.
+    /// given to one asker only. Those to the webhooks of `except` stay as they are.
     async fn lease_deliveries(&self, lease: &WebhookLease) -> Result<Vec<WebhookDelivery>>;
 
     /// Changes a delivery: with a holder only if that one still has it, and it is pending; without one only if it is not pending. The

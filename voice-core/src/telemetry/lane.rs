@@ -3,7 +3,7 @@
 use std::{
     panic::AssertUnwindSafe,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
@@ -12,7 +12,10 @@ use std::{
 use async_trait::async_trait;
 use futures_util::FutureExt;
 use tokio::{
-    sync::mpsc::{self, error::TrySendError},
+    sync::{
+        Mutex,
+        mpsc::{self, error::TrySendError},
+    },
     task::JoinHandle,
     time::{Instant, timeout},
 };
@@ -145,6 +148,7 @@ struct Lane {
     queue: mpsc::Sender<Report>,
     lost: Lost,
     closing: CancellationToken,
+    /// Until closing has seen its end; locked meanwhile.
     worker: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -165,14 +169,17 @@ impl Telemetry {
     pub(crate) async fn close(&self) {
         let Some(all) = &self.0 else { return };
         let until = Instant::now() + LONGEST_CLOSE;
-        let workers: Vec<_> = all.lanes.iter().filter_map(|lane| lane.stop().map(|worker| (lane, worker))).collect();
-        for (lane, mut worker) in workers {
-            if tokio::time::timeout_at(until, &mut worker).await.is_err() {
+        all.lanes.iter().for_each(|lane| lane.closing.cancel());
+        for lane in &all.lanes {
+            let mut slot = lane.worker.lock().await;
+            let Some(worker) = &mut *slot else { continue };
+            if tokio::time::timeout_at(until, &mut *worker).await.is_err() {
                 drop(lane.lost.in_hand(lane.queue.max_capacity() - lane.queue.capacity()));
                 worker.abort();
                 // What it had in its hands is counted when it is gone. One that blocks its thread is not waited for.
                 let _gone = timeout(LAST_GASP, worker).await;
             }
+            *slot = None;
         }
     }
 }
@@ -210,11 +217,6 @@ impl Lane {
         if let Err(TrySendError::Full(_)) = self.queue.try_send(report) {
             self.lost.add(1, "the sink is slower than what it is told");
         }
-    }
-
-    fn stop(&self) -> Option<JoinHandle<()>> {
-        self.closing.cancel();
-        self.worker.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 

@@ -187,7 +187,8 @@ pub struct TurnReport {
     pub trace: TraceContext,
     /// Whether it was a turn of a live session.
     pub live: bool,
-    /// Why the agent spoke, as [`SpeechKind`](crate::live::SpeechKind) writes it: `answer`, `greeting`, …; or `preview`, of a voice.
+    /// Why the agent spoke, as [`SpeechKind`](crate::live::SpeechKind) writes it: `answer`, `greeting`, …; or `preview`, of a voice; or
+    /// `summary`, of a conversation.
     #[schemars(with = "String")]
     pub kind: &'static str,
     /// When it began; in a live session, when the user's voice ended.

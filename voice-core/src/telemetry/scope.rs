@@ -13,7 +13,7 @@ use super::{
     lane::{Lanes, Telemetry},
 };
 use crate::{
-    cost::{Cost, Usage},
+    cost::{Cost, Spent, Usage},
     error::{Error, ErrorCode, Stage},
     id::{AssistantId, OrganizationId, SessionId, TurnId},
     message::{Reply, Timings},
@@ -331,9 +331,25 @@ impl MeasuredTurn {
 
     /// It is over: with its reply, an error, or both.
     pub(crate) fn end(&mut self, reply: Option<&Reply>, error: Option<ErrorCode>) {
+        let timings = reply.map(|reply| reply.timings).unwrap_or_default();
+        let spent = reply.map(|reply| (reply.usage, reply.cost)).unwrap_or_default();
+        self.send(timings, reply.map_or(0, |reply| reply.tool_calls.len()), spent, error);
+    }
+
+    /// It is over, and was no answer: with what it used, and an error if it failed.
+    pub(crate) fn end_with(&mut self, spent: Spent, error: Option<ErrorCode>) {
+        self.send(Timings::default(), 0, (spent.usage, spent.cost), error);
+    }
+
+    fn send(
+        &mut self,
+        timings: Timings,
+        tool_calls: usize,
+        (usage, cost): (Usage, Option<Cost>),
+        error: Option<ErrorCode>,
+    ) {
         let Some(turn) = self.0.take() else { return };
         let duration = turn.started.elapsed();
-        let timings = reply.map(|reply| reply.timings).unwrap_or_default();
         let (session_id, who) = turn.session.into_inner().unzip();
         let who = who.unwrap_or_default();
         turn.lanes.send(Report::Turn(Box::new(TurnReport {
@@ -350,10 +366,10 @@ impl MeasuredTurn {
             timings,
             first_audio: timings.first_audio,
             end_of_utterance_delay: None,
-            tool_calls: reply.map_or(0, |reply| reply.tool_calls.len() as u32),
+            tool_calls: tool_calls as u32,
             interrupted: false,
-            usage: reply.map(|reply| reply.usage).unwrap_or_default(),
-            cost: reply.and_then(|reply| reply.cost),
+            usage,
+            cost,
             error,
         })));
     }

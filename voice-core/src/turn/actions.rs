@@ -7,16 +7,19 @@ use serde_json::Value;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{driver::panic_error, engine::Engine};
+use super::{
+    driver::panic_error,
+    engine::{Engine, who},
+};
 use crate::{
-    actions::{Catalogue, SummaryWords, summary_of, summary_prompt},
+    actions::{Catalogue, SummaryWords, is_said, summary_of, summary_prompt},
     cost::Ledger,
     error::{Error, ErrorKind, Result, Stage},
     id::TurnId,
     layer::Failed,
     message::{Action, Message},
     provider::{CallContext, GenerateRequest, LlmEvent, PromptMessage},
-    store::{ACTION_DETECTED, ActionQuery, ActionStore, Event, MessageQuery, Session, Summary},
+    store::{ACTION_DETECTED, ActionQuery, ActionStore, Event, MessageQuery, Session, Summary, messages_up_to},
     telemetry::Scope,
 };
 
@@ -28,6 +31,8 @@ const MOST_TOKENS: u32 = 1_000;
 const KNOWN: usize = 50;
 /// How many messages are read at once for a summary.
 const AT_ONCE: usize = 100;
+/// What a summary is reported as.
+const SUMMARY: &str = "summary";
 
 /// What the calls of the language model are a part of.
 #[derive(Clone, Default)]
@@ -80,8 +85,11 @@ impl Engine {
 
     async fn find_actions(&self, session: &Session, turn: TurnId, books: Books) -> Result<Vec<Action>> {
         let (Some(catalogue), Some(store)) = (&self.actions, &self.action_store) else { return Ok(Vec::new()) };
-        let page = self.store.messages(session.id, MessageQuery::latest(catalogue.context_messages())).await?;
-        let said: Vec<Message> = up_to(page.items, turn);
+        // Much may have been said since: that is looked at with the turns in which it was.
+        let said = messages_up_to(&*self.store, session.id, turn, catalogue.context_messages(), is_said).await?;
+        if said.is_empty() {
+            tracing::warn!(session_id = %session.id, turn_id = %turn, "a turn in which actions were to be found is not there");
+        }
         let mut known = store.actions(session.id, &ActionQuery::newest(KNOWN)).await?.items;
         known.reverse();
         let Some(prompt) = catalogue.prompt(&said, turn, &known) else { return Ok(Vec::new()) };
@@ -167,10 +175,16 @@ impl Engine {
         let Some(until) = said.last().map(|message| message.id) else { return Ok(None) };
         let known = &actions[actions.len().saturating_sub(KNOWN)..];
         let Some(prompt) = summary_prompt(&said, known, self.own_language().as_deref()) else { return Ok(None) };
-        let answer = self.ask(prompt, session, Books::default(), cancel).await?;
-        let SummaryWords { text, points } = summary_of(&answer).ok_or_else(|| {
-            Error::new(ErrorKind::MalformedResponse, "the language model wrote no summary").with_stage(Stage::Llm)
-        })?;
+        let mut measured = self.telemetry.turn(TurnId::new(), SUMMARY);
+        let books = Books { ledger: Ledger::default(), scope: measured.enters(session.id, || who(session)) };
+        let answer = self.ask(prompt, session, books.clone(), cancel).await;
+        let words = answer.and_then(|answer| {
+            summary_of(&answer).ok_or_else(|| {
+                Error::new(ErrorKind::MalformedResponse, "the language model wrote no summary").with_stage(Stage::Llm)
+            })
+        });
+        measured.end_with(books.ledger.take(), words.as_ref().err().map(Error::code));
+        let SummaryWords { text, points } = words?;
         let mut summary = Summary::new(session.id, text, until, self.clock.now());
         summary.points = points;
         store.save_summary(&summary).await?;
@@ -210,11 +224,4 @@ impl Engine {
             answer = tokio::time::timeout(LONGEST, asking) => answer.unwrap_or_else(|_| Err(late())),
         }
     }
-}
-
-/// Messages up to the end of a turn: what was said since is looked at with the turns in which it was.
-fn up_to(mut messages: Vec<Message>, turn: TurnId) -> Vec<Message> {
-    let end = messages.iter().rposition(|message| message.turn_id == turn).map_or(0, |at| at + 1);
-    messages.truncate(end);
-    messages
 }

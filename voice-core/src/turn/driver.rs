@@ -13,6 +13,7 @@ use super::{
     knowledge::{Opening, Recall},
     machine::TurnMachine,
     parts::{caught, finished},
+    rest::ask_for_rest,
     speech::{Speech, Spoken},
     tools::GoAhead,
 };
@@ -24,19 +25,17 @@ use crate::{
     event::{CallMetrics, TextDelta, Transcript, TurnEvent},
     id::{SessionId, TurnId},
     interpreter::{Heard, Interpreter, Told},
-    layer::{Call, Failed, LlmService, Stack, SttService, TtsService},
+    layer::{Call, Failed, Stack, SttService, TtsService},
     message::{Message, Reply, ToolCall},
     provider::{CallContext, GenerateRequest, LlmEvent, PromptMessage, ToolChoice, TranscribeRequest, TtsCapabilities},
     store::{Saved, Session, TurnRecord},
-    telemetry::MeasuredTurn,
+    telemetry::{MeasuredTurn, Scope},
     time::after,
     tool::{Lasting, Tool, Toolbox},
 };
 
 /// How often a stream that broke in the middle is taken up again within one turn.
 const RESUMPTIONS: u32 = 2;
-/// A continuation is held back until it has this many bytes, so that words it repeats can be cut off.
-const OVERLAP_WINDOW: usize = 160;
 /// How often a turn is offered to a store that fails for a passing reason, and the first wait between.
 const SAVE_ATTEMPTS: u32 = 3;
 const SAVE_DELAY: Duration = Duration::from_millis(100);
@@ -115,6 +114,7 @@ struct Produced {
     /// What was heard, if it was heard and not typed.
     heard: Option<Pcm>,
     ledger: Ledger,
+    scope: Scope,
     /// That of the session's assistant; `None`: the agent's own.
     engine: Option<Arc<Engine>>,
 }
@@ -164,10 +164,11 @@ impl Engine {
         }?;
 
         // From here on the turn is saved whatever the caller does: it was heard.
-        let Produced { machine, session, leave, heard, ledger, engine } = produced;
+        let Produced { machine, session, leave, heard, ledger, scope, engine } = produced;
         let (engine, of) = (engine.as_deref().unwrap_or(self), session.clone());
         let times = (started_at, self.clock.now());
-        let (record, mut reply) = machine.finish(turn_id, session, times, ledger.take());
+        let mut spent = ledger.take();
+        let (record, mut reply) = machine.finish(turn_id, session, times, spent);
         let saved = finished(self.clone().keep_turn(record, heard, reply.audio.clone(), leave)).await;
         if let Err(error) = saved {
             reply.timings.total = started.elapsed();
@@ -176,9 +177,13 @@ impl Engine {
         reply.timings.stored = Some(started.elapsed());
         reply.timings.total = started.elapsed();
         if engine.looks_for_actions() {
-            let looking = engine.look_for_actions(of, turn_id, Books::default());
+            let looking = engine.look_for_actions(of, turn_id, Books { ledger: ledger.clone(), scope });
             if engine.waits_for_actions() {
                 reply.actions = looking.await;
+                let looked = ledger.take();
+                spent += looked;
+                reply.usage += looked.usage;
+                reply.cost = spent.cost;
                 for action in &reply.actions {
                     // A reader that is gone has no use for it.
                     let _gone = sink.emit(TurnEvent::ActionDetected(Box::new(action.clone()))).await;
@@ -280,7 +285,7 @@ impl Engine {
         }
         let heard = heard.map(|utterance| Pcm::new(utterance.samples.as_slice(), audio::SPEECH_RATE));
         let Run { machine, ctx, .. } = run;
-        Ok(Produced { machine, session, leave, heard, ledger: ctx.ledger, engine: cast })
+        Ok(Produced { machine, session, leave, heard, ledger: ctx.ledger, scope: ctx.scope, engine: cast })
     }
 }
 
@@ -353,11 +358,11 @@ impl Run<'_> {
         let request = TranscribeRequest::new(utterance).with_language(language);
         for resumption in 0.. {
             let mut call = stt.open(request.clone(), &self.ctx, failed).await?;
-            match self.transcripts(&mut call).await {
-                Ok(()) => return Ok(()),
-                // Nothing final was heard from it, so the utterance is simply recognised again.
-                Err(error) if resumption < RESUMPTIONS && error.retryable() => failed.add(call.slot()),
-                Err(error) => return Err(error),
+            let Err(error) = self.transcripts(&mut call).await else { return Ok(()) };
+            // Nothing final was heard from it, so the utterance is simply recognised again.
+            failed.add_for(call.slot(), &error);
+            if resumption == RESUMPTIONS || !stt.goes_on(&error, &request, failed) {
+                return Err(error);
             }
         }
         Ok(())
@@ -458,25 +463,32 @@ impl Run<'_> {
                     self.sink.emit_some(event).await?;
                 }
                 None => break,
-                Some(Err(error)) if error.retryable() && self.machine.has_calls() => {
-                    // The calls are complete, and their results are what the model needs next.
-                    tracing::warn!(kind = ?error.kind(), provider = error.provider(), "the answer broke off after its calls");
-                    break;
-                }
-                Some(Err(error)) if resumptions < RESUMPTIONS && error.retryable() => {
+                Some(Err(error)) => {
+                    failed.add_for(call.slot(), &error);
+                    let request = self.request_rest(prompt, choice);
+                    if !engine.llm.goes_on(&error, &request, failed) {
+                        return Err(error);
+                    }
+                    if self.machine.has_calls() {
+                        // The calls are complete, and their results are what the model needs next.
+                        tracing::warn!(kind = ?error.kind(), provider = error.provider(), "the answer broke off after its calls");
+                        break;
+                    }
+                    if resumptions == RESUMPTIONS {
+                        return Err(error);
+                    }
                     resumptions += 1;
                     tracing::warn!(kind = ?error.kind(), provider = error.provider(), "the answer broke off, asking for its rest");
-                    failed.add(call.slot());
-                    let asking = ask_for_rest(&engine.llm, self.request_rest(prompt, choice), &ctx, failed);
+                    let partial = self.machine.round_text().to_owned();
+                    let asking = ask_for_rest(&engine.llm, request, &partial, &ctx, failed);
                     let rest = self.while_speaking(speech.as_deref_mut(), asking).await??;
-                    let fresh = context::without_overlap(self.machine.round_text(), &rest.text).to_owned();
-                    for event in std::iter::once(LlmEvent::Text(fresh)).chain(rest.others) {
+                    let fresh = Some(rest.text).filter(|text| !text.is_empty()).map(LlmEvent::Text);
+                    for event in fresh.into_iter().chain(rest.others) {
                         let event = self.machine.on_llm(event, self.at());
                         self.sink.emit_some(event).await?;
                     }
                     (call, broken) = (rest.call, rest.broken);
                 }
-                Some(Err(error)) => return Err(error),
             }
         }
         let held = self.machine.on_written(self.at());
@@ -558,6 +570,10 @@ impl Run<'_> {
     }
 
     async fn on_spoken(&mut self, spoken: Spoken, speech: Option<&mut Speech>) -> Result<()> {
+        if matches!(spoken, Spoken::Piece(_) | Spoken::BrokeOff(_)) {
+            let held = self.machine.on_piece_end(self.at());
+            self.sink.emit_some(held).await?;
+        }
         match spoken {
             Spoken::Audio(pcm, words) => {
                 if let Some(piece) = words {
@@ -582,41 +598,6 @@ impl Run<'_> {
             }
         }
     }
-}
-
-/// The beginning of the rest of an answer: as much of it as may repeat what was written.
-struct Rest {
-    call: Call<LlmService>,
-    text: String,
-    others: Vec<LlmEvent>,
-    /// Why there is no more of it, if it broke off, too.
-    broken: Option<Error>,
-}
-
-/// Asks another provider than the one that failed (or the same again) for the rest of an answer. What was written stays; words
-/// that the new provider repeats are cut.
-async fn ask_for_rest(
-    llm: &Stack<LlmService>,
-    request: GenerateRequest,
-    ctx: &CallContext,
-    failed: Failed,
-) -> Result<Rest> {
-    let call = llm.open(request, ctx, failed).await?;
-    let mut rest = Rest { call, text: String::new(), others: Vec::new(), broken: None };
-    while rest.text.len() < OVERLAP_WINDOW {
-        match rest.call.next().await {
-            Some(Ok(LlmEvent::Text(delta))) => rest.text.push_str(&delta),
-            Some(Ok(event)) => rest.others.push(event),
-            Some(Err(error)) => {
-                // So few words may be a repetition or not; whoever is asked next says them again.
-                rest.text.clear();
-                rest.broken = Some(error);
-                break;
-            }
-            None => break,
-        }
-    }
-    Ok(rest)
 }
 
 async fn heard(speech: Option<&mut Speech>) -> Spoken {

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use crate::{
-    audio::Pcm,
+    audio::{Converter, Pcm},
     cost::{Spent, Usage},
     error::{Error, ErrorKind, Result, Stage},
     event::{TextDelta, Transcript, TurnEvent},
@@ -88,6 +88,8 @@ pub(crate) struct TurnMachine {
     sound: Vec<Pcm>,
     keeps_sound: bool,
     sample_rate: Option<u32>,
+    /// Brings a piece to the rate of the first.
+    converter: Option<Converter>,
     audio_error: Option<Error>,
     /// Speech has failed for good in this turn.
     silenced: bool,
@@ -120,6 +122,7 @@ impl TurnMachine {
             sound: Vec::new(),
             keeps_sound: true,
             sample_rate: None,
+            converter: None,
             audio_error: None,
             silenced: false,
             wants_audio: tts.is_some(),
@@ -356,24 +359,57 @@ impl TurnMachine {
 
     /// Sound came. All sound of a turn has the rate of its first chunk.
     pub(crate) fn on_audio(&mut self, pcm: Pcm, at: Duration) -> Option<TurnEvent> {
+        match self.converted(pcm) {
+            Ok(pcm) => self.on_sound(pcm, at),
+            Err(error) => Some(self.on_piece_lost(error.with_stage(Stage::Tts))),
+        }
+    }
+
+    /// A piece is over: what conversion held back of it.
+    pub(crate) fn on_piece_end(&mut self, at: Duration) -> Option<TurnEvent> {
+        let (converter, mut samples) = (self.converter.take()?, Vec::new());
+        converter.finish(&mut samples);
+        self.on_sound(Pcm::new(samples, self.sample_rate?), at)
+    }
+
+    fn on_sound(&mut self, pcm: Pcm, at: Duration) -> Option<TurnEvent> {
         if pcm.is_empty() {
             // It may tell when words are spoken, which only those want to know who keep the sound themselves.
             return (!self.keeps_sound && !pcm.words().is_empty()).then_some(TurnEvent::Audio(pcm));
         }
-        let rate = *self.sample_rate.get_or_insert(pcm.sample_rate());
-        let pcm = match pcm.sample_rate() == rate {
-            true => pcm,
-            false => match pcm.resampled(rate) {
-                Ok(pcm) => pcm,
-                Err(error) => return Some(self.on_piece_lost(error.with_stage(Stage::Tts))),
-            },
-        };
         self.timings.first_audio.get_or_insert(at);
         self.timings.audio_done = Some(at);
         if self.keeps_sound {
             self.sound.push(pcm.clone());
         }
         Some(TurnEvent::Audio(pcm))
+    }
+
+    /// Sound at the rate of the first. A piece is one sound, however it is cut into chunks.
+    fn converted(&mut self, pcm: Pcm) -> Result<Pcm> {
+        if pcm.is_empty() {
+            return Ok(pcm);
+        }
+        let from = pcm.sample_rate();
+        let to = *self.sample_rate.get_or_insert(from);
+        let mut samples = Vec::new();
+        if let Some(before) = self.converter.take_if(|converter| converter.takes() != from) {
+            before.finish(&mut samples);
+        }
+        if from == to && samples.is_empty() {
+            return Ok(pcm);
+        }
+        if from == to {
+            samples.extend_from_slice(pcm.samples());
+        } else {
+            if self.converter.is_none() {
+                self.converter = Some(Converter::new(from, to)?);
+            }
+            if let Some(converter) = &mut self.converter {
+                converter.push(pcm.samples(), &mut samples);
+            }
+        }
+        Ok(Pcm::new(samples, to).with_words(pcm.words().to_vec()))
     }
 
     /// Speech cannot go on; what was written stays.
@@ -445,5 +481,47 @@ impl TurnMachine {
             cost: spent.cost,
         };
         (TurnRecord::new(turn_id, session, messages), reply)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::f64::consts::TAU;
+
+    use super::*;
+
+    /// A second of 440 Hz.
+    fn tone(rate: u32) -> Pcm {
+        let turns = |n: u32| f64::from(n) * 440.0 / f64::from(rate);
+        Pcm::new((0..rate).map(|n| (12_000.0 * (turns(n) * TAU).sin()) as i16).collect::<Vec<_>>(), rate)
+    }
+
+    fn heard(event: Option<TurnEvent>) -> Vec<i16> {
+        match event {
+            Some(TurnEvent::Audio(pcm)) if pcm.sample_rate() == 24_000 => pcm.samples().to_vec(),
+            Some(other) => panic!("{other:?}"),
+            None => Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_piece_of_another_rate_is_converted_as_a_whole_however_its_sound_comes() {
+        let (now, first, second) = (Duration::ZERO, tone(24_000), tone(16_000));
+        let mut machine = TurnMachine::new(Some(&TtsCapabilities::default()));
+        assert_eq!(heard(machine.on_audio(first.clone(), now)), first.samples());
+        assert!(machine.on_piece_end(now).is_none());
+        for _ in 0..2 {
+            let mut piece = Vec::new();
+            for chunk in second.samples().chunks(320) {
+                piece.extend(heard(machine.on_audio(Pcm::new(chunk, 16_000), now)));
+            }
+            piece.extend(heard(machine.on_piece_end(now)));
+            assert_eq!(piece, second.resampled(24_000).unwrap().samples());
+        }
+        // The rate may change within a piece, too, and back.
+        let mut piece = heard(machine.on_audio(second.clone(), now));
+        piece.extend(heard(machine.on_audio(first.clone(), now)));
+        assert_eq!(piece[..24_000], *second.resampled(24_000).unwrap().samples());
+        assert_eq!(piece[24_000..], *first.samples());
     }
 }

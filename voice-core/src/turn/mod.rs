@@ -6,7 +6,7 @@
 //! ```
 //!
 //! [`machine`] is the turn without I/O or clock: what has been said, written and spoken, and what that makes of the reply.
-//! [`engine`] is what turns share and lets them into sessions; [`driver`] runs them against the providers and the store; [`speech`] keeps the pieces flowing into sound in order; [`tools`]
+//! [`engine`] is what turns share and lets them into sessions; [`driver`] runs them against the providers and the store; [`rest`] asks for what is missing of an answer that broke off; [`speech`] keeps the pieces flowing into sound in order; [`tools`]
 //! runs what the model calls; [`parts`] runs a turn's parts one by one for a live session, and [`listening`] recognises speech there while it is spoken. [`recordings`] keeps the sound. [`interpreting`] says what an interpreter says, [`actions`] finds what has to be acted on
 //! once a turn is stored. [`knowledge`] looks up what documents say before an answer is written. [`preview`] speaks a text that belongs to no turn.
 //! [`locks`] and [`lease`] keep the turns of a session apart.
@@ -24,6 +24,7 @@ mod machine;
 mod parts;
 mod preview;
 mod recordings;
+mod rest;
 mod sentence;
 mod speech;
 mod tools;

@@ -1,11 +1,11 @@
 //! What makes events into deliveries and delivers them, in the background. Any number of them, in any number of processes, may work on
 //! one store: each event is spread once, and each delivery is worked on by one of them at a time.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use rand::Rng;
 use tokio::{
-    task::JoinSet,
+    task::{AbortHandle, JoinSet},
     time::{Instant, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
@@ -20,17 +20,19 @@ use super::{
 use crate::{
     config::WebhooksConfig,
     error::{ErrorKind, Result},
-    message::Message,
+    id::WebhookId,
     secret::Secret,
     store::{
-        Actor, AuditEntry, AuditLog, ConversationStore, DeliveryAttempt, DeliveryStatus, Event, MessageQuery, Outbox,
-        SealedSecret, Webhook, WebhookDelivery, WebhookLease, WebhookQuery, WebhookStore,
+        Actor, AuditEntry, AuditLog, ConversationStore, DeliveryAttempt, DeliveryStatus, Event, Outbox, SealedSecret,
+        Webhook, WebhookDelivery, WebhookLease, WebhookQuery, WebhookStore, messages_up_to,
     },
     time::{Clock, Timestamp},
 };
 
 /// How many attempts are under way at the same time.
 const MOST_AT_ONCE: usize = 32;
+/// How many of them are to one webhook: a receiver that never answers leaves the rest to others.
+const MOST_TO_ONE: usize = 4;
 /// How many events are read at once.
 const EVENTS_AT_ONCE: usize = 100;
 /// How many attempts of a delivery the log keeps.
@@ -71,13 +73,44 @@ struct Work {
     holder: Uuid,
 }
 
+/// The attempts that are under way, and to which webhooks.
+#[derive(Default)]
+struct UnderWay {
+    tasks: JoinSet<()>,
+    to: Vec<(WebhookId, AbortHandle)>,
+}
+
+impl UnderWay {
+    fn begin(&mut self, webhook: WebhookId, attempt: impl Future<Output = ()> + Send + 'static) {
+        self.to.push((webhook, self.tasks.spawn(attempt)));
+    }
+
+    /// Lets go of those that are over.
+    fn clear(&mut self) {
+        while self.tasks.try_join_next().is_some() {}
+        self.to.retain(|(_, attempt)| !attempt.is_finished());
+    }
+
+    /// How many more may be begun, whichever of the other webhooks they are to, and the webhooks that have no room for any.
+    fn room(&self) -> (usize, Vec<WebhookId>) {
+        let mut counts: HashMap<WebhookId, usize> = HashMap::new();
+        for (webhook, _) in &self.to {
+            *counts.entry(*webhook).or_default() += 1;
+        }
+        let (full, others): (Vec<_>, Vec<_>) = counts.into_iter().partition(|(_, count)| *count >= MOST_TO_ONE);
+        let to_one = MOST_TO_ONE - others.into_iter().map(|(_, count)| count).max().unwrap_or_default();
+        let all = MOST_AT_ONCE.saturating_sub(self.to.len());
+        (to_one.min(all), full.into_iter().map(|(webhook, _)| webhook).collect())
+    }
+}
+
 impl Courier {
     /// Works until `closing`; what is under way then may end. `stopped` is cancelled at the end.
     pub(crate) async fn run(self, closing: CancellationToken, stopped: CancellationToken) {
         let _stopped = stopped.drop_guard();
         let (sender, poll) = (Sender::new(self.options), Duration::from_secs_f64(self.options.poll_seconds));
         let work = Arc::new(Work { courier: self, sender, holder: Uuid::now_v7() });
-        let (mut under_way, mut swept) = (JoinSet::new(), None);
+        let (mut under_way, mut swept) = (UnderWay::default(), None);
         while !closing.is_cancelled() {
             let wait = match work.once(&mut under_way, &mut swept).await {
                 Ok(wait) => wait.min(poll),
@@ -91,18 +124,18 @@ impl Courier {
             tokio::select! {
                 () = closing.cancelled() => {}
                 () = work.courier.outbox.rung() => {}
-                Some(_) = under_way.join_next() => {}
+                Some(_) = under_way.tasks.join_next() => {}
                 () = sleep(wait) => {}
             }
         }
         // Those that do not end in time are made again once their lease has run out.
-        let _unfinished = timeout(GRACE, async { while under_way.join_next().await.is_some() {} }).await;
+        let _unfinished = timeout(GRACE, async { while under_way.tasks.join_next().await.is_some() {} }).await;
     }
 }
 
 impl Work {
     /// Spreads what has happened and begins what is due. Gives how long there is nothing more to do.
-    async fn once(self: &Arc<Self>, under_way: &mut JoinSet<()>, swept: &mut Option<Instant>) -> Result<Duration> {
+    async fn once(self: &Arc<Self>, under_way: &mut UnderWay, swept: &mut Option<Instant>) -> Result<Duration> {
         let store = &self.courier.webhooks;
         self.courier.outbox.listened_to(store.anybody_listens().await?);
         self.spread().await?;
@@ -112,13 +145,13 @@ impl Work {
             store.delete_deliveries_before(before).await?;
             *swept = Some(Instant::now());
         }
-        while under_way.try_join_next().is_some() {}
         loop {
-            let free = MOST_AT_ONCE.saturating_sub(under_way.len());
+            under_way.clear();
+            let (room, full) = under_way.room();
             let now = self.courier.clock.now();
             let wait = match store.next_due().await? {
                 // The end of one that is under way begins the next.
-                _ if free == 0 => return Ok(Duration::MAX),
+                _ if room == 0 => return Ok(Duration::MAX),
                 None => return Ok(Duration::MAX),
                 Some(due) => Duration::try_from(due.duration_since(now)).unwrap_or_default(),
             };
@@ -126,13 +159,15 @@ impl Work {
                 return Ok(wait);
             }
             let until = now.checked_add(self.sender.timeout() + MARGIN).unwrap_or(Timestamp::MAX);
-            let given = store.lease_deliveries(&WebhookLease::new(self.holder, now, until, free)).await?;
+            let mut lease = WebhookLease::new(self.holder, now, until, room);
+            lease.except = full;
+            let given = store.lease_deliveries(&lease).await?;
             if given.is_empty() {
-                // Another courier is about to take what is due.
+                // What is due waits for the end of one to the same webhook, or another courier is about to take it.
                 return Ok(LATER);
             }
             for delivery in given {
-                under_way.spawn(Arc::clone(self).deliver(delivery));
+                under_way.begin(delivery.webhook, Arc::clone(self).deliver(delivery));
             }
         }
     }
@@ -183,10 +218,8 @@ impl Work {
         let Some(id) = event.session else { return Ok(None) };
         let Some(session) = store.session(id).await? else { return Ok(None) };
         let mut data = payload::of_session(&event.name, &session);
-        if event.turn.is_some() {
-            // Most often it is the last one.
-            let latest = store.messages(id, MessageQuery::latest(100)).await?.items;
-            let said: Vec<Message> = latest.into_iter().filter(|message| Some(message.turn_id) == event.turn).collect();
+        if let Some(turn) = event.turn {
+            let said = messages_up_to(&**store, id, turn, 0, |_| true).await?;
             payload::of_turn(&mut data, event, &said);
         }
         payload::body(event, &data).map(Some)

@@ -34,6 +34,7 @@ pub const WEBHOOKS: &[Case<dyn TellingStore>] = cases![
     nothing_is_queued_where_nobody_listens,
     an_event_is_spread_once,
     a_due_delivery_is_leased_to_one_asker,
+    a_webhook_that_is_left_out_keeps_no_other_waiting,
     what_was_not_settled_is_leased_again_when_the_lease_is_over,
     only_the_holder_settles_a_delivery,
     a_settled_delivery_can_be_asked_for_again,
@@ -293,6 +294,24 @@ async fn a_due_delivery_is_leased_to_one_asker(store: Telling) -> Outcome {
     same("the next is due", store.next_due().await.map_err(|e| told(&e))?, Some(at(31)))?;
     let rest = lease(&store, Uuid::now_v7(), 40, 70).await?;
     same("the rest", rest.iter().map(|delivery| delivery.id).collect(), vec![later.id])
+}
+
+async fn a_webhook_that_is_left_out_keeps_no_other_waiting(store: Telling) -> Outcome {
+    let mut full = Vec::new();
+    for _ in 0..2 {
+        let webhook = kept(&store, None).await?;
+        delivery(&store, &webhook, 10).await?;
+        full.push(webhook.id);
+    }
+    let made = delivery(&store, &kept(&store, None).await?, 20).await?;
+    let mut asked = WebhookLease::new(Uuid::now_v7(), at(30), at(60), 1);
+    asked.except = full;
+    for expected in [vec![made.id], vec![]] {
+        let given = store.lease_deliveries(&asked).await.map_err(|e| told(&e))?;
+        same("what is given", given.iter().map(|delivery| delivery.id).collect(), expected)?;
+    }
+    same("the others are due as before", store.next_due().await.map_err(|e| told(&e))?, Some(at(10)))?;
+    same("without an exception", lease(&store, Uuid::now_v7(), 30, 60).await?.len(), 2)
 }
 
 async fn what_was_not_settled_is_leased_again_when_the_lease_is_over(store: Telling) -> Outcome {

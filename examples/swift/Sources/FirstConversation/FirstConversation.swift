@@ -1,5 +1,5 @@
 // A first spoken conversation, offline: question.wav in, answer.wav out. Models.fetch() gets the models.
-//   swift run -Xlinker -L../../target/release FirstConversation question.wav
+//   swift run -Xlinker -L../../target/release -Xlinker -rpath -Xlinker ../../target/release FirstConversation question.wav
 import Foundation
 import VoiceCore
 

@@ -160,6 +160,20 @@ async fn lists_and_speech_have_one_rate_limit() {
     assert_eq!(started.elapsed().as_millis().div_ceil(10), 100);
 }
 
+#[tokio::test(start_paused = true)]
+async fn previews_of_a_provider_that_nobody_else_speaks_with_have_one_rate_limit() {
+    let config = Config::from_json(r#"{"rate_limit": {"per_minute": 60, "burst": 1}, "storage": "memory"}"#).unwrap();
+    let agent = VoiceAgent::builder().config(config).llm(ScriptedLlm::saying("Hi.")).tts("none");
+    let agent = agent.named_tts("choir", Arc::new(Choir::default())).build().await.unwrap();
+    let started = Instant::now();
+    for voice in ["ann", "kai"] {
+        let mut options = PreviewOptions::of(voice);
+        (options.provider, options.text) = (Some("choir".into()), Some("Hello.".into()));
+        agent.voices().preview(options).await.unwrap();
+    }
+    assert_eq!(started.elapsed().as_millis().div_ceil(10), 100);
+}
+
 #[tokio::test]
 async fn a_provider_goes_by_its_name_in_the_config_or_in_errors() {
     let double = double().await;

@@ -130,10 +130,8 @@ impl Accounts {
         let now = self.agent.engine()?.clock.now();
         let found = store.key_by_hash(&given).await?;
         let key = found.filter(|key| keys::matches(key, &given) && key.is_valid_at(now)).ok_or_else(keys::refused)?;
-        let limit = key.rate_limit.map(Into::into).or(self.agent.default_key_limit()?);
-        if let Some(limit) = limit {
-            self.agent.caller_limits()?.admit(Actor::Key(key.id), limit)?;
-        }
+        let (own, usual) = (key.rate_limit.map(Into::into), self.agent.default_key_limit()?);
+        self.agent.caller_limits()?.admit_key(key.id, own, usual)?;
         let principal = match key.user {
             Some(user) => Principal::user_of(key.organization, user),
             None => Principal::organization_itself(key.organization),
@@ -157,16 +155,14 @@ impl Accounts {
         Ok(Login { principal, user })
     }
 
-    /// Counts one more call of somebody who was authenticated before, as on a connection that stays open: against the limit
-    /// of [`AccountsConfig`](crate::config::AccountsConfig), if there is one.
+    /// Counts one more call of somebody who was authenticated before, as on a connection that stays open: against the limit that
+    /// their key has of its own, if it was authenticated in this process, else that of
+    /// [`AccountsConfig`](crate::config::AccountsConfig), if there is one.
     ///
     /// # Errors
     /// `RATE_LIMIT_EXCEEDED` with the time to wait.
     pub fn admit(&self, principal: &Principal) -> Result<()> {
-        match self.agent.default_key_limit()? {
-            Some(limit) => self.agent.caller_limits()?.admit(principal.actor(), limit),
-            None => Ok(()),
-        }
+        self.agent.caller_limits()?.admit(principal.actor(), self.agent.default_key_limit()?)
     }
 
     /// An access token for somebody, valid for a time.

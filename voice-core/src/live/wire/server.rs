@@ -319,7 +319,7 @@ impl ServerMessage {
             }
             LiveEvent::FalseInterruption => Self::FalseInterruption,
             LiveEvent::Backchannel(murmur) => Self::Backchannel { text: murmur.0.clone() },
-            LiveEvent::Dtmf(keys) => Self::Dtmf { keys: keys.clone() },
+            LiveEvent::Dtmf(keys) => Self::Dtmf { keys: keys.0.clone() },
             LiveEvent::ToolCall(call) => Self::ToolCall { id: call.id.clone(), name: call.name.clone() },
             LiveEvent::ToolResult(done) => Self::ToolResult {
                 id: done.id.clone(),

@@ -3,6 +3,7 @@
 //! ```text
 //! models   a plain directory of model files; fetch, verify, list
 //! runtime  the thread budget, one copy of each model per process, work off the async threads
+//! process  what a forked child does not take over
 //! moonshine, …  the providers, each a thin async face over blocking work
 //! ```
 
@@ -11,6 +12,7 @@ mod llm;
 mod mel;
 pub mod models;
 mod moonshine;
+mod process;
 mod runtime;
 mod segment;
 mod smart_turn;

@@ -4,13 +4,14 @@ use std::{
     collections::HashMap,
     num::NonZeroUsize,
     path::{Path, PathBuf},
-    sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
 
 use futures_util::stream;
 use tokio::{sync::mpsc, task::JoinHandle};
 
+use super::process::{FirstProcess, PerProcess};
 use crate::{
     error::{Error, ErrorKind, Result},
     provider::{CallContext, ResultStream},
@@ -48,7 +49,7 @@ impl Default for ThreadBudget {
 ///
 /// Two callers who ask for the same path at once load it once; different paths load side by side.
 pub(crate) struct LoadOnce<T> {
-    slots: LazyLock<Mutex<HashMap<PathBuf, Slot<T>>>>,
+    slots: PerProcess<Mutex<HashMap<PathBuf, Slot<T>>>>,
 }
 
 type Slot<T> = Arc<Mutex<Weak<T>>>;
@@ -56,7 +57,7 @@ type Slot<T> = Arc<Mutex<Weak<T>>>;
 impl<T> LoadOnce<T> {
     /// An empty cache, for a `static`.
     pub(crate) const fn new() -> Self {
-        Self { slots: LazyLock::new(Mutex::default) }
+        Self { slots: PerProcess::new(Mutex::default) }
     }
 
     /// What is loaded from `path`, loading it first if nobody holds it.
@@ -65,7 +66,8 @@ impl<T> LoadOnce<T> {
     /// Whatever `load` says; the next caller tries again.
     pub(crate) fn get_or_load(&self, path: &Path, load: impl FnOnce() -> Result<T>) -> Result<Arc<T>> {
         let key = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
-        let slot = lock(&self.slots).entry(key).or_default().clone();
+        let slots = self.slots.get();
+        let slot = lock(&slots).entry(key).or_default().clone();
         let mut held = lock(&slot);
         if let Some(loaded) = held.upgrade() {
             return Ok(loaded);
@@ -81,8 +83,9 @@ impl<T> LoadOnce<T> {
 /// One pool for all: while a piece is spoken, a language model fills the moments in which the voice keeps not all threads
 /// busy, instead of taking half the machine from the sound that somebody waits for.
 pub(crate) fn model_pool(budget: ThreadBudget) -> Arc<rten::ThreadPool> {
-    static POOLS: LazyLock<Mutex<HashMap<usize, Weak<rten::ThreadPool>>>> = LazyLock::new(Mutex::default);
-    let mut pools = lock(&POOLS);
+    static POOLS: PerProcess<Mutex<HashMap<usize, Weak<rten::ThreadPool>>>> = PerProcess::new(Mutex::default);
+    let pools = POOLS.get();
+    let mut pools = lock(&pools);
     let slot = pools.entry(budget.get()).or_default();
     slot.upgrade().unwrap_or_else(|| {
         let pool = Arc::new(rten::ThreadPool::with_num_threads(budget.get()));
@@ -92,29 +95,32 @@ pub(crate) fn model_pool(budget: ThreadBudget) -> Arc<rten::ThreadPool> {
 }
 
 /// Whether a voice is making sound in this process, and who waits until it is done.
-static VOICE: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
+static VOICE: PerProcess<(Mutex<bool>, Condvar)> = PerProcess::new(Default::default);
 
 /// While it lives, a voice is making sound; there is one at a time.
-pub(crate) struct Speaking(());
+pub(crate) struct Speaking(Arc<(Mutex<bool>, Condvar)>);
 
 impl Speaking {
     pub(crate) fn begin() -> Self {
-        *lock(&VOICE.0) = true;
-        Self(())
+        let voice = VOICE.get();
+        *lock(&voice.0) = true;
+        Self(voice)
     }
 }
 
 impl Drop for Speaking {
     fn drop(&mut self) {
-        *lock(&VOICE.0) = false;
-        VOICE.1.notify_all();
+        let (speaking, changed) = &*self.0;
+        *lock(speaking) = false;
+        changed.notify_all();
     }
 }
 
 /// Waits until no voice makes sound, at most this long. Somebody waits for the sound, which is heard more slowly than the
 /// words for the next one are written.
 pub(crate) fn give_way_to_voice(longest: Duration) {
-    let waited = VOICE.1.wait_timeout_while(lock(&VOICE.0), longest, |speaking| *speaking);
+    let voice = VOICE.get();
+    let waited = voice.1.wait_timeout_while(lock(&voice.0), longest, |speaking| *speaking);
     drop(waited.unwrap_or_else(PoisonError::into_inner));
 }
 
@@ -123,7 +129,12 @@ pub(crate) fn give_way_to_voice(longest: Duration) {
 /// # Errors
 /// `ModelMissing` when the file cannot be read or is not a model that this build can run.
 pub(crate) fn load_onnx(path: &Path) -> Result<rten::Model> {
-    rten::ModelOptions::with_all_ops().load_file(path).map_err(|e| {
+    // When it optimises a network, rten computes what is constant in it on threads that it has for the whole process.
+    static OPTIMISING: FirstProcess = FirstProcess::new();
+    OPTIMISING.begin();
+    let mut options = rten::ModelOptions::with_all_ops();
+    options.enable_optimization(OPTIMISING.may_be_this());
+    options.load_file(path).map_err(|e| {
         Error::new(
             ErrorKind::ModelMissing,
             format!("the model file {} cannot be loaded: {e}; `voice-core models fetch` replaces it", path.display()),

@@ -149,8 +149,11 @@ impl WebhookStore for MemoryStore {
 
     async fn lease_deliveries(&self, lease: &WebhookLease) -> Result<Vec<WebhookDelivery>> {
         self.with(|t| {
-            let due =
-                |kept: &&mut Kept| kept.delivery.status == DeliveryStatus::Pending && kept.delivery.due_at <= lease.now;
+            let due = |kept: &&mut Kept| {
+                kept.delivery.status == DeliveryStatus::Pending
+                    && kept.delivery.due_at <= lease.now
+                    && !lease.except.contains(&kept.delivery.webhook)
+            };
             let mut due: Vec<&mut Kept> = t.webhooks.deliveries.values_mut().filter(due).collect();
             due.sort_by_key(|kept| kept.delivery.due_at);
             let given = due.into_iter().take(lease.limit).map(|kept| {

@@ -278,7 +278,10 @@ impl Database {
 
     /// A lock of its own keeps askers apart: not every server that speaks MongoDB's protocol finds and changes in one step.
     async fn lease_some(&self, lease: &WebhookLease) -> Result<Vec<WebhookDelivery>> {
-        let due = doc! { "status": "pending", "due_at": { "$lte": moment(lease.now) } };
+        let except: Vec<Uuid> = lease.except.iter().map(|webhook| uuid(webhook.as_uuid())).collect();
+        let due = doc! {
+            "status": "pending", "due_at": { "$lte": moment(lease.now) }, "webhook": { "$nin": except },
+        };
         let take = doc! { "$set": { "due_at": moment(lease.until), "holder": uuid(lease.holder) } };
         let found = self.all(&self.webhook_deliveries, due.clone(), doc! { "due_at": 1 }, Some(lease.limit)).await?;
         let mut given = Vec::new();

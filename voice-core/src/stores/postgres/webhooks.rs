@@ -118,13 +118,15 @@ async fn deliver(client: &Object, with: &str, event: EventId, deliveries: &[Webh
 
 async fn lease(client: &Object, lease: &WebhookLease) -> SqlResult<Vec<WebhookDelivery>> {
     let sql = "WITH due AS (
-                   SELECT id FROM webhook_deliveries WHERE status = 'pending' AND due_at <= $1
+                   SELECT id FROM webhook_deliveries
+                   WHERE status = 'pending' AND due_at <= $1 AND webhook <> ALL ($5)
                    ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED
                )
                UPDATE webhook_deliveries d SET due_at = $3, holder = $4 FROM due WHERE d.id = due.id
                RETURNING d.document, d.due_at";
     let (now, most, until) = (moment(lease.now), at_most(lease.limit), moment(lease.until));
-    rows(client, sql, &[&now, &most, &until, &lease.holder], delivery_of).await
+    let except: Vec<Uuid> = lease.except.iter().map(|webhook| webhook.as_uuid()).collect();
+    rows(client, sql, &[&now, &most, &until, &lease.holder, &except], delivery_of).await
 }
 
 async fn settle(client: &Object, delivery: &WebhookDelivery, holder: Option<Uuid>) -> SqlResult<bool> {

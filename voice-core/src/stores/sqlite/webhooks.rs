@@ -129,11 +129,18 @@ fn insert_delivery(connection: &Connection, delivery: &WebhookDelivery) -> rusql
 }
 
 fn lease(connection: &Connection, lease: &WebhookLease) -> rusqlite::Result<Vec<WebhookDelivery>> {
+    let (most, now) = (at_most(lease.limit), Kept(lease.now));
+    let except: Vec<Kept<WebhookId>> = lease.except.iter().copied().map(Kept).collect();
     let due: Vec<Kept<DeliveryId>> = {
-        let mut statement = connection.prepare_cached(
-            "SELECT id FROM webhook_deliveries WHERE status = 'pending' AND due_at <= ?1 ORDER BY due_at LIMIT ?2",
-        )?;
-        let rows = statement.query_map(params![Kept(lease.now), at_most(lease.limit)], |row| row.get(0))?;
+        let mut values: Vec<&dyn ToSql> = vec![&most, &now];
+        values.extend(except.iter().map(|webhook| webhook as &dyn ToSql));
+        let sql = format!(
+            "SELECT id FROM webhook_deliveries WHERE status = 'pending' AND due_at <= ?2 AND webhook NOT IN ({})
+             ORDER BY due_at LIMIT ?1",
+            vec!["?"; except.len()].join(", ")
+        );
+        let mut statement = connection.prepare_cached(&sql)?;
+        let rows = statement.query_map(values.as_slice(), |row| row.get(0))?;
         rows.collect::<rusqlite::Result<_>>()?
     };
     let mut take = connection.prepare_cached(
@@ -271,7 +278,7 @@ impl WebhookStore for SqliteStore {
 
     /// Not on the disk when it returns: a lease that a loss of power undoes is given out again, as one that ran out is.
     async fn lease_deliveries(&self, asked: &WebhookLease) -> Result<Vec<WebhookDelivery>> {
-        let asked = *asked;
+        let asked = asked.clone();
         self.workers.write_passing(move |c| lease(c, &asked)).await
     }
 

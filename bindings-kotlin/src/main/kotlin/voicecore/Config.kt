@@ -261,7 +261,10 @@ public data class AccountsConfig(
     override fun toString(): String = "AccountsConfig(rateLimit=$rateLimit)"
 }
 
-/** How many calls a provider is sent at most. Calls above it wait their turn, or fail when their deadline is nearer. */
+/**
+ * How many calls a provider is sent at most. Calls above it wait their turn, or fail when their deadline is nearer;
+ * where another provider of the list is ready, none waits for more than a second.
+ */
 public data class RateLimitOptions(
     /** Calls a minute, on average. */
     public val perMinute: Long,
@@ -559,7 +562,11 @@ public data class LimitsConfig(
     }
 }
 
-/** When and how often a failed attempt is made again. Only errors that say they are retryable are. */
+/**
+ * When and how often a failed attempt is made again. Only errors that say they are retryable are. Where another
+ * provider of the list is ready, it is asked at once instead of trying again after a time-out or a connection that
+ * could not be made, and instead of waiting for more than a second.
+ */
 public data class RetryOptions(
     /** Attempts in all, the first included (1–10). Default 3. */
     public val attempts: Long? = null,
@@ -590,7 +597,10 @@ public data class RetryOptions(
 public data class TimeoutOptions(
     /** To open a connection, in milliseconds. Default 5,000. Watched by the provider's own client. */
     public val connectMs: Long? = null,
-    /** From the call to its first result, in milliseconds. Default 30,000. */
+    /**
+     * From the call to its first result, in milliseconds. Default 30,000. Where another provider of the list is
+     * ready, it is asked when this is over.
+     */
     public val firstByteMs: Long? = null,
     /** Between two results, in milliseconds. Default 15,000. */
     public val idleMs: Long? = null,

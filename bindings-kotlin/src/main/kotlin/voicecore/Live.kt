@@ -36,7 +36,7 @@ public class LiveSession internal constructor(private val native: voicecore.ffi.
      * Takes the next sound of the user: interleaved 16-bit samples of the rate and channels that the session was started with, at
      * most ten seconds.
      *
-     * @throws VoiceException.RateLimit when sound comes faster than it can be heard: push it again in a moment
+     * @throws VoiceException.RateLimitExceeded when sound comes faster than it can be heard: push it again in a moment
      */
     public fun pushAudio(samples: ShortArray): Unit = translated { native.pushPcm(samples.toBytes()) }
 

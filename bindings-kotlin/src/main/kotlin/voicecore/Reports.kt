@@ -115,7 +115,10 @@ public data class TurnReport(
     public val parentSpanId: String?,
     /** Whether it was a turn of a live session. */
     public val live: Boolean,
-    /** Why the agent spoke, as `SpeechKind` writes it: `answer`, `greeting`, …; or `preview`, of a voice. */
+    /**
+     * Why the agent spoke, as `SpeechKind` writes it: `answer`, `greeting`, …; or `preview`, of a voice; or
+     * `summary`, of a conversation.
+     */
     public val kind: String,
     /** When it began; in a live session, when the user's voice ended. */
     public val startedAt: String,

@@ -22,6 +22,10 @@ public class Session internal constructor(json: JsonObject) {
     /** Its organization; `null` in a host without organizations. */
     public val organization: String? = json.text("organization")
 
+    /** The assistant that talks in it, in the version with which it began; `null`: the agent's own. */
+    public val assistant: AssistantVersion? =
+        (json["assistant"] as? JsonObject)?.let { AssistantVersion(it.id("id"), it.number("version")) }
+
     /** `active`, `ended` or `expired`. */
     public val status: String = json.text("status").orEmpty()
 
@@ -39,6 +43,14 @@ public class Session internal constructor(json: JsonObject) {
 
     override fun toString(): String = "Session(id=$id, status=$status)"
 }
+
+/** An assistant as it was at some time. */
+public data class AssistantVersion(
+    /** The assistant. */
+    val id: String,
+    /** Which version of it, from 1. */
+    val version: Int,
+)
 
 /** One stored message. */
 public class Message internal constructor(internal val json: JsonObject) {

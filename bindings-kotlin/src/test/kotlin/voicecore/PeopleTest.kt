@@ -72,6 +72,7 @@ class PeopleTest {
         val first = agent.assistants.create(json("""{"name": "Receptionist", "first_message": "Good day."}"""))
         assertEquals(1, first.version)
         val session = agent.sessions.create(assistant = first.id)
+        assertEquals(AssistantVersion(first.id, 1), session.assistant)
         val next = agent.assistants.patch(first.id, json("""{"first_message": "Hello."}"""))
         assertEquals(2 to "Hello.", next.version to next.assistant.getValue("first_message").jsonPrimitive.content)
         val greeting = agent.sessions.greet(session.id)!!

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use candle_core::{D, Device, Tensor};
 
 use super::{
+    elementwise::{by_element, sum},
     gguf::{Gguf, Metadata},
     kv::KvState,
     matrix::Matrix,
@@ -115,7 +116,7 @@ impl Linear {
     fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
         let y = self.weight.forward(x)?;
         match &self.bias {
-            Some(bias) => y.broadcast_add(bias),
+            Some(bias) => sum(&y, &bias.broadcast_as(y.shape())?),
             None => Ok(y),
         }
     }
@@ -358,11 +359,14 @@ impl Layer {
     ) -> candle_core::Result<Tensor> {
         let attended = self.attend(shape, &self.attention_norm.forward(x)?, mask, rope, state, index)?;
         let attended = normed(self.attention_post_norm.as_ref(), attended)?;
-        let x = (x + attended)?;
+        let x = sum(x, &attended)?;
         let gate_up = self.gate_up.forward(&self.feed_norm.forward(&x)?)?;
-        let gate = if shape.gemma { gate_up[0].gelu()? } else { candle_nn::ops::silu(&gate_up[0])? };
-        let fed = self.down.forward(&(gate * &gate_up[1])?)?;
-        x + normed(self.feed_post_norm.as_ref(), fed)?
+        let gated = by_element(&gate_up[0], &gate_up[1], &|gate, up| {
+            let gate = if shape.gemma { gate.gelu()? } else { candle_nn::ops::silu(gate)? };
+            gate * up
+        })?;
+        let fed = self.down.forward(&gated)?;
+        sum(&x, &normed(self.feed_post_norm.as_ref(), fed)?)
     }
 
     fn attend(
@@ -399,11 +403,9 @@ impl Layer {
         let query = query.reshape((shape.kv_heads, group * count, shape.head_dim))?;
         let mut weights = (query.matmul(&keys.t()?)? * (1.0 / (shape.head_dim as f64).sqrt()))?;
         if let Some(mask) = mask.filter(|_| count > 1) {
-            weights = weights.reshape((shape.heads, count, total))?.broadcast_add(mask)?.reshape((
-                shape.kv_heads,
-                group * count,
-                total,
-            ))?;
+            weights = weights.reshape((shape.heads, count, total))?;
+            weights = sum(&weights, &mask.broadcast_as(weights.shape())?)?;
+            weights = weights.reshape((shape.kv_heads, group * count, total))?;
         }
         let weights = candle_nn::ops::softmax_last_dim(&weights)?;
         let mixed = weights.matmul(&values)?.reshape((shape.heads, count, shape.head_dim))?;

@@ -17,7 +17,10 @@ use super::{
     matrix::Matrix,
     q8::{BLOCK, BLOCK_BYTES, Q8Matrix},
 };
-use crate::error::{Error, ErrorKind, Result};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    providers::local::process::CANDLE,
+};
 
 /// An open GGUF file.
 pub(super) struct Gguf {
@@ -74,7 +77,7 @@ impl Gguf {
     /// Reads a tensor of two dimensions.
     ///
     /// # Errors
-    /// As [`Gguf::tensor`].
+    /// As [`Gguf::tensor`]; `InvalidConfig` where candle's threads do not work, which multiply weights of this kind.
     pub(super) fn matrix(&mut self, name: &str) -> Result<Matrix> {
         let found = self.content.tensor_infos.get(name).map(|info| (info.ggml_dtype, info.shape.dims2(), info.offset));
         let broken = |path: &Path, e: &dyn std::fmt::Display| damaged(path, &format!("tensor {name}: {e}"));
@@ -99,6 +102,7 @@ impl Gguf {
                 _ => {}
             }
         }
+        CANDLE.required_by(&format!("the language model {}", self.path.display()))?;
         let tensor = self.tensor(name)?;
         QMatMul::from_qtensor(tensor).map(Matrix::Other).map_err(|e| broken(&self.path, &e))
     }

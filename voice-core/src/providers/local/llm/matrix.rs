@@ -4,6 +4,7 @@ use candle_core::{Device, Tensor, quantized::QMatMul};
 use candle_nn::Module;
 
 use super::q8::Q8Matrix;
+use crate::providers::local::process::CANDLE;
 
 /// A matrix with a row for each output.
 pub(super) enum Matrix {
@@ -18,7 +19,10 @@ impl Matrix {
     pub(super) fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
         match self {
             Self::Eight(matrix) => matrix.forward(x),
-            Self::Other(matrix) => matrix.forward(x),
+            Self::Other(matrix) => {
+                CANDLE.begin();
+                matrix.forward(x)
+            }
         }
     }
 

@@ -5,6 +5,7 @@
 //! ```
 
 mod decoder;
+mod elementwise;
 mod engine;
 mod gguf;
 mod kv;
@@ -86,7 +87,7 @@ pub struct LlmWork {
 /// Files of 8-bit weights (Q8_0) are fastest for their size, and stay within [`LocalLlmOptions::threads`]. Other forms
 /// (Q4_K and its like) run on a pool of the whole process instead, as large as the machine has physical cores, whose
 /// threads wait for each other actively; where other work keeps the cores busy, start the process with the environment
-/// variable `CANDLE_NUM_THREADS=1`.
+/// variable `CANDLE_NUM_THREADS=1`. In a forked child of a process that has used local models they are refused.
 pub struct LocalLlm {
     name: String,
     engine: Arc<Engine>,

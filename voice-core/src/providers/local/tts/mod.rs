@@ -18,7 +18,7 @@ mod trim;
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, LazyLock},
+    sync::Arc,
 };
 
 use futures_util::{StreamExt, stream};
@@ -28,7 +28,10 @@ pub use self::{
     kokoro::{KokoroOptions, KokoroTts},
     piper::{PiperOptions, PiperTts},
 };
-use super::runtime::{Speaking, off_thread};
+use super::{
+    process::PerProcess,
+    runtime::{Speaking, off_thread},
+};
 use crate::{
     audio::Pcm,
     error::{Error, ErrorKind, Result, Stage},
@@ -37,7 +40,7 @@ use crate::{
 
 /// One piece is spoken at a time in a process, first come first served: two at once would each take twice as long, and
 /// a long text of one session would keep the others waiting if whole calls took turns.
-static SPEAKING: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(1)));
+static SPEAKING: PerProcess<Semaphore> = PerProcess::new(|| Semaphore::new(1));
 
 /// A voice that speaks one piece of normalised text.
 trait Voice: Send + Sync + 'static {
@@ -79,7 +82,7 @@ async fn speak_piece(voice: Arc<dyn Voice>, piece: String, ctx: &CallContext) ->
     let turn = tokio::select! {
         biased;
         () = ctx.cancel.cancelled() => return Err(Error::new(ErrorKind::Cancelled, "the turn was cancelled")),
-        turn = SPEAKING.clone().acquire_owned() => turn.map_err(|_| Error::internal("the voices' queue is closed"))?,
+        turn = SPEAKING.get().acquire_owned() => turn.map_err(|_| Error::internal("the voices' queue is closed"))?,
     };
     ctx.check()?;
     off_thread(move || {

@@ -16,6 +16,7 @@ use self::network::{Heard, Network};
 use super::{
     guard::is_phantom,
     models::ModelDir,
+    process::CANDLE,
     runtime::{LoadOnce, ThreadBudget, Work, model_pool, off_thread, run_blocking},
     segment::speech_segments,
 };
@@ -48,12 +49,15 @@ impl WhisperStt {
     /// (`openai/whisper-base`, …), or from `whisper-tiny-en` of the model directory. Blocks while it reads.
     ///
     /// # Errors
-    /// `INVALID_REQUEST` (kind `ModelMissing`) when a file is missing or is not what it should be.
+    /// `INVALID_REQUEST` (kind `ModelMissing`) when a file is missing or is not what it should be; of kind `InvalidConfig` in a forked
+    /// process whose parent has used local models.
     pub fn open(folder: impl Into<PathBuf>) -> Result<Self> {
         let folder = folder.into();
         let model = folder.file_name().map_or_else(|| "whisper".into(), |n| n.to_string_lossy().into_owned());
         let name = format!("local/{model}");
-        let network = NETWORKS.get_or_load(&folder, || Network::load(&ModelDir::new(&folder)));
+        CANDLE.begin();
+        let load = || Network::load(&ModelDir::new(&folder));
+        let network = CANDLE.required_by(&name).and_then(|()| NETWORKS.get_or_load(&folder, load));
         let network = network.map_err(|e| e.with_stage(Stage::Stt).with_provider(name.as_str()))?;
         Ok(Self { name, folder, network, threads: ThreadBudget::default() })
     }
