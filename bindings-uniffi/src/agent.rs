@@ -1,10 +1,11 @@
 //! The agent, its turns, and what is kept.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use voice_bridge::{Call, Cancel, ErrorRecord, Outcome, ReplyRecord};
+use voice_bridge::Outcome;
 
 use crate::{
+    cancellation::{Cancellation, stopped_by},
     error::{Failure, guarded},
     event::{Event, Reply},
     floats_from_bytes, from_bytes,
@@ -132,15 +133,24 @@ pub struct Agent {
 impl Agent {
     /// Builds an agent from a config document (JSON) and the host's own objects.
     #[uniffi::constructor]
-    pub async fn build(config_json: String, hosts: Hosts) -> Result<Arc<Self>, Failure> {
-        let agent = voice_bridge::Agent::build(&config_json, hosts.adopted()?).await?;
+    pub async fn build(
+        config_json: String,
+        hosts: Hosts,
+        cancellation: Option<Arc<Cancellation>>,
+    ) -> Result<Arc<Self>, Failure> {
+        let agent = stopped_by(cancellation, voice_bridge::Agent::build(&config_json, hosts.adopted()?)).await?;
         Ok(Arc::new(Self { agent }))
     }
 
-    /// Starts one turn.
-    pub fn turn(&self, input: Input, options: TurnOptions) -> Result<Arc<TurnCall>, Failure> {
+    /// Runs one turn.
+    pub async fn turn(
+        &self,
+        input: Input,
+        options: TurnOptions,
+        cancellation: Option<Arc<Cancellation>>,
+    ) -> Result<Arc<Reply>, Failure> {
         let call = guarded(|| Ok(self.agent.turn(input.into(), options.adopted()?).on_runtime()))?;
-        Ok(Arc::new(TurnCall { cancel: call.canceller(), call: Mutex::new(Some(call)) }))
+        Ok(Reply::new(stopped_by(cancellation, call).await?))
     }
 
     /// Prepares one turn as a stream of events; it begins with the first pull.
@@ -150,13 +160,26 @@ impl Agent {
     }
 
     /// Starts a live session from options as JSON: see `voice-bridge`. The language model may call `tools` in it, besides the agent's.
-    pub async fn live(&self, options_json: String, tools: Vec<ToolHost>) -> Result<Arc<LiveSession>, Failure> {
-        Ok(LiveSession::new(self.agent.live(&options_json, adopted(tools)?).await?))
+    pub async fn live(
+        &self,
+        options_json: String,
+        tools: Vec<ToolHost>,
+        cancellation: Option<Arc<Cancellation>>,
+    ) -> Result<Arc<LiveSession>, Failure> {
+        let call = self.agent.live(&options_json, adopted(tools)?);
+        Ok(LiveSession::new(stopped_by(cancellation, call).await?))
     }
 
     /// Runs a method of a room, JSON in and out: see `voice-bridge`.
-    pub async fn call(&self, room: String, method: String, arguments_json: String) -> Result<Answer, Failure> {
-        let voice_bridge::Answer { json, sound } = self.agent.call(&room, &method, &arguments_json).await?;
+    pub async fn call(
+        &self,
+        room: String,
+        method: String,
+        arguments_json: String,
+        cancellation: Option<Arc<Cancellation>>,
+    ) -> Result<Answer, Failure> {
+        let call = self.agent.call(&room, &method, &arguments_json);
+        let voice_bridge::Answer { json, sound } = stopped_by(cancellation, call).await?;
         Ok(Answer { json, sound })
     }
 
@@ -172,8 +195,8 @@ impl Agent {
     }
 
     /// Makes every provider ready.
-    pub async fn warm_up(&self) -> Result<(), Failure> {
-        Ok(self.agent.warm_up().await?)
+    pub async fn warm_up(&self, cancellation: Option<Arc<Cancellation>>) -> Result<(), Failure> {
+        Ok(stopped_by(cancellation, self.agent.warm_up()).await?)
     }
 
     /// Cancels what runs, finishes what is being saved.
@@ -184,28 +207,6 @@ impl Agent {
     /// The same, waiting on this thread; not for a thread of the library.
     pub fn shut_down_blocking(&self) -> Result<(), Failure> {
         guarded(|| self.agent.close().wait())
-    }
-}
-
-/// A turn that runs. Dropping it cancels the turn.
-#[derive(uniffi::Object)]
-pub struct TurnCall {
-    cancel: Cancel,
-    call: Mutex<Option<Call<ReplyRecord>>>,
-}
-
-#[uniffi::export]
-impl TurnCall {
-    /// Waits for the reply. Once.
-    pub async fn reply(&self) -> Result<Arc<Reply>, Failure> {
-        let call = self.call.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(call) = call else { return Err(ErrorRecord::closed("turn").into()) };
-        Ok(Reply::new(call.await?))
-    }
-
-    /// Cancels the turn: it ends with `CANCELLED`. Any number of times.
-    pub fn cancel(&self) {
-        self.cancel.cancel();
     }
 }
 

@@ -2,6 +2,7 @@
 //! `voice-bridge`, what users see in `bindings-kotlin` and `bindings-swift`.
 
 mod agent;
+mod cancellation;
 mod error;
 mod event;
 mod host;
@@ -13,7 +14,8 @@ mod testing;
 
 uniffi::setup_scaffolding!();
 
-pub use agent::{Agent, AudioInput, EventStream, Input, TurnCall, TurnOptions};
+pub use agent::{Agent, AudioInput, EventStream, Input, TurnOptions};
+pub use cancellation::Cancellation;
 pub use error::{ErrorDetails, Failure, HostFailure};
 pub use event::{Event, Reply, ReplyFields};
 pub use host::{
@@ -22,7 +24,7 @@ pub use host::{
 };
 pub use live::{LiveSession, LiveSummaryFields, LiveTurnFields, LiveWire, WireFrame};
 pub use log::LogSink;
-pub use models::{FetchSink, ModelsCall};
+pub use models::FetchSink;
 
 /// The version of the library, the same in every language.
 #[uniffi::export]

@@ -1,10 +1,13 @@
 //! The files of the local models.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use voice_bridge::{Call, Cancel, ErrorRecord, models};
+use voice_bridge::models;
 
-use crate::error::Failure;
+use crate::{
+    cancellation::{Cancellation, stopped_by},
+    error::Failure,
+};
 
 /// Takes the steps of a fetch, on a thread of the library.
 #[uniffi::export(with_foreign)]
@@ -13,57 +16,31 @@ pub trait FetchSink: Send + Sync {
     fn step(&self, step_json: String);
 }
 
-/// Work on the model folder; its answer is JSON. Dropping it cancels the work.
-#[derive(uniffi::Object)]
-pub struct ModelsCall {
-    cancel: Cancel,
-    call: Mutex<Option<Call<String>>>,
-}
-
-impl ModelsCall {
-    fn new(call: Call<String>) -> Arc<Self> {
-        Arc::new(Self { cancel: call.canceller(), call: Mutex::new(Some(call)) })
-    }
-}
-
+/// Fetches models; `options_json` and the answer, which is JSON, as in `voice-bridge`. Cancelled, it leaves what is in place.
 #[uniffi::export]
-impl ModelsCall {
-    /// Waits for the answer. Once.
-    pub async fn answer(&self) -> Result<String, Failure> {
-        let call = self.call.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(call) = call else { return Err(ErrorRecord::closed("call").into()) };
-        Ok(call.await?)
-    }
-
-    /// Stops the work: it ends with `CANCELLED`, and what is in place stays. Any number of times.
-    pub fn cancel(&self) {
-        self.cancel.cancel();
-    }
-}
-
-/// Fetches models; `options_json` and the answer as in `voice-bridge`.
-#[uniffi::export]
-pub fn fetch_models(
+pub async fn fetch_models(
     folder: Option<String>,
-    options_json: &str,
+    options_json: String,
     progress: Option<Arc<dyn FetchSink>>,
-) -> Arc<ModelsCall> {
-    ModelsCall::new(models::fetch(folder.map(Into::into), options_json, move |step| {
+    cancellation: Option<Arc<Cancellation>>,
+) -> Result<String, Failure> {
+    let call = models::fetch(folder.map(Into::into), &options_json, move |step| {
         if let Some(progress) = &progress {
             progress.step(step);
         }
         true
-    }))
+    });
+    Ok(stopped_by(cancellation, call).await?)
 }
 
-/// The models of the catalogue, and whether they are there.
+/// The models of the catalogue, and whether they are there, as JSON.
 #[uniffi::export]
-pub fn list_models(folder: Option<String>) -> Arc<ModelsCall> {
-    ModelsCall::new(models::list(folder.map(Into::into)))
+pub async fn list_models(folder: Option<String>, cancellation: Option<Arc<Cancellation>>) -> Result<String, Failure> {
+    Ok(stopped_by(cancellation, models::list(folder.map(Into::into))).await?)
 }
 
-/// Compares every fetched file with its checksum.
+/// Compares every fetched file with its checksum; the answer is JSON.
 #[uniffi::export]
-pub fn verify_models(folder: Option<String>) -> Arc<ModelsCall> {
-    ModelsCall::new(models::verify(folder.map(Into::into)))
+pub async fn verify_models(folder: Option<String>, cancellation: Option<Arc<Cancellation>>) -> Result<String, Failure> {
+    Ok(stopped_by(cancellation, models::verify(folder.map(Into::into))).await?)
 }

@@ -58,6 +58,29 @@ impl Cancel {
     }
 }
 
+/// Cancels calls by a handle that is there before they are: for hosts whose own cancellation cannot drop a [`Call`].
+#[derive(Clone, Debug, Default)]
+pub struct Cancellation(CancellationToken);
+
+impl Cancellation {
+    /// Cancels the calls that are awaited with it, and those that will be. Any number of times.
+    pub fn cancel(&self) {
+        self.0.cancel();
+    }
+
+    /// Awaits a call, which ends in its own way when it is cancelled.
+    ///
+    /// # Errors
+    /// The call's own; `CANCELLED`.
+    pub async fn stops<T: Send + 'static>(&self, mut call: Call<T>) -> Outcome<T> {
+        if let Some(outcome) = self.0.run_until_cancelled(&mut call).await {
+            return outcome;
+        }
+        call.cancel.cancel();
+        call.await
+    }
+}
+
 impl<T: Send + 'static> Call<T> {
     /// Starts work that is simply dropped when it is cancelled.
     pub(crate) fn spawn(work: impl Future<Output = Outcome<T>> + Send + 'static) -> Self {
@@ -270,6 +293,36 @@ mod tests {
 
         let panics = Call::<()>::waiting(async { std::panic::panic_any("on purpose") });
         assert_eq!(code(panics.wait()).as_deref(), Some("INTERNAL_ERROR"));
+    }
+
+    #[test]
+    fn a_handle_from_before_cancels_calls_that_are_and_that_will_be() {
+        let cancellation = Cancellation::default();
+        assert!(matches!(
+            runtime::handle().map(|r| r.block_on(cancellation.stops(Call::spawn(async { Ok(7) })))),
+            Ok(Ok(7))
+        ));
+
+        let watched = CancellationToken::new();
+        let own_way = {
+            let watched = watched.clone();
+            async move {
+                watched.cancelled().await;
+                Ok("stopped")
+            }
+        };
+        let stop = cancellation.clone();
+        let outcome = runtime::handle().map(|r| {
+            r.block_on(async {
+                let (outcome, ()) =
+                    tokio::join!(cancellation.stops(Call::spawn_with(watched, own_way)), async { stop.cancel() });
+                outcome
+            })
+        });
+        assert!(matches!(outcome, Ok(Ok("stopped"))));
+
+        let late = runtime::handle().map(|r| r.block_on(cancellation.stops(Call::<()>::spawn(std::future::pending()))));
+        assert_eq!(late.ok().and_then(code).as_deref(), Some("CANCELLED"));
     }
 
     /// Says on which thread it is dropped, and whether the runtime is there.

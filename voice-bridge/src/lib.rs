@@ -34,7 +34,7 @@ mod tool;
 mod wire;
 
 pub use agent::{Agent, AudioInput, Hosts, Input, TurnOptions};
-pub use call::{Call, Cancel, guard};
+pub use call::{Call, Cancel, Cancellation, guard};
 pub use error::{ErrorRecord, Outcome, error_codes, from_host};
 pub use live::{LiveBatch, LiveSession};
 pub use record::{EventRecord, LiveSummaryRecord, LiveTurnRecord, ReplyRecord, action_json, sources_json};

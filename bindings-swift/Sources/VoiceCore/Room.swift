@@ -32,7 +32,9 @@ struct Room: Sendable {
     func answer(_ method: String, _ arguments: [String: JSONValue]) async throws -> Answer {
         let given = also.merging(arguments.filter { $0.value != .null }) { $1 }
         let json = String(decoding: try JSONEncoder().encode(given), as: UTF8.self)
-        return try await awaited { try await native.call(room: name, method: method, argumentsJson: json) }
+        return try await stoppable {
+            try await native.call(room: name, method: method, argumentsJson: json, cancellation: $0)
+        }
     }
 
     func call<T: Decodable>(_ method: String, _ arguments: [String: JSONValue] = [:]) async throws -> T {

@@ -56,7 +56,9 @@ public final class VoiceAgent: Sendable {
 
     /// The same with any number of your own objects for each role.
     public init(config: String, hosts: Hosts) async throws {
-        native = try await awaited { try await Agent.build(configJson: config, hosts: hosts.lowered) }
+        native = try await stoppable {
+            try await Agent.build(configJson: config, hosts: hosts.lowered, cancellation: $0)
+        }
     }
 
     private init(_ native: Agent) { self.native = native }
@@ -119,14 +121,8 @@ public final class VoiceAgent: Sendable {
         let options = TurnOptions(
             session: session, user: user, language: language, deadlineMs: deadline?.milliseconds, speak: speak,
             assistant: assistant, organization: organization, tools: tools.map(\.lowered))
-        let call = try translated { try native.turn(input: input.lowered, options: options) }
-        return try await awaited {
-            // The native layer's futures know nothing of the task's cancellation.
-            try await withTaskCancellationHandler {
-                Reply(try await call.reply())
-            } onCancel: {
-                call.cancel()
-            }
+        return try await stoppable {
+            Reply(try await native.turn(input: input.lowered, options: options, cancellation: $0))
         }
     }
 
@@ -153,7 +149,9 @@ public final class VoiceAgent: Sendable {
     }
 
     func live(json: String, tools: [Tool]) async throws -> LiveSession {
-        try await awaited { LiveSession(try await native.live(optionsJson: json, tools: tools.map(\.lowered))) }
+        try await stoppable {
+            LiveSession(try await native.live(optionsJson: json, tools: tools.map(\.lowered), cancellation: $0))
+        }
     }
 
     /// How many reports neither your ``MetricsSink`` nor a collector took: they were too slow, failed, or were gone.
@@ -161,7 +159,7 @@ public final class VoiceAgent: Sendable {
 
     /// Makes every provider ready, so that the first turn is as fast as the others.
     public func warmUp() async throws {
-        try await awaited { try await native.warmUp() }
+        try await stoppable { try await native.warmUp(cancellation: $0) }
     }
 
     /// Cancels what runs, finishes what is being saved. A second time is fine; any other use afterwards is a ``VoiceError`` of kind

@@ -109,6 +109,18 @@ func awaited<T>(_ call: () async throws -> T) async throws -> T {
     do { return try await call() } catch { throw raised(error) }
 }
 
+/// The same for calls that the task's cancellation stops: the native layer's futures know nothing of it by themselves.
+func stoppable<T>(_ call: (Cancellation) async throws -> T) async throws -> T {
+    let cancellation = Cancellation()
+    return try await awaited {
+        try await withTaskCancellationHandler {
+            try await call(cancellation)
+        } onCancel: {
+            cancellation.cancel()
+        }
+    }
+}
+
 extension Duration {
     /// Whole milliseconds, none below zero.
     var milliseconds: UInt64 {

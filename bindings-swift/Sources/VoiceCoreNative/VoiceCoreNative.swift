@@ -631,7 +631,7 @@ public protocol AgentProtocol: AnyObject, Sendable {
     /**
      * Runs a method of a room, JSON in and out: see `voice-bridge`.
      */
-    func call(room: String, method: String, argumentsJson: String) async throws  -> Answer
+    func call(room: String, method: String, argumentsJson: String, cancellation: Cancellation?) async throws  -> Answer
     
     /**
      * How many reports neither the host's sink of metrics nor a collector took.
@@ -641,7 +641,7 @@ public protocol AgentProtocol: AnyObject, Sendable {
     /**
      * Starts a live session from options as JSON: see `voice-bridge`. The language model may call `tools` in it, besides the agent's.
      */
-    func live(optionsJson: String, tools: [ToolHost]) async throws  -> LiveSession
+    func live(optionsJson: String, tools: [ToolHost], cancellation: Cancellation?) async throws  -> LiveSession
     
     /**
      * Cancels what runs, finishes what is being saved.
@@ -659,14 +659,14 @@ public protocol AgentProtocol: AnyObject, Sendable {
     func stream(input: Input, options: TurnOptions) throws  -> EventStream
     
     /**
-     * Starts one turn.
+     * Runs one turn.
      */
-    func turn(input: Input, options: TurnOptions) throws  -> TurnCall
+    func turn(input: Input, options: TurnOptions, cancellation: Cancellation?) async throws  -> Reply
     
     /**
      * Makes every provider ready.
      */
-    func warmUp() async throws 
+    func warmUp(cancellation: Cancellation?) async throws 
     
     /**
      * The same agent as somebody with a credential reaches it.
@@ -731,11 +731,11 @@ open class Agent: AgentProtocol, @unchecked Sendable {
     /**
      * Builds an agent from a config document (JSON) and the host's own objects.
      */
-public static func build(configJson: String, hosts: Hosts)async throws  -> Agent  {
+public static func build(configJson: String, hosts: Hosts, cancellation: Cancellation?)async throws  -> Agent  {
     return
         try  await uniffiRustCallAsync(
             rustFutureFunc: {
-                uniffi_voice_core_uniffi_fn_constructor_agent_build(FfiConverterString.lower(configJson),FfiConverterTypeHosts_lower(hosts)
+                uniffi_voice_core_uniffi_fn_constructor_agent_build(FfiConverterString.lower(configJson),FfiConverterTypeHosts_lower(hosts),FfiConverterOptionTypeCancellation.lower(cancellation)
                 )
             },
             pollFunc: ffi_voice_core_uniffi_rust_future_poll_u64,
@@ -751,12 +751,12 @@ public static func build(configJson: String, hosts: Hosts)async throws  -> Agent
     /**
      * Runs a method of a room, JSON in and out: see `voice-bridge`.
      */
-open func call(room: String, method: String, argumentsJson: String)async throws  -> Answer  {
+open func call(room: String, method: String, argumentsJson: String, cancellation: Cancellation?)async throws  -> Answer  {
     return
         try  await uniffiRustCallAsync(
             rustFutureFunc: {
                 uniffi_voice_core_uniffi_fn_method_agent_call(
-                        self.uniffiCloneHandle(),FfiConverterString.lower(room),FfiConverterString.lower(method),FfiConverterString.lower(argumentsJson)
+                        self.uniffiCloneHandle(),FfiConverterString.lower(room),FfiConverterString.lower(method),FfiConverterString.lower(argumentsJson),FfiConverterOptionTypeCancellation.lower(cancellation)
                 )
             },
             pollFunc: ffi_voice_core_uniffi_rust_future_poll_rust_buffer,
@@ -782,12 +782,12 @@ open func droppedReports() -> UInt64  {
     /**
      * Starts a live session from options as JSON: see `voice-bridge`. The language model may call `tools` in it, besides the agent's.
      */
-open func live(optionsJson: String, tools: [ToolHost])async throws  -> LiveSession  {
+open func live(optionsJson: String, tools: [ToolHost], cancellation: Cancellation?)async throws  -> LiveSession  {
     return
         try  await uniffiRustCallAsync(
             rustFutureFunc: {
                 uniffi_voice_core_uniffi_fn_method_agent_live(
-                        self.uniffiCloneHandle(),FfiConverterString.lower(optionsJson),FfiConverterSequenceTypeToolHost.lower(tools)
+                        self.uniffiCloneHandle(),FfiConverterString.lower(optionsJson),FfiConverterSequenceTypeToolHost.lower(tools),FfiConverterOptionTypeCancellation.lower(cancellation)
                 )
             },
             pollFunc: ffi_voice_core_uniffi_rust_future_poll_u64,
@@ -843,28 +843,33 @@ open func stream(input: Input, options: TurnOptions)throws  -> EventStream  {
 }
     
     /**
-     * Starts one turn.
+     * Runs one turn.
      */
-open func turn(input: Input, options: TurnOptions)throws  -> TurnCall  {
-    return try  FfiConverterTypeTurnCall_lift(try rustCallWithError(FfiConverterTypeFailure_lift) {
-        uniffiCallStatus in
-    uniffi_voice_core_uniffi_fn_method_agent_turn(
-            self.uniffiCloneHandle(),
-        FfiConverterTypeInput_lower(input),
-        FfiConverterTypeTurnOptions_lower(options),uniffiCallStatus
-    )
-})
+open func turn(input: Input, options: TurnOptions, cancellation: Cancellation?)async throws  -> Reply  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_voice_core_uniffi_fn_method_agent_turn(
+                        self.uniffiCloneHandle(),FfiConverterTypeInput_lower(input),FfiConverterTypeTurnOptions_lower(options),FfiConverterOptionTypeCancellation.lower(cancellation)
+                )
+            },
+            pollFunc: ffi_voice_core_uniffi_rust_future_poll_u64,
+            completeFunc: ffi_voice_core_uniffi_rust_future_complete_u64,
+            freeFunc: ffi_voice_core_uniffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypeReply_lift,
+            errorHandler: FfiConverterTypeFailure_lift
+        )
 }
     
     /**
      * Makes every provider ready.
      */
-open func warmUp()async throws   {
+open func warmUp(cancellation: Cancellation?)async throws   {
     return
         try  await uniffiRustCallAsync(
             rustFutureFunc: {
                 uniffi_voice_core_uniffi_fn_method_agent_warm_up(
-                        self.uniffiCloneHandle()
+                        self.uniffiCloneHandle(),FfiConverterOptionTypeCancellation.lower(cancellation)
                 )
             },
             pollFunc: ffi_voice_core_uniffi_rust_future_poll_void,
@@ -1082,6 +1087,145 @@ public func FfiConverterTypeAudioAnswer_lift(_ handle: UInt64) throws -> AudioAn
 #endif
 public func FfiConverterTypeAudioAnswer_lower(_ value: AudioAnswer) -> UInt64 {
     return FfiConverterTypeAudioAnswer.lower(value)
+}
+
+
+
+
+
+
+/**
+ * Cancels the calls that are given it. A language that drops what it no longer awaits does without.
+ */
+public protocol CancellationProtocol: AnyObject, Sendable {
+    
+    /**
+     * Cancels: calls end with `CANCELLED`, also those that begin later. Any number of times.
+     */
+    func cancel() 
+    
+}
+/**
+ * Cancels the calls that are given it. A language that drops what it no longer awaits does without.
+ */
+open class Cancellation: CancellationProtocol, @unchecked Sendable {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_voice_core_uniffi_fn_clone_cancellation(self.handle, $0) }
+    }
+    /**
+     * One that nobody has used yet.
+     */
+public convenience init() {
+    let handle =
+        try! rustCall() {
+        uniffiCallStatus in
+    uniffi_voice_core_uniffi_fn_constructor_cancellation_new(uniffiCallStatus
+    )
+}
+    self.init(unsafeFromHandle: handle)
+}
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_voice_core_uniffi_fn_free_cancellation(handle, $0) }
+    }
+
+    
+
+    
+    /**
+     * Cancels: calls end with `CANCELLED`, also those that begin later. Any number of times.
+     */
+open func cancel()  {try! rustCall() {
+        uniffiCallStatus in
+    uniffi_voice_core_uniffi_fn_method_cancellation_cancel(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+}
+}
+    
+
+    
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeCancellation: FfiConverter {
+    typealias FfiType = UInt64
+    typealias SwiftType = Cancellation
+
+    public static func lift(_ handle: UInt64) throws -> Cancellation {
+        return Cancellation(unsafeFromHandle: handle)
+    }
+
+    public static func lower(_ value: Cancellation) -> UInt64 {
+        return value.uniffiCloneHandle()
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Cancellation {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: Cancellation, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCancellation_lift(_ handle: UInt64) throws -> Cancellation {
+    return try FfiConverterTypeCancellation.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCancellation_lower(_ value: Cancellation) -> UInt64 {
+    return FfiConverterTypeCancellation.lower(value)
 }
 
 
@@ -4491,158 +4635,6 @@ public func FfiConverterTypeLogSink_lower(_ value: LogSink) -> UInt64 {
 
 
 /**
- * Work on the model folder; its answer is JSON. Dropping it cancels the work.
- */
-public protocol ModelsCallProtocol: AnyObject, Sendable {
-    
-    /**
-     * Waits for the answer. Once.
-     */
-    func answer() async throws  -> String
-    
-    /**
-     * Stops the work: it ends with `CANCELLED`, and what is in place stays. Any number of times.
-     */
-    func cancel() 
-    
-}
-/**
- * Work on the model folder; its answer is JSON. Dropping it cancels the work.
- */
-open class ModelsCall: ModelsCallProtocol, @unchecked Sendable {
-    fileprivate let handle: UInt64
-
-    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
-#if swift(>=5.8)
-    @_documentation(visibility: private)
-#endif
-    public struct NoHandle {
-        public init() {}
-    }
-
-    // TODO: We'd like this to be `private` but for Swifty reasons,
-    // we can't implement `FfiConverter` without making this `required` and we can't
-    // make it `required` without making it `public`.
-#if swift(>=5.8)
-    @_documentation(visibility: private)
-#endif
-    required public init(unsafeFromHandle handle: UInt64) {
-        self.handle = handle
-    }
-
-    // This constructor can be used to instantiate a fake object.
-    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
-    //
-    // - Warning:
-    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
-#if swift(>=5.8)
-    @_documentation(visibility: private)
-#endif
-    public init(noHandle: NoHandle) {
-        self.handle = 0
-    }
-
-#if swift(>=5.8)
-    @_documentation(visibility: private)
-#endif
-    public func uniffiCloneHandle() -> UInt64 {
-        return try! rustCall { uniffi_voice_core_uniffi_fn_clone_modelscall(self.handle, $0) }
-    }
-    // No primary constructor declared for this class.
-
-    deinit {
-        if handle == 0 {
-            // Mock objects have handle=0 don't try to free them
-            return
-        }
-
-        try! rustCall { uniffi_voice_core_uniffi_fn_free_modelscall(handle, $0) }
-    }
-
-    
-
-    
-    /**
-     * Waits for the answer. Once.
-     */
-open func answer()async throws  -> String  {
-    return
-        try  await uniffiRustCallAsync(
-            rustFutureFunc: {
-                uniffi_voice_core_uniffi_fn_method_modelscall_answer(
-                        self.uniffiCloneHandle()
-                )
-            },
-            pollFunc: ffi_voice_core_uniffi_rust_future_poll_rust_buffer,
-            completeFunc: ffi_voice_core_uniffi_rust_future_complete_rust_buffer,
-            freeFunc: ffi_voice_core_uniffi_rust_future_free_rust_buffer,
-            liftFunc: FfiConverterString.lift,
-            errorHandler: FfiConverterTypeFailure_lift
-        )
-}
-    
-    /**
-     * Stops the work: it ends with `CANCELLED`, and what is in place stays. Any number of times.
-     */
-open func cancel()  {try! rustCall() {
-        uniffiCallStatus in
-    uniffi_voice_core_uniffi_fn_method_modelscall_cancel(
-            self.uniffiCloneHandle(),uniffiCallStatus
-    )
-}
-}
-    
-
-    
-}
-
-
-#if swift(>=5.8)
-@_documentation(visibility: private)
-#endif
-public struct FfiConverterTypeModelsCall: FfiConverter {
-    typealias FfiType = UInt64
-    typealias SwiftType = ModelsCall
-
-    public static func lift(_ handle: UInt64) throws -> ModelsCall {
-        return ModelsCall(unsafeFromHandle: handle)
-    }
-
-    public static func lower(_ value: ModelsCall) -> UInt64 {
-        return value.uniffiCloneHandle()
-    }
-
-    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ModelsCall {
-        let handle: UInt64 = try readInt(&buf)
-        return try lift(handle)
-    }
-
-    public static func write(_ value: ModelsCall, into buf: inout [UInt8]) {
-        writeInt(&buf, lower(value))
-    }
-}
-
-
-#if swift(>=5.8)
-@_documentation(visibility: private)
-#endif
-public func FfiConverterTypeModelsCall_lift(_ handle: UInt64) throws -> ModelsCall {
-    return try FfiConverterTypeModelsCall.lift(handle)
-}
-
-#if swift(>=5.8)
-@_documentation(visibility: private)
-#endif
-public func FfiConverterTypeModelsCall_lower(_ value: ModelsCall) -> UInt64 {
-    return FfiConverterTypeModelsCall.lower(value)
-}
-
-
-
-
-
-
-/**
  * What a turn gave.
  */
 public protocol ReplyProtocol: AnyObject, Sendable {
@@ -5289,158 +5281,6 @@ public func FfiConverterTypeTranscriptAnswer_lift(_ handle: UInt64) throws -> Tr
 #endif
 public func FfiConverterTypeTranscriptAnswer_lower(_ value: TranscriptAnswer) -> UInt64 {
     return FfiConverterTypeTranscriptAnswer.lower(value)
-}
-
-
-
-
-
-
-/**
- * A turn that runs. Dropping it cancels the turn.
- */
-public protocol TurnCallProtocol: AnyObject, Sendable {
-    
-    /**
-     * Cancels the turn: it ends with `CANCELLED`. Any number of times.
-     */
-    func cancel() 
-    
-    /**
-     * Waits for the reply. Once.
-     */
-    func reply() async throws  -> Reply
-    
-}
-/**
- * A turn that runs. Dropping it cancels the turn.
- */
-open class TurnCall: TurnCallProtocol, @unchecked Sendable {
-    fileprivate let handle: UInt64
-
-    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
-#if swift(>=5.8)
-    @_documentation(visibility: private)
-#endif
-    public struct NoHandle {
-        public init() {}
-    }
-
-    // TODO: We'd like this to be `private` but for Swifty reasons,
-    // we can't implement `FfiConverter` without making this `required` and we can't
-    // make it `required` without making it `public`.
-#if swift(>=5.8)
-    @_documentation(visibility: private)
-#endif
-    required public init(unsafeFromHandle handle: UInt64) {
-        self.handle = handle
-    }
-
-    // This constructor can be used to instantiate a fake object.
-    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
-    //
-    // - Warning:
-    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
-#if swift(>=5.8)
-    @_documentation(visibility: private)
-#endif
-    public init(noHandle: NoHandle) {
-        self.handle = 0
-    }
-
-#if swift(>=5.8)
-    @_documentation(visibility: private)
-#endif
-    public func uniffiCloneHandle() -> UInt64 {
-        return try! rustCall { uniffi_voice_core_uniffi_fn_clone_turncall(self.handle, $0) }
-    }
-    // No primary constructor declared for this class.
-
-    deinit {
-        if handle == 0 {
-            // Mock objects have handle=0 don't try to free them
-            return
-        }
-
-        try! rustCall { uniffi_voice_core_uniffi_fn_free_turncall(handle, $0) }
-    }
-
-    
-
-    
-    /**
-     * Cancels the turn: it ends with `CANCELLED`. Any number of times.
-     */
-open func cancel()  {try! rustCall() {
-        uniffiCallStatus in
-    uniffi_voice_core_uniffi_fn_method_turncall_cancel(
-            self.uniffiCloneHandle(),uniffiCallStatus
-    )
-}
-}
-    
-    /**
-     * Waits for the reply. Once.
-     */
-open func reply()async throws  -> Reply  {
-    return
-        try  await uniffiRustCallAsync(
-            rustFutureFunc: {
-                uniffi_voice_core_uniffi_fn_method_turncall_reply(
-                        self.uniffiCloneHandle()
-                )
-            },
-            pollFunc: ffi_voice_core_uniffi_rust_future_poll_u64,
-            completeFunc: ffi_voice_core_uniffi_rust_future_complete_u64,
-            freeFunc: ffi_voice_core_uniffi_rust_future_free_u64,
-            liftFunc: FfiConverterTypeReply_lift,
-            errorHandler: FfiConverterTypeFailure_lift
-        )
-}
-    
-
-    
-}
-
-
-#if swift(>=5.8)
-@_documentation(visibility: private)
-#endif
-public struct FfiConverterTypeTurnCall: FfiConverter {
-    typealias FfiType = UInt64
-    typealias SwiftType = TurnCall
-
-    public static func lift(_ handle: UInt64) throws -> TurnCall {
-        return TurnCall(unsafeFromHandle: handle)
-    }
-
-    public static func lower(_ value: TurnCall) -> UInt64 {
-        return value.uniffiCloneHandle()
-    }
-
-    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> TurnCall {
-        let handle: UInt64 = try readInt(&buf)
-        return try lift(handle)
-    }
-
-    public static func write(_ value: TurnCall, into buf: inout [UInt8]) {
-        writeInt(&buf, lower(value))
-    }
-}
-
-
-#if swift(>=5.8)
-@_documentation(visibility: private)
-#endif
-public func FfiConverterTypeTurnCall_lift(_ handle: UInt64) throws -> TurnCall {
-    return try FfiConverterTypeTurnCall.lift(handle)
-}
-
-#if swift(>=5.8)
-@_documentation(visibility: private)
-#endif
-public func FfiConverterTypeTurnCall_lower(_ value: TurnCall) -> UInt64 {
-    return FfiConverterTypeTurnCall.lower(value)
 }
 
 
@@ -8332,6 +8172,30 @@ fileprivate struct FfiConverterOptionData: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionTypeCancellation: FfiConverterRustBuffer {
+    typealias SwiftType = Cancellation?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeCancellation.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeCancellation.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionTypeFetchSink: FfiConverterRustBuffer {
     typealias SwiftType = FetchSink?
 
@@ -8865,39 +8729,55 @@ public func setLogSink(level: String, sink: LogSink)throws   {try rustCallWithEr
 }
 }
 /**
- * Fetches models; `options_json` and the answer as in `voice-bridge`.
+ * Fetches models; `options_json` and the answer, which is JSON, as in `voice-bridge`. Cancelled, it leaves what is in place.
  */
-public func fetchModels(folder: String?, optionsJson: String, progress: FetchSink?) -> ModelsCall  {
-    return try!  FfiConverterTypeModelsCall_lift(try! rustCall() {
-        uniffiCallStatus in
-    uniffi_voice_core_uniffi_fn_func_fetch_models(
-        FfiConverterOptionString.lower(folder),
-        FfiConverterString.lower(optionsJson),
-        FfiConverterOptionTypeFetchSink.lower(progress),uniffiCallStatus
-    )
-})
+public func fetchModels(folder: String?, optionsJson: String, progress: FetchSink?, cancellation: Cancellation?)async throws  -> String  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_voice_core_uniffi_fn_func_fetch_models(FfiConverterOptionString.lower(folder),FfiConverterString.lower(optionsJson),FfiConverterOptionTypeFetchSink.lower(progress),FfiConverterOptionTypeCancellation.lower(cancellation)
+                )
+            },
+            pollFunc: ffi_voice_core_uniffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_voice_core_uniffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_voice_core_uniffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterString.lift,
+            errorHandler: FfiConverterTypeFailure_lift
+        )
 }
 /**
- * The models of the catalogue, and whether they are there.
+ * The models of the catalogue, and whether they are there, as JSON.
  */
-public func listModels(folder: String?) -> ModelsCall  {
-    return try!  FfiConverterTypeModelsCall_lift(try! rustCall() {
-        uniffiCallStatus in
-    uniffi_voice_core_uniffi_fn_func_list_models(
-        FfiConverterOptionString.lower(folder),uniffiCallStatus
-    )
-})
+public func listModels(folder: String?, cancellation: Cancellation?)async throws  -> String  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_voice_core_uniffi_fn_func_list_models(FfiConverterOptionString.lower(folder),FfiConverterOptionTypeCancellation.lower(cancellation)
+                )
+            },
+            pollFunc: ffi_voice_core_uniffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_voice_core_uniffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_voice_core_uniffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterString.lift,
+            errorHandler: FfiConverterTypeFailure_lift
+        )
 }
 /**
- * Compares every fetched file with its checksum.
+ * Compares every fetched file with its checksum; the answer is JSON.
  */
-public func verifyModels(folder: String?) -> ModelsCall  {
-    return try!  FfiConverterTypeModelsCall_lift(try! rustCall() {
-        uniffiCallStatus in
-    uniffi_voice_core_uniffi_fn_func_verify_models(
-        FfiConverterOptionString.lower(folder),uniffiCallStatus
-    )
-})
+public func verifyModels(folder: String?, cancellation: Cancellation?)async throws  -> String  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_voice_core_uniffi_fn_func_verify_models(FfiConverterOptionString.lower(folder),FfiConverterOptionTypeCancellation.lower(cancellation)
+                )
+            },
+            pollFunc: ffi_voice_core_uniffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_voice_core_uniffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_voice_core_uniffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterString.lift,
+            errorHandler: FfiConverterTypeFailure_lift
+        )
 }
 
 private enum InitializationResult {
@@ -8924,22 +8804,22 @@ private let initializationResult: InitializationResult = {
     if (uniffi_voice_core_uniffi_checksum_func_set_log_sink() != 39418) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_voice_core_uniffi_checksum_func_fetch_models() != 54036) {
+    if (uniffi_voice_core_uniffi_checksum_func_fetch_models() != 13288) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_voice_core_uniffi_checksum_func_list_models() != 46459) {
+    if (uniffi_voice_core_uniffi_checksum_func_list_models() != 51237) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_voice_core_uniffi_checksum_func_verify_models() != 16347) {
+    if (uniffi_voice_core_uniffi_checksum_func_verify_models() != 35218) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_voice_core_uniffi_checksum_method_agent_call() != 26806) {
+    if (uniffi_voice_core_uniffi_checksum_method_agent_call() != 18992) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_voice_core_uniffi_checksum_method_agent_dropped_reports() != 4094) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_voice_core_uniffi_checksum_method_agent_live() != 28211) {
+    if (uniffi_voice_core_uniffi_checksum_method_agent_live() != 25331) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_voice_core_uniffi_checksum_method_agent_shut_down() != 11161) {
@@ -8951,10 +8831,10 @@ private let initializationResult: InitializationResult = {
     if (uniffi_voice_core_uniffi_checksum_method_agent_stream() != 4681) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_voice_core_uniffi_checksum_method_agent_turn() != 54744) {
+    if (uniffi_voice_core_uniffi_checksum_method_agent_turn() != 10488) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_voice_core_uniffi_checksum_method_agent_warm_up() != 43212) {
+    if (uniffi_voice_core_uniffi_checksum_method_agent_warm_up() != 23375) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_voice_core_uniffi_checksum_method_agent_with_principal() != 22343) {
@@ -8966,10 +8846,7 @@ private let initializationResult: InitializationResult = {
     if (uniffi_voice_core_uniffi_checksum_method_eventstream_next_batch() != 17494) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_voice_core_uniffi_checksum_method_turncall_cancel() != 23939) {
-        return InitializationResult.apiChecksumMismatch
-    }
-    if (uniffi_voice_core_uniffi_checksum_method_turncall_reply() != 10564) {
+    if (uniffi_voice_core_uniffi_checksum_method_cancellation_cancel() != 13004) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_voice_core_uniffi_checksum_method_reply_encoded() != 5776) {
@@ -9131,13 +9008,10 @@ private let initializationResult: InitializationResult = {
     if (uniffi_voice_core_uniffi_checksum_method_fetchsink_step() != 61157) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_voice_core_uniffi_checksum_method_modelscall_answer() != 42138) {
+    if (uniffi_voice_core_uniffi_checksum_constructor_agent_build() != 56963) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_voice_core_uniffi_checksum_method_modelscall_cancel() != 40032) {
-        return InitializationResult.apiChecksumMismatch
-    }
-    if (uniffi_voice_core_uniffi_checksum_constructor_agent_build() != 40699) {
+    if (uniffi_voice_core_uniffi_checksum_constructor_cancellation_new() != 63478) {
         return InitializationResult.apiChecksumMismatch
     }
 

@@ -448,12 +448,12 @@ void uniffi_voice_core_uniffi_fn_free_agent(uint64_t handle, RustCallStatus *_No
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_CONSTRUCTOR_AGENT_BUILD
 #define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_CONSTRUCTOR_AGENT_BUILD
-uint64_t uniffi_voice_core_uniffi_fn_constructor_agent_build(RustBuffer config_json, RustBuffer hosts
+uint64_t uniffi_voice_core_uniffi_fn_constructor_agent_build(RustBuffer config_json, RustBuffer hosts, RustBuffer cancellation
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_AGENT_CALL
 #define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_AGENT_CALL
-uint64_t uniffi_voice_core_uniffi_fn_method_agent_call(uint64_t ptr, RustBuffer room, RustBuffer method, RustBuffer arguments_json
+uint64_t uniffi_voice_core_uniffi_fn_method_agent_call(uint64_t ptr, RustBuffer room, RustBuffer method, RustBuffer arguments_json, RustBuffer cancellation
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_AGENT_DROPPED_REPORTS
@@ -463,7 +463,7 @@ uint64_t uniffi_voice_core_uniffi_fn_method_agent_dropped_reports(uint64_t ptr, 
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_AGENT_LIVE
 #define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_AGENT_LIVE
-uint64_t uniffi_voice_core_uniffi_fn_method_agent_live(uint64_t ptr, RustBuffer options_json, RustBuffer tools
+uint64_t uniffi_voice_core_uniffi_fn_method_agent_live(uint64_t ptr, RustBuffer options_json, RustBuffer tools, RustBuffer cancellation
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_AGENT_SHUT_DOWN
@@ -483,12 +483,12 @@ uint64_t uniffi_voice_core_uniffi_fn_method_agent_stream(uint64_t ptr, RustBuffe
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_AGENT_TURN
 #define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_AGENT_TURN
-uint64_t uniffi_voice_core_uniffi_fn_method_agent_turn(uint64_t ptr, RustBuffer input, RustBuffer options, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_voice_core_uniffi_fn_method_agent_turn(uint64_t ptr, RustBuffer input, RustBuffer options, RustBuffer cancellation
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_AGENT_WARM_UP
 #define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_AGENT_WARM_UP
-uint64_t uniffi_voice_core_uniffi_fn_method_agent_warm_up(uint64_t ptr
+uint64_t uniffi_voice_core_uniffi_fn_method_agent_warm_up(uint64_t ptr, RustBuffer cancellation
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_AGENT_WITH_PRINCIPAL
@@ -516,24 +516,25 @@ void uniffi_voice_core_uniffi_fn_method_eventstream_cancel(uint64_t ptr, RustCal
 uint64_t uniffi_voice_core_uniffi_fn_method_eventstream_next_batch(uint64_t ptr, uint32_t max
 );
 #endif
-#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_CLONE_TURNCALL
-#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_CLONE_TURNCALL
-uint64_t uniffi_voice_core_uniffi_fn_clone_turncall(uint64_t handle, RustCallStatus *_Nonnull out_status
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_CLONE_CANCELLATION
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_CLONE_CANCELLATION
+uint64_t uniffi_voice_core_uniffi_fn_clone_cancellation(uint64_t handle, RustCallStatus *_Nonnull out_status
 );
 #endif
-#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_FREE_TURNCALL
-#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_FREE_TURNCALL
-void uniffi_voice_core_uniffi_fn_free_turncall(uint64_t handle, RustCallStatus *_Nonnull out_status
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_FREE_CANCELLATION
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_FREE_CANCELLATION
+void uniffi_voice_core_uniffi_fn_free_cancellation(uint64_t handle, RustCallStatus *_Nonnull out_status
 );
 #endif
-#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_TURNCALL_CANCEL
-#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_TURNCALL_CANCEL
-void uniffi_voice_core_uniffi_fn_method_turncall_cancel(uint64_t ptr, RustCallStatus *_Nonnull out_status
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_CONSTRUCTOR_CANCELLATION_NEW
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_CONSTRUCTOR_CANCELLATION_NEW
+uint64_t uniffi_voice_core_uniffi_fn_constructor_cancellation_new(RustCallStatus *_Nonnull out_status
+    
 );
 #endif
-#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_TURNCALL_REPLY
-#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_TURNCALL_REPLY
-uint64_t uniffi_voice_core_uniffi_fn_method_turncall_reply(uint64_t ptr
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_CANCELLATION_CANCEL
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_CANCELLATION_CANCEL
+void uniffi_voice_core_uniffi_fn_method_cancellation_cancel(uint64_t ptr, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_CLONE_REPLY
@@ -1006,26 +1007,6 @@ void uniffi_voice_core_uniffi_fn_init_callback_vtable_fetchsink(const UniffiVTab
 void uniffi_voice_core_uniffi_fn_method_fetchsink_step(uint64_t ptr, RustBuffer step_json, RustCallStatus *_Nonnull out_status
 );
 #endif
-#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_CLONE_MODELSCALL
-#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_CLONE_MODELSCALL
-uint64_t uniffi_voice_core_uniffi_fn_clone_modelscall(uint64_t handle, RustCallStatus *_Nonnull out_status
-);
-#endif
-#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_FREE_MODELSCALL
-#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_FREE_MODELSCALL
-void uniffi_voice_core_uniffi_fn_free_modelscall(uint64_t handle, RustCallStatus *_Nonnull out_status
-);
-#endif
-#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_MODELSCALL_ANSWER
-#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_MODELSCALL_ANSWER
-uint64_t uniffi_voice_core_uniffi_fn_method_modelscall_answer(uint64_t ptr
-);
-#endif
-#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_MODELSCALL_CANCEL
-#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_METHOD_MODELSCALL_CANCEL
-void uniffi_voice_core_uniffi_fn_method_modelscall_cancel(uint64_t ptr, RustCallStatus *_Nonnull out_status
-);
-#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_FUNC_VERSION
 #define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_FUNC_VERSION
 RustBuffer uniffi_voice_core_uniffi_fn_func_version(RustCallStatus *_Nonnull out_status
@@ -1045,17 +1026,17 @@ void uniffi_voice_core_uniffi_fn_func_set_log_sink(RustBuffer level, uint64_t si
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_FUNC_FETCH_MODELS
 #define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_FUNC_FETCH_MODELS
-uint64_t uniffi_voice_core_uniffi_fn_func_fetch_models(RustBuffer folder, RustBuffer options_json, RustBuffer progress, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_voice_core_uniffi_fn_func_fetch_models(RustBuffer folder, RustBuffer options_json, RustBuffer progress, RustBuffer cancellation
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_FUNC_LIST_MODELS
 #define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_FUNC_LIST_MODELS
-uint64_t uniffi_voice_core_uniffi_fn_func_list_models(RustBuffer folder, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_voice_core_uniffi_fn_func_list_models(RustBuffer folder, RustBuffer cancellation
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_FUNC_VERIFY_MODELS
 #define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_FN_FUNC_VERIFY_MODELS
-uint64_t uniffi_voice_core_uniffi_fn_func_verify_models(RustBuffer folder, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_voice_core_uniffi_fn_func_verify_models(RustBuffer folder, RustBuffer cancellation
 );
 #endif
 #ifndef UNIFFI_FFIDEF_FFI_VOICE_CORE_UNIFFI_RUSTBUFFER_ALLOC
@@ -1420,15 +1401,9 @@ uint16_t uniffi_voice_core_uniffi_checksum_method_eventstream_next_batch(void
     
 );
 #endif
-#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_TURNCALL_CANCEL
-#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_TURNCALL_CANCEL
-uint16_t uniffi_voice_core_uniffi_checksum_method_turncall_cancel(void
-    
-);
-#endif
-#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_TURNCALL_REPLY
-#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_TURNCALL_REPLY
-uint16_t uniffi_voice_core_uniffi_checksum_method_turncall_reply(void
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_CANCELLATION_CANCEL
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_CANCELLATION_CANCEL
+uint16_t uniffi_voice_core_uniffi_checksum_method_cancellation_cancel(void
     
 );
 #endif
@@ -1750,21 +1725,15 @@ uint16_t uniffi_voice_core_uniffi_checksum_method_fetchsink_step(void
     
 );
 #endif
-#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_MODELSCALL_ANSWER
-#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_MODELSCALL_ANSWER
-uint16_t uniffi_voice_core_uniffi_checksum_method_modelscall_answer(void
-    
-);
-#endif
-#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_MODELSCALL_CANCEL
-#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_METHOD_MODELSCALL_CANCEL
-uint16_t uniffi_voice_core_uniffi_checksum_method_modelscall_cancel(void
-    
-);
-#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_CONSTRUCTOR_AGENT_BUILD
 #define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_CONSTRUCTOR_AGENT_BUILD
 uint16_t uniffi_voice_core_uniffi_checksum_constructor_agent_build(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_CONSTRUCTOR_CANCELLATION_NEW
+#define UNIFFI_FFIDEF_UNIFFI_VOICE_CORE_UNIFFI_CHECKSUM_CONSTRUCTOR_CANCELLATION_NEW
+uint16_t uniffi_voice_core_uniffi_checksum_constructor_cancellation_new(void
     
 );
 #endif

@@ -1,6 +1,5 @@
 package voicecore
 
-import kotlin.coroutines.cancellation.CancellationException
 import kotlinx.serialization.json.Json
 import kotlinx.serialization.json.JsonObject
 import kotlinx.serialization.json.add
@@ -13,7 +12,6 @@ import kotlinx.serialization.json.long
 import kotlinx.serialization.json.put
 import kotlinx.serialization.json.putJsonArray
 import voicecore.ffi.FetchSink
-import voicecore.ffi.ModelsCall
 import voicecore.ffi.fetchModels
 import voicecore.ffi.listModels
 import voicecore.ffi.verifyModels
@@ -69,11 +67,11 @@ public sealed interface FetchStep {
 public object Models {
     /** The models of the catalogue. */
     public suspend fun list(folder: String? = null): List<Model> =
-        answer(listModels(folder)).getValue("models").jsonArray.map { Model(it.jsonObject) }
+        answer { listModels(folder, null) }.getValue("models").jsonArray.map { Model(it.jsonObject) }
 
     /** Compares every file that was fetched with its checksum. Takes a while: it reads them all. */
     public suspend fun verify(folder: String? = null): List<FileState> =
-        answer(verifyModels(folder)).getValue("files").jsonArray.map {
+        answer { verifyModels(folder, null) }.getValue("files").jsonArray.map {
             FileState(it.jsonObject.text("path"), it.jsonObject.text("state"))
         }
 
@@ -102,21 +100,12 @@ public object Models {
             put("force", force)
             put("keep_packages", keepPackages)
         }
-        val json = answer(fetchModels(folder, options.toString(), progress?.let(::Steps)))
+        val json = answer { fetchModels(folder, options.toString(), progress?.let(::Steps), null) }
         val files = json.getValue("files").jsonArray.map { it.jsonPrimitive.content }
         return Fetched(json.text("folder"), files, json.number("already_there"), json.number("downloaded"))
     }
 
-    private suspend fun answer(call: ModelsCall): JsonObject = translated {
-        try {
-            Json.parseToJsonElement(call.answer()).jsonObject
-        } catch (e: CancellationException) {
-            call.cancel()
-            throw e
-        } finally {
-            call.close()
-        }
-    }
+    private suspend fun answer(call: suspend () -> String): JsonObject = translated { Json.parseToJsonElement(call()).jsonObject }
 
     private class Steps(private val progress: (FetchStep) -> Unit) : FetchSink {
         override fun step(stepJson: String) {

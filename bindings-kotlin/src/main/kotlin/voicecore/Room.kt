@@ -29,7 +29,7 @@ internal class Room(private val native: Agent, private val name: String, private
 
     suspend fun answer(method: String, vararg arguments: Pair<String, Any?>): voicecore.ffi.Answer {
         val given = JsonObject((also + arguments.filter { it.second != null }).mapValues { (_, value) -> element(value) })
-        return translated { native.call(name, method, given.toString()) }
+        return translated { native.call(name, method, given.toString(), null) }
     }
 
     suspend fun call(method: String, vararg arguments: Pair<String, Any?>): JsonElement =

@@ -1,7 +1,6 @@
 package voicecore
 
 import java.util.concurrent.atomic.AtomicBoolean
-import kotlin.coroutines.cancellation.CancellationException
 import kotlin.time.Duration
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.flow
@@ -87,15 +86,8 @@ public class VoiceAgent private constructor(private val native: Agent, private v
         organization: String? = null,
         tools: List<Tool> = emptyList(),
     ): Reply = translated {
-        val call = native.turn(input.lowered(), options(session, user, language, deadline, speak, assistant, organization, tools))
-        try {
-            Reply(call.reply())
-        } catch (e: CancellationException) {
-            call.cancel()
-            throw e
-        } finally {
-            call.close()
-        }
+        val options = options(session, user, language, deadline, speak, assistant, organization, tools)
+        Reply(native.turn(input.lowered(), options, null))
     }
 
     /** The same for something typed. */
@@ -187,13 +179,13 @@ public class VoiceAgent private constructor(private val native: Agent, private v
     }
 
     internal suspend fun live(options: String, tools: List<Tool>): LiveSession =
-        translated { LiveSession(native.live(options, tools.map(Tool::lowered))) }
+        translated { LiveSession(native.live(options, tools.map(Tool::lowered), null)) }
 
     /** How many reports neither your [MetricsSink] nor a collector took: they were too slow, failed, or were gone. */
     public val droppedReports: Long get() = native.droppedReports().toLong()
 
     /** Makes every provider ready, so that the first turn is as fast as the others. */
-    public suspend fun warmUp(): Unit = translated { native.warmUp() }
+    public suspend fun warmUp(): Unit = translated { native.warmUp(null) }
 
     /** Cancels what runs, finishes what is being saved. A second time is fine; any other use afterwards is a [VoiceException.InvalidRequest]. */
     public suspend fun shutDown(): Unit = translated { native.shutDown() }
@@ -243,7 +235,7 @@ public class VoiceAgent private constructor(private val native: Agent, private v
 
         /** The same with any number of your own objects for each role. */
         public suspend fun create(config: String, hosts: Hosts): VoiceAgent =
-            translated { VoiceAgent(Agent.build(config, hosts.lowered())) }
+            translated { VoiceAgent(Agent.build(config, hosts.lowered(), null)) }
 
         /** The same with a typed config. */
         public suspend fun create(config: AgentConfig, hosts: Hosts): VoiceAgent = create(config.json().toString(), hosts)

@@ -962,9 +962,7 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_voice_core_uniffi_checksum_method_eventstream_next_batch(
     ): Int
-    external fun uniffi_voice_core_uniffi_checksum_method_turncall_cancel(
-    ): Int
-    external fun uniffi_voice_core_uniffi_checksum_method_turncall_reply(
+    external fun uniffi_voice_core_uniffi_checksum_method_cancellation_cancel(
     ): Int
     external fun uniffi_voice_core_uniffi_checksum_method_reply_encoded(
     ): Int
@@ -1072,11 +1070,9 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_voice_core_uniffi_checksum_method_fetchsink_step(
     ): Int
-    external fun uniffi_voice_core_uniffi_checksum_method_modelscall_answer(
-    ): Int
-    external fun uniffi_voice_core_uniffi_checksum_method_modelscall_cancel(
-    ): Int
     external fun uniffi_voice_core_uniffi_checksum_constructor_agent_build(
+    ): Int
+    external fun uniffi_voice_core_uniffi_checksum_constructor_cancellation_new(
     ): Int
     external fun ffi_voice_core_uniffi_uniffi_contract_version(
     ): Int
@@ -1111,13 +1107,13 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_voice_core_uniffi_fn_free_agent(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
     ): Unit
-    external fun uniffi_voice_core_uniffi_fn_constructor_agent_build(`configJson`: RustBuffer.ByValue,`hosts`: RustBuffer.ByValue,
+    external fun uniffi_voice_core_uniffi_fn_constructor_agent_build(`configJson`: RustBuffer.ByValue,`hosts`: RustBuffer.ByValue,`cancellation`: RustBuffer.ByValue,
     ): Long
-    external fun uniffi_voice_core_uniffi_fn_method_agent_call(`ptr`: Long,`room`: RustBuffer.ByValue,`method`: RustBuffer.ByValue,`argumentsJson`: RustBuffer.ByValue,
+    external fun uniffi_voice_core_uniffi_fn_method_agent_call(`ptr`: Long,`room`: RustBuffer.ByValue,`method`: RustBuffer.ByValue,`argumentsJson`: RustBuffer.ByValue,`cancellation`: RustBuffer.ByValue,
     ): Long
     external fun uniffi_voice_core_uniffi_fn_method_agent_dropped_reports(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus, 
     ): Long
-    external fun uniffi_voice_core_uniffi_fn_method_agent_live(`ptr`: Long,`optionsJson`: RustBuffer.ByValue,`tools`: RustBuffer.ByValue,
+    external fun uniffi_voice_core_uniffi_fn_method_agent_live(`ptr`: Long,`optionsJson`: RustBuffer.ByValue,`tools`: RustBuffer.ByValue,`cancellation`: RustBuffer.ByValue,
     ): Long
     external fun uniffi_voice_core_uniffi_fn_method_agent_shut_down(`ptr`: Long,
     ): Long
@@ -1125,9 +1121,9 @@ internal object UniffiLib {
     ): Unit
     external fun uniffi_voice_core_uniffi_fn_method_agent_stream(`ptr`: Long,`input`: RustBuffer.ByValue,`options`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
     ): Long
-    external fun uniffi_voice_core_uniffi_fn_method_agent_turn(`ptr`: Long,`input`: RustBuffer.ByValue,`options`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
+    external fun uniffi_voice_core_uniffi_fn_method_agent_turn(`ptr`: Long,`input`: RustBuffer.ByValue,`options`: RustBuffer.ByValue,`cancellation`: RustBuffer.ByValue,
     ): Long
-    external fun uniffi_voice_core_uniffi_fn_method_agent_warm_up(`ptr`: Long,
+    external fun uniffi_voice_core_uniffi_fn_method_agent_warm_up(`ptr`: Long,`cancellation`: RustBuffer.ByValue,
     ): Long
     external fun uniffi_voice_core_uniffi_fn_method_agent_with_principal(`ptr`: Long,`principalJson`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
     ): Long
@@ -1139,14 +1135,14 @@ internal object UniffiLib {
     ): Unit
     external fun uniffi_voice_core_uniffi_fn_method_eventstream_next_batch(`ptr`: Long,`max`: Int,
     ): Long
-    external fun uniffi_voice_core_uniffi_fn_clone_turncall(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    external fun uniffi_voice_core_uniffi_fn_clone_cancellation(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
     ): Long
-    external fun uniffi_voice_core_uniffi_fn_free_turncall(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    external fun uniffi_voice_core_uniffi_fn_free_cancellation(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
     ): Unit
-    external fun uniffi_voice_core_uniffi_fn_method_turncall_cancel(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus, 
-    ): Unit
-    external fun uniffi_voice_core_uniffi_fn_method_turncall_reply(`ptr`: Long,
+    external fun uniffi_voice_core_uniffi_fn_constructor_cancellation_new(uniffi_out_err: UniffiRustCallStatus, 
     ): Long
+    external fun uniffi_voice_core_uniffi_fn_method_cancellation_cancel(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    ): Unit
     external fun uniffi_voice_core_uniffi_fn_clone_reply(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
     ): Long
     external fun uniffi_voice_core_uniffi_fn_free_reply(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
@@ -1335,25 +1331,17 @@ internal object UniffiLib {
     ): Unit
     external fun uniffi_voice_core_uniffi_fn_method_fetchsink_step(`ptr`: Long,`stepJson`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
     ): Unit
-    external fun uniffi_voice_core_uniffi_fn_clone_modelscall(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
-    ): Long
-    external fun uniffi_voice_core_uniffi_fn_free_modelscall(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
-    ): Unit
-    external fun uniffi_voice_core_uniffi_fn_method_modelscall_answer(`ptr`: Long,
-    ): Long
-    external fun uniffi_voice_core_uniffi_fn_method_modelscall_cancel(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus, 
-    ): Unit
     external fun uniffi_voice_core_uniffi_fn_func_version(uniffi_out_err: UniffiRustCallStatus, 
     ): RustBuffer.ByValue
     external fun uniffi_voice_core_uniffi_fn_func_clear_log_sink(uniffi_out_err: UniffiRustCallStatus, 
     ): Unit
     external fun uniffi_voice_core_uniffi_fn_func_set_log_sink(`level`: RustBuffer.ByValue,`sink`: Long,uniffi_out_err: UniffiRustCallStatus, 
     ): Unit
-    external fun uniffi_voice_core_uniffi_fn_func_fetch_models(`folder`: RustBuffer.ByValue,`optionsJson`: RustBuffer.ByValue,`progress`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
+    external fun uniffi_voice_core_uniffi_fn_func_fetch_models(`folder`: RustBuffer.ByValue,`optionsJson`: RustBuffer.ByValue,`progress`: RustBuffer.ByValue,`cancellation`: RustBuffer.ByValue,
     ): Long
-    external fun uniffi_voice_core_uniffi_fn_func_list_models(`folder`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
+    external fun uniffi_voice_core_uniffi_fn_func_list_models(`folder`: RustBuffer.ByValue,`cancellation`: RustBuffer.ByValue,
     ): Long
-    external fun uniffi_voice_core_uniffi_fn_func_verify_models(`folder`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
+    external fun uniffi_voice_core_uniffi_fn_func_verify_models(`folder`: RustBuffer.ByValue,`cancellation`: RustBuffer.ByValue,
     ): Long
     external fun ffi_voice_core_uniffi_rustbuffer_alloc(`size`: Long,uniffi_out_err: UniffiRustCallStatus, 
     ): RustBuffer.ByValue
@@ -1483,22 +1471,22 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_voice_core_uniffi_checksum_func_set_log_sink() and 0xFFFF) != 39418) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_voice_core_uniffi_checksum_func_fetch_models() and 0xFFFF) != 54036) {
+    if ((lib.uniffi_voice_core_uniffi_checksum_func_fetch_models() and 0xFFFF) != 13288) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_voice_core_uniffi_checksum_func_list_models() and 0xFFFF) != 46459) {
+    if ((lib.uniffi_voice_core_uniffi_checksum_func_list_models() and 0xFFFF) != 51237) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_voice_core_uniffi_checksum_func_verify_models() and 0xFFFF) != 16347) {
+    if ((lib.uniffi_voice_core_uniffi_checksum_func_verify_models() and 0xFFFF) != 35218) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_voice_core_uniffi_checksum_method_agent_call() and 0xFFFF) != 26806) {
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_agent_call() and 0xFFFF) != 18992) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_voice_core_uniffi_checksum_method_agent_dropped_reports() and 0xFFFF) != 4094) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_voice_core_uniffi_checksum_method_agent_live() and 0xFFFF) != 28211) {
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_agent_live() and 0xFFFF) != 25331) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_voice_core_uniffi_checksum_method_agent_shut_down() and 0xFFFF) != 11161) {
@@ -1510,10 +1498,10 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_voice_core_uniffi_checksum_method_agent_stream() and 0xFFFF) != 4681) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_voice_core_uniffi_checksum_method_agent_turn() and 0xFFFF) != 54744) {
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_agent_turn() and 0xFFFF) != 10488) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_voice_core_uniffi_checksum_method_agent_warm_up() and 0xFFFF) != 43212) {
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_agent_warm_up() and 0xFFFF) != 23375) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_voice_core_uniffi_checksum_method_agent_with_principal() and 0xFFFF) != 22343) {
@@ -1525,10 +1513,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_voice_core_uniffi_checksum_method_eventstream_next_batch() and 0xFFFF) != 17494) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_voice_core_uniffi_checksum_method_turncall_cancel() and 0xFFFF) != 23939) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_voice_core_uniffi_checksum_method_turncall_reply() and 0xFFFF) != 10564) {
+    if ((lib.uniffi_voice_core_uniffi_checksum_method_cancellation_cancel() and 0xFFFF) != 13004) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_voice_core_uniffi_checksum_method_reply_encoded() and 0xFFFF) != 5776) {
@@ -1690,13 +1675,10 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_voice_core_uniffi_checksum_method_fetchsink_step() and 0xFFFF) != 61157) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_voice_core_uniffi_checksum_method_modelscall_answer() and 0xFFFF) != 42138) {
+    if ((lib.uniffi_voice_core_uniffi_checksum_constructor_agent_build() and 0xFFFF) != 56963) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_voice_core_uniffi_checksum_method_modelscall_cancel() and 0xFFFF) != 40032) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_voice_core_uniffi_checksum_constructor_agent_build() and 0xFFFF) != 40699) {
+    if ((lib.uniffi_voice_core_uniffi_checksum_constructor_cancellation_new() and 0xFFFF) != 63478) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
 }
@@ -2315,7 +2297,7 @@ public interface AgentInterface {
     /**
      * Runs a method of a room, JSON in and out: see `voice-bridge`.
      */
-    suspend fun `call`(`room`: kotlin.String, `method`: kotlin.String, `argumentsJson`: kotlin.String): Answer
+    suspend fun `call`(`room`: kotlin.String, `method`: kotlin.String, `argumentsJson`: kotlin.String, `cancellation`: Cancellation?): Answer
     
     /**
      * How many reports neither the host's sink of metrics nor a collector took.
@@ -2325,7 +2307,7 @@ public interface AgentInterface {
     /**
      * Starts a live session from options as JSON: see `voice-bridge`. The language model may call `tools` in it, besides the agent's.
      */
-    suspend fun `live`(`optionsJson`: kotlin.String, `tools`: List<ToolHost>): LiveSession
+    suspend fun `live`(`optionsJson`: kotlin.String, `tools`: List<ToolHost>, `cancellation`: Cancellation?): LiveSession
     
     /**
      * Cancels what runs, finishes what is being saved.
@@ -2343,14 +2325,14 @@ public interface AgentInterface {
     fun `stream`(`input`: Input, `options`: TurnOptions): EventStream
     
     /**
-     * Starts one turn.
+     * Runs one turn.
      */
-    fun `turn`(`input`: Input, `options`: TurnOptions): TurnCall
+    suspend fun `turn`(`input`: Input, `options`: TurnOptions, `cancellation`: Cancellation?): Reply
     
     /**
      * Makes every provider ready.
      */
-    suspend fun `warmUp`()
+    suspend fun `warmUp`(`cancellation`: Cancellation?)
     
     /**
      * The same agent as somebody with a credential reaches it.
@@ -2470,7 +2452,7 @@ open class Agent: Disposable, AutoCloseable, AgentInterface
      */
     @Throws(Failure::class)
     @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
-    override suspend fun `call`(`room`: kotlin.String, `method`: kotlin.String, `argumentsJson`: kotlin.String) : Answer {
+    override suspend fun `call`(`room`: kotlin.String, `method`: kotlin.String, `argumentsJson`: kotlin.String, `cancellation`: Cancellation?) : Answer {
         return uniffiRustCallAsync(
         callWithHandle { uniffiHandle ->
             UniffiLib.uniffi_voice_core_uniffi_fn_method_agent_call(
@@ -2479,6 +2461,7 @@ open class Agent: Disposable, AutoCloseable, AgentInterface
         FfiConverterString.lower(`room`),
         FfiConverterString.lower(`method`),
         FfiConverterString.lower(`argumentsJson`),
+        FfiConverterOptionalTypeCancellation.lower(`cancellation`),
             )
         },
         { future, callback, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_poll_rust_buffer(future, callback, continuation) },
@@ -2513,7 +2496,7 @@ open class Agent: Disposable, AutoCloseable, AgentInterface
      */
     @Throws(Failure::class)
     @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
-    override suspend fun `live`(`optionsJson`: kotlin.String, `tools`: List<ToolHost>) : LiveSession {
+    override suspend fun `live`(`optionsJson`: kotlin.String, `tools`: List<ToolHost>, `cancellation`: Cancellation?) : LiveSession {
         return uniffiRustCallAsync(
         callWithHandle { uniffiHandle ->
             UniffiLib.uniffi_voice_core_uniffi_fn_method_agent_live(
@@ -2521,6 +2504,7 @@ open class Agent: Disposable, AutoCloseable, AgentInterface
                 
         FfiConverterString.lower(`optionsJson`),
         FfiConverterSequenceTypeToolHost.lower(`tools`),
+        FfiConverterOptionalTypeCancellation.lower(`cancellation`),
             )
         },
         { future, callback, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_poll_u64(future, callback, continuation) },
@@ -2595,22 +2579,30 @@ open class Agent: Disposable, AutoCloseable, AgentInterface
 
     
     /**
-     * Starts one turn.
+     * Runs one turn.
      */
-    @Throws(Failure::class)override fun `turn`(`input`: Input, `options`: TurnOptions): TurnCall {
-            return FfiConverterTypeTurnCall.lift(
-    callWithHandle {
-    uniffiRustCallWithError(Failure) { _status ->
-    UniffiLib.uniffi_voice_core_uniffi_fn_method_agent_turn(
-        it,
-        
+    @Throws(Failure::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `turn`(`input`: Input, `options`: TurnOptions, `cancellation`: Cancellation?) : Reply {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_voice_core_uniffi_fn_method_agent_turn(
+                uniffiHandle,
+                
         FfiConverterTypeInput.lower(`input`),
-        FfiConverterTypeTurnOptions.lower(`options`),_status)
-}
-    }
+        FfiConverterTypeTurnOptions.lower(`options`),
+        FfiConverterOptionalTypeCancellation.lower(`cancellation`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_voice_core_uniffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypeReply.lift(it) },
+        // Error FFI converter
+        Failure.ErrorHandler,
     )
     }
-    
 
     
     /**
@@ -2618,12 +2610,13 @@ open class Agent: Disposable, AutoCloseable, AgentInterface
      */
     @Throws(Failure::class)
     @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
-    override suspend fun `warmUp`() {
+    override suspend fun `warmUp`(`cancellation`: Cancellation?) {
         return uniffiRustCallAsync(
         callWithHandle { uniffiHandle ->
             UniffiLib.uniffi_voice_core_uniffi_fn_method_agent_warm_up(
                 uniffiHandle,
                 
+        FfiConverterOptionalTypeCancellation.lower(`cancellation`),
             )
         },
         { future, callback, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_poll_void(future, callback, continuation) },
@@ -2668,11 +2661,12 @@ open class Agent: Disposable, AutoCloseable, AgentInterface
      */
     @Throws(Failure::class)
     @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
-     suspend fun `build`(`configJson`: kotlin.String, `hosts`: Hosts) : Agent {
+     suspend fun `build`(`configJson`: kotlin.String, `hosts`: Hosts, `cancellation`: Cancellation?) : Agent {
         return uniffiRustCallAsync(
         UniffiLib.uniffi_voice_core_uniffi_fn_constructor_agent_build(
         FfiConverterString.lower(`configJson`),
-        FfiConverterTypeHosts.lower(`hosts`),),
+        FfiConverterTypeHosts.lower(`hosts`),
+        FfiConverterOptionalTypeCancellation.lower(`cancellation`),),
         { future, callback, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_poll_u64(future, callback, continuation) },
         { future, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_complete_u64(future, continuation) },
         { future -> UniffiLib.ffi_voice_core_uniffi_rust_future_free_u64(future) },
@@ -3002,6 +2996,283 @@ public object FfiConverterTypeAudioAnswer: FfiConverter<AudioAnswer, Long> {
     override fun allocationSize(value: AudioAnswer) = 8UL
 
     override fun write(value: AudioAnswer, buf: ByteBuffer) {
+        buf.putLong(lower(value))
+    }
+}
+
+
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
+ * Cancels the calls that are given it. A language that drops what it no longer awaits does without.
+ */
+public interface CancellationInterface {
+    
+    /**
+     * Cancels: calls end with `CANCELLED`, also those that begin later. Any number of times.
+     */
+    fun `cancel`()
+    
+    companion object
+}
+
+/**
+ * Cancels the calls that are given it. A language that drops what it no longer awaits does without.
+ */
+open class Cancellation: Disposable, AutoCloseable, CancellationInterface
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+    /**
+     * One that nobody has used yet.
+     */
+    constructor() :
+        this(UniffiWithHandle, 
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_voice_core_uniffi_fn_constructor_cancellation_new(
+    
+        _status)
+}
+    )
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        try {
+            return block(this.uniffiCloneHandle())
+        } finally {
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    private class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_voice_core_uniffi_fn_free_cancellation(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_voice_core_uniffi_fn_clone_cancellation(handle, status)
+        }
+    }
+
+    
+    /**
+     * Cancels: calls end with `CANCELLED`, also those that begin later. Any number of times.
+     */override fun `cancel`()
+        = 
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_voice_core_uniffi_fn_method_cancellation_cancel(
+        it,
+        _status)
+}
+    }
+    
+    
+
+    
+
+    
+
+
+    
+    
+    /**
+     * @suppress
+     */
+    companion object
+    
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeCancellation: FfiConverter<Cancellation, Long> {
+    override fun lower(value: Cancellation): Long {
+        return value.uniffiCloneHandle()
+    }
+
+    override fun lift(value: Long): Cancellation {
+        return Cancellation(UniffiWithHandle, value)
+    }
+
+    override fun read(buf: ByteBuffer): Cancellation {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: Cancellation) = 8UL
+
+    override fun write(value: Cancellation, buf: ByteBuffer) {
         buf.putLong(lower(value))
     }
 }
@@ -8074,301 +8345,6 @@ public object FfiConverterTypeLogSink: FfiConverter<LogSink, Long> {
 
 
 /**
- * Work on the model folder; its answer is JSON. Dropping it cancels the work.
- */
-public interface ModelsCallInterface {
-    
-    /**
-     * Waits for the answer. Once.
-     */
-    suspend fun `answer`(): kotlin.String
-    
-    /**
-     * Stops the work: it ends with `CANCELLED`, and what is in place stays. Any number of times.
-     */
-    fun `cancel`()
-    
-    companion object
-}
-
-/**
- * Work on the model folder; its answer is JSON. Dropping it cancels the work.
- */
-open class ModelsCall: Disposable, AutoCloseable, ModelsCallInterface
-{
-
-    @Suppress("UNUSED_PARAMETER")
-    /**
-     * @suppress
-     */
-    constructor(withHandle: UniffiWithHandle, handle: Long) {
-        this.handle = handle
-        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
-    }
-
-    /**
-     * @suppress
-     *
-     * This constructor can be used to instantiate a fake object. Only used for tests. Any
-     * attempt to actually use an object constructed this way will fail as there is no
-     * connected Rust object.
-     */
-    @Suppress("UNUSED_PARAMETER")
-    constructor(noHandle: NoHandle) {
-        this.handle = 0
-        this.cleanable = null
-    }
-
-    protected val handle: Long
-    protected val cleanable: UniffiCleaner.Cleanable?
-
-    private val wasDestroyed = AtomicBoolean(false)
-    private val callCounter = AtomicLong(1)
-
-    /**
-     * Whether the current object has been destroyed and its reference is gone in the Rust side.
-     */
-    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
-
-    override fun destroy() {
-        // Only allow a single call to this method.
-        // TODO: maybe we should log a warning if called more than once?
-        if (this.wasDestroyed.compareAndSet(false, true)) {
-            // This decrement always matches the initial count of 1 given at creation time.
-            if (this.callCounter.decrementAndGet() == 0L) {
-                cleanable?.clean()
-            }
-        }
-    }
-
-    @Synchronized
-    override fun close() {
-        this.destroy()
-    }
-
-    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
-        // Check and increment the call counter, to keep the object alive.
-        // This needs a compare-and-set retry loop in case of concurrent updates.
-        do {
-            val c = this.callCounter.get()
-            if (c == 0L) {
-                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
-            }
-            if (c == Long.MAX_VALUE) {
-                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
-            }
-        } while (! this.callCounter.compareAndSet(c, c + 1L))
-        // Now we can safely do the method call without the handle being freed concurrently.
-        try {
-            return block(this.uniffiCloneHandle())
-        } finally {
-            // This decrement always matches the increment we performed above.
-            if (this.callCounter.decrementAndGet() == 0L) {
-                cleanable?.clean()
-            }
-        }
-    }
-
-    // Use a static inner class instead of a closure so as not to accidentally
-    // capture `this` as part of the cleanable's action.
-    private class UniffiCleanAction(private val handle: Long) : Runnable {
-        override fun run() {
-            if (handle == 0.toLong()) {
-                // Fake object created with `NoHandle`, don't try to free.
-                return;
-            }
-            uniffiRustCall { status ->
-                UniffiLib.uniffi_voice_core_uniffi_fn_free_modelscall(handle, status)
-            }
-        }
-    }
-
-    /**
-     * @suppress
-     */
-    fun uniffiCloneHandle(): Long {
-        if (handle == 0.toLong()) {
-            throw InternalException("uniffiCloneHandle() called on NoHandle object");
-        }
-        return uniffiRustCall() { status ->
-            UniffiLib.uniffi_voice_core_uniffi_fn_clone_modelscall(handle, status)
-        }
-    }
-
-    
-    /**
-     * Waits for the answer. Once.
-     */
-    @Throws(Failure::class)
-    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
-    override suspend fun `answer`() : kotlin.String {
-        return uniffiRustCallAsync(
-        callWithHandle { uniffiHandle ->
-            UniffiLib.uniffi_voice_core_uniffi_fn_method_modelscall_answer(
-                uniffiHandle,
-                
-            )
-        },
-        { future, callback, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_poll_rust_buffer(future, callback, continuation) },
-        { future, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_complete_rust_buffer(future, continuation) },
-        { future -> UniffiLib.ffi_voice_core_uniffi_rust_future_free_rust_buffer(future) },
-        // lift function
-        { FfiConverterString.lift(it) },
-        // Error FFI converter
-        Failure.ErrorHandler,
-    )
-    }
-
-    
-    /**
-     * Stops the work: it ends with `CANCELLED`, and what is in place stays. Any number of times.
-     */override fun `cancel`()
-        = 
-    callWithHandle {
-    uniffiRustCall() { _status ->
-    UniffiLib.uniffi_voice_core_uniffi_fn_method_modelscall_cancel(
-        it,
-        _status)
-}
-    }
-    
-    
-
-    
-
-    
-
-
-    
-    
-    /**
-     * @suppress
-     */
-    companion object
-    
-}
-
-
-/**
- * @suppress
- */
-public object FfiConverterTypeModelsCall: FfiConverter<ModelsCall, Long> {
-    override fun lower(value: ModelsCall): Long {
-        return value.uniffiCloneHandle()
-    }
-
-    override fun lift(value: Long): ModelsCall {
-        return ModelsCall(UniffiWithHandle, value)
-    }
-
-    override fun read(buf: ByteBuffer): ModelsCall {
-        return lift(buf.getLong())
-    }
-
-    override fun allocationSize(value: ModelsCall) = 8UL
-
-    override fun write(value: ModelsCall, buf: ByteBuffer) {
-        buf.putLong(lower(value))
-    }
-}
-
-
-// This template implements a class for working with a Rust struct via a handle
-// to the live Rust struct on the other side of the FFI.
-//
-// There's some subtlety here, because we have to be careful not to operate on a Rust
-// struct after it has been dropped, and because we must expose a public API for freeing
-// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
-//
-//   * Each instance holds an opaque handle to the underlying Rust struct.
-//     Method calls need to read this handle from the object's state and pass it in to
-//     the Rust FFI.
-//
-//   * When an instance is no longer needed, its handle should be passed to a
-//     special destructor function provided by the Rust FFI, which will drop the
-//     underlying Rust struct.
-//
-//   * Given an instance, calling code is expected to call the special
-//     `destroy` method in order to free it after use, either by calling it explicitly
-//     or by using a higher-level helper like the `use` method. Failing to do so risks
-//     leaking the underlying Rust struct.
-//
-//   * We can't assume that calling code will do the right thing, and must be prepared
-//     to handle Kotlin method calls executing concurrently with or even after a call to
-//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
-//
-//   * We must never allow Rust code to operate on the underlying Rust struct after
-//     the destructor has been called, and must never call the destructor more than once.
-//     Doing so may trigger memory unsafety.
-//
-//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
-//     is implemented to call the destructor when the Kotlin object becomes unreachable.
-//     This is done in a background thread. This is not a panacea, and client code should be aware that
-//      1. the thread may starve if some there are objects that have poorly performing
-//     `drop` methods or do significant work in their `drop` methods.
-//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
-//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
-//
-// If we try to implement this with mutual exclusion on access to the handle, there is the
-// possibility of a race between a method call and a concurrent call to `destroy`:
-//
-//    * Thread A starts a method call, reads the value of the handle, but is interrupted
-//      before it can pass the handle over the FFI to Rust.
-//    * Thread B calls `destroy` and frees the underlying Rust struct.
-//    * Thread A resumes, passing the already-read handle value to Rust and triggering
-//      a use-after-free.
-//
-// One possible solution would be to use a `ReadWriteLock`, with each method call taking
-// a read lock (and thus allowed to run concurrently) and the special `destroy` method
-// taking a write lock (and thus blocking on live method calls). However, we aim not to
-// generate methods with any hidden blocking semantics, and a `destroy` method that might
-// block if called incorrectly seems to meet that bar.
-//
-// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
-// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
-// has been called. These are updated according to the following rules:
-//
-//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
-//      The initial value for the flag is false.
-//
-//    * At the start of each method call, we atomically check the counter.
-//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
-//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
-//
-//    * At the end of each method call, we atomically decrement and check the counter.
-//      If it has reached zero then we destroy the underlying Rust struct.
-//
-//    * When `destroy` is called, we atomically flip the flag from false to true.
-//      If the flag was already true we silently fail.
-//      Otherwise we atomically decrement and check the counter.
-//      If it has reached zero then we destroy the underlying Rust struct.
-//
-// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
-// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
-//
-// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
-// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
-// of the underlying Rust code.
-//
-// This makes a cleaner a better alternative to _not_ calling `destroy()` as
-// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
-// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
-// thread may be starved, and the app will leak memory.
-//
-// In this case, `destroy`ing manually may be a better solution.
-//
-// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
-// with Rust peers are reclaimed:
-//
-// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
-// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
-// 3. The memory is reclaimed when the process terminates.
-//
-// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
-//
-
-
-/**
  * What a turn gave.
  */
 public interface ReplyInterface {
@@ -9505,301 +9481,6 @@ public object FfiConverterTypeTranscriptAnswer: FfiConverter<TranscriptAnswer, L
     override fun allocationSize(value: TranscriptAnswer) = 8UL
 
     override fun write(value: TranscriptAnswer, buf: ByteBuffer) {
-        buf.putLong(lower(value))
-    }
-}
-
-
-// This template implements a class for working with a Rust struct via a handle
-// to the live Rust struct on the other side of the FFI.
-//
-// There's some subtlety here, because we have to be careful not to operate on a Rust
-// struct after it has been dropped, and because we must expose a public API for freeing
-// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
-//
-//   * Each instance holds an opaque handle to the underlying Rust struct.
-//     Method calls need to read this handle from the object's state and pass it in to
-//     the Rust FFI.
-//
-//   * When an instance is no longer needed, its handle should be passed to a
-//     special destructor function provided by the Rust FFI, which will drop the
-//     underlying Rust struct.
-//
-//   * Given an instance, calling code is expected to call the special
-//     `destroy` method in order to free it after use, either by calling it explicitly
-//     or by using a higher-level helper like the `use` method. Failing to do so risks
-//     leaking the underlying Rust struct.
-//
-//   * We can't assume that calling code will do the right thing, and must be prepared
-//     to handle Kotlin method calls executing concurrently with or even after a call to
-//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
-//
-//   * We must never allow Rust code to operate on the underlying Rust struct after
-//     the destructor has been called, and must never call the destructor more than once.
-//     Doing so may trigger memory unsafety.
-//
-//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
-//     is implemented to call the destructor when the Kotlin object becomes unreachable.
-//     This is done in a background thread. This is not a panacea, and client code should be aware that
-//      1. the thread may starve if some there are objects that have poorly performing
-//     `drop` methods or do significant work in their `drop` methods.
-//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
-//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
-//
-// If we try to implement this with mutual exclusion on access to the handle, there is the
-// possibility of a race between a method call and a concurrent call to `destroy`:
-//
-//    * Thread A starts a method call, reads the value of the handle, but is interrupted
-//      before it can pass the handle over the FFI to Rust.
-//    * Thread B calls `destroy` and frees the underlying Rust struct.
-//    * Thread A resumes, passing the already-read handle value to Rust and triggering
-//      a use-after-free.
-//
-// One possible solution would be to use a `ReadWriteLock`, with each method call taking
-// a read lock (and thus allowed to run concurrently) and the special `destroy` method
-// taking a write lock (and thus blocking on live method calls). However, we aim not to
-// generate methods with any hidden blocking semantics, and a `destroy` method that might
-// block if called incorrectly seems to meet that bar.
-//
-// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
-// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
-// has been called. These are updated according to the following rules:
-//
-//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
-//      The initial value for the flag is false.
-//
-//    * At the start of each method call, we atomically check the counter.
-//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
-//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
-//
-//    * At the end of each method call, we atomically decrement and check the counter.
-//      If it has reached zero then we destroy the underlying Rust struct.
-//
-//    * When `destroy` is called, we atomically flip the flag from false to true.
-//      If the flag was already true we silently fail.
-//      Otherwise we atomically decrement and check the counter.
-//      If it has reached zero then we destroy the underlying Rust struct.
-//
-// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
-// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
-//
-// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
-// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
-// of the underlying Rust code.
-//
-// This makes a cleaner a better alternative to _not_ calling `destroy()` as
-// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
-// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
-// thread may be starved, and the app will leak memory.
-//
-// In this case, `destroy`ing manually may be a better solution.
-//
-// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
-// with Rust peers are reclaimed:
-//
-// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
-// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
-// 3. The memory is reclaimed when the process terminates.
-//
-// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
-//
-
-
-/**
- * A turn that runs. Dropping it cancels the turn.
- */
-public interface TurnCallInterface {
-    
-    /**
-     * Cancels the turn: it ends with `CANCELLED`. Any number of times.
-     */
-    fun `cancel`()
-    
-    /**
-     * Waits for the reply. Once.
-     */
-    suspend fun `reply`(): Reply
-    
-    companion object
-}
-
-/**
- * A turn that runs. Dropping it cancels the turn.
- */
-open class TurnCall: Disposable, AutoCloseable, TurnCallInterface
-{
-
-    @Suppress("UNUSED_PARAMETER")
-    /**
-     * @suppress
-     */
-    constructor(withHandle: UniffiWithHandle, handle: Long) {
-        this.handle = handle
-        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
-    }
-
-    /**
-     * @suppress
-     *
-     * This constructor can be used to instantiate a fake object. Only used for tests. Any
-     * attempt to actually use an object constructed this way will fail as there is no
-     * connected Rust object.
-     */
-    @Suppress("UNUSED_PARAMETER")
-    constructor(noHandle: NoHandle) {
-        this.handle = 0
-        this.cleanable = null
-    }
-
-    protected val handle: Long
-    protected val cleanable: UniffiCleaner.Cleanable?
-
-    private val wasDestroyed = AtomicBoolean(false)
-    private val callCounter = AtomicLong(1)
-
-    /**
-     * Whether the current object has been destroyed and its reference is gone in the Rust side.
-     */
-    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
-
-    override fun destroy() {
-        // Only allow a single call to this method.
-        // TODO: maybe we should log a warning if called more than once?
-        if (this.wasDestroyed.compareAndSet(false, true)) {
-            // This decrement always matches the initial count of 1 given at creation time.
-            if (this.callCounter.decrementAndGet() == 0L) {
-                cleanable?.clean()
-            }
-        }
-    }
-
-    @Synchronized
-    override fun close() {
-        this.destroy()
-    }
-
-    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
-        // Check and increment the call counter, to keep the object alive.
-        // This needs a compare-and-set retry loop in case of concurrent updates.
-        do {
-            val c = this.callCounter.get()
-            if (c == 0L) {
-                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
-            }
-            if (c == Long.MAX_VALUE) {
-                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
-            }
-        } while (! this.callCounter.compareAndSet(c, c + 1L))
-        // Now we can safely do the method call without the handle being freed concurrently.
-        try {
-            return block(this.uniffiCloneHandle())
-        } finally {
-            // This decrement always matches the increment we performed above.
-            if (this.callCounter.decrementAndGet() == 0L) {
-                cleanable?.clean()
-            }
-        }
-    }
-
-    // Use a static inner class instead of a closure so as not to accidentally
-    // capture `this` as part of the cleanable's action.
-    private class UniffiCleanAction(private val handle: Long) : Runnable {
-        override fun run() {
-            if (handle == 0.toLong()) {
-                // Fake object created with `NoHandle`, don't try to free.
-                return;
-            }
-            uniffiRustCall { status ->
-                UniffiLib.uniffi_voice_core_uniffi_fn_free_turncall(handle, status)
-            }
-        }
-    }
-
-    /**
-     * @suppress
-     */
-    fun uniffiCloneHandle(): Long {
-        if (handle == 0.toLong()) {
-            throw InternalException("uniffiCloneHandle() called on NoHandle object");
-        }
-        return uniffiRustCall() { status ->
-            UniffiLib.uniffi_voice_core_uniffi_fn_clone_turncall(handle, status)
-        }
-    }
-
-    
-    /**
-     * Cancels the turn: it ends with `CANCELLED`. Any number of times.
-     */override fun `cancel`()
-        = 
-    callWithHandle {
-    uniffiRustCall() { _status ->
-    UniffiLib.uniffi_voice_core_uniffi_fn_method_turncall_cancel(
-        it,
-        _status)
-}
-    }
-    
-    
-
-    
-    /**
-     * Waits for the reply. Once.
-     */
-    @Throws(Failure::class)
-    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
-    override suspend fun `reply`() : Reply {
-        return uniffiRustCallAsync(
-        callWithHandle { uniffiHandle ->
-            UniffiLib.uniffi_voice_core_uniffi_fn_method_turncall_reply(
-                uniffiHandle,
-                
-            )
-        },
-        { future, callback, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_poll_u64(future, callback, continuation) },
-        { future, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_complete_u64(future, continuation) },
-        { future -> UniffiLib.ffi_voice_core_uniffi_rust_future_free_u64(future) },
-        // lift function
-        { FfiConverterTypeReply.lift(it) },
-        // Error FFI converter
-        Failure.ErrorHandler,
-    )
-    }
-
-    
-
-    
-
-
-    
-    
-    /**
-     * @suppress
-     */
-    companion object
-    
-}
-
-
-/**
- * @suppress
- */
-public object FfiConverterTypeTurnCall: FfiConverter<TurnCall, Long> {
-    override fun lower(value: TurnCall): Long {
-        return value.uniffiCloneHandle()
-    }
-
-    override fun lift(value: Long): TurnCall {
-        return TurnCall(UniffiWithHandle, value)
-    }
-
-    override fun read(buf: ByteBuffer): TurnCall {
-        return lift(buf.getLong())
-    }
-
-    override fun allocationSize(value: TurnCall) = 8UL
-
-    override fun write(value: TurnCall, buf: ByteBuffer) {
         buf.putLong(lower(value))
     }
 }
@@ -13100,6 +12781,38 @@ public object FfiConverterOptionalByteArray: FfiConverterRustBuffer<kotlin.ByteA
 /**
  * @suppress
  */
+public object FfiConverterOptionalTypeCancellation: FfiConverterRustBuffer<Cancellation?> {
+    override fun read(buf: ByteBuffer): Cancellation? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeCancellation.read(buf)
+    }
+
+    override fun allocationSize(value: Cancellation?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeCancellation.allocationSize(value)
+        }
+    }
+
+    override fun write(value: Cancellation?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeCancellation.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterOptionalTypeFetchSink: FfiConverterRustBuffer<FetchSink?> {
     override fun read(buf: ByteBuffer): FetchSink? {
         if (buf.get().toInt() == 0) {
@@ -13590,47 +13303,65 @@ public object FfiConverterSequenceTypeWireFrame: FfiConverterRustBuffer<List<Wir
     
 
         /**
-         * Fetches models; `options_json` and the answer as in `voice-bridge`.
-         */ fun `fetchModels`(`folder`: kotlin.String?, `optionsJson`: kotlin.String, `progress`: FetchSink?): ModelsCall {
-            return FfiConverterTypeModelsCall.lift(
-    uniffiRustCall() { _status ->
-    UniffiLib.uniffi_voice_core_uniffi_fn_func_fetch_models(
-    
-        
+         * Fetches models; `options_json` and the answer, which is JSON, as in `voice-bridge`. Cancelled, it leaves what is in place.
+         */
+    @Throws(Failure::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+     suspend fun `fetchModels`(`folder`: kotlin.String?, `optionsJson`: kotlin.String, `progress`: FetchSink?, `cancellation`: Cancellation?) : kotlin.String {
+        return uniffiRustCallAsync(
+        UniffiLib.uniffi_voice_core_uniffi_fn_func_fetch_models(
         FfiConverterOptionalString.lower(`folder`),
         FfiConverterString.lower(`optionsJson`),
-        FfiConverterOptionalTypeFetchSink.lower(`progress`),_status)
-}
+        FfiConverterOptionalTypeFetchSink.lower(`progress`),
+        FfiConverterOptionalTypeCancellation.lower(`cancellation`),),
+        { future, callback, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_voice_core_uniffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterString.lift(it) },
+        // Error FFI converter
+        Failure.ErrorHandler,
     )
     }
-    
 
         /**
-         * The models of the catalogue, and whether they are there.
-         */ fun `listModels`(`folder`: kotlin.String?): ModelsCall {
-            return FfiConverterTypeModelsCall.lift(
-    uniffiRustCall() { _status ->
-    UniffiLib.uniffi_voice_core_uniffi_fn_func_list_models(
-    
-        
-        FfiConverterOptionalString.lower(`folder`),_status)
-}
+         * The models of the catalogue, and whether they are there, as JSON.
+         */
+    @Throws(Failure::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+     suspend fun `listModels`(`folder`: kotlin.String?, `cancellation`: Cancellation?) : kotlin.String {
+        return uniffiRustCallAsync(
+        UniffiLib.uniffi_voice_core_uniffi_fn_func_list_models(
+        FfiConverterOptionalString.lower(`folder`),
+        FfiConverterOptionalTypeCancellation.lower(`cancellation`),),
+        { future, callback, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_voice_core_uniffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterString.lift(it) },
+        // Error FFI converter
+        Failure.ErrorHandler,
     )
     }
-    
 
         /**
-         * Compares every fetched file with its checksum.
-         */ fun `verifyModels`(`folder`: kotlin.String?): ModelsCall {
-            return FfiConverterTypeModelsCall.lift(
-    uniffiRustCall() { _status ->
-    UniffiLib.uniffi_voice_core_uniffi_fn_func_verify_models(
-    
-        
-        FfiConverterOptionalString.lower(`folder`),_status)
-}
+         * Compares every fetched file with its checksum; the answer is JSON.
+         */
+    @Throws(Failure::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+     suspend fun `verifyModels`(`folder`: kotlin.String?, `cancellation`: Cancellation?) : kotlin.String {
+        return uniffiRustCallAsync(
+        UniffiLib.uniffi_voice_core_uniffi_fn_func_verify_models(
+        FfiConverterOptionalString.lower(`folder`),
+        FfiConverterOptionalTypeCancellation.lower(`cancellation`),),
+        { future, callback, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_voice_core_uniffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_voice_core_uniffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterString.lift(it) },
+        // Error FFI converter
+        Failure.ErrorHandler,
     )
     }
-    
 
 
