@@ -22,6 +22,11 @@ export interface Config {
   assistant?: AssistantConfig
   /** What is found in conversations that has to be acted on. Default: nothing is looked for. */
   actions?: ActionsConfig | null
+  /**
+   * Servers of the Model Context Protocol whose tools the language model may call, by names of your own. Default:
+   * none.
+   */
+  mcp_servers?: Record<string, McpServerConfig>
   /** Which documents answers are drawn from. Default: none. */
   knowledge?: KnowledgeConfig
   /** Organizations, users and their keys. */
@@ -176,6 +181,38 @@ export interface ActionDefinition {
   description?: string
   /** The JSON schema of its details, an object. Default: any. */
   details?: Record<string, unknown>
+}
+
+/**
+ * A server of the Model Context Protocol. Its tools stand beside the host's own: assistants choose among them by
+ * name. Needs the feature `mcp`, which the packages of other languages have. Reached at a `url` (Streamable HTTP),
+ * or a `command` of this machine that is started and spoken with over its standard input and output.
+ */
+export interface McpServerConfig {
+  /** Where the server is, for example `https://mcp.example.org/mcp`. */
+  url?: string | null
+  /** Headers of every request, for example `Authorization`. Their values are never shown. */
+  headers?: Record<string, string>
+  /** The program of a server on this machine, for example `npx`. */
+  command?: string | null
+  /** What it is given. */
+  args?: string[]
+  /**
+   * Variables of its environment. Of this process's own it gets only those that every program needs (`PATH`, `HOME`,
+   * …), so that no key reaches it by accident. Their values are never shown.
+   */
+  env?: Record<string, string>
+  /** Which of its tools may be called, by the server's names. Default: all. */
+  tools?: string[] | null
+  /** What is put before the names of its tools, so that no two servers' are alike. Default: nothing. */
+  prefix?: string
+  /** How long the server may take to begin, and over one call of a tool, in seconds. Default 20. */
+  timeout_seconds?: number
+  /**
+   * Whether the agent cannot be made without it. If not, and it cannot be reached then, the agent is made without
+   * its tools, and the log says so. Default true.
+   */
+  required?: boolean
 }
 
 /**

@@ -1,4 +1,4 @@
-//! The real servers that the tests run against: PostgreSQL from the system's packages, and the two that `cargo xtask test`
+//! The real servers that the tests run against: PostgreSQL from the system's packages, and those that `cargo xtask test`
 //! builds from `tests/servers`. Each listens on the loopback address only, and ends with the process that started it.
 //!
 //! A server that cannot be started fails the test that wants it.
@@ -271,6 +271,44 @@ impl Mongo {
     }
 
     /// Starts it again, with what it kept, where it was.
+    pub fn start_again(&mut self) {
+        self.0.start();
+    }
+}
+
+/// A server of the Model Context Protocol of our own, over HTTP.
+#[derive(Debug)]
+pub struct Mcp(Process);
+
+impl Mcp {
+    /// What opens it, as a bearer token.
+    pub const TOKEN: &str = "mcp-planted-secret";
+
+    /// A server of its own, which answers with `events` or with `json`.
+    pub fn start(answers: &str) -> Self {
+        let mut process = Process::new("mcp", "KILL", "");
+        let program = built("mcp", process.folder.path());
+        process.words = [program, process.address.to_string(), Self::TOKEN.into(), answers.into()].to_vec();
+        process.start();
+        Self(process)
+    }
+
+    /// The program by itself, which speaks over its standard input and output, copied into `folder`.
+    pub fn program(folder: &Path) -> String {
+        built("mcp", folder)
+    }
+
+    /// Where it is reached.
+    pub fn url(&self) -> String {
+        format!("http://{}/mcp", self.0.address)
+    }
+
+    /// Ends it at once.
+    pub fn stop(&mut self) {
+        self.0.stop();
+    }
+
+    /// Starts it again where it was. Of the sessions before it knows nothing.
     pub fn start_again(&mut self) {
         self.0.start();
     }

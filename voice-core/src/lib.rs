@@ -66,6 +66,7 @@
 //! | `object-store` | no | recordings in S3 and what speaks its protocol |
 //! | `local` | no | models on this machine's CPU, and what fetches them |
 //! | `otel` | no | spans and metrics, sent to an OpenTelemetry collector |
+//! | `mcp` | no | tools of servers of the Model Context Protocol |
 //! | `webhooks` | no | events of sessions and turns, sent to webhooks |
 //!
 //! The library runs on the tokio runtime of its caller. It logs through `tracing`, never what was said.
@@ -83,6 +84,8 @@ mod interpreter;
 mod knowledge;
 pub mod layer;
 pub mod live;
+#[cfg(feature = "mcp")]
+mod mcp;
 pub mod message;
 #[cfg(feature = "otel")]
 mod otlp;

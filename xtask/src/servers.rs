@@ -21,6 +21,7 @@ struct Server {
 const SERVERS: &[Server] = &[
     // Without its SQLite part, which takes as long to build as all the rest: it keeps its documents in PostgreSQL.
     Server { name: "mongodb", folder: "mongodb", package: ".", tags: "ferretdb_no_sqlite" },
+    Server { name: "mcp", folder: "mcp", package: ".", tags: "" },
     Server { name: "versitygw", folder: "s3", package: "github.com/versity/versitygw/cmd/versitygw", tags: "" },
 ];
 

@@ -117,6 +117,33 @@ class ActionDefinition(TypedDict, total=False):
     """The JSON schema of its details, an object. Default: any."""
 
 
+class McpServer(TypedDict, total=False):
+    """A server of the Model Context Protocol. Its tools stand beside the host's own: assistants choose among them by
+    name. Needs the feature ``mcp``, which the packages of other languages have. Reached at a ``url`` (Streamable
+    HTTP), or a ``command`` of this machine that is started and spoken with over its standard input and output."""
+
+    url: Optional[str]
+    """Where the server is, for example ``https://mcp.example.org/mcp``."""
+    headers: Dict[str, str]
+    """Headers of every request, for example ``Authorization``. Their values are never shown."""
+    command: Optional[str]
+    """The program of a server on this machine, for example ``npx``."""
+    args: List[str]
+    """What it is given."""
+    env: Dict[str, str]
+    """Variables of its environment. Of this process's own it gets only those that every program needs (``PATH``,
+    ``HOME``, …), so that no key reaches it by accident. Their values are never shown."""
+    tools: Optional[List[str]]
+    """Which of its tools may be called, by the server's names. Default: all."""
+    prefix: str
+    """What is put before the names of its tools, so that no two servers' are alike. Default: nothing."""
+    timeout_seconds: float
+    """How long the server may take to begin, and over one call of a tool, in seconds. Default 20."""
+    required: bool
+    """Whether the agent cannot be made without it. If not, and it cannot be reached then, the agent is made without
+    its tools, and the log says so. Default true."""
+
+
 class Knowledge(TypedDict, total=False):
     """Which documents answers are drawn from, and how much of them the language model is told. They are kept by
     ``VoiceAgent::knowledge``."""
@@ -496,6 +523,9 @@ class Config(TypedDict, total=False):
     """Who the agent is."""
     actions: Optional[Actions]
     """What is found in conversations that has to be acted on. Default: nothing is looked for."""
+    mcp_servers: Dict[str, McpServer]
+    """Servers of the Model Context Protocol whose tools the language model may call, by names of your own. Default:
+    none."""
     knowledge: Knowledge
     """Which documents answers are drawn from. Default: none."""
     accounts: Accounts

@@ -246,6 +246,66 @@ public struct ActionDefinition: Encodable, Sendable {
     }
 }
 
+/// A server of the Model Context Protocol. Its tools stand beside the host's own: assistants choose among them by
+/// name. Needs the feature `mcp`, which the packages of other languages have. Reached at a `url` (Streamable HTTP),
+/// or a `command` of this machine that is started and spoken with over its standard input and output.
+public struct McpServerConfig: Encodable, Sendable {
+    /// Where the server is, for example `https://mcp.example.org/mcp`.
+    public var url: String?
+    /// Headers of every request, for example `Authorization`. Their values are never shown.
+    public var headers: [String: String]?
+    /// The program of a server on this machine, for example `npx`.
+    public var command: String?
+    /// What it is given.
+    public var args: [String]?
+    /// Variables of its environment. Of this process's own it gets only those that every program needs (`PATH`,
+    /// `HOME`, …), so that no key reaches it by accident. Their values are never shown.
+    public var env: [String: String]?
+    /// Which of its tools may be called, by the server's names. Default: all.
+    public var tools: [String]?
+    /// What is put before the names of its tools, so that no two servers' are alike. Default: nothing.
+    public var prefix: String?
+    /// How long the server may take to begin, and over one call of a tool, in seconds. Default 20.
+    public var timeoutSeconds: Double?
+    /// Whether the agent cannot be made without it. If not, and it cannot be reached then, the agent is made without
+    /// its tools, and the log says so. Default true.
+    public var required: Bool?
+
+    public init(
+        url: String? = nil,
+        headers: [String: String]? = nil,
+        command: String? = nil,
+        args: [String]? = nil,
+        env: [String: String]? = nil,
+        tools: [String]? = nil,
+        prefix: String? = nil,
+        timeoutSeconds: Double? = nil,
+        required: Bool? = nil
+    ) {
+        self.url = url
+        self.headers = headers
+        self.command = command
+        self.args = args
+        self.env = env
+        self.tools = tools
+        self.prefix = prefix
+        self.timeoutSeconds = timeoutSeconds
+        self.required = required
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case url
+        case headers
+        case command
+        case args
+        case env
+        case tools
+        case prefix
+        case timeoutSeconds = "timeout_seconds"
+        case required
+    }
+}
+
 /// Which documents answers are drawn from, and how much of them the language model is told. They are kept by
 /// `VoiceAgent::knowledge`.
 public struct KnowledgeConfig: Encodable, Sendable {
@@ -1045,6 +1105,9 @@ public struct AgentConfig: Encodable, Sendable {
     public var assistant: AssistantConfig?
     /// What is found in conversations that has to be acted on. Default: nothing is looked for.
     public var actions: ActionsConfig?
+    /// Servers of the Model Context Protocol whose tools the language model may call, by names of your own. Default:
+    /// none.
+    public var mcpServers: [String: McpServerConfig]?
     /// Which documents answers are drawn from. Default: none.
     public var knowledge: KnowledgeConfig?
     /// Organizations, users and their keys.
@@ -1087,6 +1150,7 @@ public struct AgentConfig: Encodable, Sendable {
         storage: String? = nil,
         assistant: AssistantConfig? = nil,
         actions: ActionsConfig? = nil,
+        mcpServers: [String: McpServerConfig]? = nil,
         knowledge: KnowledgeConfig? = nil,
         accounts: AccountsConfig? = nil,
         retention: RetentionConfig? = nil,
@@ -1111,6 +1175,7 @@ public struct AgentConfig: Encodable, Sendable {
         self.storage = storage
         self.assistant = assistant
         self.actions = actions
+        self.mcpServers = mcpServers
         self.knowledge = knowledge
         self.accounts = accounts
         self.retention = retention
@@ -1137,6 +1202,7 @@ public struct AgentConfig: Encodable, Sendable {
         case storage
         case assistant
         case actions
+        case mcpServers = "mcp_servers"
         case knowledge
         case accounts
         case retention

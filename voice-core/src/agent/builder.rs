@@ -350,6 +350,7 @@ impl AgentBuilder {
             None => storage,
         };
 
+        let mcp_tools = registry.mcp(&config).await?;
         let (limits, audio_limits) = (config.limits, config.audio_limits());
         let mut assistant = self.assistant.unwrap_or(config.assistant);
         let interpreter = assistant.interpreter.take();
@@ -396,7 +397,7 @@ impl AgentBuilder {
             recordings,
             turn_detector: self.turn_detector,
         };
-        engine.tools = engine.toolbox(self.tools)?;
+        engine.tools = engine.toolbox(self.tools.into_iter().chain(mcp_tools).collect())?;
         if engine.actions.is_some() {
             storage.actions()?;
         }

@@ -10,6 +10,7 @@ mod environment;
 mod interpreter;
 mod knowledge;
 mod live;
+mod mcp;
 mod parse;
 mod provider;
 mod recordings;
@@ -30,12 +31,16 @@ pub use live::{
     ConversationOptions, EndpointingOptions, InputOptions, InterruptionOptions, LiveConfig, OutputOptions, Pacing,
     Recognition, TurnDetection, VadOptions,
 };
+pub use mcp::McpServerConfig;
 pub use provider::{ProviderConfig, ProviderList};
 pub use recordings::{RecordingFormat, RecordingsConfig};
 pub use telemetry::TelemetryConfig;
 pub use webhooks::WebhooksConfig;
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -45,6 +50,7 @@ use crate::{
     cost::PricesConfig,
     error::{Error, ErrorKind, Result},
     layer::{CircuitBreakerOptions, RateLimitOptions, RetryOptions, TimeoutOptions},
+    secret::Secret,
 };
 
 /// What `log_level` may be.
@@ -71,6 +77,8 @@ pub struct Config {
     pub assistant: AssistantConfig,
     /// What is found in conversations that has to be acted on. Default: nothing is looked for.
     pub actions: Option<ActionsConfig>,
+    /// Servers of the Model Context Protocol whose tools the language model may call, by names of your own. Default: none.
+    pub mcp_servers: BTreeMap<String, McpServerConfig>,
     /// Which documents answers are drawn from. Default: none.
     pub knowledge: KnowledgeConfig,
     /// Organizations, users and their keys.
@@ -275,6 +283,7 @@ impl Config {
         range("assistant.max_tool_rounds", f64::from(a.max_tool_rounds), 1.0, 100.0)?;
         interpreted("assistant", &a.language, a.interpreter.as_ref())?;
         self.actions.as_ref().map_or(Ok(()), |actions| actions.validate("actions"))?;
+        self.mcp_servers.iter().try_for_each(|(name, server)| server.validate(&format!("mcp_servers.{name}")))?;
         self.knowledge.validate()?;
         let l = &self.limits;
         range("limits.max_audio_bytes", l.max_audio_bytes as f64, 1.0, 4.0e9)?;
@@ -320,6 +329,20 @@ fn range(path: &str, value: f64, least: f64, most: f64) -> Result<()> {
         return Ok(());
     }
     Err(invalid(format!("{path}: {value} is out of range; {least} to {most} is accepted")))
+}
+
+/// Checks the headers that a host gives requests. Values are not shown.
+fn check_headers(path: &str, headers: &BTreeMap<String, Secret>) -> Result<()> {
+    let is_token = |c: u8| c.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&c);
+    for (name, value) in headers {
+        if name.is_empty() || !name.bytes().all(is_token) {
+            return Err(invalid(format!("{path}: a name is made of letters, digits, `-` and `_`")));
+        }
+        if !value.expose().bytes().all(|c| c == b' ' || c == b'\t' || c.is_ascii_graphic()) {
+            return Err(invalid(format!("{path}.{name}: a value is made of visible ASCII characters")));
+        }
+    }
+    Ok(())
 }
 
 pub(crate) fn invalid(message: String) -> Error {

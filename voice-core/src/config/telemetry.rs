@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{invalid, range};
+use super::{check_headers, invalid, range};
 use crate::{error::Result, secret::Secret};
 
 /// Sends what is measured to an OpenTelemetry collector, as OTLP in JSON over HTTP: a span for every live session, turn, and call of a
@@ -63,15 +63,6 @@ impl TelemetryConfig {
                 "telemetry.otlp_endpoint: expected an address that begins with http:// or https://".into(),
             ));
         }
-        let is_token = |c: u8| c.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&c);
-        for (name, value) in &self.headers {
-            if name.is_empty() || !name.bytes().all(is_token) {
-                return Err(invalid("telemetry.headers: a name is made of letters, digits, `-` and `_`".into()));
-            }
-            if !value.expose().bytes().all(|c| c == b' ' || c == b'\t' || c.is_ascii_graphic()) {
-                return Err(invalid(format!("telemetry.headers.{name}: a value is made of visible ASCII characters")));
-            }
-        }
-        Ok(())
+        check_headers("telemetry.headers", &self.headers)
     }
 }

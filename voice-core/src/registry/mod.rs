@@ -15,6 +15,7 @@ mod elevenlabs;
 mod google;
 #[cfg(feature = "local")]
 mod local;
+mod mcp;
 #[cfg(feature = "openai")]
 mod openai;
 #[cfg(feature = "_server")]
@@ -33,6 +34,7 @@ use crate::{
     provider::{LanguageModel, SpeechToSpeech, SpeechToText, TextToSpeech, TurnDetector, VoiceChoice},
     store::{BlobStore, Storage},
     telemetry::{MetricsSink, Starting},
+    tool::Tool,
 };
 
 /// Builds what a config names.
@@ -173,6 +175,11 @@ impl Registry {
         config: &TelemetryConfig,
     ) -> Result<Vec<Starting>> {
         telemetry::consumers(sinks, config)
+    }
+
+    /// The tools of servers of the Model Context Protocol.
+    pub(crate) async fn mcp(&self, config: &Config) -> Result<Vec<Arc<dyn Tool>>> {
+        mcp::tools(&config.mcp_servers).await
     }
 
     /// Whether there is a provider of this name, compiled in.

@@ -33,6 +33,8 @@ mod toolbox;
 pub use function::FunctionTool;
 pub(crate) use lasting::Lasting;
 pub(crate) use schema::faults;
+#[cfg(feature = "mcp")]
+pub(crate) use toolbox::usable;
 pub(crate) use toolbox::{Calls, Done, Toolbox};
 
 use std::{fmt, sync::Arc, time::Duration};

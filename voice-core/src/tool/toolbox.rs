@@ -109,6 +109,15 @@ impl fmt::Debug for Toolbox {
     }
 }
 
+/// Whether a tool could stand in a toolbox by itself.
+///
+/// # Errors
+/// As for [`Toolbox::with`].
+#[cfg(feature = "mcp")]
+pub(crate) fn usable(tool: &dyn Tool) -> Result<()> {
+    check(&ToolSpec::new(tool.name(), tool.description(), tool.parameters()), &[])
+}
+
 fn check(spec: &ToolSpec, others: &[ToolSpec]) -> Result<()> {
     let wrong = |message: String| Err(Error::new(ErrorKind::InvalidConfig, message));
     let name = &spec.name;

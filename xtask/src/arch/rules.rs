@@ -34,6 +34,7 @@ pub const ROOMS: &[Room] = &[
     room("actions", &["id", "time", "message", "provider", "tool", "config"]),
     room("providers/http", &["error", "time", "secret", "tls", "audio", "provider"]),
     room("webhooks", &["error", "id", "time", "secret", "message", "store", "config", "providers/http"]),
+    room("mcp", &["error", "time", "secret", "provider", "tool", "config", "providers/http"]),
     room("otlp", &["error", "time", "secret", "cost", "telemetry", "config", "providers/http"]),
     room(
         "providers/*",
@@ -69,8 +70,10 @@ pub const ROOMS: &[Room] = &[
             "provider",
             "store",
             "telemetry",
+            "tool",
             "layer",
             "config",
+            "mcp",
             "otlp",
             "providers/*",
             "stores/*",

@@ -65,7 +65,7 @@ const STEPS: &[Step] = &[
     step("models", "the local models are there", 20, Work::Within(models)),
     step(
         "servers",
-        "PostgreSQL, MongoDB's protocol, S3: the servers of the tests are there",
+        "PostgreSQL, MongoDB's protocol, S3, MCP: the servers of the tests are there",
         20,
         Work::Within(servers),
     ),

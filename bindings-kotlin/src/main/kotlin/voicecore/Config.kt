@@ -195,6 +195,54 @@ public data class ActionDefinition(
 }
 
 /**
+ * A server of the Model Context Protocol. Its tools stand beside the host's own: assistants choose among them by
+ * name. Needs the feature `mcp`, which the packages of other languages have. Reached at a `url` (Streamable HTTP),
+ * or a `command` of this machine that is started and spoken with over its standard input and output.
+ */
+public data class McpServerConfig(
+    /** Where the server is, for example `https://mcp.example.org/mcp`. */
+    public val url: String? = null,
+    /** Headers of every request, for example `Authorization`. Their values are never shown. */
+    public val headers: Map<String, String>? = null,
+    /** The program of a server on this machine, for example `npx`. */
+    public val command: String? = null,
+    /** What it is given. */
+    public val args: List<String>? = null,
+    /**
+     * Variables of its environment. Of this process's own it gets only those that every program needs (`PATH`,
+     * `HOME`, …), so that no key reaches it by accident. Their values are never shown.
+     */
+    public val env: Map<String, String>? = null,
+    /** Which of its tools may be called, by the server's names. Default: all. */
+    public val tools: List<String>? = null,
+    /** What is put before the names of its tools, so that no two servers' are alike. Default: nothing. */
+    public val prefix: String? = null,
+    /** How long the server may take to begin, and over one call of a tool, in seconds. Default 20. */
+    public val timeoutSeconds: Double? = null,
+    /**
+     * Whether the agent cannot be made without it. If not, and it cannot be reached then, the agent is made without
+     * its tools, and the log says so. Default true.
+     */
+    public val required: Boolean? = null,
+) {
+    internal fun json(): JsonObject {
+        val keys = mutableMapOf<String, JsonElement>()
+        url?.let { keys["url"] = JsonPrimitive(it) }
+        headers?.let { keys["headers"] = JsonObject(it.mapValues { (_, one) -> JsonPrimitive(one) }) }
+        command?.let { keys["command"] = JsonPrimitive(it) }
+        args?.let { keys["args"] = JsonArray(it.map { one -> JsonPrimitive(one) }) }
+        env?.let { keys["env"] = JsonObject(it.mapValues { (_, one) -> JsonPrimitive(one) }) }
+        tools?.let { keys["tools"] = JsonArray(it.map { one -> JsonPrimitive(one) }) }
+        prefix?.let { keys["prefix"] = JsonPrimitive(it) }
+        timeoutSeconds?.let { keys["timeout_seconds"] = JsonPrimitive(it) }
+        required?.let { keys["required"] = JsonPrimitive(it) }
+        return JsonObject(keys)
+    }
+
+    override fun toString(): String = "McpServerConfig(url=$url, command=$command, args=$args, env=$env, tools=$tools, prefix=$prefix, timeoutSeconds=$timeoutSeconds, required=$required)"
+}
+
+/**
  * Which documents answers are drawn from, and how much of them the language model is told. They are kept by
  * `VoiceAgent::knowledge`.
  */
@@ -815,6 +863,11 @@ public data class AgentConfig(
     public val assistant: AssistantConfig? = null,
     /** What is found in conversations that has to be acted on. Default: nothing is looked for. */
     public val actions: ActionsConfig? = null,
+    /**
+     * Servers of the Model Context Protocol whose tools the language model may call, by names of your own. Default:
+     * none.
+     */
+    public val mcpServers: Map<String, McpServerConfig>? = null,
     /** Which documents answers are drawn from. Default: none. */
     public val knowledge: KnowledgeConfig? = null,
     /** Organizations, users and their keys. */
@@ -860,6 +913,7 @@ public data class AgentConfig(
         storage?.let { keys["storage"] = JsonPrimitive(it) }
         assistant?.let { keys["assistant"] = it.json() }
         actions?.let { keys["actions"] = it.json() }
+        mcpServers?.let { keys["mcp_servers"] = JsonObject(it.mapValues { (_, one) -> one.json() }) }
         knowledge?.let { keys["knowledge"] = it.json() }
         accounts?.let { keys["accounts"] = it.json() }
         retention?.let { keys["retention"] = it.json() }
@@ -879,5 +933,5 @@ public data class AgentConfig(
         return JsonObject(keys)
     }
 
-    override fun toString(): String = "AgentConfig(stt=$stt, llm=$llm, tts=$tts, realtime=$realtime, assistant=$assistant, actions=$actions, knowledge=$knowledge, accounts=$accounts, retention=$retention, live=$live, recordings=$recordings, limits=$limits, retry=$retry, timeouts=$timeouts, circuitBreaker=$circuitBreaker, rateLimit=$rateLimit, prices=$prices, telemetry=$telemetry, webhooks=$webhooks, local=$local, warmUp=$warmUp, logLevel=$logLevel)"
+    override fun toString(): String = "AgentConfig(stt=$stt, llm=$llm, tts=$tts, realtime=$realtime, assistant=$assistant, actions=$actions, mcpServers=$mcpServers, knowledge=$knowledge, accounts=$accounts, retention=$retention, live=$live, recordings=$recordings, limits=$limits, retry=$retry, timeouts=$timeouts, circuitBreaker=$circuitBreaker, rateLimit=$rateLimit, prices=$prices, telemetry=$telemetry, webhooks=$webhooks, local=$local, warmUp=$warmUp, logLevel=$logLevel)"
 }
