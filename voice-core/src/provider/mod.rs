@@ -6,6 +6,8 @@
 
 mod listening;
 mod speech_to_speech;
+#[cfg(any(feature = "openai", feature = "local"))]
+mod thoughts;
 mod turn_end;
 mod voices;
 
@@ -35,6 +37,8 @@ pub use speech_to_speech::{
     AnswerEnd, CallAnswer, ClientSecret, ClientSecretRequest, Conversation, ConversationInput, ConversationRequest,
     FromModel, SpeechToSpeech, ToModel, Turns,
 };
+#[cfg(any(feature = "openai", feature = "local"))]
+pub(crate) use thoughts::Thoughts;
 pub use turn_end::TurnDetector;
 pub use voices::{Voice, VoiceChoice, VoiceGender, VoicesPage, VoicesRequest};
 

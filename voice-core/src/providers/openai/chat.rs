@@ -8,7 +8,7 @@ use super::tools::Calls;
 use crate::{
     cost::Usage,
     error::Result,
-    provider::{FinishReason, LlmEvent, ResultStream},
+    provider::{FinishReason, LlmEvent, ResultStream, Thoughts},
     providers::http::{Peer, Private, SseReader, Written, at_once, streamed},
 };
 
@@ -53,7 +53,7 @@ impl Answer {
     }
 
     fn text(&mut self, text: String, out: &mut VecDeque<LlmEvent>) {
-        let spoken = self.thoughts.strip(text);
+        let spoken = self.thoughts.strip(&text);
         if !spoken.is_empty() {
             out.push_back(LlmEvent::Text(spoken));
         }
@@ -140,105 +140,4 @@ fn usage(value: &Value) -> Option<Usage> {
         output_tokens: count("/completion_tokens").unwrap_or(0),
         ..Usage::default()
     })
-}
-
-/// Leaves out what a local model thinks aloud between `<think>` and `</think>` before it answers.
-#[derive(Default)]
-enum Thoughts {
-    /// Nothing but white space and perhaps a part of the opening tag has come.
-    #[default]
-    Undecided,
-    /// As above, and this is what has come.
-    Held(String),
-    /// Inside; this is a possible beginning of the closing tag.
-    Inside(String),
-    /// Thinking is over and the answer has not begun: the line feeds between are left out.
-    Between,
-    /// Everything is answer now.
-    Answering,
-}
-
-impl Thoughts {
-    const OPEN: &'static str = "<think>";
-    const CLOSE: &'static str = "</think>";
-
-    fn strip(&mut self, text: String) -> String {
-        match std::mem::take(self) {
-            Self::Answering => {
-                *self = Self::Answering;
-                text
-            }
-            Self::Undecided => self.decide(text),
-            Self::Held(held) => self.decide(held + &text),
-            Self::Inside(tail) => self.think(tail + &text),
-            Self::Between => self.begin(text),
-        }
-    }
-
-    fn decide(&mut self, text: String) -> String {
-        let trimmed = text.trim_start();
-        if let Some(thought) = trimmed.strip_prefix(Self::OPEN) {
-            return self.think(thought.to_owned());
-        }
-        if Self::OPEN.starts_with(trimmed) {
-            *self = Self::Held(text);
-            return String::new();
-        }
-        *self = Self::Answering;
-        text
-    }
-
-    fn think(&mut self, text: String) -> String {
-        if let Some((_, answer)) = text.split_once(Self::CLOSE) {
-            return self.begin(answer.to_owned());
-        }
-        let tail = (1..Self::CLOSE.len()).rev().find(|n| text.ends_with(&Self::CLOSE[..*n])).unwrap_or(0);
-        *self = Self::Inside(text[text.len() - tail..].to_owned());
-        String::new()
-    }
-
-    fn begin(&mut self, text: String) -> String {
-        let text = text.trim_start();
-        *self = if text.is_empty() { Self::Between } else { Self::Answering };
-        text.to_owned()
-    }
-
-    /// What was held back and turned out to be answer.
-    fn rest(&mut self) -> String {
-        match std::mem::take(self) {
-            Self::Held(text) if !text.trim().is_empty() => text,
-            _ => String::new(),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn spoken(pieces: &[&str]) -> String {
-        let mut thoughts = Thoughts::default();
-        let mut out: String = pieces.iter().map(|p| thoughts.strip((*p).to_owned())).collect();
-        out.push_str(&thoughts.rest());
-        out
-    }
-
-    #[test]
-    fn thoughts_are_left_out_however_they_are_cut() {
-        assert_eq!(spoken(&["<think>hm</think>\n\nHello."]), "Hello.");
-        assert_eq!(spoken(&["\n<th", "ink>", "a < b", "</", "thi", "nk>", "\n\n", "Hello", "."]), "Hello.");
-        assert_eq!(spoken(&["<think>never ends"]), "");
-    }
-
-    #[test]
-    fn an_answer_that_only_looks_like_a_thought_is_spoken() {
-        assert_eq!(spoken(&["<", "b>bold"]), "<b>bold");
-        assert_eq!(spoken(&["1 < 2 <think> no"]), "1 < 2 <think> no");
-        assert_eq!(spoken(&["<th"]), "<th");
-    }
-
-    #[test]
-    fn leading_white_space_stays_with_the_answer() {
-        assert_eq!(spoken(&[" ", "Hi"]), " Hi");
-    }
 }

@@ -13,6 +13,7 @@ use super::{
     gguf::{Gguf, Metadata},
     kv::KvState,
     matrix::Matrix,
+    rope::{Rope, Scaling},
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -33,8 +34,8 @@ pub(super) struct Shape {
     /// Gemma: embeddings are scaled, and the gate is GELU.
     gemma: bool,
     /// Rotary pairs are (i, i + d/2) rather than (2i, 2i + 1).
-    rope_halves: bool,
-    rope_dim: usize,
+    pub(super) rope_halves: bool,
+    pub(super) rope_dim: usize,
     rope_base: f64,
     /// Layers that look back only this far, with their own rotary base: all but each `every`-th.
     sliding: Option<Sliding>,
@@ -172,47 +173,6 @@ impl<const N: usize> Fused<N> {
     }
 }
 
-/// The rotation of each position.
-struct Rope {
-    cos: Tensor,
-    sin: Tensor,
-}
-
-impl Rope {
-    /// `factors` divide the frequencies (Llama 3, Phi 3 long context).
-    fn new(shape: &Shape, base: f64, factors: Option<&[f32]>) -> candle_core::Result<Self> {
-        let half = shape.rope_dim / 2;
-        let frequencies = (0..half).map(|i| {
-            let factor = factors.and_then(|f| f.get(i)).map_or(1.0, |f| f64::from(*f));
-            1.0 / (base.powf(2.0 * i as f64 / shape.rope_dim as f64) * factor)
-        });
-        let frequencies: Vec<f64> = frequencies.collect();
-        let angles = (0..shape.context).flat_map(|p| frequencies.iter().map(move |f| p as f64 * f));
-        let (cos, sin): (Vec<f32>, Vec<f32>) = angles.map(|a| (a.cos() as f32, a.sin() as f32)).unzip();
-        let dims = (shape.context, half);
-        Ok(Self { cos: Tensor::from_vec(cos, dims, &Device::Cpu)?, sin: Tensor::from_vec(sin, dims, &Device::Cpu)? })
-    }
-
-    /// Turns `[1, heads, positions, head_dim]` by the positions from `start` on.
-    fn apply(&self, x: &Tensor, start: usize, shape: &Shape) -> candle_core::Result<Tensor> {
-        let positions = x.dim(2)?;
-        let (cos, sin) = (self.cos.narrow(0, start, positions)?, self.sin.narrow(0, start, positions)?);
-        let turn = |x: &Tensor| {
-            if shape.rope_halves {
-                candle_nn::rotary_emb::rope(x, &cos, &sin)
-            } else {
-                candle_nn::rotary_emb::rope_i(x, &cos, &sin)
-            }
-        };
-        if shape.rope_dim == shape.head_dim {
-            return turn(&x.contiguous()?);
-        }
-        let turned = turn(&x.narrow(D::Minus1, 0, shape.rope_dim)?.contiguous()?)?;
-        let rest = x.narrow(D::Minus1, shape.rope_dim, shape.head_dim - shape.rope_dim)?;
-        Tensor::cat(&[&turned, &rest.contiguous()?], D::Minus1)
-    }
-}
-
 struct Layer {
     attention_norm: Norm,
     qkv: Fused<3>,
@@ -250,14 +210,15 @@ impl Decoder {
         let embeddings = Arc::new(gguf.matrix("token_embd.weight")?);
         let output =
             if gguf.has("output.weight") { Arc::new(gguf.matrix("output.weight")?) } else { embeddings.clone() };
-        let factors = ["rope_freqs.weight", "rope_factors_short.weight"].into_iter().find(|name| gguf.has(name));
-        let factors = match factors {
+        let scaling = Scaling::read(gguf.metadata(), shape.context)?;
+        let factors = match scaling.factors_in(gguf)? {
             Some(name) => Some(vector(gguf, name)?.to_vec1::<f32>().map_err(failed)?),
             None => None,
         };
-        let rope = Rope::new(&shape, shape.rope_base, factors.as_deref()).map_err(failed)?;
+        let rope = Rope::new(&shape, shape.rope_base, scaling, factors.as_deref()).map_err(failed)?;
         let sliding_rope = match shape.sliding {
-            Some(s) => Some(Rope::new(&shape, s.rope_base, None).map_err(failed)?),
+            // Layers that look back only a little way need no scaling, whatever the others have.
+            Some(s) => Some(Rope::new(&shape, s.rope_base, Scaling::default(), None).map_err(failed)?),
             None => None,
         };
         Ok(Self { shape, embeddings, layers, norm, output, rope, sliding_rope })
@@ -266,6 +227,15 @@ impl Decoder {
     /// The numbers that shape the model.
     pub(super) fn shape(&self) -> &Shape {
         &self.shape
+    }
+
+    /// A layer's keys (`[kv_heads, positions, head_dim]`) as they would be so many positions `back`.
+    pub(super) fn moved_back(&self, layer: usize, keys: &Tensor, back: usize) -> candle_core::Result<Tensor> {
+        self.rope_of(&self.layers[layer]).turn_back(&keys.unsqueeze(0)?, back, &self.shape)?.squeeze(0)
+    }
+
+    fn rope_of(&self, layer: &Layer) -> &Rope {
+        self.sliding_rope.as_ref().filter(|_| layer.sliding.is_some()).unwrap_or(&self.rope)
     }
 
     /// Reads `tokens` after what `state` holds already. Gives the scores of every possible next token.
@@ -299,11 +269,8 @@ impl Decoder {
             None => None,
         };
         for (i, layer) in self.layers.iter().enumerate() {
-            let (mask, rope) = match (layer.sliding, &self.sliding_rope) {
-                (Some(_), Some(rope)) => (sliding_mask.as_ref().or(mask.as_ref()), rope),
-                _ => (mask.as_ref(), &self.rope),
-            };
-            x = layer.forward(&self.shape, &x, mask, rope, state, i)?;
+            let mask = sliding_mask.as_ref().filter(|_| layer.sliding.is_some()).or(mask.as_ref());
+            x = layer.forward(&self.shape, &x, mask, self.rope_of(layer), state, i)?;
         }
         let last = self.norm.forward(&x.narrow(0, count - 1, 1)?)?;
         self.output.forward(&last)?.squeeze(0)?.to_vec1::<f32>()
@@ -446,70 +413,13 @@ pub(super) fn failed(error: candle_core::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use candle_core::quantized::{GgmlDType, QTensor, gguf_file};
+    use candle_core::quantized::gguf_file;
     use candle_transformers::models::{quantized_llama, quantized_qwen2, quantized_qwen3};
 
     use super::*;
+    use crate::providers::local::llm::tiny::tiny;
 
     const PROMPT: [u32; 7] = [3, 1, 4, 1, 5, 9, 2];
-
-    /// A tiny model with weights that look random but are always the same.
-    fn tiny(architecture: &str, path: &std::path::Path) {
-        let integer = |n: u32| gguf_file::Value::U32(n);
-        let key = |name: &str| format!("{architecture}.{name}");
-        let metadata = [
-            ("general.architecture".to_owned(), gguf_file::Value::String(architecture.to_owned())),
-            (key("block_count"), integer(2)),
-            (key("context_length"), integer(512)),
-            (key("embedding_length"), integer(32)),
-            (key("attention.head_count"), integer(4)),
-            (key("attention.head_count_kv"), integer(2)),
-            (key("attention.key_length"), integer(8)),
-            (key("rope.dimension_count"), integer(8)),
-            (key("rope.freq_base"), gguf_file::Value::F32(10_000.0)),
-            (key("attention.layer_norm_rms_epsilon"), gguf_file::Value::F32(1e-5)),
-        ];
-        let mut seed = 1_u32;
-        let mut tensor = |rows: usize, columns: Option<usize>| {
-            let count = rows * columns.unwrap_or(1);
-            let numbers: Vec<f32> = (0..count)
-                .map(|_| {
-                    seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                    (seed >> 8) as f32 / (1 << 24) as f32 - 0.5
-                })
-                .collect();
-            let dims = columns.map_or_else(|| vec![rows], |c| vec![rows, c]);
-            QTensor::quantize(&Tensor::from_vec(numbers, dims, &Device::Cpu).unwrap(), GgmlDType::F32).unwrap()
-        };
-        let mut tensors = vec![
-            ("token_embd.weight".to_owned(), tensor(16, Some(32))),
-            ("output_norm.weight".to_owned(), tensor(32, None)),
-            ("output.weight".to_owned(), tensor(16, Some(32))),
-        ];
-        for layer in 0..2 {
-            let mut add =
-                |name: &str, rows, columns| tensors.push((format!("blk.{layer}.{name}"), tensor(rows, columns)));
-            add("attn_norm.weight", 32, None);
-            add("ffn_norm.weight", 32, None);
-            for (name, rows) in [("attn_q", 32), ("attn_k", 16), ("attn_v", 16)] {
-                add(&format!("{name}.weight"), rows, Some(32));
-                if architecture == "qwen2" {
-                    add(&format!("{name}.bias"), rows, None);
-                }
-            }
-            if architecture == "qwen3" {
-                add("attn_q_norm.weight", 8, None);
-                add("attn_k_norm.weight", 8, None);
-            }
-            add("attn_output.weight", 32, Some(32));
-            add("ffn_gate.weight", 64, Some(32));
-            add("ffn_up.weight", 64, Some(32));
-            add("ffn_down.weight", 32, Some(64));
-        }
-        let metadata: Vec<_> = metadata.iter().map(|(k, v)| (k.as_str(), v)).collect();
-        let tensors: Vec<_> = tensors.iter().map(|(k, v)| (k.as_str(), v)).collect();
-        gguf_file::write(&mut std::fs::File::create(path).unwrap(), &metadata, &tensors).unwrap();
-    }
 
     fn reference(architecture: &str, path: &std::path::Path) -> Vec<f32> {
         let mut file = std::fs::File::open(path).unwrap();
@@ -533,7 +443,7 @@ mod tests {
             let expected = reference(architecture, &path);
             let decoder = Decoder::read(&mut Gguf::open(&path).unwrap(), 512).unwrap();
             for cut in [7, 1, 3, 6] {
-                let mut state = KvState::empty();
+                let mut state = KvState::empty(None);
                 let mut scores = Vec::new();
                 for part in PROMPT.chunks(cut) {
                     scores = decoder.forward(part, &mut state).unwrap();
@@ -552,5 +462,24 @@ mod tests {
         let error = Decoder::read(&mut Gguf::open(&path).unwrap(), 512).err().unwrap();
         assert_eq!(error.kind(), ErrorKind::InvalidConfig);
         assert!(error.message().contains("mamba") && error.message().contains("qwen3"), "{error}");
+    }
+
+    #[test]
+    fn keys_that_are_moved_back_are_those_of_their_new_places() {
+        let dir = tempfile::tempdir().unwrap();
+        for architecture in ["llama", "qwen2"] {
+            let path = dir.path().join(architecture);
+            tiny(architecture, &path);
+            let decoder = Decoder::read(&mut Gguf::open(&path).unwrap(), 512).unwrap();
+            let keys_of = |tokens: &[u32]| {
+                let mut state = KvState::empty(None);
+                decoder.forward(tokens, &mut state).unwrap();
+                state.keys(0).unwrap()
+            };
+            // In the first layer keys know nothing of other tokens, only their place.
+            let moved = decoder.moved_back(0, &keys_of(&PROMPT).narrow(1, 3, 4).unwrap(), 3).unwrap();
+            let off = (moved - keys_of(&PROMPT[3..])).unwrap().abs().unwrap().max_all().unwrap();
+            assert!(off.to_scalar::<f32>().unwrap() < 1e-5, "{architecture}");
+        }
     }
 }

@@ -13,19 +13,20 @@ use tokio::sync::Semaphore;
 
 use super::{
     LlmWork, LocalLlmOptions,
-    decoder::Decoder,
+    decoder::{Decoder, failed},
     gguf::Gguf,
     kv::{KvState, PrefixCache},
     sampler::Sampler,
-    template::ChatTemplate,
+    template::{ChatTemplate, Prompt},
     tokenizer::Tokenizer,
     utf8::Utf8Pieces,
 };
 use crate::{
     cost::Usage,
     error::{Error, ErrorKind, Result},
+    id::SessionId,
     message::Role,
-    provider::{FinishReason, GenerateRequest, LlmEvent, PromptMessage},
+    provider::{FinishReason, GenerateRequest, LlmEvent, PromptMessage, Thoughts},
     providers::local::runtime::{give_way_to_voice, model_pool},
 };
 
@@ -43,9 +44,6 @@ const FIRST_PIECE: usize = 8;
 
 /// How long each further token may wait for a voice: ten tokens a second are written all the same, and four are spoken.
 const LONGEST_WAIT: Duration = Duration::from_millis(100);
-
-/// Between these tokens a model thinks aloud; that is not spoken.
-const THINKING: (&str, &str) = ("<think>", "</think>");
 
 /// A model with its vocabulary, its template and what it remembers.
 pub(super) struct Engine {
@@ -72,10 +70,10 @@ impl Engine {
         let decoder = Decoder::read(&mut gguf, options.context_tokens)?;
         Ok(Self {
             parameters: gguf.parameters(),
+            known: PrefixCache::new(options.cache_bytes, decoder.shape()),
             decoder,
             tokenizer,
             template,
-            known: PrefixCache::new(options.cache_bytes),
             pool: model_pool(options.threads),
             writers: Arc::new(Semaphore::new(MOST_WRITERS)),
             prompt_tokens: AtomicU64::new(0),
@@ -92,20 +90,75 @@ impl Engine {
         }
     }
 
-    /// Writes an answer, handing out events until `goes_on` or `send` fails.
+    /// Writes an answer, handing out events until `goes_on` or `send` fails. What was read and written until then is
+    /// remembered.
     pub(super) fn generate(
         &self,
         request: &GenerateRequest,
-        mut sampler: Sampler,
+        session: Option<SessionId>,
+        sampler: Sampler,
         goes_on: &dyn Fn() -> Result<()>,
         send: &dyn Fn(LlmEvent) -> Result<()>,
     ) -> Result<()> {
         let prompt = self.fitting_prompt(&request.messages, request.max_tokens as usize)?;
-        let (mut state, mut scores, cached) = self.read(&prompt, goes_on)?;
-        let most = (request.max_tokens as usize).min(self.decoder.shape().context - prompt.len());
-        let (think, answer) = (self.tokenizer.control(THINKING.0), self.tokenizer.control(THINKING.1));
+        let mut state = self.start(&prompt, session)?;
+        let cached = state.len();
+        let most = (request.max_tokens as usize).min(self.decoder.shape().context - prompt.tokens.len());
+        let written = self
+            .read(&prompt.tokens, &mut state, goes_on)
+            .and_then(|scores| self.write(&prompt, most, scores, &mut state, sampler, goes_on, send));
+        self.known.keep(state);
+        let (written, finish) = written?;
+        let usage = Usage {
+            input_tokens: prompt.tokens.len() as u64,
+            cached_tokens: cached as u64,
+            output_tokens: written as u64,
+            ..Usage::default()
+        };
+        send(LlmEvent::Usage(usage))?;
+        send(LlmEvent::Finished(finish))
+    }
+
+    /// Reads a prompt and remembers it, writing nothing.
+    pub(super) fn read_prompt(&self, messages: &[PromptMessage]) -> Result<()> {
+        let prompt = self.fitting_prompt(messages, 1)?;
+        let mut state = self.start(&prompt, None)?;
+        let read = self.read(&prompt.tokens, &mut state, &|| Ok(()));
+        self.known.keep(state);
+        read.map(drop)
+    }
+
+    /// A state that holds what is known of a prompt.
+    fn start(&self, prompt: &Prompt, session: Option<SessionId>) -> Result<KvState> {
+        self.known.start(&self.decoder, &prompt.tokens, session, CHUNK).map_err(failed)
+    }
+
+    /// Reads what of a prompt is not in `state` yet; gives the scores of the first token to write.
+    fn read(&self, prompt: &[u32], state: &mut KvState, goes_on: &dyn Fn() -> Result<()>) -> Result<Vec<f32>> {
+        self.cached_tokens.fetch_add(state.len() as u64, Ordering::Relaxed);
+        let mut scores = Vec::new();
+        for chunk in prompt[state.len()..].chunks(CHUNK) {
+            goes_on()?;
+            scores = self.step(chunk, state)?;
+            self.prompt_tokens.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+        }
+        Ok(scores)
+    }
+
+    /// Writes up to `most` tokens behind a prompt; gives how many there are, and why no more.
+    fn write(
+        &self,
+        prompt: &Prompt,
+        most: usize,
+        mut scores: Vec<f32>,
+        state: &mut KvState,
+        mut sampler: Sampler,
+        goes_on: &dyn Fn() -> Result<()>,
+        send: &dyn Fn(LlmEvent) -> Result<()>,
+    ) -> Result<(usize, FinishReason)> {
+        let mut thoughts = if prompt.opens_thought { Thoughts::opened() } else { Thoughts::default() };
+        let say = |text: String| if text.is_empty() { Ok(()) } else { send(LlmEvent::Text(text)) };
         let mut pieces = Utf8Pieces::default();
-        let mut thinking = false;
         let mut written = Vec::new();
         let finish = loop {
             if written.len() >= most {
@@ -116,75 +169,36 @@ impl Engine {
                 break FinishReason::Stop;
             }
             written.push(token);
-            thinking = (thinking || Some(token) == think) && Some(token) != answer;
-            let text = if thinking { String::new() } else { pieces.push(self.tokenizer.bytes(token)) };
-            if !text.is_empty() {
-                send(LlmEvent::Text(text))?;
-            }
+            self.written_tokens.fetch_add(1, Ordering::Relaxed);
+            say(thoughts.strip(&pieces.push(self.tokenizer.bytes(token))))?;
             if written.len() > FIRST_PIECE {
                 give_way_to_voice(LONGEST_WAIT);
             }
             goes_on()?;
-            scores = self.step(&[token], &mut state)?;
+            scores = self.step(&[token], state)?;
         };
-        self.written_tokens.fetch_add(written.len() as u64, Ordering::Relaxed);
-        self.known.keep(state);
-        let usage = Usage {
-            input_tokens: prompt.len() as u64,
-            cached_tokens: cached as u64,
-            output_tokens: written.len() as u64,
-            ..Usage::default()
-        };
-        send(LlmEvent::Usage(usage))?;
-        send(LlmEvent::Finished(finish))
-    }
-
-    /// Reads a prompt and remembers it, writing nothing.
-    pub(super) fn read_prompt(&self, messages: &[PromptMessage]) -> Result<()> {
-        let prompt = self.fitting_prompt(messages, 1)?;
-        let (state, ..) = self.read(&prompt, &|| Ok(()))?;
-        self.known.keep(state);
-        Ok(())
-    }
-
-    /// Reads a prompt from where it differs from all that is known; gives the scores of the first token to write and how
-    /// many tokens were known.
-    fn read(&self, prompt: &[u32], goes_on: &dyn Fn() -> Result<()>) -> Result<(KvState, Vec<f32>, usize)> {
-        let shape = self.decoder.shape();
-        let (mut state, cached) = match self.known.longest_prefix(prompt) {
-            Some((known, count)) => {
-                (known.copy_of(shape, count, prompt.len() + CHUNK).map_err(super::decoder::failed)?, count)
-            }
-            None => (KvState::empty(), 0),
-        };
-        self.cached_tokens.fetch_add(cached as u64, Ordering::Relaxed);
-        let mut scores = Vec::new();
-        for chunk in prompt[cached..].chunks(CHUNK) {
-            goes_on()?;
-            scores = self.step(chunk, &mut state)?;
-            self.prompt_tokens.fetch_add(chunk.len() as u64, Ordering::Relaxed);
-        }
-        Ok((state, scores, cached))
+        say(thoughts.rest())?;
+        Ok((written.len(), finish))
     }
 
     fn step(&self, tokens: &[u32], state: &mut KvState) -> Result<Vec<f32>> {
         self.pool.run(|| self.decoder.forward(tokens, state))
     }
 
-    /// The prompt's tokens; if there are too many, without the oldest messages.
-    fn fitting_prompt(&self, messages: &[PromptMessage], max_tokens: usize) -> Result<Vec<u32>> {
+    /// The prompt; if it has too many tokens, without the oldest messages.
+    fn fitting_prompt(&self, messages: &[PromptMessage], max_tokens: usize) -> Result<Prompt> {
         let context = self.decoder.shape().context;
         let room = context - max_tokens.clamp(1, context / ANSWER_SHARE);
         let mut messages = messages.to_vec();
         loop {
             let prompt = self.template.prompt(&messages, &self.tokenizer)?;
-            if prompt.len() <= room {
+            if prompt.tokens.len() <= room {
                 return Ok(prompt);
             }
             if !drop_oldest(&mut messages) {
                 let message = format!(
                     "the system prompt and the last message are {} tokens; this model takes at most {room} of them",
-                    prompt.len()
+                    prompt.tokens.len()
                 );
                 return Err(Error::new(ErrorKind::InvalidText, message));
             }
@@ -204,4 +218,116 @@ fn drop_oldest(messages: &mut Vec<PromptMessage>) -> bool {
         messages.remove(first);
     }
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::{Cell, RefCell};
+
+    use super::*;
+    use crate::providers::local::llm::{Sampling, tiny::tiny};
+
+    fn engine() -> Engine {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("model.gguf");
+        tiny("llama", &path);
+        Engine::load(&path, &LocalLlmOptions::default()).unwrap()
+    }
+
+    fn sampler() -> Sampler {
+        Sampler::new(Sampling::default(), 0.0, 0)
+    }
+
+    struct Answer {
+        text: String,
+        usage: Usage,
+    }
+
+    impl Engine {
+        fn answer(&self, messages: &[PromptMessage], session: SessionId) -> Answer {
+            let (text, usage) = (RefCell::new(String::new()), Cell::new(Usage::default()));
+            let request = GenerateRequest { max_tokens: 12, ..GenerateRequest::new(messages.to_vec()) };
+            let hear = |event| {
+                match event {
+                    LlmEvent::Text(piece) => text.borrow_mut().push_str(&piece),
+                    LlmEvent::Usage(told) => usage.set(told),
+                    _ => {}
+                }
+                Ok(())
+            };
+            self.generate(&request, Some(session), sampler(), &|| Ok(()), &hear).unwrap();
+            Answer { text: text.into_inner(), usage: usage.get() }
+        }
+
+        /// Asks for an answer and wants it no more when it was asked so many times whether to go on.
+        fn begin_answer(&self, messages: &[PromptMessage], session: SessionId, steps: usize) {
+            let asked = Cell::new(0);
+            let goes_on = || {
+                asked.set(asked.get() + 1);
+                if asked.get() > steps { Err(Error::new(ErrorKind::Cancelled, "as planned")) } else { Ok(()) }
+            };
+            let request = GenerateRequest { max_tokens: 12, ..GenerateRequest::new(messages.to_vec()) };
+            assert!(self.generate(&request, Some(session), sampler(), &goes_on, &|_| Ok(())).is_err());
+        }
+    }
+
+    fn says(role: Role, text: &str) -> PromptMessage {
+        PromptMessage::new(role, text)
+    }
+
+    /// Words of the tiny vocabulary, different ones for every number.
+    fn words(number: usize, length: usize) -> String {
+        let letter = |i: usize| char::from(b'a' + ((number * 7 + i * (number % 5 + 1)) % 10) as u8);
+        (0..length).map(letter).collect()
+    }
+
+    #[test]
+    fn most_of_a_prompt_is_known_from_the_turn_before_after_the_oldest_messages_have_gone() {
+        const WINDOW: usize = 6;
+        let (engine, session) = (engine(), SessionId::new());
+        let mut history: Vec<PromptMessage> = Vec::new();
+        for turn in 0..20 {
+            let user = says(Role::User, &words(turn, 30));
+            let shown = &history[history.len().saturating_sub(WINDOW)..];
+            let prompt = [&[says(Role::System, &words(99, 40))], shown, std::slice::from_ref(&user)].concat();
+            let Answer { text, usage } = engine.answer(&prompt, session);
+            let read = usage.input_tokens - usage.cached_tokens;
+            assert!(turn == 0 || read < 70, "turn {turn}: {read} of {} tokens were read", usage.input_tokens);
+            history.extend([user, says(Role::Assistant, &text)]);
+        }
+        let work = engine.work();
+        assert!(work.cached_tokens > 3 * work.prompt_tokens, "{work:?}");
+    }
+
+    #[test]
+    fn of_another_sessions_prompt_only_the_beginning_is_taken() {
+        let engine = engine();
+        let message = |n| says(Role::User, &words(n, 60));
+        let system = says(Role::System, &words(9, 60));
+        engine.answer(&[system.clone(), message(1), message(2), message(3)], SessionId::new());
+        let later = engine.answer(&[system, message(2), message(3)], SessionId::new());
+        assert!((60..90).contains(&later.usage.cached_tokens), "{:?}", later.usage);
+    }
+
+    #[test]
+    fn what_was_read_of_a_prompt_that_was_cancelled_is_not_read_again() {
+        let (engine, session) = (engine(), SessionId::new());
+        let prompt = [says(Role::User, &words(1, 300))];
+        engine.begin_answer(&prompt, session, 2);
+        assert_eq!(engine.answer(&prompt, session).usage.cached_tokens, 2 * CHUNK as u64);
+    }
+
+    #[test]
+    fn what_an_interrupted_answer_was_written_from_is_not_read_again() {
+        let session = SessionId::new();
+        let (prompt, whole) = (0..20)
+            .map(|n| [says(Role::User, &words(n, 60))])
+            .map(|prompt| (prompt.clone(), engine().answer(&prompt, session).usage))
+            .find(|(_, usage)| usage.output_tokens > 0)
+            .unwrap();
+        let engine = engine();
+        engine.begin_answer(&prompt, session, whole.input_tokens.div_ceil(CHUNK as u64) as usize);
+        let again = engine.answer(&prompt, session).usage;
+        assert_eq!(again.cached_tokens, again.input_tokens - 1);
+    }
 }

@@ -4,14 +4,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{DType, Device, Result, Tensor};
 
-use super::decoder::Shape;
+use super::decoder::{Decoder, Shape};
+use crate::id::SessionId;
 
 /// Room is added in steps of this many tokens, so that reading a token rarely copies.
 const STEP: usize = 256;
 
+/// Fewer tokens than this are not worth being moved: they are read about as fast.
+const FEWEST_MOVED: usize = 32;
+
 /// The keys and values of the tokens read so far, and those tokens.
 pub(super) struct KvState {
     tokens: Vec<u32>,
+    /// The session whose prompt it is; none for a prompt of no session.
+    session: Option<SessionId>,
     capacity: usize,
     /// For each layer keys and values, `[kv_heads, capacity, head_dim]`.
     layers: Vec<(Tensor, Tensor)>,
@@ -19,8 +25,8 @@ pub(super) struct KvState {
 
 impl KvState {
     /// Nothing read yet.
-    pub(super) fn empty() -> Self {
-        Self { tokens: Vec::new(), capacity: 0, layers: Vec::new() }
+    pub(super) fn empty(session: Option<SessionId>) -> Self {
+        Self { tokens: Vec::new(), session, capacity: 0, layers: Vec::new() }
     }
 
     /// How many tokens were read.
@@ -28,22 +34,33 @@ impl KvState {
         self.tokens.len()
     }
 
+    /// The keys of a layer, `[kv_heads, tokens, head_dim]`.
+    #[cfg(test)]
+    pub(super) fn keys(&self, layer: usize) -> Result<Tensor> {
+        self.layers[layer].0.narrow(1, 0, self.len())
+    }
+
     /// The size of the keys and values, in bytes.
     fn bytes(&self) -> usize {
         self.layers.iter().map(|(k, v)| (k.elem_count() + v.elem_count()) * size_of::<f32>()).sum()
+    }
+
+    /// The size of the keys and values of one token, in bytes.
+    pub(super) fn bytes_per_token(shape: &Shape) -> usize {
+        2 * shape.layers * shape.kv_heads * shape.head_dim * size_of::<f32>()
     }
 
     /// Makes room for `more` tokens.
     pub(super) fn reserve(&mut self, shape: &Shape, more: usize) -> Result<()> {
         let needed = self.len() + more;
         if needed > self.capacity || self.layers.is_empty() {
-            *self = self.copy_of(shape, self.len(), needed)?;
+            *self = self.start_of(shape, self.len(), needed)?;
         }
         Ok(())
     }
 
     /// The state after only the first `count` tokens, with room for `room` in all.
-    pub(super) fn copy_of(&self, shape: &Shape, count: usize, room: usize) -> Result<Self> {
+    fn start_of(&self, shape: &Shape, count: usize, room: usize) -> Result<Self> {
         let capacity = room.next_multiple_of(STEP).min(shape.context.max(room));
         let dims = (shape.kv_heads, capacity, shape.head_dim);
         let mut layers = Vec::with_capacity(shape.layers);
@@ -56,7 +73,20 @@ impl KvState {
             }
             layers.push((keys, values));
         }
-        Ok(Self { tokens: self.tokens[..count].to_vec(), capacity, layers })
+        Ok(Self { tokens: self.tokens[..count].to_vec(), session: self.session, capacity, layers })
+    }
+
+    /// Adds what `from` holds from token `at` on, `count` tokens of it, to the end of this one.
+    ///
+    /// Keys are turned to their new places. What they and the values say of the tokens that are left out stays in them.
+    fn add_moved(&mut self, decoder: &Decoder, from: &Self, at: usize, count: usize) -> Result<()> {
+        let (end, back) = (self.len(), at - self.len());
+        for (i, ((keys, values), (k, v))) in self.layers.iter().zip(&from.layers).enumerate() {
+            keys.slice_set(&decoder.moved_back(i, &k.narrow(1, at, count)?, back)?, 1, end)?;
+            values.slice_set(&v.narrow(1, at, count)?.contiguous()?, 1, end)?;
+        }
+        self.commit(&from.tokens[at..at + count]);
+        Ok(())
     }
 
     /// Adds the keys and values of new tokens to a layer; gives all of that layer's.
@@ -74,9 +104,47 @@ impl KvState {
     }
 }
 
-/// The states of the last prompts, so that a new prompt is read only from where it differs from all of them.
+/// What of a kept state a prompt has, too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Overlap {
+    /// So many tokens at the beginning of both.
+    same: usize,
+    /// Behind them the prompt leaves so many of the state's out …
+    left_out: usize,
+    /// … and goes on with so many that follow.
+    moved: usize,
+}
+
+impl Overlap {
+    fn known(self) -> usize {
+        self.same + self.moved
+    }
+
+    /// The longest one that begins at the beginning of both.
+    fn of_beginning(tokens: &[u32], prompt: &[u32]) -> Self {
+        Self { same: shared(tokens, prompt), ..Self::default() }
+    }
+
+    /// The longest one with at most one gap: as when the oldest messages of a conversation are shown no more.
+    fn with_gap(tokens: &[u32], prompt: &[u32]) -> Self {
+        let whole = Self::of_beginning(tokens, prompt);
+        let same = whole.same;
+        let after = |left_out| Self { left_out, moved: shared(&tokens[same + left_out..], &prompt[same..]), ..whole };
+        let longest = (1..tokens.len() - same).map(after).max_by_key(|overlap| overlap.moved);
+        longest.filter(|overlap| same > 0 && overlap.moved >= FEWEST_MOVED).unwrap_or(whole)
+    }
+}
+
+/// How many tokens are the same at the beginning of both.
+fn shared(some: &[u32], others: &[u32]) -> usize {
+    some.iter().zip(others).take_while(|(a, b)| a == b).count()
+}
+
+/// The states of the last prompts, so that of a new prompt only what is new is read.
 ///
-/// A kept state is never changed: whoever starts from one copies what it needs, so sessions cannot disturb each other.
+/// A kept state is never changed: whoever starts from one copies what it needs, so sessions cannot disturb each other. A
+/// prompt without the oldest messages of its own session's last one goes on from what followed them. Of other sessions'
+/// states only the beginning is taken, which knows nothing of what comes after it.
 pub(super) struct PrefixCache {
     max_bytes: usize,
     /// Least recently used first.
@@ -84,29 +152,54 @@ pub(super) struct PrefixCache {
 }
 
 impl PrefixCache {
-    /// A cache of at most `max_bytes` of keys and values.
-    pub(super) fn new(max_bytes: usize) -> Self {
-        Self { max_bytes, states: Mutex::default() }
+    /// A cache of at most `max_bytes` of keys and values, or of one whole context where that is more.
+    pub(super) fn new(max_bytes: usize, shape: &Shape) -> Self {
+        Self { max_bytes: max_bytes.max(KvState::bytes_per_token(shape) * shape.context), states: Mutex::default() }
     }
 
-    /// The kept state that shares the longest start with `prompt`, and how many tokens they share. At least the last
-    /// token of the prompt is left to be read, since its scores are wanted.
-    pub(super) fn longest_prefix(&self, prompt: &[u32]) -> Option<(Arc<KvState>, usize)> {
-        let most = prompt.len().saturating_sub(1);
+    /// A state to read the rest of `prompt` into, with room for all of it and `more`: what is known of it. At least the
+    /// last token of the prompt is left to be read, since its scores are wanted.
+    pub(super) fn start(
+        &self,
+        decoder: &Decoder,
+        prompt: &[u32],
+        session: Option<SessionId>,
+        more: usize,
+    ) -> Result<KvState> {
+        let known = &prompt[..prompt.len().saturating_sub(1)];
+        let Some((from, overlap)) = self.most_known(known, session) else { return Ok(KvState::empty(session)) };
+        let mut state = from.start_of(decoder.shape(), overlap.same, prompt.len() + more)?;
+        if overlap.moved > 0 {
+            state.add_moved(decoder, &from, overlap.same + overlap.left_out, overlap.moved)?;
+        }
+        state.session = session;
+        Ok(state)
+    }
+
+    /// The kept state that has most of `prompt`.
+    fn most_known(&self, prompt: &[u32], session: Option<SessionId>) -> Option<(Arc<KvState>, Overlap)> {
         let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
-        let shared = |s: &KvState| s.tokens.iter().zip(&prompt[..most]).take_while(|(a, b)| a == b).count();
-        let (best, count) = states.iter().map(|s| shared(s)).enumerate().max_by_key(|(_, count)| *count)?;
-        if count == 0 {
+        let overlap = |s: &KvState| {
+            let is_own = session.is_some() && s.session == session;
+            if is_own { Overlap::with_gap(&s.tokens, prompt) } else { Overlap::of_beginning(&s.tokens, prompt) }
+        };
+        let (best, overlap) =
+            states.iter().map(|s| overlap(s)).enumerate().max_by_key(|(_, overlap)| overlap.known())?;
+        if overlap.known() == 0 {
             return None;
         }
         let state = states.remove(best);
         states.push(state.clone());
-        Some((state, count))
+        Some((state, overlap))
     }
 
-    /// Keeps a state; what it continues is dropped, and then the least recently used until all fit.
+    /// Keeps a state, unless one that goes on from it is kept; what it continues is dropped, and then the least recently
+    /// used until all fit.
     pub(super) fn keep(&self, state: KvState) {
         let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
+        if states.iter().any(|s| s.session == state.session && s.tokens.starts_with(&state.tokens)) {
+            return;
+        }
         states.retain(|s| !state.tokens.starts_with(&s.tokens));
         states.push(Arc::new(state));
         let mut bytes: usize = states.iter().map(|s| s.bytes()).sum();
@@ -114,5 +207,30 @@ impl PrefixCache {
         while bytes > self.max_bytes && states.len() > 1 {
             bytes -= states.remove(0).bytes();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prompt_without_the_oldest_messages_has_all_that_followed_them() {
+        let system: Vec<u32> = (0..50).collect();
+        let (oldest, later): (Vec<u32>, Vec<u32>) = ((100..120).collect(), (200..260).collect());
+        let read = [&system[..], &oldest, &later].concat();
+        let prompt = [&system[..], &later, &[300, 301]].concat();
+        let overlap = Overlap::with_gap(&read, &prompt);
+        assert_eq!(overlap, Overlap { same: 50, left_out: 20, moved: 60 });
+        assert_eq!(Overlap::of_beginning(&read, &prompt).known(), 50);
+    }
+
+    #[test]
+    fn a_few_tokens_that_happen_to_be_the_same_are_not_moved() {
+        let read: Vec<u32> = (0..100).collect();
+        let prompt = [&read[..50], &read[70..80]].concat();
+        assert_eq!(Overlap::with_gap(&read, &prompt), Overlap { same: 50, ..Overlap::default() });
+        assert_eq!(Overlap::with_gap(&read, &read), Overlap { same: 100, ..Overlap::default() });
+        assert_eq!(Overlap::with_gap(&read, &read[60..]).known(), 0, "a prompt begins with what it began with");
     }
 }

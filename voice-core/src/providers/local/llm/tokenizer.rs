@@ -1,7 +1,9 @@
 //! Text to tokens and back, by the vocabulary inside a GGUF file.
 //!
 //! Text and control tokens never mix: [`Tokenizer::text`] cannot produce a control token whatever the text is, so what
-//! a user says can never end a message or open another role. Control tokens come only from the chat template.
+//! a user says can never end a message or open another role. Control tokens come only from the chat template. Tokens that
+//! a file calls user-defined (runs of white space, tags) are taken for control tokens there, but are text where a model
+//! writes them.
 
 use std::collections::HashMap;
 
@@ -21,7 +23,10 @@ use super::{
     gguf::Metadata,
     spm::{SPACE, SentencePiece},
 };
-use crate::error::{Error, ErrorKind, Result};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    provider::Thoughts,
+};
 
 /// A kind of token, as `tokenizer.ggml.token_type` numbers it.
 mod kind {
@@ -59,7 +64,7 @@ enum Encoder {
 /// A vocabulary.
 pub(super) struct Tokenizer {
     encoder: Encoder,
-    /// The bytes that each token stands for; none for control tokens.
+    /// The bytes that each token stands for; none for those that are no text.
     bytes: Vec<Box<[u8]>>,
     /// Control tokens by their name, longest names first.
     controls: Vec<(Box<str>, u32)>,
@@ -86,7 +91,7 @@ impl Tokenizer {
             numbered.map(|(id, text)| (*text, id as u32))
         };
         let family = metadata.text("tokenizer.ggml.model").unwrap_or("unknown");
-        let (encoder, bytes): (_, Vec<Box<[u8]>>) = match family {
+        let (encoder, mut bytes): (_, Vec<Box<[u8]>>) = match family {
             "gpt2" => {
                 let merges =
                     metadata.texts("tokenizer.ggml.merges").ok_or_else(|| incomplete("tokenizer.ggml.merges"))?;
@@ -110,7 +115,7 @@ impl Tokenizer {
                 let spell = |(id, token): (usize, &&str)| match byte_token(token).filter(|_| kind_of(id) == kind::BYTE)
                 {
                     Some(byte) => Box::from([byte]),
-                    None => token.replace(SPACE, " ").into_bytes().into_boxed_slice(),
+                    None => literal(token),
                 };
                 let encoder =
                     Encoder::SentencePiece(Box::new(SentencePiece::new(scored, of_byte, unknown, space_first)));
@@ -122,6 +127,14 @@ impl Tokenizer {
                 return Err(Error::new(ErrorKind::InvalidConfig, message));
             }
         };
+        for (id, (text, bytes)) in tokens.iter().zip(&mut bytes).enumerate() {
+            match kind_of(id) {
+                kind::USER_DEFINED => *bytes = literal(text),
+                kind::CONTROL if Thoughts::is_tag(text) => *bytes = literal(text),
+                kind::CONTROL | kind::UNUSED | kind::UNKNOWN => *bytes = Box::default(),
+                _ => {}
+            }
+        }
         let mut controls: Vec<(Box<str>, u32)> = tokens
             .iter()
             .enumerate()
@@ -176,11 +189,8 @@ impl Tokenizer {
         self.controls.iter().find(|(_, control)| *control == id).map(|(text, _)| &**text)
     }
 
-    /// The bytes of a token; none for a control token.
+    /// The bytes of a token as it is written in an answer; none for a control token, but the tags around thoughts.
     pub(super) fn bytes(&self, id: u32) -> &[u8] {
-        if self.controls.iter().any(|(_, control)| *control == id) {
-            return &[];
-        }
         self.bytes.get(id as usize).map_or(&[], |b| b)
     }
 
@@ -202,6 +212,11 @@ impl Tokenizer {
 
 fn incomplete(key: &str) -> Error {
     Error::new(ErrorKind::ModelMissing, format!("the model file has no {key}, so its vocabulary cannot be used"))
+}
+
+/// The bytes of a token that is written as it is, except for spaces.
+fn literal(token: &str) -> Box<[u8]> {
+    token.replace(SPACE, " ").into_bytes().into_boxed_slice()
 }
 
 /// The byte of a token such as `<0x0A>`.
@@ -271,5 +286,41 @@ fn splits(name: &str) -> tokenizers::Result<Vec<PreTokenizerWrapper>> {
             tracing::warn!(pre_tokenizer = other, "unknown way to cut text into words; using the one of Qwen");
             modern("")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::quantized::gguf_file::Value;
+
+    use super::*;
+
+    /// A vocabulary of tokens with their kinds.
+    fn vocabulary(family: &str, tokens: &[(&str, usize)]) -> Tokenizer {
+        let entries = [
+            ("tokenizer.ggml.model", Value::String(family.into())),
+            ("tokenizer.ggml.tokens", Value::Array(tokens.iter().map(|(t, _)| Value::String((*t).into())).collect())),
+            ("tokenizer.ggml.token_type", Value::Array(tokens.iter().map(|(_, k)| Value::I32(*k as i32)).collect())),
+            ("tokenizer.ggml.scores", Value::Array(tokens.iter().map(|_| Value::F32(0.0)).collect())),
+            ("tokenizer.ggml.merges", Value::Array(Vec::new())),
+        ];
+        Tokenizer::read(&Metadata(entries.into_iter().map(|(k, v)| (k.to_owned(), v)).collect())).unwrap()
+    }
+
+    #[test]
+    fn user_defined_tokens_are_text_where_a_model_writes_them_and_no_part_of_what_a_user_says() {
+        let gemma = vocabulary("llama", &[("a", 1), ("\n\n", kind::USER_DEFINED), ("▁▁", kind::USER_DEFINED)]);
+        assert_eq!((gemma.bytes(1), gemma.bytes(2)), (&b"\n\n"[..], &b"  "[..]));
+        assert!(!gemma.text("\n\n").unwrap().contains(&1));
+        let qwen = vocabulary("gpt2", &[("é", kind::USER_DEFINED), ("<b>", kind::USER_DEFINED)]);
+        assert_eq!((qwen.bytes(0), qwen.bytes(1)), ("é".as_bytes(), &b"<b>"[..]));
+    }
+
+    #[test]
+    fn control_tokens_have_no_text_but_those_around_thoughts() {
+        let controls = ["<|im_end|>", "<think>", "</think>"].map(|name| (name, kind::CONTROL));
+        let tokenizer = vocabulary("llama", &[&controls[..], &[("<unk>", kind::UNKNOWN)]].concat());
+        let written: Vec<&[u8]> = (0..4).map(|id| tokenizer.bytes(id)).collect();
+        assert_eq!(written, [&b""[..], b"<think>", b"</think>", b""]);
     }
 }

@@ -120,20 +120,19 @@ impl SpeechToText for WhisperStt {
         });
         let language = language.transpose()?;
         let pool = model_pool(self.threads);
-        Ok(run_blocking(ctx, 4, move |work| {
-            pool.run(|| transcribe(&network, &request.audio, language, work)).map_err(tag)
-        }))
+        Ok(run_blocking(ctx, 4, move |work| transcribe(&network, &pool, &request.audio, language, work).map_err(tag)))
     }
 
     async fn warm_up(&self) -> Result<()> {
         let (network, pool) = (Arc::clone(&self.network), model_pool(self.threads));
         let second = vec![0.0; SPEECH_RATE as usize];
-        off_thread(move || pool.run(|| network.hear(&second, None, &|| Ok(()))).map(drop)).await.map_err(self.tag())
+        off_thread(move || network.hear(&pool, &second, None, &|| Ok(())).map(drop)).await.map_err(self.tag())
     }
 }
 
 fn transcribe(
     network: &Network,
+    pool: &rten::ThreadPool,
     audio: &Utterance,
     mut language: Option<String>,
     work: &Work<Transcript>,
@@ -148,7 +147,7 @@ fn transcribe(
     for (i, segment) in segments.into_iter().enumerate() {
         let samples: Vec<f32> = audio.samples[segment].iter().map(|&s| f32::from(s) / 32_768.0).collect();
         let Heard { words, confidence, language: told } =
-            network.hear(&samples, language.as_deref(), &|| work.check())?;
+            network.hear(pool, &samples, language.as_deref(), &|| work.check())?;
         if is_phantom(&words, confidence) {
             continue;
         }

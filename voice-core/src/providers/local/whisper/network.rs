@@ -4,6 +4,7 @@
 use candle_core::{DType, Device, IndexOp, Tensor, safetensors::SliceSafetensors};
 use candle_nn::VarBuilder;
 use candle_transformers::models::whisper::{Config, N_FRAMES, model::Whisper};
+use rten::ThreadPool;
 use tokenizers::Tokenizer;
 
 use crate::{
@@ -76,9 +77,13 @@ impl Network {
         self.special.languages.iter().map(|(name, _)| name.as_str()).chain(only_english)
     }
 
-    /// Writes down up to half a minute of 16 kHz sound. `goes_on` is asked before every token.
+    /// Writes down up to half a minute of 16 kHz sound. `goes_on` is asked before every step.
+    ///
+    /// Hearing is one job of the pool, and each token is another: what others want of it meanwhile, a voice above all,
+    /// waits for no more than that.
     pub(super) fn hear(
         &self,
+        pool: &ThreadPool,
         samples: &[f32],
         language: Option<&str>,
         goes_on: &dyn Fn() -> Result<()>,
@@ -87,14 +92,17 @@ impl Network {
         // Clones share the weights; only what the decoder remembers of this piece is its own.
         let mut model = self.model.clone();
         let bands = model.config.num_mel_bins;
-        let mel = Tensor::from_vec(self.mel.spectrogram(samples, N_FRAMES), (1, bands, N_FRAMES), &Device::Cpu);
-        let sound = mel.and_then(|mel| model.encoder.forward(&mel, true)).map_err(failed)?;
+        let sound = pool.run(|| {
+            let mel = Tensor::from_vec(self.mel.spectrogram(samples, N_FRAMES), (1, bands, N_FRAMES), &Device::Cpu);
+            mel.and_then(|mel| model.encoder.forward(&mel, true)).map_err(failed)
+        })?;
 
         let mut prompt = vec![self.special.start];
         let mut told = None;
         let mut silence = 0.0;
         if let Some(no_speech) = self.special.no_speech {
-            let scores = scores(&mut model, &prompt, &sound, true)?;
+            goes_on()?;
+            let scores = pool.run(|| scores(&mut model, &prompt, &sound, true))?;
             silence = probability(&scores, no_speech as usize);
             if self.is_multilingual() && language.is_none() {
                 let likelier =
@@ -109,7 +117,7 @@ impl Network {
         }
         prompt.push(self.special.no_timestamps);
 
-        let (written, confidence) = self.write(&mut model, prompt, &sound, goes_on)?;
+        let (written, confidence) = self.write(pool, &mut model, prompt, &sound, goes_on)?;
         let words =
             self.tokenizer.decode(&written, true).map_err(|e| failed(candle_core::Error::Msg(e.to_string())))?;
         let unheard = silence > NO_SPEECH && confidence < UNSURE;
@@ -120,6 +128,7 @@ impl Network {
     /// Chooses the likeliest word token after another, until the end or a loop.
     fn write(
         &self,
+        pool: &ThreadPool,
         model: &mut Whisper,
         mut tokens: Vec<u32>,
         sound: &Tensor,
@@ -130,7 +139,7 @@ impl Network {
         let mut steps = 0;
         while tokens.len() - begin < MOST_TOKENS {
             goes_on()?;
-            let mut scores = scores(model, &tokens, sound, steps == 0)?;
+            let mut scores = pool.run(|| scores(model, &tokens, sound, steps == 0))?;
             // Everything above the end token is a sign, not a word; nothing is no answer either.
             scores.truncate(self.special.end as usize + 1);
             if steps == 0 {
@@ -221,4 +230,65 @@ fn config_of(weights: &[u8]) -> candle_core::Result<Config> {
 
 fn failed(error: candle_core::Error) -> Error {
     Error::internal("the recogniser's arithmetic failed").with_source(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    /// A network that is much smaller than any real one and knows nothing.
+    fn network() -> Network {
+        let names =
+            ["a", "<|endoftext|>", "<|startoftranscript|>", "<|transcribe|>", "<|notimestamps|>", "<|nospeech|>"];
+        let vocabulary: serde_json::Map<_, _> =
+            names.iter().zip(0..).map(|(n, id)| ((*n).to_owned(), id.into())).collect();
+        let model = serde_json::json!({ "type": "WordLevel", "vocab": vocabulary, "unk_token": "a" });
+        let described = serde_json::json!({ "version": "1.0", "added_tokens": [], "model": model });
+        let tokenizer: Tokenizer = described.to_string().parse().unwrap();
+        let config = Config {
+            num_mel_bins: 80,
+            max_source_positions: N_FRAMES / 2,
+            d_model: HEAD,
+            encoder_attention_heads: 1,
+            encoder_layers: 1,
+            vocab_size: names.len(),
+            max_target_positions: 448,
+            decoder_attention_heads: 1,
+            decoder_layers: 1,
+            suppress_tokens: Vec::new(),
+        };
+        let special = Special::of(&tokenizer, names.len()).unwrap();
+        let weights = VarBuilder::zeros(DType::F32, &Device::Cpu);
+        let model = Whisper::load(&weights, config).unwrap();
+        Network { model, mel: MelScale::new(80), tokenizer, special }
+    }
+
+    #[test]
+    fn others_have_their_turn_on_the_pool_between_any_two_tokens() {
+        let (network, pool) = (network(), ThreadPool::with_num_threads(1));
+        let (turns, here) = (Cell::new(0), std::thread::current().id());
+        // Whoever is asked from within a job of the pool's only thread holds it.
+        let goes_on = || {
+            turns.set(turns.get() + 1);
+            assert_eq!(std::thread::current().id(), here);
+            Ok(())
+        };
+        let heard = network.hear(&pool, &[0.0; 16_000], None, &goes_on).unwrap();
+        assert!(heard.confidence < 0.0);
+        assert_eq!(turns.get(), 4, "before the sound, the look for silence, and each of two tokens");
+    }
+
+    #[test]
+    fn a_recording_that_nobody_waits_for_is_given_up_before_the_next_step() {
+        let (network, pool) = (network(), ThreadPool::with_num_threads(1));
+        let asked = Cell::new(0);
+        let goes_on = || {
+            asked.set(asked.get() + 1);
+            if asked.get() == 2 { Err(Error::new(ErrorKind::Cancelled, "as planned")) } else { Ok(()) }
+        };
+        let heard = network.hear(&pool, &[0.0; 16_000], None, &goes_on);
+        assert_eq!((heard.err().unwrap().kind(), asked.get()), (ErrorKind::Cancelled, 2));
+    }
 }
