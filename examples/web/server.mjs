@@ -107,7 +107,8 @@ async function converse(client, rate) {
     const wire = (await starting).wire()
     client.on('message', (data, isBinary) => wire.receive(isBinary ? data : data.toString()))
     client.resume()
-    for await (const frame of wire) client.send(frame)
+    // A client that takes nothing is waited for: the session holds its sound back, and ends if that lasts.
+    for await (const frame of wire) await new Promise((sent) => client.send(frame, sent))
     client.close()
   } catch (error) {
     client.close(1011, error.code)

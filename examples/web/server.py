@@ -12,7 +12,7 @@ import json
 import pathlib
 from urllib.parse import urlsplit
 
-from aiohttp import web
+from aiohttp import WSMsgType, web
 from voice_core import AsyncVoiceAgent, VoiceError
 
 PAGE = pathlib.Path(__file__).parent / "page"
@@ -50,7 +50,8 @@ async def live(request: web.Request) -> web.StreamResponse:
         wire = session.wire()
         sending = asyncio.create_task(send(wire, socket))
         async for message in socket:
-            wire.receive(message.data)
+            if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
+                wire.receive(message.data)
         # The client has gone. What was heard is stored by leaving the block.
         sending.cancel()
         with contextlib.suppress(asyncio.CancelledError):

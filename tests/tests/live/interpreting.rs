@@ -4,13 +4,13 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::json;
 use voice_core::{
-    Config, LanguageModel, Message, Pcm, Role, SpeechToText, TextToSpeech, Transcript, VoiceAgent,
+    Config, Error, ErrorKind, LanguageModel, Message, Pcm, Role, SpeechToText, TextToSpeech, Transcript, VoiceAgent,
     agent::Live,
     live::LiveEvent,
     provider::{CallContext, GenerateRequest, LlmEvent, ResultStream, SynthesisRequest, TranscribeRequest},
     store::{MemoryStore, Storage},
 };
-use voice_testkit::{ScriptedLlm, VirtualClock, Voice};
+use voice_testkit::{ScriptedLlm, Step, VirtualClock, Voice};
 
 use super::{call::Call, is_interrupted};
 
@@ -307,4 +307,28 @@ async fn what_is_typed_is_interpreted_too_and_the_hosts_own_words_are_in_the_fir
     set.call.live.say("One moment.").unwrap();
     set.call.until_turns(3).await;
     assert_eq!(set.spoken()[2], "ada (en): One moment.");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_interpretation_that_breaks_off_goes_on_without_the_tag() {
+    let down = || Step::fail(Error::new(ErrorKind::ProviderFailed, "down"));
+    let tokens = ["[", "es", "] ", "¿Dónde ", "le ", "duele?"];
+    for rest in ["[es] ¿Dónde le duele?", "[es] le duele?", "¿Dónde le duele?", "[Spanish] duele?"] {
+        for after in [1, 3, 5] {
+            if after < 4 && !rest.contains(DONDE) {
+                continue;
+            }
+            let first = ScriptedLlm::tokens(tokens).named("a/first").every_call(down().after(after));
+            let second = ScriptedLlm::tokens(rest.split_inclusive(' ')).named("b/second");
+            let agent = VoiceAgent::builder()
+                .config(Config::from_json(r#"{"assistant": {"interpreter": {"languages": ["en", "es"]}}}"#).unwrap())
+                .llm(voice_core::Providers::from(first).then(second))
+                .storage("memory")
+                .build()
+                .await
+                .unwrap();
+            let reply = agent.turn(WHERE).language("en").await.unwrap();
+            assert_eq!((reply.text.as_str(), reply.text_language.as_deref()), (DONDE, Some("es")), "{after} {rest}");
+        }
+    }
 }

@@ -13,6 +13,7 @@ mod manners;
 mod noting;
 mod realtime;
 mod schedules;
+mod slow_hosts;
 mod streaming;
 mod timed;
 mod tools;

@@ -598,3 +598,63 @@ async fn one_shot_turns_need_stages_and_say_so() {
     let agent = VoiceAgent::builder().realtime(model).llm(llm()).storage("memory").build().await.unwrap();
     assert_eq!(agent.turn("hello").await.unwrap().text, ANSWER);
 }
+
+/// A model that takes no part in what is cancelled.
+struct Obedient(ScriptedRealtime);
+
+#[async_trait::async_trait]
+impl SpeechToSpeech for Obedient {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    async fn converse(
+        &self,
+        request: voice_core::provider::ConversationRequest,
+        input: voice_core::provider::ConversationInput,
+        ctx: &voice_core::provider::CallContext,
+    ) -> voice_core::Result<voice_core::provider::Conversation> {
+        use futures_util::StreamExt;
+
+        ctx.check()?;
+        let mut conversation = self.0.converse(request, input, ctx).await?;
+        let cancelled = ctx.cancel.clone().cancelled_owned();
+        conversation.events = conversation.events.take_until(Box::pin(cancelled)).boxed();
+        Ok(conversation)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_said_last_is_recognised_though_the_agent_closes() {
+    let voice = Voice::new();
+    let store = Arc::new(MemoryStore::new());
+    let agent = VoiceAgent::builder()
+        .realtime(Obedient(model(&voice).recognised_after(ms(1_000))))
+        .store(Arc::clone(&store) as Arc<dyn ConversationStore>)
+        .build()
+        .await
+        .unwrap();
+    let call = Call::on(agent, &voice, store, |live| live).await;
+    call.speak("will it rain?").await;
+    call.until_played(3).await;
+    call.speak("one more thing").await;
+    call.agent.close().await.unwrap();
+    tokio::time::sleep(ms(1)).await;
+    let said: Vec<String> = call.turns().into_iter().map(|turn| turn.transcript).collect();
+    assert_eq!(said, ["will it rain?", "one more thing"]);
+    assert!(ANSWER.starts_with(&call.turns()[0].text), "{:#?}", call.names());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_that_could_not_be_recognised_is_told_again_as_it_sounded() {
+    let voice = Voice::new();
+    let model = model(&voice).dropping(0, ANSWER, 0).hearing(None).recognised_after(ms(10));
+    let call = call(&voice, &model, r#"{"live": {"turn_detection": "manual"}}"#).await;
+    call.speak("will it rain?").await;
+    call.live.commit().unwrap();
+    while call.turns().is_empty() {
+        tokio::time::sleep(ms(20)).await;
+    }
+    assert_eq!(model.told(), ["commit", "answer", "commit", "answer"]);
+    assert_eq!((call.turns()[0].transcript.as_str(), call.turns()[0].text.as_str()), ("will it rain?", ANSWER));
+}

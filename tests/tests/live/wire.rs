@@ -63,6 +63,8 @@ async fn a_frame_that_makes_no_sense_is_refused_and_the_session_goes_on() {
         Frame::Text(r#"{"type":"sing"}"#.into()),
         Frame::Text(r#"{"type":"user-message","text":""}"#.into()),
         Frame::Text(r#"{"type":"dtmf","keys":"x"}"#.into()),
+        Frame::Text(r#"{"type":"language","language":""}"#.into()),
+        Frame::Text(r#"{"type":"language","language":"whatever I say"}"#.into()),
         Frame::Binary(vec![1]),
         ClientMessage::Audio(vec![0; 1_000_000]).to_frame(),
     ] {
@@ -71,9 +73,11 @@ async fn a_frame_that_makes_no_sense_is_refused_and_the_session_goes_on() {
         assert!(matches!(&told, ServerMessage::Error { error } if error.code == "VALIDATION_ERROR"), "{frame:?}");
     }
     text(&call, r#"{"type":"interrupt"}"#).unwrap();
+    text(&call, r#"{"type":"language","language":"pt-BR"}"#).unwrap();
+    text(&call, r#"{"type":"language","language":"auto"}"#).unwrap();
     text(&call, r#"{"type":"user-message","text":"will it rain?"}"#).unwrap();
     call.until_turns(1).await;
-    assert_eq!(call.turns()[0].text, ANSWER);
+    assert_eq!((call.turns()[0].text.as_str(), call.turns()[0].language.as_deref()), (ANSWER, None));
 }
 
 #[tokio::test(start_paused = true)]

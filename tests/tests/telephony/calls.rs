@@ -1,10 +1,12 @@
 //! Whole calls.
 
 use voice_core::{
-    ErrorKind,
+    ErrorKind, VoiceAgent,
     live::{EndReason, LiveEvent, wire::Frame},
     telephony::{PhoneEncoding, Protocol},
 };
+
+use voice_testkit::{ScriptedRealtime, Voice};
 
 use super::{
     carrier::{Carrier, Writes},
@@ -142,6 +144,51 @@ async fn marks_that_a_carrier_loses_hold_nothing_up() {
         phone.until_turns(2).await;
         assert_eq!(phone.history().await, [GREETING, QUESTION, ANSWER], "{marks} marks");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_breaks_off_is_heard_as_far_as_it_came_and_is_then_over() {
+    for protocol in [Protocol::Twilio, Protocol::Exotel] {
+        let voice = Voice::new();
+        // 930 ms: neither a whole number of marks nor of pieces.
+        let model = ScriptedRealtime::new(&voice).dropping(0, ANSWER, 4);
+        let carrier =
+            Carrier::new(protocol, if protocol == Protocol::Exotel { Writes::Little } else { Writes::MuLaw }, 8_000);
+        let agent = VoiceAgent::builder().realtime(model);
+        let mut phone = Phone::answered_by(agent, &voice, carrier, |live| live.input(8_000, 1).output(8_000)).await;
+        phone.open();
+        phone.session.push_text(QUESTION).unwrap();
+        phone.until_turns(1).await;
+        assert!(ANSWER.starts_with(&phone.turns()[0].text), "{protocol}: {}", phone.turns()[0].text);
+        assert_eq!(phone.carrier.waiting(), 0, "{protocol}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn sound_without_padding_is_heard() {
+    let mut phone = Phone::new(Carrier::new(Protocol::Twilio, Writes::MuLaw, 8_000)).await;
+    phone.until_turns(1).await;
+    for _ in 0..50 {
+        let Frame::Text(frame) = phone.carrier.media(&[6_000; 160]) else { unreachable!("Twilio sends texts") };
+        assert!(frame.contains('='), "{frame}");
+        phone.receive(&Frame::Text(frame.replace('=', "")));
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    phone.until_turns(2).await;
+    assert_eq!(phone.turns()[1].transcript, QUESTION);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_a_call_is_heard_of_again_where_there_was_no_room_for_it() {
+    let mut phone = Phone::new(Carrier::new(Protocol::Twilio, Writes::MuLaw, 8_000)).await;
+    while phone.session.resume().is_ok() {}
+    let stop = phone.carrier.stop().unwrap();
+    let error = phone.wire.receive(&phone.session, &stop).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::RateLimited);
+    tokio::time::sleep(error.retry_after().unwrap()).await;
+    phone.receive(&stop);
+    phone.silence(100).await;
+    assert!(phone.has(|event| matches!(event, LiveEvent::Ended(_))));
 }
 
 #[tokio::test(start_paused = true)]

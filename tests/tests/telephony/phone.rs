@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
 use tokio::time::{Instant, sleep};
 use voice_core::{
-    Config, ConversationStore, Pcm, Result, TextToSpeech, VoiceAgent,
+    AgentBuilder, Config, ConversationStore, Pcm, Result, TextToSpeech, VoiceAgent,
     agent::Live,
     live::{LiveEvent, LiveSession, LiveTurn, wire::Frame},
     provider::{CallContext, ResultStream, SynthesisRequest},
@@ -67,13 +67,24 @@ impl Phone {
 
     /// A session of which the carrier knows nothing yet.
     pub(crate) async fn ringing(carrier: Carrier, live: &str, set: impl FnOnce(Live) -> Live) -> Self {
-        let (voice, store) = (Voice::new(), Arc::new(MemoryStore::new()));
         let config = format!(r#"{{"assistant": {{"first_message": "{GREETING}"}}, "live": {live}}}"#);
-        let agent = VoiceAgent::builder()
+        let stages = VoiceAgent::builder()
             .config(Config::from_json(&config).unwrap())
             .stt(ScriptedStt::hearing(QUESTION))
             .llm(ScriptedLlm::saying(ANSWER))
-            .tts(Hum)
+            .tts(Hum);
+        Self::answered_by(stages, &Voice::new(), carrier, set).await
+    }
+
+    /// The same with an agent of one's own.
+    pub(crate) async fn answered_by(
+        agent: AgentBuilder,
+        voice: &Voice,
+        carrier: Carrier,
+        set: impl FnOnce(Live) -> Live,
+    ) -> Self {
+        let store = Arc::new(MemoryStore::new());
+        let agent = agent
             .store(Arc::clone(&store) as Arc<dyn ConversationStore>)
             .clock(Arc::new(VirtualClock::new()))
             .build()

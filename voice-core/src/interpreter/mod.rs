@@ -101,6 +101,32 @@ impl Interpreter {
         self.languages.iter().position(|own| InterpreterConfig::primary(own) == primary)
     }
 
+    /// Which of the two a tag of the model's names: models write `Spanish` for `es`, too.
+    fn side_written(&self, tag: &str) -> Option<usize> {
+        let is_name = |own: &String| {
+            let names = [languages::named(own), languages::named(&InterpreterConfig::primary(own))];
+            names.iter().any(|name| name.eq_ignore_ascii_case(tag))
+        };
+        self.side(tag).or_else(|| self.languages.iter().position(is_name))
+    }
+
+    /// Whether what the model writes in brackets is a tag: of one of the two languages, or that of the words themselves again.
+    fn is_tag(&self, tag: &str) -> bool {
+        tag.eq_ignore_ascii_case(OTHER) || tag == UNKNOWN || self.side_written(tag).is_some()
+    }
+
+    /// What of the rest of an interpretation that broke off stands behind the tag with which the model may begin again. `None`: more
+    /// has to come before that is known.
+    pub(crate) fn untagged<'a>(&self, rest: &'a str) -> Option<&'a str> {
+        let head = rest.trim_start();
+        let Some(inside) = head.strip_prefix('[') else { return (!head.is_empty()).then_some(rest) };
+        match inside.split_once(']') {
+            Some((tag, words)) if self.is_tag(tag.trim()) => Some(words.trim_start()),
+            None if inside.len() <= reading::LONGEST_TAG => None,
+            _ => Some(rest),
+        }
+    }
+
     fn side_of(&self, heard: &Heard) -> Option<usize> {
         heard.language.as_deref().and_then(|tag| self.side(tag))
     }

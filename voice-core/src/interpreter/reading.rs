@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Direction, Heard, Interpreter, OTHER, Told};
+use super::{Direction, Heard, Interpreter, Told, UNKNOWN};
 
 /// The longest thing in brackets that may be a tag, in bytes.
-const LONGEST_TAG: usize = 40;
+pub(super) const LONGEST_TAG: usize = 40;
 
 /// Reads it as it comes. Pure.
 #[derive(Debug)]
@@ -40,16 +40,21 @@ impl Reading {
         match inside.split_once(']') {
             Some((tag, words)) => {
                 let (tag, words) = (tag.trim().to_owned(), words.to_owned());
-                if !self.is_tag(&tag) {
+                if !self.interpreter.is_tag(&tag) {
                     return self.without_tag();
                 }
                 self.head.clear();
-                self.decide(Some(&tag));
+                self.decide(Some(tag.as_str()).filter(|tag| *tag != UNKNOWN));
                 self.push(&words)
             }
             None if inside.len() > LONGEST_TAG => self.without_tag(),
             None => None,
         }
+    }
+
+    /// What came broke off, and all of it is asked for again: the beginning of a tag says nothing.
+    pub(crate) fn begin_anew(&mut self) {
+        self.head.clear();
     }
 
     /// Nothing more comes; gives what waited for the rest of a tag.
@@ -81,15 +86,11 @@ impl Reading {
         self.push(&head)
     }
 
-    fn is_tag(&self, tag: &str) -> bool {
-        tag.eq_ignore_ascii_case(OTHER) || self.interpreter.side(tag).is_some()
-    }
-
     fn decide(&mut self, tag: Option<&str>) {
         let interpreter = &self.interpreter;
         let heard = interpreter.side_of(&self.heard);
         let certain = heard.filter(|_| self.heard.is_certain);
-        let tagged = tag.and_then(|tag| interpreter.side(tag));
+        let tagged = tag.and_then(|tag| interpreter.side_written(tag));
         let says_other = tag.is_some() && tagged.is_none();
         let sounds_other = heard.is_none() && self.heard.language.is_some();
         let others = || interpreter.other_languages.then_some(0);
@@ -147,6 +148,8 @@ mod tests {
             &["[", "es", "]", " ", "¿Dónde ", "le duele?"],
             &["\n[ES]", "¿Dónde le duele?"],
             &["[es-MX] ¿Dónde", " le duele?"],
+            &["[Spanish] ¿Dónde", " le duele?"],
+            &["[?", "] ¿Dónde", " le duele?"],
             &["¿Dónde ", "le duele?"],
         ] {
             assert_eq!(read(&config(false), heard("en", false), written), expected, "{written:?}");
@@ -173,6 +176,23 @@ mod tests {
         assert_eq!(read(&config(false), heard("fr", false), &["Good day."]), said("", "fr", ""));
         assert_eq!(read(&config(true), heard("fr", false), &["[en] Good day."]), said("Good day.", "fr", "en"));
         assert_eq!(read(&config(true), heard("fr", false), &["Good day."]), said("Good day.", "fr", "en"));
+    }
+
+    #[test]
+    fn the_tag_of_a_rest_is_known_as_soon_as_it_is_whole() {
+        let interpreter = Interpreter::new(&InterpreterConfig::between("es-MX", "en"));
+        for (rest, words) in [
+            ("", None),
+            (" [", None),
+            ("[es", None),
+            ("[es]", Some("")),
+            ("[ES] le duele?", Some("le duele?")),
+            ("[spanish]le", Some("le")),
+            (" le duele?", Some(" le duele?")),
+            ("[laughs] no", Some("[laughs] no")),
+        ] {
+            assert_eq!(interpreter.untagged(rest), words, "{rest}");
+        }
     }
 
     #[test]

@@ -13,7 +13,6 @@ use super::{
     event::{EndReason, LiveSummary},
     handle::Command,
     inlet::Intake,
-    production::Production,
     recorder::Recorder,
     session::Driver,
     turn_taking::Input,
@@ -52,7 +51,7 @@ impl Driver {
             let recording = self.recorder.as_ref().and_then(Recorder::due);
             let line = [self.jitter.due(), self.line_falls_silent(), recording].into_iter().flatten();
             let wake = line.chain(self.next_wake()).min().map(|at| self.started + at);
-            let takes = self.production.as_ref().is_some_and(Production::takes) && !self.is_far_ahead();
+            let takes = self.takes_more();
             let happened = poll_fn(|cx| match (self.poll_happening(intake, cancelled.as_mut(), takes, cx), wake) {
                 (Poll::Pending, Some(wake)) => alarm.poll(wake, || wake, cx).map(|()| None),
                 (happened, _) => happened,

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     audio::{VoiceActivity, check_shape},
-    config::{LiveConfig, TurnDetection},
+    config::{LiveConfig, TurnDetection, check_language},
     context,
     error::{Error, ErrorKind, Result},
     id::SessionId,
@@ -109,7 +109,11 @@ pub(crate) async fn start(engine: Arc<Engine>, mut setup: LiveSetup) -> Result<L
     if let Some(realtime) = &engine.realtime {
         let (request, ctx) = conversation(&engine, &setup, &config, &stored).await?;
         let window = engine.settings.context_messages;
-        talk = Some(Talk::open(Arc::clone(realtime), request, window, ctx).await?);
+        talk = Some(tokio::select! {
+            biased;
+            () = setup.cancel.cancelled() => return Err(Error::new(ErrorKind::Cancelled, "the live session was not wanted any more")),
+            talk = Talk::open(Arc::clone(realtime), request, window, ctx) => talk?,
+        });
     } else if config.turn_detection == TurnDetection::Model {
         setup.turn_detector = Some(agents_own.turn_detector().await?);
     }
@@ -155,7 +159,6 @@ async fn conversation(
     let mut ctx = CallContext::new();
     ctx.session_id = session.id;
     ctx.user = session.user.as_deref().map(Into::into);
-    ctx.cancel = setup.cancel.child_token();
     Ok((request, ctx))
 }
 
@@ -363,7 +366,11 @@ impl LiveSession {
                 let position = Duration::try_from_secs_f64(position).unwrap_or(Duration::MAX);
                 self.set_playback_position(position)
             }
-            ClientMessage::Language { language } => self.set_language(language),
+            ClientMessage::Language { language } => {
+                let language = language.filter(|tag| tag != "auto");
+                language.as_deref().map_or(Ok(()), |tag| check_language("language", tag))?;
+                self.set_language(language)
+            }
             ClientMessage::EndSession => self.inlet.send(Command::End(oneshot::channel().0)),
         }
     }

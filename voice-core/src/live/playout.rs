@@ -174,9 +174,11 @@ impl Playout {
         self.complete = true;
     }
 
-    /// Whether all sound of these words was given out, and this was not told yet.
-    pub(crate) fn is_newly_done(&mut self) -> bool {
-        let done = self.complete && self.queued == 0 && self.pieces.iter().any(|piece| piece.samples > 0);
+    /// Whether all sound of these words was given out, and this was not told yet. `is_made`: no more will come, though it may have
+    /// broken off in the middle of a piece.
+    pub(crate) fn is_newly_done(&mut self, is_made: bool) -> bool {
+        let is_all = (self.complete || is_made) && self.queued == 0;
+        let done = is_all && self.pieces.iter().any(|piece| piece.samples > 0);
         !std::mem::replace(&mut self.told_done, done) && done
     }
 
@@ -372,11 +374,10 @@ impl Playout {
         let heard = self.heard_samples(now);
         let mut words = String::new();
         for piece in self.pieces.iter().filter(|piece| !piece.filler) {
-            let part = heard.saturating_sub(piece.start);
-            let text = if part >= piece.samples && self.is_whole(piece) {
+            let text = if heard >= piece.start + piece.samples && self.is_whole(piece) {
                 &piece.words
             } else {
-                self.part_of(piece, part.min(piece.samples))
+                self.part_of(piece, heard.saturating_sub(piece.start).min(piece.samples))
             };
             let text = text.trim();
             if !text.is_empty() {
@@ -391,7 +392,7 @@ impl Playout {
 
     /// Whether all of a piece's sound has come: the next one began, or nothing more will come.
     fn is_whole(&self, piece: &Piece) -> bool {
-        self.complete || self.pieces.last().is_some_and(|last| last.start != piece.start)
+        self.complete || self.pieces.last().is_some_and(|last| !std::ptr::eq(last, piece))
     }
 
     fn likely_samples(&self, piece: &Piece) -> f64 {
@@ -528,6 +529,19 @@ mod tests {
         assert_eq!(playout.heard_words(ms(1_000)), "one two");
         assert_eq!(playout.heard_words(ms(2_000)), "one two three four");
         assert_eq!(playout.heard_words(ms(2_500)), "one two three four five");
+    }
+
+    #[test]
+    fn words_without_sound_are_not_heard_before_their_turn() {
+        let mut playout = speaking("one", 500);
+        playout.begin_piece("(two)".into());
+        playout.push(sound(0));
+        playout.begin_piece("three".into());
+        playout.push(sound(500));
+        playout.begin_piece("four".into());
+        while playout.take(None, ms(0)).is_some() {}
+        assert_eq!(playout.heard_words(ms(100)), "");
+        assert_eq!(playout.heard_words(ms(500)), "one (two)");
     }
 
     fn word(text: &str, end: u64) -> SpokenWord {

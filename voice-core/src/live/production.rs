@@ -260,6 +260,11 @@ impl Production {
         self.outcome.is_none() && self.stash.len() < STASH
     }
 
+    /// Whether nothing more comes of it, and all that came was passed on.
+    pub(super) fn is_made(&self) -> bool {
+        self.outcome.is_some() && self.stash.is_empty()
+    }
+
     /// Whether nothing of it may be passed on.
     pub(super) fn is_gated(&self) -> bool {
         self.secret || self.held

@@ -115,29 +115,39 @@ impl Driver {
 
     /// Takes what comes of what is being made, and says whether it was more than words to be passed on.
     pub(super) fn on_progress(&mut self, progress: Progress) -> bool {
+        let has_room = self.host_has_room();
         let Some(production) = &mut self.production else { return true };
+        let waits = production.is_gated() || !production.stash.is_empty() || !has_room;
         match progress {
-            Progress::Event(event) if production.is_gated() => production.stash.push_back(event),
+            Progress::Event(event) if waits => production.stash.push_back(event),
             Progress::Event(event) => {
                 let is_text = matches!(event, TurnEvent::Text(_));
                 self.pass(event);
                 return !is_text;
             }
-            Progress::Complete => self.playout.complete(),
+            Progress::Complete if production.stash.is_empty() => self.playout.complete(),
+            Progress::Complete => {}
         }
         true
     }
 
-    /// Passes on what was kept back.
+    /// Passes on what was kept back, as far as the host has room for it.
     pub(super) fn let_through(&mut self) {
-        while let Some(production) = self.production.as_mut().filter(|p| !p.is_gated())
+        while self.host_has_room()
+            && let Some(production) = self.production.as_mut().filter(|p| !p.is_gated())
             && let Some(event) = production.stash.pop_front()
         {
             self.pass(event);
         }
-        if self.production.as_ref().is_some_and(|p| p.outcome.is_some()) {
+        if self.production.as_ref().is_some_and(Production::is_made) {
             self.playout.complete();
         }
+    }
+
+    /// Whether more of what is being made can be taken: there is not too much of it yet, and somewhere to put it.
+    pub(super) fn takes_more(&self) -> bool {
+        let Some(production) = &self.production else { return false };
+        production.takes() && !self.is_far_ahead() && (production.is_gated() || self.host_has_room())
     }
 
     fn pass(&mut self, event: TurnEvent) {
@@ -205,7 +215,7 @@ impl Driver {
     }
 
     /// Whether enough is made for now.
-    pub(super) fn is_far_ahead(&self) -> bool {
+    fn is_far_ahead(&self) -> bool {
         self.playout.waiting() > FAR_AHEAD
     }
 
@@ -215,10 +225,14 @@ impl Driver {
             return None;
         }
         let due = self.playout.due(self.lead());
-        // A host that takes nothing is asked again.
-        let due = if self.host_has_room() { due } else { due.map(|_| self.now() + Duration::from_millis(20)) };
-        let complete = self.production.as_ref().is_some_and(|p| p.outcome.is_some());
-        due.or_else(|| if complete { self.playout.heard_all_at() } else { None })
+        let production = self.production.as_ref();
+        let is_made = production.is_some_and(Production::is_made);
+        let waits = production.is_some_and(|p| !p.stash.is_empty());
+        // A host that takes nothing is asked again. It may have made room since it was last looked at.
+        if waits || (!self.host_has_room() && (due.is_some() || (production.is_some() && !is_made))) {
+            return Some(self.now() + Duration::from_millis(20));
+        }
+        due.or_else(|| if is_made { self.playout.heard_all_at() } else { None })
     }
 
     fn is_held_back(&self) -> bool {
@@ -229,6 +243,9 @@ impl Driver {
     pub(super) fn give_out(&mut self) {
         if self.is_held_back() {
             return;
+        }
+        if self.production.as_ref().is_some_and(|p| !p.stash.is_empty()) {
+            self.let_through();
         }
         let frame = Some(self.config.output.frame_ms).filter(|ms| *ms > 0).map(|ms| Duration::from_millis(ms.into()));
         let lead = self.lead();
@@ -256,11 +273,11 @@ impl Driver {
             self.emit(LiveEvent::Audio(pcm));
             self.forget_heard(now);
         }
-        if self.playout.is_newly_done() {
+        let is_made = self.production.as_ref().is_some_and(Production::is_made);
+        if self.playout.is_newly_done(is_made) {
             self.emit(LiveEvent::SoundDone);
         }
-        let is_over = self.production.as_ref().is_some_and(|p| p.outcome.is_some())
-            && self.playout.heard_all_at().is_some_and(|at| at <= self.now());
+        let is_over = is_made && self.playout.heard_all_at().is_some_and(|at| at <= self.now());
         if is_over && let Some(production) = self.production.take() {
             self.on_spoken(production);
         }

@@ -16,6 +16,7 @@ use std::{
 };
 
 use tokio::time::Instant;
+use tokio_util::sync::DropGuard;
 
 use super::{
     model_line::{ModelLine, News},
@@ -53,6 +54,13 @@ pub(super) struct Item {
     pub(super) interim: String,
     /// The turn in which it is answered.
     pub(super) turn: Option<TurnId>,
+}
+
+impl Item {
+    /// What it says, once that is known; `None` also where it could not be recognised.
+    fn words(&self) -> Option<&str> {
+        self.text.as_deref().filter(|text| !text.trim().is_empty())
+    }
 }
 
 /// What the model is making, beside the production that holds what the session knows of it.
@@ -103,7 +111,9 @@ pub(super) struct Talk {
     pub(super) line: ModelLine,
     /// What every connection is opened with, but for the history.
     request: ConversationRequest,
+    /// With a token of its own: what was said last is recognised though the session is over.
     ctx: CallContext,
+    _stop: DropGuard,
     /// What was said before this session, as a prompt; and since.
     before: Vec<PromptMessage>,
     past: VecDeque<Past>,
@@ -143,7 +153,7 @@ impl Talk {
         window: usize,
         ctx: CallContext,
     ) -> Result<Self> {
-        let before = std::mem::take(&mut request.history);
+        let (before, stop) = (std::mem::take(&mut request.history), ctx.cancel.clone().drop_guard());
         let mut talk = Self {
             line: ModelLine::new(Arc::clone(&realtime.model)),
             realtime,
@@ -152,6 +162,7 @@ impl Talk {
             past: VecDeque::new(),
             window,
             ctx,
+            _stop: stop,
             tape: Tape::default(),
             base: 0,
             speaks_from: None,
@@ -204,8 +215,8 @@ impl Talk {
         let unanswered: Vec<usize> = (0..self.items.len()).filter(|n| self.items[*n].turn.is_none()).collect();
         for n in &unanswered {
             let item = &self.items[*n];
-            match (&item.text, item.sound) {
-                (Some(text), _) => self.line.tell(ToModel::Typed(text.as_str().into())),
+            match (item.words(), item.sound) {
+                (Some(text), _) => self.line.tell(ToModel::Typed(text.into())),
                 (None, Some((from, to))) => {
                     let said = self.tape.between(from, to);
                     told += i64::try_from(said.len()).unwrap_or_default();
@@ -216,7 +227,7 @@ impl Talk {
             }
         }
         // What is told as sound comes back as an item of its own.
-        self.items.retain(|item| item.turn.is_some() || item.text.is_some());
+        self.items.retain(|item| item.turn.is_some() || item.words().is_some());
         if !unanswered.is_empty() {
             let mut results = Vec::new();
             context::push_calls(&mut results, "", done);

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use base64::{Engine, engine::general_purpose::STANDARD};
+use base64::{
+    Engine, alphabet,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -19,6 +22,11 @@ const LONGEST: usize = 1 << 20;
 /// What a carrier may name as a rate.
 const RATES: std::ops::RangeInclusive<u64> = 4_000..=48_000;
 const PHONE_RATE: u32 = 8_000;
+/// Some leave the padding out.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// A call whose media stream began: what the carrier says of it. Printed, it names nobody, nor what the host gave along.
 #[derive(Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -177,7 +185,7 @@ impl Received {
         let payload = payload.ok_or_else(|| malformed("the field `payload` of the sound is missing"))?;
         let number = number(media, &["chunk"]);
         let bytes = match text(media, &["track"]).as_deref() {
-            None | Some("inbound" | "inbound_track") => STANDARD.decode(payload).map_err(|_| not_base64())?,
+            None | Some("inbound" | "inbound_track") => BASE64.decode(payload).map_err(|_| not_base64())?,
             // What the other side hears; it counts among the pieces.
             Some(_) => Vec::new(),
         };

@@ -15,14 +15,28 @@ pub(super) struct PieceOrder {
     next: Option<u64>,
     held: BTreeMap<u64, Vec<i16>>,
     gaps: u32,
+    /// The latest number of a piece of the other side's, and whether those have numbers of their own.
+    others: Option<u64>,
+    is_apart: bool,
 }
 
 impl PieceOrder {
-    /// Takes a piece; gives the sound that is now in order. A piece that came before is dropped.
+    /// Takes a piece; gives the sound that is now in order. A piece that came before is dropped. One without sound is the other side's:
+    /// with some carriers it counts among the caller's.
     pub(super) fn take(&mut self, number: Option<u64>, sound: Vec<i16>) -> Vec<i16> {
         let Some(number) = number.filter(|_| self.gaps < FORGIVEN) else { return self.all(sound) };
         let next = self.next.unwrap_or(number);
-        if number.saturating_add(ANEW) < next {
+        let is_behind = number.saturating_add(ANEW) < next;
+        let is_taken = !sound.is_empty() && self.others.take_if(|others| *others == number).is_some();
+        // A number that both sides have, or that lies far behind: each side counts its own pieces.
+        self.is_apart |= is_taken || (is_behind && sound.is_empty());
+        if sound.is_empty() {
+            if self.is_apart {
+                return Vec::new();
+            }
+            self.others = Some(number);
+        }
+        if is_behind || is_taken {
             self.next = Some(number.saturating_add(1));
             return self.all(sound);
         }
@@ -81,6 +95,25 @@ mod tests {
         let pieces: Vec<usize> = numbers.iter().map(|&n| order.take(Some(n), vec![0]).len()).collect();
         assert_eq!(pieces.iter().sum::<usize>(), 99, "nothing is lost");
         assert!(pieces[20..].iter().all(|&n| n == 1), "{pieces:?}");
+    }
+
+    #[test]
+    fn a_side_that_counts_its_own_pieces_takes_none_of_the_callers() {
+        // Each piece of the caller's comes behind one of the same number; or the other side begins when the caller is far ahead.
+        for (first, others) in [(1, 1), (500, 1)] {
+            let (mut order, mut all) = (PieceOrder::default(), Vec::new());
+            for n in 0..100 {
+                assert!(order.take(Some(others + n), Vec::new()).is_empty());
+                all.extend(order.take(Some(first + n), vec![n as i16]));
+            }
+            assert_eq!(all, (0..100).collect::<Vec<i16>>(), "{first}");
+        }
+        // Where both are counted together, nothing waits for what the other side had.
+        let mut order = PieceOrder::default();
+        for n in 0..100 {
+            assert!(order.take(Some(2 * n), Vec::new()).is_empty());
+            assert_eq!(order.take(Some(2 * n + 1), vec![n as i16]), [n as i16]);
+        }
     }
 
     #[test]

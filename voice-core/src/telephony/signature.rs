@@ -13,19 +13,32 @@ use crate::{secret::Secret, time::Timestamp};
 /// Whether Twilio signed a request: the header `X-Twilio-Signature`.
 ///
 /// `url` is the address as Twilio was given it, with `wss://` for the request that opens a media stream; `params` are the fields of a
-/// form that was posted, none otherwise. (HMAC-SHA1 over the address and the fields in order; Twilio, "Validating signatures".)
+/// form that was posted, none otherwise. Twilio signs some addresses with the port that goes without saying (`:443`) and some without:
+/// either fits. (HMAC-SHA1 over the address and the fields in order; Twilio, "Validating signatures".)
 #[must_use]
 pub fn twilio(auth_token: &Secret, url: &str, params: &[(String, String)], signature: &str) -> bool {
-    let mut signed = url.to_owned();
     let mut sorted: Vec<_> = params.iter().collect();
     sorted.sort();
     // A field that is there twice with the same value counts once.
     sorted.dedup();
-    for (name, value) in sorted {
-        signed.push_str(name);
-        signed.push_str(value);
+    let fields: String = sorted.into_iter().flat_map(|(name, value)| [name.as_str(), value.as_str()]).collect();
+    let fits =
+        |url: &str| is_one_of(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, auth_token, &format!("{url}{fields}"), [signature]);
+    fits(url) || with_other_port(url).is_some_and(|url| fits(&url))
+}
+
+/// The same address written the other way: without the port that its scheme has anyway, or with it.
+fn with_other_port(url: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once("://")?;
+    let port = if matches!(scheme, "https" | "wss") { ":443" } else { ":80" };
+    let (host, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    // An IPv6 address has colons of its own, in brackets.
+    let has_port = host.rsplit_once(':').is_some_and(|(_, port)| !port.contains(']'));
+    match host.strip_suffix(port) {
+        Some(host) => Some(format!("{scheme}://{host}{path}")),
+        None if has_port => None,
+        None => Some(format!("{scheme}://{host}{port}{path}")),
     }
-    is_one_of(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, auth_token, &signed, [signature])
 }
 
 /// Whether Plivo signed a request: the headers `X-Plivo-Signature-V3` and `X-Plivo-Signature-V3-Nonce`. Vobiz names its own
@@ -125,6 +138,26 @@ mod tests {
         for wrong in ["", "NnoeJZtjqfvZSOM/Q10zjOUbpk", "AAAA", "no base64!"] {
             assert!(!twilio(&token, url, &params, wrong), "{wrong}");
         }
+    }
+
+    #[test]
+    fn twilios_signature_fits_with_and_without_the_port_that_goes_without_saying() {
+        let token = Secret::new("12345");
+        let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, b"12345");
+        let fits =
+            |url: &str, signed: &str| twilio(&token, url, &[], &STANDARD.encode(hmac::sign(&key, signed.as_bytes())));
+        for (one, other) in [
+            ("https://example.com/hook?x=a:1", "https://example.com:443/hook?x=a:1"),
+            ("wss://example.com/media", "wss://example.com:443/media"),
+            ("http://example.com", "http://example.com:80"),
+            ("wss://[::1]/media", "wss://[::1]:443/media"),
+        ] {
+            assert!(fits(one, other) && fits(other, one) && fits(one, one) && fits(other, other), "{one}");
+        }
+        assert!(fits("https://example.com:8443/", "https://example.com:8443/"));
+        assert!(!fits("https://example.com:8443/", "https://example.com/"));
+        assert!(!fits("https://example.com/", "https://example.com:8443/"));
+        assert!(!fits("https://example.com/", "http://example.com/"));
     }
 
     #[test]

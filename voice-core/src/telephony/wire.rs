@@ -150,8 +150,9 @@ impl PhoneWire {
     }
 
     fn end(&mut self, session: &LiveSession) -> Result<()> {
+        session.receive(ClientMessage::EndSession)?;
         self.is_over = true;
-        session.receive(ClientMessage::EndSession)
+        Ok(())
     }
 
     /// What the carrier is sent because of an event. Every event has to be shown, in order.

@@ -479,8 +479,11 @@ impl Run<'_> {
                     }
                     resumptions += 1;
                     tracing::warn!(kind = ?error.kind(), provider = error.provider(), "the answer broke off, asking for its rest");
+                    self.machine.on_broken_off();
                     let partial = self.machine.round_text().to_owned();
-                    let asking = ask_for_rest(&engine.llm, request, &partial, &ctx, failed);
+                    // Where no tag was read yet, the first one has to be.
+                    let tags = engine.interpreter.as_deref().filter(|_| self.machine.direction().is_some());
+                    let asking = ask_for_rest(&engine.llm, request, (&partial, tags), &ctx, failed);
                     let rest = self.while_speaking(speech.as_deref_mut(), asking).await??;
                     let fresh = Some(rest.text).filter(|text| !text.is_empty()).map(LlmEvent::Text);
                     for event in fresh.into_iter().chain(rest.others) {

@@ -209,6 +209,13 @@ impl TurnMachine {
         self.reading = Some(reading);
     }
 
+    /// What the model wrote broke off; more of it is asked for.
+    pub(crate) fn on_broken_off(&mut self) {
+        if let Some(reading) = &mut self.reading {
+            reading.begin_anew();
+        }
+    }
+
     /// An interpretation is said again.
     pub(crate) fn say_again(&mut self, direction: Option<Direction>) {
         self.direction = direction;

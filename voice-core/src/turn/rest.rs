@@ -5,6 +5,7 @@ use futures_util::StreamExt;
 use crate::{
     context,
     error::{Error, Result},
+    interpreter::Interpreter,
     layer::{Call, Failed, LlmService, Stack},
     provider::{CallContext, GenerateRequest, LlmEvent},
 };
@@ -20,17 +21,17 @@ pub(super) struct Rest {
 }
 
 /// Asks another provider than the one that failed (or the same again) for what is missing behind `partial`. Words that it says again
-/// are cut off, however many they are.
+/// are cut off, however many they are, and the tag of an interpreter's language with them.
 pub(super) async fn ask_for_rest(
     llm: &Stack<LlmService>,
     request: GenerateRequest,
-    partial: &str,
+    (partial, tags): (&str, Option<&Interpreter>),
     ctx: &CallContext,
     failed: Failed,
 ) -> Result<Rest> {
     let call = llm.open(request, ctx, failed).await?;
     let mut rest = Rest { call, text: String::new(), others: Vec::new(), broken: None };
-    while context::may_repeat(partial, &rest.text) {
+    while untagged(tags, &rest.text).is_none_or(|text| context::may_repeat(partial, text)) {
         match rest.call.next().await {
             Some(Ok(LlmEvent::Text(delta))) => rest.text.push_str(&delta),
             Some(Ok(event)) => rest.others.push(event),
@@ -43,6 +44,14 @@ pub(super) async fn ask_for_rest(
             None => break,
         }
     }
-    rest.text = context::rest_of(partial, &rest.text);
+    rest.text = context::rest_of(partial, untagged(tags, &rest.text).unwrap_or(&rest.text));
     Ok(rest)
+}
+
+/// What stands behind the tag of a language, where there are tags; `None`: more has to come before that is known.
+fn untagged<'a>(tags: Option<&Interpreter>, text: &'a str) -> Option<&'a str> {
+    match tags {
+        Some(interpreter) => interpreter.untagged(text),
+        None => Some(text),
+    }
 }

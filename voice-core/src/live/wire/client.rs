@@ -42,7 +42,7 @@ pub enum ClientMessage {
     },
     /// Changes the language that is expected and spoken.
     Language {
-        /// The language (BCP 47); null or left out: it is detected.
+        /// The language (BCP 47); null, `auto` or left out: it is detected.
         #[serde(default)]
         language: Option<String>,
     },
