@@ -144,6 +144,14 @@ async fn speech_begins_while_the_model_still_writes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_voice_is_told_what_it_said_before_in_the_same_answer() {
+    let set = Set::new();
+    set.agent().await.turn("Will it rain?").await.unwrap();
+    let before: Vec<_> = set.tts.requests().into_iter().map(|r| r.previous_text.map(|t| t.to_string())).collect();
+    assert_eq!(before, [None, Some(set.tts.spoken()[0].clone())]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn typed_text_is_answered_without_a_recogniser() {
     let set = Set::new();
     let reply = set.agent().await.turn("will it rain?").await.unwrap();

@@ -1,6 +1,12 @@
 //! Words that are recognised while they are spoken: what is shown, what is begun early, and what any failure of it costs.
 
-use std::{future::pending, sync::Arc};
+use std::{
+    future::pending,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
@@ -406,4 +412,40 @@ async fn push_to_talk_is_listened_to_as_well() {
     call.live.commit().unwrap();
     call.until_turns(1).await;
     assert_eq!((call.turns()[0].transcript.as_str(), voice.heard().len()), ("will it rain tomorrow", 0));
+}
+
+/// Counts the sessions that it was to get ready for.
+struct Ready(Arc<AtomicUsize>);
+
+#[async_trait]
+impl SpeechToText for Ready {
+    fn name(&self) -> &str {
+        "test/ready"
+    }
+
+    fn capabilities(&self) -> SttCapabilities {
+        SttCapabilities::default().with_streaming(true)
+    }
+
+    async fn transcribe(&self, _: TranscribeRequest, _: &CallContext) -> Result<ResultStream<Transcript>> {
+        Err(Error::new(ErrorKind::ProviderFailed, "nobody should ask"))
+    }
+
+    fn prepare_to_listen(&self, request: &ListenRequest) {
+        assert_eq!(request.language.as_deref(), Some("en"));
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_listens_gets_ready_when_a_session_begins_and_nobody_has_spoken_yet() {
+    for (config, sessions) in [
+        (r#"{"assistant": {"language": "en"}}"#, 1),
+        (r#"{"assistant": {"language": "en"}, "live": {"recognition": "utterances"}}"#, 0),
+    ] {
+        let (voice, prepared) = (Voice::new(), Arc::default());
+        let call = call_with(Ready(Arc::clone(&prepared)), &voice, llm(), config).await;
+        call.silence(500).await;
+        assert_eq!(prepared.load(Ordering::Relaxed), sessions, "{config}");
+    }
 }

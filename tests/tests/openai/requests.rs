@@ -80,6 +80,22 @@ async fn a_refused_field_is_dropped_renamed_or_lowered_once_and_remembered() {
 }
 
 #[tokio::test]
+async fn a_language_that_is_refused_is_left_out_of_that_call_and_of_no_other() {
+    let double = double().await;
+    let refused = Reply::refused_field("unsupported_value", "language", "Language 'tlh' is not supported.");
+    double.nth(Route::Transcription, 0, refused);
+    let stt = OpenAiStt::with_config(official(&double)).model("whisper-1");
+    for language in ["tlh", "hi"] {
+        let audio = Utterance::from_samples(vec![0i16; 1600]);
+        let request = TranscribeRequest::new(audio).with_language(Some(language.into()));
+        let heard = patient(async { stt.transcribe(request, &CallContext::new()).await?.try_collect().await }).await;
+        let _: Vec<Transcript> = heard.unwrap();
+    }
+    let sent: Vec<_> = double.requests().iter().map(|request| request.field("language")).collect();
+    assert_eq!(sent, [Some("tlh".to_owned()), None, Some("hi".to_owned())]);
+}
+
+#[tokio::test]
 async fn a_field_that_is_refused_again_and_again_ends_the_call() {
     let double = double().await;
     double.always(Route::Chat, Reply::refused_field("unsupported_value", "temperature", "Unsupported value"));

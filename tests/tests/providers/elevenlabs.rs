@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use futures_util::TryStreamExt;
 use serde_json::{Value, json};
 use voice_core::{
     ErrorKind as K, Transcript,
@@ -114,6 +115,28 @@ async fn a_text_goes_out_with_its_voice_and_comes_back_as_the_samples_that_were_
     double.answer(Reply::json(200, transcript()));
     transcribe(&stt(&double).model("scribe_v0"), 1600, None).await.unwrap();
     is_at_fault(&spec, &double.requests()[3]);
+}
+
+#[tokio::test]
+async fn a_piece_goes_out_with_what_was_said_before_it_to_models_that_take_it() {
+    let double = Double::answering(sound()).await;
+    for model in ["eleven_multilingual_v2", "eleven_v3"] {
+        let mut request = SynthesisRequest::new("Take a coat.");
+        request.previous_text = Some(SECRET_WORDS.into());
+        let tts = tts(&double).model(model);
+        let spoken = patient(async { tts.synthesize(request, &CallContext::new()).await?.try_collect().await });
+        let _: Vec<voice_core::Pcm> = spoken.await.unwrap();
+    }
+    let requests = double.requests();
+    let sent: Vec<_> = requests.iter().map(|request| request.json().unwrap()["previous_text"].clone()).collect();
+    assert_eq!(sent, [json!(SECRET_WORDS), Value::Null]);
+    conforms(&Spec::named(SPEC), &requests[0]);
+
+    double.answer(Reply::json(400, json!({"detail": {"status": "bad", "message": format!("no: {SECRET_WORDS}")}})));
+    let mut request = SynthesisRequest::new("Take a coat.");
+    request.previous_text = Some(SECRET_WORDS.into());
+    let error = tts(&double).synthesize(request, &CallContext::new()).await.err().unwrap();
+    shows_nothing(&format!("{error}{error:?}"));
 }
 
 /// A piece of speech with so many samples and its letters, a tenth of a second each.

@@ -11,6 +11,7 @@ mod elevenlabs;
 mod google;
 mod left;
 mod over_http;
+mod proxies;
 mod voices;
 
 use std::{

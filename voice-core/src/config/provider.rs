@@ -8,10 +8,10 @@ use serde::{
     de::{MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
 };
 
-use crate::secret::Secret;
+use crate::secret::{Address, Secret};
 
 /// One provider: `"provider/model"`, or an object that says more.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ProviderConfig {
@@ -62,6 +62,20 @@ impl ProviderConfig {
             }
             self.settings.insert(name, value);
         }
+    }
+}
+
+/// Shows no key, no password, and of the settings their names alone: they may be ids of accounts, or words.
+impl fmt::Debug for ProviderConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProviderConfig")
+            .field("provider", &self.provider)
+            .field("model", &self.model)
+            .field("voice", &self.voice)
+            .field("api_key", &self.api_key)
+            .field("base_url", &self.base_url.as_deref().map(Address::new))
+            .field("settings", &self.settings.keys().collect::<Vec<_>>())
+            .finish()
     }
 }
 
@@ -124,5 +138,22 @@ impl JsonSchema for ProviderList {
                 { "type": "array", "minItems": 1, "items": { "anyOf": [{ "type": "string" }, one] } }
             ]
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_no_password_and_no_value_of_a_setting() {
+        let config: ProviderConfig = serde_json::from_value(serde_json::json!({
+            "provider": "bhashini", "model": "m", "api_key": "planted", "base_url": "https://ada:planted@ulca.example.org",
+            "settings": {"user_id": "planted"},
+        }))
+        .unwrap();
+        let shown = format!("{config:?}");
+        assert!(!shown.contains("planted"), "{shown}");
+        assert!(shown.contains("@ulca.example.org") && shown.contains("user_id"), "{shown}");
     }
 }

@@ -56,6 +56,14 @@ impl Stack<SttService> {
         Err(failed)
     }
 
+    /// Has whoever would listen now get ready for the first utterance of a session.
+    pub(crate) fn prepare_to_listen(&self, request: &ListenRequest) {
+        let first = self.slots.iter().find(|slot| !slot.health.breaker.rests());
+        if let Some(slot) = first.filter(|slot| slot.service.0.capabilities().streaming) {
+            slot.service.0.prepare_to_listen(request);
+        }
+    }
+
     async fn open_at(
         &self,
         slot: &Arc<Slot<SttService>>,

@@ -15,7 +15,7 @@ use crate::{
     config::Recognition,
     error::{Error, Result},
     event::{Transcript, TurnEvent},
-    provider::CallContext,
+    provider::{CallContext, Kept, ListenRequest},
     turn::{Outcome, Sink, Spoken},
 };
 
@@ -48,6 +48,8 @@ pub(super) struct Hearing {
     done: Option<(Heard, Result<Outcome>)>,
     /// The utterance that is recognised while it is spoken.
     open: Option<Open>,
+    /// What the recogniser keeps from one utterance to the next.
+    kept: Kept,
     /// Its own: what was said last is recognised though the session is over.
     cancel: CancellationToken,
     _stop: DropGuard,
@@ -78,7 +80,15 @@ impl Hearing {
     pub(super) fn new() -> Self {
         let cancel = CancellationToken::new();
         let stop = cancel.clone().drop_guard();
-        Self { tasks: JoinSet::new(), told: Vec::new(), done: None, open: None, cancel, _stop: stop }
+        Self {
+            tasks: JoinSet::new(),
+            told: Vec::new(),
+            done: None,
+            open: None,
+            kept: Kept::default(),
+            cancel,
+            _stop: stop,
+        }
     }
 
     /// Whether nothing is being recognised.
@@ -108,18 +118,35 @@ impl Hearing {
 }
 
 impl Driver {
+    fn listens(&self) -> bool {
+        self.config.recognition == Recognition::Streaming && self.engine.can_listen()
+    }
+
+    fn listen_request(&self) -> ListenRequest {
+        let mut request = ListenRequest::new().with_language(self.language.clone());
+        request.kept = self.hearing.kept.clone();
+        request
+    }
+
+    /// The session begins: somebody may speak at any moment.
+    pub(super) fn prepare_to_listen(&self) {
+        if self.listens() && self.talk.is_none() {
+            self.engine.prepare_to_listen(&self.listen_request());
+        }
+    }
+
     /// The user begins to speak.
     pub(super) fn begin_to_listen(&mut self) {
-        if self.config.recognition != Recognition::Streaming || !self.engine.can_listen() {
+        if !self.listens() {
             return;
         }
         let segment = self.segment();
         let (sound, taken) = mpsc::unbounded_channel();
         let (whole, rest) = oneshot::channel();
         self.hearing.open = Some(Open { segment, sound, whole, given: 0 });
-        let (engine, language, ctx) = (self.engine.clone(), self.language.clone(), self.recognising());
+        let (engine, request, ctx) = (self.engine.clone(), self.listen_request(), self.recognising());
         self.attend(Heard::Segment(segment), move |sink| async move {
-            engine.listen(Spoken { sound: taken, whole: rest }, language, ctx, &Sink::Stream(sink)).await
+            engine.listen(Spoken { sound: taken, whole: rest }, request, ctx, &Sink::Stream(sink)).await
         });
     }
 

@@ -233,6 +233,7 @@ impl Driver {
         // The agent's closing waits for what is kept at the end.
         let _unfinished = engine.saving.begin();
         self.emit(LiveEvent::Started { session_id: self.session.id, sample_rate: self.output_rate });
+        self.prepare_to_listen();
         if let Some(text) = self.first_message.take() {
             let interruptible = self.config.conversation.greeting_interruptible;
             self.to_say.push_back(ToSay { kind: SpeechKind::Greeting, text, interruptible });

@@ -115,7 +115,7 @@ impl HttpPost {
             headers.insert(name, value);
         }
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let options = ClientOptions::new(Duration::from_millis(config.timeout_ms));
+        let options = ClientOptions::to(&endpoint, Duration::from_millis(config.timeout_ms));
         Ok(Self { endpoint, headers, options })
     }
 }

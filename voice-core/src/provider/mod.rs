@@ -32,6 +32,7 @@ use crate::{
     telemetry::Scope,
 };
 
+pub(crate) use listening::Kept;
 pub use listening::{ListenRequest, SpokenSound};
 pub use speech_to_speech::{
     AnswerEnd, CallAnswer, ClientSecret, ClientSecretRequest, Conversation, ConversationInput, ConversationRequest,
@@ -209,6 +210,12 @@ pub trait SpeechToText: Send + Sync {
     ) -> Result<ResultStream<Transcript>> {
         let (_, _, _) = (request, sound, ctx);
         Err(Error::new(ErrorKind::Unsupported, format!("{} recognises whole utterances only", self.name())))
+    }
+
+    /// Gets ready for the first utterance of a live session that begins, of which every [`listen`](Self::listen) is given a clone of this
+    /// request: opens a connection, say, in a task of its own. Does nothing by default; must not block, and nobody waits for it.
+    fn prepare_to_listen(&self, request: &ListenRequest) {
+        let _ = request;
     }
 
     /// `provider/model` of what listens, where that is another model than the one that transcribes.
@@ -444,13 +451,16 @@ pub struct SynthesisRequest {
     /// Whether somebody wants to know when each word is heard ([`Pcm::with_words`]), if the provider can tell: live sessions do,
     /// to keep exactly what was heard of an answer that was interrupted.
     pub word_times: bool,
+    /// What was said just before it in the same answer, as far as it matters for how this is said; `None` at the beginning. A voice
+    /// that cannot make use of it leaves it alone: it is never spoken.
+    pub previous_text: Option<Arc<str>>,
 }
 
 impl SynthesisRequest {
     /// A request with the provider's own voice and pace.
     #[must_use]
     pub fn new(text: impl Into<Arc<str>>) -> Self {
-        Self { text: text.into(), language: None, word_times: false }
+        Self { text: text.into(), language: None, word_times: false, previous_text: None }
     }
 }
 
@@ -460,6 +470,7 @@ impl fmt::Debug for SynthesisRequest {
             .field("characters", &self.text.chars().count())
             .field("language", &self.language)
             .field("word_times", &self.word_times)
+            .field("follows", &self.previous_text.is_some())
             .finish()
     }
 }

@@ -33,6 +33,13 @@ impl Engine {
         self.stt.as_ref().is_some_and(|stt| stt.can_listen())
     }
 
+    /// Has the recogniser get ready for the first utterance of a live session.
+    pub(crate) fn prepare_to_listen(&self, request: &ListenRequest) {
+        if let Some(stt) = &self.stt {
+            stt.prepare_to_listen(request);
+        }
+    }
+
     /// Recognises one utterance while it is spoken: interim transcripts go to the sink. If nobody listens, or listening fails,
     /// the sound's receiver is closed at once and the whole utterance is recognised when it is over. Without words in it, the
     /// transcript is empty. The deadline of a turn counts from the end of the utterance.
@@ -41,13 +48,13 @@ impl Engine {
     pub(crate) async fn listen(
         &self,
         spoken: Spoken,
-        language: Option<String>,
+        request: ListenRequest,
         mut ctx: CallContext,
         sink: &Sink,
     ) -> Result<Outcome> {
         let Spoken { mut sound, whole } = spoken;
         let mut run = self.part(ctx.clone(), None, sink);
-        let following = AssertUnwindSafe(run.follow(&mut sound, language.clone())).catch_unwind().await;
+        let following = AssertUnwindSafe(run.follow(&mut sound, &request)).catch_unwind().await;
         sound.close();
         // The queue is let go of with its sound.
         drop(sound);
@@ -69,7 +76,7 @@ impl Engine {
         let figures = sink.figures();
         let whole = async {
             let mut run = self.part(ctx, None, &figures);
-            run.recognise(self.recogniser()?, utterance, language, failed).await?;
+            run.recognise(self.recogniser()?, utterance, request.language, failed).await?;
             Ok(run.machine.into_outcome())
         };
         caught(whole).await
@@ -81,11 +88,10 @@ impl Run<'_> {
     async fn follow(
         &mut self,
         sound: &mut mpsc::UnboundedReceiver<Pcm>,
-        language: Option<String>,
+        request: &ListenRequest,
     ) -> Result<(), Failed> {
         let stt = self.engine.stt.as_deref().ok_or_else(Failed::default)?;
-        let request = ListenRequest::new().with_language(language);
-        let mut listening = stt.listen(&request, &self.ctx).await?;
+        let mut listening = stt.listen(request, &self.ctx).await?;
         let mut failed = Failed::default();
         failed.add(listening.slot());
         loop {

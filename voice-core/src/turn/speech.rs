@@ -23,6 +23,9 @@ use super::machine::Piece;
 /// How many pieces are asked for at once: the one that is heard and the one after it.
 const LANES: usize = 2;
 
+/// How many characters of what was said before a piece its voice is told: the sentence or two that its tone follows from.
+const MOST_BEFORE: usize = 300;
+
 type Opening = Pin<Box<dyn Future<Output = Result<Call<TtsService>>> + Send>>;
 
 enum Lane {
@@ -61,6 +64,8 @@ pub(crate) struct Speech {
     ctx: CallContext,
     language: Option<String>,
     word_times: bool,
+    /// The end of what this voice was given to say so far.
+    said: String,
     lanes: VecDeque<(Piece, Lane)>,
     /// Some of the first piece was heard.
     heard: bool,
@@ -77,6 +82,7 @@ impl Speech {
             ctx,
             language: None,
             word_times,
+            said: String::new(),
             lanes: VecDeque::new(),
             heard: false,
             failed: Failed::default(),
@@ -95,9 +101,23 @@ impl Speech {
         let mut request = SynthesisRequest::new(Arc::clone(&piece.text));
         request.language.clone_from(&self.language);
         request.word_times = self.word_times;
+        request.previous_text = (!self.said.is_empty()).then(|| self.said.as_str().into());
+        self.note(&piece.text);
         let (stack, ctx, failed) = (Arc::clone(&self.stack), self.ctx.clone(), self.failed);
         let opening = Lane::Opening(Box::pin(async move { stack.open(request, &ctx, failed).await }));
         self.lanes.push_back((piece, opening));
+    }
+
+    /// Keeps the end of what is said, in whole words.
+    fn note(&mut self, text: &str) {
+        if !self.said.is_empty() {
+            self.said.push(' ');
+        }
+        self.said.push_str(text.trim());
+        if let Some((cut, _)) = self.said.char_indices().rev().nth(MOST_BEFORE) {
+            let word = self.said[cut..].find(char::is_whitespace).map_or(cut, |space| cut + space);
+            self.said = self.said[word..].trim_start().to_owned();
+        }
     }
 
     /// What is pushed from now on is in this language, and spoken by `voice`, if it has one of its own.
@@ -110,6 +130,7 @@ impl Speech {
         if !Arc::ptr_eq(voice, &self.stack) {
             // Providers are numbered within their stack.
             (self.stack, self.failed) = (Arc::clone(voice), Failed::default());
+            self.said.clear();
         }
     }
 

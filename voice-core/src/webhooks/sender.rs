@@ -73,7 +73,7 @@ impl Sender {
             Ok(url) => url,
             Err(error) => return Outcome::Refused(error.message().to_owned()),
         };
-        let mut options = ClientOptions::new(self.timeout());
+        let mut options = ClientOptions::direct(self.timeout());
         options.public_only = !self.options.allow_private;
         let attempt = async {
             let client = client(options).map_err(|error| error.message().to_owned())?;

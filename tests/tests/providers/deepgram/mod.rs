@@ -3,6 +3,7 @@
 mod errors;
 mod examples;
 mod listening;
+mod ready;
 mod recordings;
 mod settings;
 mod speech;

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    env,
+    env, fmt,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -17,7 +17,7 @@ use crate::{
     error::{Error, ErrorKind, Result, Stage},
     provider::no_list,
     providers::http::{ClientOptions, Peer, Private, client},
-    secret::Secret,
+    secret::{Address, Secret},
 };
 
 pub(super) const NAME: &str = "bhashini";
@@ -100,7 +100,7 @@ pub(super) struct Task {
 pub(super) struct Pipeline {
     task: Task,
     way: Way,
-    base_url: String,
+    base_url: Address,
     id: String,
     /// The service that was named.
     service: Option<String>,
@@ -111,8 +111,8 @@ pub(super) struct Pipeline {
     known: Arc<Mutex<HashMap<String, Service>>>,
 }
 
-/// A service as ULCA describes it.
-#[derive(Clone, Debug)]
+/// A service as ULCA describes it. `Debug` shows its id: the address may hold a password.
+#[derive(Clone)]
 pub(super) struct Service {
     pub(super) id: String,
     /// The voices it says it has.
@@ -122,6 +122,12 @@ pub(super) struct Service {
     header: HeaderName,
     key: HeaderValue,
     peer: Peer,
+}
+
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Service").field("id", &self.id).finish_non_exhaustive()
+    }
 }
 
 /// What a service answered for its task.
@@ -150,7 +156,7 @@ impl Pipeline {
         let pipeline = Self {
             task,
             way,
-            base_url: String::new(),
+            base_url: Address::new(base_url),
             id: PIPELINE.to_owned(),
             service: None,
             language: None,
@@ -158,7 +164,7 @@ impl Pipeline {
             peer: Peer { provider: NAME.into(), stage: task.stage, host: "".into(), key },
             known: Arc::default(),
         };
-        pipeline.changed(|p| p.base_url = base_url.trim().trim_end_matches('/').to_owned())
+        pipeline.changed(|_| {})
     }
 
     /// Changes what services depend on; what was said of them before no longer counts.
@@ -178,7 +184,7 @@ impl Pipeline {
     }
 
     pub(super) fn set_base_url(self, url: &str) -> Self {
-        self.changed(|p| p.base_url = url.trim().trim_end_matches('/').to_owned())
+        self.changed(|p| p.base_url = Address::new(url))
     }
 
     pub(super) fn set_id(self, id: String) -> Self {
@@ -232,7 +238,7 @@ impl Pipeline {
     }
 
     fn request(&self, method: Method, url: Url) -> Result<RequestBuilder> {
-        Ok(client(ClientOptions::new(self.connect_timeout))?.request(method, url))
+        Ok(client(ClientOptions::to(&url, self.connect_timeout))?.request(method, url))
     }
 
     /// A key or an id as it stands in a header.
@@ -509,6 +515,19 @@ pub(super) use pipeline_builder;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn debug_shows_no_password_and_no_id_of_the_user() {
+        let task = Task { kind: "asr", name: "recognition", input: "speech", stage: Stage::Stt };
+        let pipeline = Pipeline::ulca(task, &"planted-user".into(), &"planted-key".into());
+        let pipeline = pipeline.set_base_url("https://ada:planted@ulca.example.org");
+        let (id, url) = ("asr/hi".to_owned(), Url::parse("https://ada:planted@dhruva.example.org").unwrap());
+        let (key, peer) = (HeaderValue::from_static("planted"), pipeline.peer.clone());
+        let service = Service { id, voices: Vec::new(), url, header: AUTHORIZATION, key, peer };
+        pipeline.known.lock().unwrap().insert("hi".into(), service);
+        let shown = format!("{pipeline:?}");
+        assert!(!shown.contains("planted") && shown.contains("asr/hi"), "{shown}");
+    }
 
     #[test]
     fn a_tag_becomes_the_code_of_its_language() {

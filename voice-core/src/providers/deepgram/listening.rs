@@ -1,4 +1,4 @@
-//! Recognition of what is being spoken, over a WebSocket for each utterance.
+//! Recognition of what is being spoken, over a WebSocket for each utterance; that of the next one is opened when one is over.
 
 use std::time::Duration;
 
@@ -8,11 +8,12 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until};
 use tokio_tungstenite::tungstenite::{self, Message, protocol::CloseFrame, protocol::frame::coding::CloseCode};
 
+use super::spare;
 use crate::{
     audio::{Pcm, SPEECH_RATE},
     error::{Error, Result},
     event::Transcript,
-    provider::{ResultStream, SpokenSound},
+    provider::{Kept, ResultStream, SpokenSound},
     providers::http::{Peer, Private, Server, Socket, websocket_error},
 };
 
@@ -20,19 +21,32 @@ use crate::{
 const PIECE: usize = SPEECH_RATE as usize * 2 * 80 / 1000;
 
 /// How long nothing may be sent; the server gives a silent connection up after ten seconds.
-const SILENCE: Duration = Duration::from_secs(4);
+pub(super) const SILENCE: Duration = Duration::from_secs(4);
 
-/// Recognises one utterance over a WebSocket to `url`.
-pub(super) async fn listen(
-    server: &Server,
-    url: Url,
-    sound: SpokenSound,
-    private: Private,
-) -> Result<ResultStream<Transcript>> {
-    let socket = server.websocket(url, &private).await?;
+/// What keeps a connection alive on which nothing is said.
+pub(super) fn keep_alive() -> Message {
+    Message::text(json!({"type": "KeepAlive"}).to_string())
+}
+
+/// The way of a session to its recogniser.
+pub(super) struct Line {
+    pub(super) server: Server,
+    pub(super) url: Url,
+    /// Where the connection for the next utterance is kept, if one may wait.
+    pub(super) kept: Option<Kept>,
+}
+
+/// Recognises one utterance over a WebSocket.
+pub(super) async fn listen(line: Line, sound: SpokenSound, private: Private) -> Result<ResultStream<Transcript>> {
+    let Line { server, url, kept } = &line;
+    let socket = match kept {
+        Some(kept) => spare::socket(kept, server, url, &private).await?,
+        None => server.websocket(url.clone(), &private).await?,
+    };
     let utterance = Utterance {
         socket: Some(socket),
         peer: server.peer.clone(),
+        line,
         private,
         sound: Some(sound),
         unsent: Vec::new(),
@@ -51,6 +65,7 @@ struct Utterance {
     /// Gone once all is said.
     socket: Option<Socket>,
     peer: Peer,
+    line: Line,
     private: Private,
     /// Gone once it has ended, and the server was told so.
     sound: Option<SpokenSound>,
@@ -103,13 +118,14 @@ impl Utterance {
                 Step::Came(came) => self.came(came),
                 Step::Heard(Some(pcm)) => self.hear(&pcm).await.map(|()| None),
                 Step::Heard(None) => self.close().await,
-                Step::Silence => self.tell("KeepAlive").await.map(|()| None),
+                Step::Silence => self.send(keep_alive()).await.map(|()| None),
             };
             match said {
                 Ok(None) => {}
                 Ok(Some(said)) => {
                     if said.is_final {
                         self.socket = None;
+                        self.prepare_next();
                     }
                     return Some(Ok(said));
                 }
@@ -120,6 +136,13 @@ impl Utterance {
             }
         }
         None
+    }
+
+    fn prepare_next(&self) {
+        let Line { server, url, kept } = &self.line;
+        if let Some(kept) = kept {
+            spare::prepare(kept, server, url, &self.private);
+        }
     }
 
     async fn hear(&mut self, pcm: &Pcm) -> Result<()> {
@@ -145,12 +168,8 @@ impl Utterance {
             return Ok(Some(Transcript::last("")));
         }
         self.flush().await?;
-        self.tell("CloseStream").await?;
+        self.send(Message::text(json!({"type": "CloseStream"}).to_string())).await?;
         Ok(None)
-    }
-
-    async fn tell(&mut self, what: &str) -> Result<()> {
-        self.send(Message::text(json!({"type": what}).to_string())).await
     }
 
     async fn send(&mut self, message: Message) -> Result<()> {

@@ -16,6 +16,7 @@
 
 mod language;
 mod listening;
+mod spare;
 mod stt;
 mod tts;
 mod voices;

@@ -5,7 +5,11 @@ use futures_util::{StreamExt, stream};
 use reqwest::{Method, Url, header::CONTENT_TYPE};
 use serde_json::Value;
 
-use super::{FACTS, MODELS, language, listening};
+use super::{
+    FACTS, MODELS, language,
+    listening::{self, Line},
+    spare,
+};
 use crate::{
     error::{ErrorKind, Result, Stage},
     event::Transcript,
@@ -45,6 +49,9 @@ const MOST_ANSWER_BYTES: usize = 16 * 1024 * 1024;
 /// In live sessions the same model recognises while it is spoken, over a WebSocket for each utterance whose end is told to the
 /// server. Flux can do so instead: name it with [`live_model`](Self::live_model), or as the model, beside which recordings
 /// go to `nova-3`. It also tells how likely the speaker is done.
+///
+/// The WebSocket for the next utterance is opened when a session begins and when an utterance is over, so that the first words wait for
+/// nothing. It waits for a minute at most, and goes with the session. Nothing is opened for Flux before somebody speaks.
 #[derive(Clone, Debug)]
 pub struct DeepgramStt {
     server: Server,
@@ -141,6 +148,14 @@ impl DeepgramStt {
         Ok(url)
     }
 
+    /// The way to who listens, if anybody does.
+    fn line(&self, server: &Server, request: &ListenRequest) -> Result<Line> {
+        let url = self.live_url(server, request.language.as_deref())?;
+        // Nothing keeps a connection to Flux alive on which nothing is said.
+        let kept = (!server.model.starts_with(LIVE_ONLY)).then(|| request.kept.clone());
+        Ok(Line { server: server.clone(), url, kept })
+    }
+
     fn live_url(&self, server: &Server, tag: Option<&str>) -> Result<Url> {
         let flux = server.model.starts_with(LIVE_ONLY);
         let mut url = server.url(if flux { "/v2/listen" } else { "/v1/listen" })?;
@@ -226,8 +241,14 @@ impl SpeechToText for DeepgramStt {
             let message = format!("{} recognises recordings only; name a live model", peer.provider);
             peer.error(ErrorKind::Unsupported, message)
         })?;
-        let url = self.live_url(server, request.language.as_deref())?;
-        listening::listen(server, url, sound, self.private()).await
+        listening::listen(self.line(server, &request)?, sound, self.private()).await
+    }
+
+    fn prepare_to_listen(&self, request: &ListenRequest) {
+        let line = self.live.as_ref().and_then(|server| self.line(server, request).ok());
+        if let Some(Line { server, url, kept: Some(kept) }) = line {
+            spare::prepare(&kept, &server, &url, &self.private());
+        }
     }
 
     fn listening_name(&self) -> &str {

@@ -35,12 +35,16 @@ const WITHOUT_LANGUAGE: &[&str] = &["eleven_multilingual_v", "eleven_monolingual
 /// The same, by their whole names: they speak English only.
 const ENGLISH: &[&str] = &["eleven_flash_v2", "eleven_turbo_v2"];
 
+/// Models, by the beginning of their names, that refuse a call which says what was spoken before.
+const WITHOUT_CONTEXT: &str = "eleven_v3";
+
 /// A speech synthesiser behind `POST /v1/text-to-speech/{voice}/stream`, and `…/stream/with-timestamps` where somebody wants to know
 /// when each word is heard, as live sessions do.
 ///
 /// Default model `eleven_multilingual_v2`, the API's own; `eleven_flash_v2_5` begins to speak sooner and costs less. Default
 /// voice `JBFqnCBsd6RMkjVDRZzb` ("George"). Yields 24 kHz sound as it arrives. The language of the text is named to models
-/// that can be told it, which the default one cannot. What is not set of the settings is as the voice's owner set it.
+/// that can be told it, which the default one cannot. The pieces of an answer sound as one: each is sent with what was said before it,
+/// except to `eleven_v3`, which takes none. What is not set of the settings is as the voice's owner set it.
 #[derive(Clone, Debug)]
 pub struct ElevenLabsTts {
     server: Server,
@@ -73,6 +77,8 @@ struct Body<'a> {
     language_code: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     voice_settings: Option<&'a VoiceSettings>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    previous_text: Option<&'a str>,
 }
 
 impl ElevenLabsTts {
@@ -172,6 +178,7 @@ impl ElevenLabsTts {
             model_id: &self.server.model,
             language_code: self.language_code(request),
             voice_settings: (self.settings != VoiceSettings::default()).then_some(&self.settings),
+            previous_text: request.previous_text.as_deref().filter(|_| !self.server.model.starts_with(WITHOUT_CONTEXT)),
         }
     }
 }
@@ -191,7 +198,7 @@ impl TextToSpeech for ElevenLabsTts {
         if request.text.trim().is_empty() {
             return Ok(stream::empty().boxed());
         }
-        let private: Private = vec![request.text.clone()];
+        let private: Private = std::iter::once(&request.text).chain(&request.previous_text).cloned().collect();
         let http = self.server.request(Method::POST, self.address(request.word_times)?)?.json(&self.body(&request));
         let response = self.server.send(http, &private).await.map_err(|refusal| refusal.error)?;
         let peer = self.server.peer.clone();

@@ -7,6 +7,9 @@ use serde_json::Value;
 
 use crate::error::ErrorKind;
 
+/// What Anthropic says of an account without credit, under the code and the status of any bad request.
+const NO_CREDIT: &str = "credit balance is too low";
+
 /// What an error body says. Everything is optional: compatible servers differ.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Reported {
@@ -90,14 +93,14 @@ impl Reported {
             ["insufficient_quota", "credit_balance", "spend_limit", "billing", "quota_exceeded"]
                 .iter()
                 .any(|q| w.contains(q))
-        });
+        }) || self.message.as_deref().is_some_and(|message| message.contains(NO_CREDIT));
         match status.or(self.status) {
             Some(402) => ErrorKind::QuotaExhausted,
             Some(400) if self.says(|w| w == "API_KEY_INVALID") => ErrorKind::InvalidProviderKey,
-            Some(401 | 403 | 429) | None if out_of_credit => ErrorKind::QuotaExhausted,
+            Some(400 | 401 | 403 | 429) | None if out_of_credit => ErrorKind::QuotaExhausted,
             Some(401 | 403) => ErrorKind::InvalidProviderKey,
             Some(429) => ErrorKind::RateLimited,
-            Some(408 | 409 | 500..) => ErrorKind::ProviderFailed,
+            Some(408 | 409 | 425 | 500..) => ErrorKind::ProviderFailed,
             Some(300..500) => ErrorKind::RejectedByProvider,
             Some(_) => ErrorKind::MalformedResponse,
             None if self.says(|w| w.contains("rate_limit") || w == "slow_down") => ErrorKind::RateLimited,
@@ -171,6 +174,21 @@ mod tests {
         let kind = |body: Value| Reported::read(&body).kind(Some(401));
         assert_eq!(kind(json!({"detail": {"status": "quota_exceeded"}})), ErrorKind::QuotaExhausted);
         assert_eq!(kind(json!({"detail": {"status": "invalid_api_key"}})), ErrorKind::InvalidProviderKey);
+    }
+
+    #[test]
+    fn no_credit_is_no_bad_request() {
+        let kind = |error: Value| Reported::read(&json!({ "error": error })).kind(Some(400));
+        let words = "Your credit balance is too low to access the Anthropic API.";
+        assert_eq!(kind(json!({"type": "invalid_request_error", "message": words})), ErrorKind::QuotaExhausted);
+        assert_eq!(kind(json!({"code": "billing_hard_limit_reached"})), ErrorKind::QuotaExhausted);
+        assert_eq!(kind(json!({"type": "invalid_request_error"})), ErrorKind::RejectedByProvider);
+    }
+
+    #[test]
+    fn what_came_too_early_may_come_again() {
+        let kinds = [408, 409, 425, 503, 529].map(|status| Reported::default().kind(Some(status)));
+        assert_eq!(kinds, [ErrorKind::ProviderFailed; 5]);
     }
 
     #[test]

@@ -7,9 +7,11 @@ use std::{
     time::Duration,
 };
 
+use reqwest::Url;
 use rustls::ClientConfig;
 use tokio::runtime::{Handle, Id};
 
+use super::proxy::is_this_machine;
 use crate::{
     error::{Error, Result},
     tls::tls,
@@ -20,19 +22,31 @@ use crate::{
 pub(crate) struct ClientOptions {
     /// The longest wait for name, TCP and TLS together.
     pub(crate) connect_timeout: Duration,
+    /// Through the proxies that the environment names (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`); otherwise past them.
+    by_proxy: bool,
     /// Only to addresses of the public internet, wherever a name leads.
     #[cfg(feature = "webhooks")]
     pub(crate) public_only: bool,
 }
 
 impl ClientOptions {
-    /// To wherever a name leads.
-    pub(crate) const fn new(connect_timeout: Duration) -> Self {
+    /// To wherever the name of a server leads, by the proxy that the environment names for it, if any. No proxy is asked for this
+    /// machine.
+    // Webhooks alone go another way.
+    #[cfg_attr(not(any(feature = "_http", feature = "otel")), allow(dead_code))]
+    pub(crate) fn to(url: &Url, connect_timeout: Duration) -> Self {
         Self {
             connect_timeout,
+            by_proxy: !is_this_machine(url),
             #[cfg(feature = "webhooks")]
             public_only: false,
         }
+    }
+
+    /// To wherever a name leads, by no proxy.
+    #[cfg(feature = "webhooks")]
+    pub(crate) const fn direct(connect_timeout: Duration) -> Self {
+        Self { connect_timeout, by_proxy: false, public_only: false }
     }
 }
 
@@ -49,8 +63,8 @@ const MOST_CLIENTS: usize = 16;
 
 /// The client for `options` on the present runtime.
 ///
-/// HTTP/2 where the server offers it, `TCP_NODELAY`, keep-alive, no redirects (a redirect could carry the key to
-/// another host) and no proxy unless the host app sets one up itself: the environment is not read.
+/// HTTP/2 where the server offers it, `TCP_NODELAY`, keep-alive, and no redirects: a redirect could carry the key to another host.
+/// The environment is read when a client is made.
 ///
 /// # Errors
 /// `INTERNAL_ERROR` when the client cannot be built.
@@ -76,11 +90,11 @@ fn build(options: ClientOptions) -> Result<reqwest::Client> {
     let builder = reqwest::Client::builder();
     #[cfg(feature = "webhooks")]
     let builder = if options.public_only { builder.dns_resolver(Arc::new(super::public::PublicOnly)) } else { builder };
+    let builder = if options.by_proxy { builder } else { builder.no_proxy() };
     builder
         .tls_backend_preconfigured(tls)
         .user_agent(concat!("voice-core/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
         .referer(false)
         .connect_timeout(options.connect_timeout)
         .tcp_nodelay(true)

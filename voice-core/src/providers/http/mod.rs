@@ -8,8 +8,11 @@
 #[cfg(feature = "_http")]
 mod answer;
 mod client;
+#[cfg(feature = "_websocket")]
+mod dial;
 #[cfg(feature = "_http")]
 mod peer;
+mod proxy;
 #[cfg(feature = "webhooks")]
 mod public;
 #[cfg(feature = "_http")]
@@ -56,7 +59,7 @@ pub(crate) use speech::{Pieces, Said};
 #[cfg(feature = "_sse")]
 pub(crate) use sse::SseReader;
 #[cfg(feature = "_websocket")]
-pub(crate) use transport::{connect, websocket_error};
+pub(crate) use transport::websocket_error;
 #[cfg(any(feature = "openai", feature = "deepgram"))]
 pub(crate) use upload::Upload;
 #[cfg(feature = "_voices")]

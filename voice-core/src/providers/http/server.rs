@@ -12,7 +12,7 @@ use super::{ClientOptions, Peer, Private, Refusal, client};
 use super::{Socket, websocket};
 use crate::{
     error::{Error, ErrorKind, Result, Stage},
-    secret::Secret,
+    secret::{Address, Secret},
 };
 
 /// The longest that warming up may take.
@@ -39,7 +39,7 @@ pub(crate) struct Facts {
 #[derive(Clone, Debug)]
 pub(crate) struct Server {
     facts: &'static Facts,
-    base_url: String,
+    base_url: Address,
     pub(crate) model: String,
     connect_timeout: Duration,
     pub(crate) peer: Peer,
@@ -52,7 +52,7 @@ impl Server {
         let peer = Peer { provider: "".into(), stage, host: "".into(), key: Some(key) };
         let mut server = Self {
             facts,
-            base_url: facts.base_url.to_owned(),
+            base_url: Address::new(facts.base_url),
             model: model.to_owned(),
             connect_timeout: Duration::from_secs(5),
             peer,
@@ -95,7 +95,7 @@ impl Server {
     }
 
     pub(crate) fn set_base_url(&mut self, url: &str) {
-        self.base_url = url.trim().trim_end_matches('/').to_owned();
+        self.base_url = Address::new(url);
         self.refresh();
     }
 
@@ -143,7 +143,7 @@ impl Server {
     /// # Errors
     /// `INVALID_REQUEST` (kind `InvalidConfig`) when the key cannot be used.
     pub(crate) fn request(&self, method: Method, url: Url) -> Result<RequestBuilder> {
-        let http = client(ClientOptions::new(self.connect_timeout))?;
+        let http = client(ClientOptions::to(&url, self.connect_timeout))?;
         Ok(http.request(method, url).headers(self.headers()?))
     }
 

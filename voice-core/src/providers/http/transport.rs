@@ -1,24 +1,15 @@
-//! Failures below HTTP, told apart; and the TCP connection of a WebSocket.
+//! Failures below HTTP, told apart.
 
-#[cfg(feature = "_websocket")]
-use std::time::Duration;
 use std::{error::Error as StdError, io};
 
 #[cfg(feature = "_websocket")]
 use reqwest::header::TRANSFER_ENCODING;
-#[cfg(feature = "_websocket")]
-use tokio::{
-    net::{TcpStream, lookup_host},
-    time::timeout,
-};
 #[cfg(feature = "_websocket")]
 use tokio_tungstenite::tungstenite;
 
 #[cfg(feature = "_websocket")]
 use super::peer::{Peer, Private, Refusal};
 use crate::error::ErrorKind;
-#[cfg(feature = "_websocket")]
-use crate::error::Result;
 
 /// Reads what happened from the chain of causes of a client error.
 pub(super) fn classify(error: &reqwest::Error) -> (ErrorKind, String) {
@@ -62,7 +53,11 @@ fn reason(cause: &(dyn StdError + 'static)) -> Option<String> {
     if let Some(io) = cause.downcast_ref::<io::Error>() {
         return Some(io_reason(io));
     }
-    cause.to_string().contains("dns error").then(|| "its name does not resolve (DNS)".into())
+    let words = cause.to_string();
+    if words.contains("tunnel error") {
+        return Some(format!("the proxy does not pass on ({words})"));
+    }
+    words.contains("dns error").then(|| "its name does not resolve (DNS)".into())
 }
 
 fn tls_reason(error: &rustls::Error) -> String {
@@ -74,7 +69,7 @@ fn tls_reason(error: &rustls::Error) -> String {
     format!("the TLS handshake failed ({error}{hint})")
 }
 
-fn io_reason(error: &io::Error) -> String {
+pub(super) fn io_reason(error: &io::Error) -> String {
     // TLS failures come wrapped in I/O errors, sometimes twice.
     if let Some(inner) = error.get_ref().and_then(|inner| causes(inner).find_map(reason)) {
         return inner;
@@ -103,33 +98,6 @@ fn without_chunk_marks(mut wire: &[u8]) -> Vec<u8> {
         wire = chunk[size..].strip_prefix(b"\r\n").unwrap_or_default();
     }
     body
-}
-
-/// A TCP connection with `TCP_NODELAY`, for a WebSocket.
-///
-/// # Errors
-/// `PROVIDER_ERROR` (kind `Connect`) saying whether the name or the connection failed; `TIMEOUT` (kind
-/// `ConnectTimeout`).
-#[cfg(feature = "_websocket")]
-pub(crate) async fn connect(peer: &Peer, host: &str, port: u16, limit: Duration) -> Result<TcpStream> {
-    let fail = |kind, what: &str| peer.error(kind, sentence(kind, &peer.host, what));
-    let attempt = async {
-        let addresses =
-            lookup_host((host, port)).await.map_err(|_| fail(ErrorKind::Connect, "its name does not resolve (DNS)"))?;
-        let mut last = fail(ErrorKind::Connect, "its name does not resolve (DNS)");
-        for address in addresses {
-            match TcpStream::connect(address).await {
-                Ok(stream) => {
-                    // Without it small frames wait for the acknowledgement of the one before; nothing breaks, though.
-                    let _ = stream.set_nodelay(true);
-                    return Ok(stream);
-                }
-                Err(error) => last = fail(ErrorKind::Connect, &io_reason(&error)),
-            }
-        }
-        Err(last)
-    };
-    timeout(limit, attempt).await.unwrap_or_else(|_| Err(fail(ErrorKind::ConnectTimeout, "")))
 }
 
 /// What a failed handshake or a broken WebSocket means. `handshake` tells whether the socket was still being opened.

@@ -11,7 +11,7 @@ use tokio_tungstenite::{
     Connector, MaybeTlsStream, WebSocketStream, client_async_tls_with_config, tungstenite::client::IntoClientRequest,
 };
 
-use super::{Peer, Private, connect, websocket_error};
+use super::{Peer, Private, dial::connect, websocket_error};
 use crate::{
     error::{ErrorKind, Result},
     tls::tls,
@@ -38,16 +38,16 @@ pub(crate) async fn websocket(
         _ => return Err(unusable()),
     };
     url.set_scheme(scheme).map_err(|()| unusable())?;
-    let host = url.host_str().ok_or_else(unusable)?.trim_matches(['[', ']']).to_owned();
-    let port = url.port_or_known_default().ok_or_else(unusable)?;
-
+    if !url.has_host() {
+        return Err(unusable());
+    }
     let mut request = url.as_str().into_client_request().map_err(|_| unusable())?;
     request.headers_mut().extend(headers);
     request
         .headers_mut()
         .insert(USER_AGENT, HeaderValue::from_static(concat!("voice-core/", env!("CARGO_PKG_VERSION"))));
 
-    let stream = connect(peer, &host, port, limit).await?;
+    let stream = connect(peer, &url, limit).await?;
     let handshake = client_async_tls_with_config(request, stream, None, Some(Connector::Rustls(tls()?)));
     let late = || {
         let message = format!("no connection to {} within the connect time-out", peer.host);

@@ -118,7 +118,6 @@ impl Endpoint {
     /// # Errors
     /// `INVALID_REQUEST` (kind `InvalidConfig`) when base URL or key cannot be used.
     pub(super) fn request(&self, method: Method, path: &str) -> Result<RequestBuilder> {
-        let http = client(ClientOptions::new(self.config.connect_timeout))?;
         let url = Url::parse(&format!("{}{path}", self.config.base_url))
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
@@ -131,6 +130,7 @@ impl Endpoint {
                     ),
                 )
             })?;
+        let http = client(ClientOptions::to(&url, self.config.connect_timeout))?;
         Ok(self
             .headers()?
             .into_iter()
@@ -138,7 +138,7 @@ impl Endpoint {
     }
 
     /// Sends what `build` makes. When the server refuses a field that the call can do without or with another value, it is
-    /// sent again so adapted, at once, and the endpoint remembers.
+    /// sent again so adapted, at once, and the endpoint remembers, unless it was only this call's value that was refused.
     ///
     /// # Errors
     /// Whatever the server or the way to it says.
@@ -147,19 +147,27 @@ impl Endpoint {
         private: &Private,
         build: impl Fn(&Adaptations) -> Result<RequestBuilder>,
     ) -> Result<Response> {
+        let mut adaptations = Adaptations::clone(&self.learnt.get());
         for attempt in 0.. {
-            let adaptations = self.learnt.get();
             let response = build(&adaptations)?.send().await.map_err(|e| self.peer.transport(&e))?;
-            match self.peer.accept(response, private).await {
+            let refusal = match self.peer.accept(response, private).await {
                 Ok(response) => return Ok(response),
-                Err(refusal) if attempt < MOST_ADAPTATIONS && self.learnt.learn(&adaptations, &refusal) => {
-                    tracing::debug!(
-                        provider = &*self.peer.provider,
-                        field = refusal.param.as_deref(),
-                        "the server refused a field; the call is repeated without it"
-                    );
-                }
-                Err(refusal) => return Err(refusal.error),
+                Err(refusal) => refusal,
+            };
+            let Some(lesson) =
+                adapt(&refusal).filter(|lesson| attempt < MOST_ADAPTATIONS && lesson.is_new(&adaptations))
+            else {
+                return Err(refusal.error);
+            };
+            tracing::debug!(
+                provider = &*self.peer.provider,
+                field = lesson.field,
+                lasts = lesson.lasts,
+                "the server refused a field; the call is repeated without it"
+            );
+            adaptations.insert(lesson.field, lesson.adaptation.clone());
+            if lesson.lasts {
+                self.learnt.remember(lesson);
             }
         }
         Err(self.peer.malformed("refused every form of the request"))
@@ -211,6 +219,9 @@ const ADAPTABLE: &[&str] = &[
     "tool_choice",
 ];
 
+/// Those of them whose value is each call's own: that one was refused says nothing of the next.
+const OF_ONE_CALL: &[&str] = &["language", "languages"];
+
 #[derive(Debug, Default)]
 struct Learnt(Mutex<Arc<Adaptations>>);
 
@@ -219,21 +230,31 @@ impl Learnt {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Whether the refusal names a field that can be adapted and was not adapted when the call was `made`.
-    fn learn(&self, made: &Adaptations, refusal: &Refusal) -> bool {
-        let Some((field, adaptation)) = adapt(refusal) else { return false };
-        if made.get(field) == Some(&adaptation) || made.get(field) == Some(&Adaptation::Drop) {
-            return false;
-        }
+    fn remember(&self, lesson: Lesson) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::make_mut(&mut known).insert(field, adaptation);
-        true
+        Arc::make_mut(&mut known).insert(lesson.field, lesson.adaptation);
+    }
+}
+
+/// What a refusal teaches.
+#[derive(Debug, PartialEq, Eq)]
+struct Lesson {
+    field: &'static str,
+    adaptation: Adaptation,
+    /// Whether it holds for other calls, too: not where the value that was refused is another one in each of them.
+    lasts: bool,
+}
+
+impl Lesson {
+    /// Whether the call that was refused was not yet made so.
+    fn is_new(&self, made: &Adaptations) -> bool {
+        made.get(self.field).is_none_or(|known| *known != self.adaptation && *known != Adaptation::Drop)
     }
 }
 
 /// Reads from a refusal which field to change, and how. Servers that copy OpenAI often leave `code` and `param` out, so
 /// the message is read too.
-fn adapt(refusal: &Refusal) -> Option<(&'static str, Adaptation)> {
+fn adapt(refusal: &Refusal) -> Option<Lesson> {
     if !matches!(refusal.error.provider_status(), Some(400 | 422)) {
         return None;
     }
@@ -265,7 +286,15 @@ fn adapt(refusal: &Refusal) -> Option<(&'static str, Adaptation)> {
         "reasoning_effort" => least_effort(&message).map_or(Adaptation::Drop, |e| Adaptation::Value(e.to_owned())),
         _ => Adaptation::Drop,
     };
-    Some((field, adaptation))
+    let lasts = !OF_ONE_CALL.contains(&field) || is_unknown(refusal.code.as_deref(), &message);
+    Some(Lesson { field, adaptation, lasts })
+}
+
+/// Whether a field is refused as such, whatever its value.
+fn is_unknown(code: Option<&str>, message: &str) -> bool {
+    matches!(code, Some("unknown_parameter" | "unsupported_parameter"))
+        || ["parameter", "argument", "field", "extra input", "not permitted"].iter().any(|word| message.contains(word))
+            && !message.contains("value")
 }
 
 /// The words of a message, field names whole.
@@ -353,7 +382,7 @@ mod tests {
 
     #[test]
     fn a_refused_field_is_found_by_name_or_in_the_message() {
-        let drop = |field| Some((field, Adaptation::Drop));
+        let drop = |field| Some(Lesson { field, adaptation: Adaptation::Drop, lasts: true });
         let m = "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.";
         assert_eq!(adapt(&refusal(400, Some("unsupported_parameter"), Some("max_tokens"), m)), drop("max_tokens"));
         assert_eq!(
@@ -380,8 +409,19 @@ mod tests {
         let m = "Unsupported value: 'none' is not supported with this model. Supported values are: 'low', 'medium', and 'high'.";
         assert_eq!(
             adapt(&refusal(400, Some("unsupported_value"), Some("reasoning_effort"), m)),
-            Some(("reasoning_effort", Adaptation::Value("low".into())))
+            Some(Lesson { field: "reasoning_effort", adaptation: Adaptation::Value("low".into()), lasts: true })
         );
+    }
+
+    #[test]
+    fn that_a_language_is_refused_says_nothing_of_others_unless_none_may_be_named() {
+        let lasts = |code, message: &str| adapt(&refusal(400, code, Some("language"), message)).unwrap().lasts;
+        assert!(!lasts(Some("unsupported_value"), "Unsupported value: 'tlh' is not supported with this model."));
+        assert!(!lasts(None, "Language 'tlh' is not supported."));
+        assert!(!lasts(Some("unsupported_language"), "Language parameter 'tlh' has an unsupported value"));
+        assert!(lasts(Some("unknown_parameter"), "Unknown parameter: 'language'."));
+        assert!(lasts(None, "Unrecognized request argument supplied: language"));
+        assert!(lasts(None, "Extra inputs are not permitted"));
     }
 
     #[test]

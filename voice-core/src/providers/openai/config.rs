@@ -4,7 +4,7 @@ use std::{borrow::Cow, env, time::Duration};
 
 use crate::{
     error::{Error, ErrorKind, Result},
-    secret::Secret,
+    secret::{Address, Secret},
 };
 
 /// The address of OpenAI itself.
@@ -139,7 +139,7 @@ pub const PRESETS: &[Preset] = &[
 pub struct OpenAiConfig {
     pub(super) provider: Cow<'static, str>,
     pub(super) key: Option<Secret>,
-    pub(super) base_url: String,
+    pub(super) base_url: Address,
     pub(super) organization: Option<String>,
     pub(super) project: Option<String>,
     pub(super) connect_timeout: Duration,
@@ -164,7 +164,7 @@ impl OpenAiConfig {
         Self {
             provider: Cow::Borrowed(provider),
             key: None,
-            base_url: base_url.trim_end_matches('/').to_owned(),
+            base_url: Address::new(base_url),
             organization: None,
             project: None,
             connect_timeout: Duration::from_secs(5),
@@ -231,7 +231,7 @@ impl OpenAiConfig {
     /// for OpenAI's own hosts, [`Dialect::COMPATIBLE`] for all others.
     #[must_use]
     pub fn base_url(mut self, url: impl AsRef<str>) -> Self {
-        self.base_url = url.as_ref().trim().trim_end_matches('/').to_owned();
+        self.base_url = Address::new(url.as_ref());
         self.dialect = None;
         self
     }
@@ -315,7 +315,9 @@ mod tests {
     }
 
     #[test]
-    fn debug_shows_no_key() {
-        assert!(!format!("{:?}", OpenAiConfig::new("sk-planted")).contains("planted"));
+    fn debug_shows_no_key_and_no_password() {
+        let config = OpenAiConfig::new("sk-planted").base_url("https://ada:planted@api.example.com/v1");
+        let shown = format!("{config:?}");
+        assert!(!shown.contains("planted") && shown.contains("@api.example.com/v1"), "{shown}");
     }
 }
