@@ -92,7 +92,7 @@ impl Http {
         let longest = headers.values().max_by_key(|value| value.expose().len());
         let key = longest.map(|value| Secret::new(value.expose().rsplit(' ').next().unwrap_or_default()));
         let peer = Peer { provider: name.clone(), stage: Stage::Llm, host: host.into(), key };
-        let options = ClientOptions::new(patience);
+        let options = ClientOptions::to(&url, patience);
         let address = Address { url, headers: Arc::new(headers.clone()), options, session: None, revision: None };
         let mut line = Self { address, peer, next: AtomicU64::new(1) };
 
