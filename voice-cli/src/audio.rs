@@ -5,19 +5,20 @@ use std::path::PathBuf;
 use serde_json::json;
 use voice_core::{Audio, Config, Pcm, Result, audio};
 
-use crate::output::Output;
+use crate::{output::Output, sound::check_target};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The audio file
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Write it as 16 kHz mono
+    /// Write it as 16 kHz mono: .wav, .ogg, .mp3, .ulaw, .alaw or .pcm by its name
     #[arg(long, short, value_name = "OUT.wav")]
     out: Option<PathBuf>,
 }
 
 pub(crate) fn run(args: &Args, out: &Output) -> Result<()> {
+    args.out.as_deref().map_or(Ok(()), check_target)?;
     let limits = Config::from_env()?.audio_limits();
     let utterance = audio::prepare(&Audio::from_path(&args.file)?, &limits)?;
     let info = &utterance.info;
@@ -41,6 +42,6 @@ pub(crate) fn run(args: &Args, out: &Output) -> Result<()> {
     }
     let mut value = json!(**info);
     value["out"] = json!(args.out);
-    out.json(&value);
+    out.json(value);
     Ok(())
 }

@@ -7,6 +7,7 @@ use voice_core::{Audio, Error, ErrorKind, Result, TurnEvent, TurnInput};
 use crate::{
     output::{Output, reply_json, timings},
     setup::AgentArgs,
+    sound::{Player, check_target},
 };
 
 #[derive(clap::Args)]
@@ -34,6 +35,8 @@ pub(crate) struct Args {
 const MOST_INPUT: u64 = 256 * 1024 * 1024;
 
 pub(crate) async fn run(args: Args, out: &Output) -> Result<()> {
+    check_target(&args.out)?;
+    let player = Player::find(args.play)?;
     let input: TurnInput = match (&args.text, &args.file) {
         (Some(text), _) => text.as_str().into(),
         (None, Some(path)) if path.as_os_str() == "-" => {
@@ -59,7 +62,7 @@ pub(crate) async fn run(args: Args, out: &Output) -> Result<()> {
                 spinner.set_message("thinking");
             }
             TurnEvent::Audio(_) => spinner.set_message("speaking"),
-            TurnEvent::AudioFailed(error) => spinner.suspend(|| out.error(&error)),
+            TurnEvent::AudioFailed(error) => spinner.suspend(|| out.warn(&error)),
             TurnEvent::Done(reply) => {
                 spinner.finish_and_clear();
                 let file = args.out.display().to_string();
@@ -74,31 +77,13 @@ pub(crate) async fn run(args: Args, out: &Output) -> Result<()> {
                     out.line(&format!("       {file}: {seconds:.2} s, {rate} Hz mono"));
                 }
                 out.line(&format!("       session {}", reply.session_id));
-                out.json(&reply_json(&reply, written.then_some(file.as_str())));
-                if args.play && written {
-                    play(&args.out)?;
+                out.json(reply_json(&reply, written.then_some(file.as_str())));
+                if let Some(player) = player.as_ref().filter(|_| written) {
+                    player.play(&reply.audio)?;
                 }
             }
             _ => {}
         }
     }
     agent.close().await
-}
-
-/// Plays a file with whichever player the system has.
-pub(crate) fn play(path: &std::path::Path) -> Result<()> {
-    const PLAYERS: &[(&str, &[&str])] = &[
-        ("afplay", &[]),
-        ("paplay", &[]),
-        ("aplay", &["-q"]),
-        ("ffplay", &["-autoexit", "-nodisp", "-loglevel", "error"]),
-    ];
-    for (player, arguments) in PLAYERS {
-        match std::process::Command::new(player).args(*arguments).arg(path).status() {
-            Ok(status) if status.success() => return Ok(()),
-            _ => {}
-        }
-    }
-    let tried: Vec<&str> = PLAYERS.iter().map(|(player, _)| *player).collect();
-    Err(Error::new(ErrorKind::File, format!("no player could play the answer; tried {}", tried.join(", "))))
 }

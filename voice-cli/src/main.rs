@@ -8,6 +8,7 @@ mod converse;
 mod models;
 mod output;
 mod setup;
+mod sound;
 mod voices;
 
 use std::process::ExitCode;
@@ -20,7 +21,7 @@ use clap::{Parser, Subcommand};
 struct Cli {
     #[command(subcommand)]
     command: Command,
-    /// Print one JSON object instead of text
+    /// Print one JSON document instead of text; of a chat, one on a line for each turn
     #[arg(long, global = true)]
     json: bool,
     /// Show what the library logs: -v info, -vv debug (never what was said)
@@ -44,8 +45,8 @@ enum Command {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    setup::logging(cli.verbose);
     let out = output::Output::new(cli.json);
+    setup::logging(cli.verbose, &out);
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -64,11 +65,6 @@ fn main() -> ExitCode {
     });
     // A read of standard input cannot be interrupted; it must not keep the process.
     runtime.shutdown_background();
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            out.error(&error);
-            ExitCode::FAILURE
-        }
-    }
+    out.end(done.as_ref().copied());
+    if done.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

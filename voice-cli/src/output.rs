@@ -1,6 +1,7 @@
 //! What is shown, and where: answers on standard output, everything else on standard error.
 
 use std::{
+    cell::RefCell,
     io::{IsTerminal, Write},
     time::Duration,
 };
@@ -11,11 +12,13 @@ use voice_core::{Error, Reply};
 
 pub(crate) struct Output {
     json: bool,
+    /// What the command found, until it ends: one document tells it and how the command ended.
+    result: RefCell<Option<Value>>,
 }
 
 impl Output {
     pub(crate) fn new(json: bool) -> Self {
-        Self { json }
+        Self { json, result: RefCell::default() }
     }
 
     pub(crate) fn is_json(&self) -> bool {
@@ -38,31 +41,48 @@ impl Output {
         }
     }
 
-    /// The result as JSON; nothing unless it was asked for.
-    pub(crate) fn json(&self, value: &Value) {
+    /// The result as JSON, shown when the command ends; nothing unless it was asked for.
+    pub(crate) fn json(&self, value: Value) {
+        self.result.replace(Some(value));
+    }
+
+    /// One of several results as JSON, on a line of its own at once; nothing unless it was asked for.
+    pub(crate) fn json_line(&self, value: &Value) {
         if self.json {
             write_line(&mut std::io::stdout(), &value.to_string());
         }
     }
 
+    /// Shows how the command ended: its result, or its error, with what was found before it as `result`.
+    pub(crate) fn end(&self, outcome: Result<(), &Error>) {
+        let found = self.result.take();
+        match outcome {
+            Ok(()) => found.iter().for_each(|found| self.json_line(found)),
+            Err(error) if self.json => {
+                let mut told = error_json(error);
+                if let Some(found) = found {
+                    told["result"] = found;
+                }
+                self.json_line(&told);
+            }
+            Err(error) => self.error(error),
+        }
+    }
+
+    /// An error that does not end the command: on standard error for people, on a line of its own as JSON.
     pub(crate) fn error(&self, error: &Error) {
         if self.json {
-            let value = json!({
-                "error": error.code().as_str(),
-                "kind": error.kind(),
-                "message": error.message(),
-                "stage": error.stage(),
-                "provider": error.provider(),
-                "retryable": error.retryable(),
-                "retry_after_ms": error.retry_after().map(|d| d.as_millis() as u64),
-            });
-            write_line(&mut std::io::stdout(), &value.to_string());
+            self.json_line(&error_json(error));
         } else {
-            let place: Vec<&str> =
-                [error.stage().map(|s| s.as_str()), error.provider()].into_iter().flatten().collect();
-            let place = if place.is_empty() { String::new() } else { format!(" ({})", place.join(", ")) };
-            self.plain_error(&format!("{}{place}: {}", error.code(), error.message()));
+            self.warn(error);
         }
+    }
+
+    /// An error on standard error, also when JSON was asked for.
+    pub(crate) fn warn(&self, error: &Error) {
+        let place: Vec<&str> = [error.stage().map(|s| s.as_str()), error.provider()].into_iter().flatten().collect();
+        let place = if place.is_empty() { String::new() } else { format!(" ({})", place.join(", ")) };
+        self.plain_error(&format!("{}{place}: {}", error.code(), error.message()));
     }
 
     pub(crate) fn plain_error(&self, text: &str) {
@@ -81,6 +101,18 @@ impl Output {
         bar.enable_steady_tick(Duration::from_millis(100));
         bar
     }
+}
+
+fn error_json(error: &Error) -> Value {
+    json!({
+        "error": error.code().as_str(),
+        "kind": error.kind(),
+        "message": error.message(),
+        "stage": error.stage(),
+        "provider": error.provider(),
+        "retryable": error.retryable(),
+        "retry_after_ms": error.retry_after().map(|d| d.as_millis() as u64),
+    })
 }
 
 pub(crate) fn write_line(out: &mut impl Write, text: &str) {

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use tracing_subscriber::EnvFilter;
 use voice_core::{Config, Result, SessionId, VoiceAgent};
 
+use crate::output::Output;
+
 /// Which agent to talk to. What is not given comes from the config file, then the environment, then the local defaults.
 #[derive(clap::Args)]
 pub(crate) struct AgentArgs {
@@ -63,12 +65,24 @@ pub(crate) fn in_order<P: ?Sized>(first: &str, others: &[String]) -> voice_core:
 }
 
 /// Logs go to standard error, so that standard output stays the answer. `-v` asks for more; else `LOG_LEVEL`, else warnings.
-pub(crate) fn logging(verbose: u8) {
+pub(crate) fn logging(verbose: u8, out: &Output) {
     let level = match verbose {
-        0 => std::env::var("LOG_LEVEL").unwrap_or_else(|_| "warn".into()),
+        0 => level_of_environment(out),
         1 => "info".into(),
         _ => "debug".into(),
     };
     let filter = EnvFilter::builder().parse_lossy(format!("off,voice_core={level},voice_cli={level}"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
+
+/// What `LOG_LEVEL` asks for, in the library's words and those of other programs.
+fn level_of_environment(out: &Output) -> String {
+    const USUAL: &str = "warn";
+    // What else is wrong with the environment is told by the command that needs it.
+    let Ok(config) = Config::from_env() else { return USUAL.into() };
+    let is_set = std::env::var_os("LOG_LEVEL").is_some_and(|level| !level.to_string_lossy().trim().is_empty());
+    if is_set && config.log_level.is_none() {
+        out.plain_error("LOG_LEVEL is none of error, warn, info, debug, trace and off; warnings are logged");
+    }
+    config.log_level.unwrap_or_else(|| USUAL.into())
 }

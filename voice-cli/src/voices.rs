@@ -10,7 +10,11 @@ use voice_core::{
     provider::{CallContext, GenerateRequest, LlmEvent, ResultStream, Voice},
 };
 
-use crate::{converse::play, output::Output, setup::in_order};
+use crate::{
+    output::Output,
+    setup::in_order,
+    sound::{Player, check_target},
+};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -58,6 +62,13 @@ fn setting(text: &str) -> Result<(String, Value), String> {
 }
 
 pub(crate) async fn run(args: Args, out: &Output) -> Result<()> {
+    let player = match &args.action {
+        Some(Action::Preview { out: path, play, .. }) => {
+            check_target(path)?;
+            Player::find(*play)?
+        }
+        _ => None,
+    };
     let spinner = out.spinner("asking for voices");
     let agent = agent(args.config, args.tts.as_deref()).await?;
     match args.action {
@@ -70,9 +81,9 @@ pub(crate) async fn run(args: Args, out: &Output) -> Result<()> {
             if found.has_more {
                 out.line("… and more");
             }
-            out.json(&json!({ "items": found.items, "has_more": found.has_more }));
+            out.json(json!({ "items": found.items, "has_more": found.has_more }));
         }
-        Some(Action::Preview { voice, text, settings, out: path, play: aloud }) => {
+        Some(Action::Preview { voice, text, settings, out: path, .. }) => {
             let mut options = PreviewOptions::of(voice);
             (options.text, options.language) = (text, args.language);
             options.settings.extend(settings);
@@ -82,7 +93,7 @@ pub(crate) async fn run(args: Args, out: &Output) -> Result<()> {
             let (seconds, rate) = (preview.audio.duration().as_secs_f64(), preview.audio.sample_rate());
             out.line(&format!("voice  {}", preview.text));
             out.line(&format!("       {}: {seconds:.2} s, {rate} Hz mono", path.display()));
-            out.json(&json!({
+            out.json(json!({
                 "provider": preview.provider,
                 "voice": preview.voice,
                 "text": preview.text,
@@ -91,8 +102,8 @@ pub(crate) async fn run(args: Args, out: &Output) -> Result<()> {
                 "usage": preview.usage,
                 "cost": preview.cost,
             }));
-            if aloud {
-                play(&path)?;
+            if let Some(player) = player {
+                player.play(&preview.audio)?;
             }
         }
     }

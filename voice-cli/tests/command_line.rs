@@ -271,3 +271,104 @@ fn a_voice_that_cannot_be_heard_is_status_1_and_says_why() {
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("NAME=VALUE"), "{}", stderr(&output));
 }
+
+#[test]
+fn what_cannot_end_well_is_refused_before_anything_is_paid_for() {
+    let desk = Desk::new();
+    std::fs::write(desk.path("a-file"), "").unwrap();
+    std::fs::create_dir(desk.path("no-programs")).unwrap();
+    // Without a key, a model that is asked would be told first.
+    let cloud = ["--llm", "openai", "--tts", "openai", "--storage", "memory", "--json"];
+    for (arguments, words) in [
+        (&["converse", "--text", "hello", "--out", "x.m4a"][..], ".mp3"),
+        (&["converse", "--text", "hello", "--out", "nowhere/x.wav"], "nowhere"),
+        (&["converse", "--text", "hello", "--play"], "--play"),
+        (&["chat", "--play"], "--play"),
+        (&["chat", "--out-dir", "a-file/answers"], "a-file"),
+    ] {
+        let output =
+            desk.command(&[arguments, &cloud].concat()).env("PATH", desk.path("no-programs")).output().unwrap();
+        let error = json(&output);
+        assert_eq!((output.status.code(), error["kind"].as_str()), (Some(1), Some("file")), "{arguments:?}: {error}");
+        assert!(error["message"].as_str().unwrap().contains(words), "{arguments:?}: {error}");
+    }
+    let preview = desk.run(&["voices", "preview", "alloy", "--tts", "openai", "--out", "x.m4a", "--json"]);
+    assert_eq!(json(&preview)["kind"], "file");
+    assert_eq!(json(&desk.run(&["audio", "a-file", "--out", "x.m4a", "--json"]))["kind"], "file");
+}
+
+#[test]
+fn an_answer_that_cannot_be_kept_does_not_end_the_chat() {
+    let desk = Desk::new();
+    // Where the first answer should go, there is a folder.
+    std::fs::create_dir_all(desk.path("new/answers/answer-1.wav")).unwrap();
+    let mut child = desk
+        .command(&["chat", "--json", "--out-dir", "new/answers"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(b"Hello.\nHow are you?\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let replies: Vec<Value> = stdout(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(replies.len(), 2, "{}", stdout(&output));
+    assert!(replies[0]["audio"]["file"].is_null() && stderr(&output).contains("answer-1.wav"), "{}", stderr(&output));
+    assert!(desk.path("new/answers/answer-2.wav").is_file());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_player_is_given_wav_whatever_is_written_and_what_fails_at_the_end_is_one_document() {
+    use std::os::unix::fs::PermissionsExt;
+    let desk = Desk::new();
+    std::fs::create_dir(desk.path("bin")).unwrap();
+    let preview = |status: u8| {
+        let player = desk.path("bin/afplay");
+        std::fs::write(&player, format!("#!/bin/sh\n/bin/cp \"$1\" played\nexit {status}\n")).unwrap();
+        std::fs::set_permissions(&player, PermissionsExt::from_mode(0o755)).unwrap();
+        let arguments = ["voices", "preview", "af_heart", "--tts", "local", "--text", "Good day.", "--play", "--json"];
+        desk.command(&[&arguments[..], &["--out", "heart.ogg"]].concat())
+            .env("PATH", desk.path("bin"))
+            .output()
+            .unwrap()
+    };
+    let output = preview(0);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_eq!(std::fs::read(desk.path("played")).unwrap()[..4], *b"RIFF");
+    assert_eq!(std::fs::read(desk.path("heart.ogg")).unwrap()[..4], *b"OggS");
+
+    let told = json(&preview(1));
+    assert_eq!((told["kind"].as_str(), told["result"]["voice"].as_str()), (Some("file"), Some("af_heart")), "{told}");
+}
+
+#[test]
+fn damaged_models_are_told_in_one_document_with_the_command_that_mends_them() {
+    let desk = Desk::new();
+    let file = r#"{"sha256": "00", "bytes": 1, "licence": "MIT", "source": "somewhere"}"#;
+    let names = ["english/words.txt", "kokoro-82m/model.bin", "kokoro-82m/voices.bin"];
+    let files: Vec<String> = names.iter().map(|name| format!("\"{name}\": {file}")).collect();
+    std::fs::create_dir(desk.path("here")).unwrap();
+    let manifest = format!("{{\"format\": 1, \"files\": {{{}}}}}", files.join(", "));
+    std::fs::write(desk.path("here/manifest.json"), manifest).unwrap();
+    let output = desk.run(&["models", "verify", "--models", "here", "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let told = json(&output);
+    assert_eq!(told["result"][0]["state"], "missing", "{told}");
+    let message = told["message"].as_str().unwrap();
+    assert!(message.contains("`voice-core models fetch kokoro-82m english`"), "{message}");
+}
+
+#[test]
+fn a_log_level_in_the_words_of_other_programs_is_known_and_a_bad_one_is_told() {
+    let desk = Desk::new();
+    tone(&desk.path("a.wav"));
+    for (level, told) in
+        [("WARNING", false), (" Fatal ", false), ("", false), ("loud", true), ("info,hyper=warn", true)]
+    {
+        let output = desk.command(&["audio", "a.wav"]).env("LOG_LEVEL", level).output().unwrap();
+        assert!(output.status.success(), "{level}: {}", stderr(&output));
+        assert_eq!(stderr(&output).contains("LOG_LEVEL is none of"), told, "{level}: {}", stderr(&output));
+    }
+}

@@ -91,6 +91,7 @@ pub mod message;
 mod otlp;
 #[cfg(any(feature = "sqlite", feature = "local"))]
 mod paths;
+mod prose;
 pub mod provider;
 pub mod providers;
 mod registry;

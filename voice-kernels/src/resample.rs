@@ -45,23 +45,31 @@ struct Filter {
 impl Filter {
     fn recorded(from: u32, to: u32) -> Arc<Self> {
         static FILTERS: Filters = LazyLock::new(Mutex::default);
-        Self::shared(&FILTERS, from, to, &RECORDED)
+        Self::shared(&FILTERS, from, to, || Self::new(from, to, &RECORDED))
     }
 
     fn live(from: u32, to: u32) -> Arc<Self> {
         static FILTERS: Filters = LazyLock::new(Mutex::default);
-        Self::shared(&FILTERS, from, to, &LIVE)
+        Self::shared(&FILTERS, from, to, || Self::new(from, to, &LIVE))
     }
 
-    fn shared(filters: &Filters, from: u32, to: u32, edges: &Edges) -> Arc<Self> {
-        let mut filters = filters.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(filter) = filters.get(&(from, to)).and_then(Weak::upgrade) {
+    /// The filter between two rates that is in use, or a new one. It is built outside of the lock: an odd rate takes a tenth of a
+    /// second, for which nobody else shall wait.
+    fn shared(filters: &Filters, from: u32, to: u32, build: impl FnOnce() -> Self) -> Arc<Self> {
+        let lock = || filters.lock().unwrap_or_else(PoisonError::into_inner);
+        let in_use = |filters: &HashMap<_, Weak<Self>>| filters.get(&(from, to)).and_then(Weak::upgrade);
+        if let Some(filter) = in_use(&lock()) {
+            return filter;
+        }
+        let built = Arc::new(build());
+        let mut filters = lock();
+        // Another thread may have been faster.
+        if let Some(filter) = in_use(&filters) {
             return filter;
         }
         filters.retain(|_, filter| filter.strong_count() > 0);
-        let filter = Arc::new(Self::new(from, to, edges));
-        filters.insert((from, to), Arc::downgrade(&filter));
-        filter
+        filters.insert((from, to), Arc::downgrade(&built));
+        built
     }
 
     fn new(from: u32, to: u32, edges: &Edges) -> Self {
@@ -189,14 +197,17 @@ impl Resampler {
         self.run(give);
     }
 
-    /// Gives the rest. Over the whole stream there are `ceil(inputs × to / from)` outputs.
-    pub fn finish(mut self, give: &mut dyn FnMut(&[f32])) {
+    /// Gives the rest and is ready for another stream between the same rates. Over the whole stream there are
+    /// `ceil(inputs × to / from)` outputs.
+    pub fn finish(&mut self, give: &mut dyn FnMut(&[f32])) {
         let total = (self.taken * self.filter.up as u64).div_ceil(self.filter.down as u64);
         while self.given < total {
             self.input.resize(self.needed(), 0.0);
             let left = (total - self.given) as usize;
             self.run(&mut |block: &[f32]| give(&block[..block.len().min(left)]));
         }
+        self.input = self.filter.leading_silence();
+        (self.taken, self.given) = (0, 0);
     }
 
     /// The input that one block of `LANES × up` outputs reads.
@@ -388,6 +399,34 @@ mod tests {
         assert_eq!(convert(&[0.5], 48_000, 16_000).len(), 1);
         assert_eq!(convert(&[], 48_000, 16_000).len(), 0);
         assert_eq!(convert(&[0.1; 7], 8_000, 16_000).len(), 14);
+    }
+
+    #[test]
+    fn one_stream_leaves_nothing_behind_for_the_next() {
+        let (first, second) = (tone(440.0, 44_100, 0.3), tone(880.0, 44_100, 0.2));
+        let (mut resampler, mut out) = (Resampler::new(44_100, 16_000), Vec::new());
+        resampler.push(&first, &mut |_| {});
+        resampler.finish(&mut |_| {});
+        resampler.push(&second, &mut |block| out.extend_from_slice(block));
+        resampler.finish(&mut |block| out.extend_from_slice(block));
+        assert_eq!(out, convert(&second, 44_100, 16_000));
+    }
+
+    #[test]
+    fn nobody_waits_while_a_filter_is_built() {
+        let filters: Filters = LazyLock::new(Mutex::default);
+        let one = Filter::shared(&filters, 8_000, 16_000, || {
+            assert!(filters.try_lock().is_ok(), "the lock is held");
+            Filter::new(8_000, 16_000, &LIVE)
+        });
+        // What another thread built meanwhile is taken.
+        let mut other = None;
+        let late = Filter::shared(&filters, 48_000, 16_000, || {
+            other = Some(Filter::shared(&filters, 48_000, 16_000, || Filter::new(48_000, 16_000, &LIVE)));
+            Filter::new(48_000, 16_000, &LIVE)
+        });
+        assert!(Arc::ptr_eq(&late, other.as_ref().expect("built")));
+        assert!(Arc::ptr_eq(&one, &Filter::shared(&filters, 8_000, 16_000, || unreachable!("it is in use"))));
     }
 
     #[test]

@@ -26,7 +26,7 @@ use symphonia::{
 };
 
 use super::{
-    SPEECH_RATE, matroska, mp4, mpeg, opus::OpusStream, sample::tame, sink::SpeechSink, sink::check_shape,
+    SPEECH_RATE, matroska, mp4, mpeg, opus::OpusStream, sample::Mix, sample::tame, sink::SpeechSink, sink::check_shape,
     sniff::Container,
 };
 use crate::error::{Error, ErrorKind, Result};
@@ -49,15 +49,7 @@ pub(crate) fn decode(container: Container, bytes: Bytes, sink: &mut SpeechSink) 
             found.warnings = warnings;
             decode_view(container, view, sink, &mut found)?;
         }
-        Container::Matroska => {
-            let parts = matroska::recordings(&bytes);
-            if parts.len() > 1 {
-                found.warnings.push(format!("{} recordings are joined in one file; all were decoded", parts.len()));
-            }
-            for part in parts {
-                matroska::decode(part, sink, &mut found)?;
-            }
-        }
+        Container::Matroska => matroska::decode(&bytes, sink, &mut found)?,
         // A reader that can seek believes lengths that are estimated from the first frame of these, and stops early.
         Container::Adts => decode_view(container, View::forward(bytes), sink, &mut found)?,
         Container::Mpeg => {
@@ -95,20 +87,22 @@ pub(crate) struct Pass<'a> {
     pub(crate) found: &'a mut Found,
     /// Packets that could not be decoded.
     pub(crate) damaged: usize,
-    /// The time of the last packet read, in the track's own units.
+    /// The latest time of a packet of any track, in the container's own units, before the encoder's delay is taken off.
     pub(crate) last_timestamp: i64,
+    /// What the reader takes off the times of the sound's packets, in the same units.
+    pub(crate) delay: i64,
     /// Seconds that the packets' times leap over.
     missing: f64,
 }
 
 impl<'a> Pass<'a> {
     pub(crate) fn new(container: Container, found: &'a mut Found) -> Self {
-        Self { container, found, damaged: 0, last_timestamp: i64::MIN, missing: 0.0 }
+        Self { container, found, damaged: 0, last_timestamp: i64::MIN, delay: 0, missing: 0.0 }
     }
     pub(crate) fn run(&mut self, view: View, sink: &mut SpeechSink) -> Result<End> {
         let name = self.container.name();
         let mut reader = open(self.container, view).map_err(|fault| refuse(name, &fault))?;
-        let (mut track, mut stream) = self.choose(reader.as_ref())?;
+        let (mut track, mut stream) = self.choose(reader.as_ref(), sink.mix)?;
         let mut expected = None;
         let mut mono = Vec::new();
         loop {
@@ -116,14 +110,21 @@ impl<'a> Pass<'a> {
                 Ok(Some(packet)) => packet,
                 Ok(None) => return Ok(End::Whole),
                 // A second recording follows in the same file (chained Ogg).
-                Err(Fault::ResetRequired) => {
-                    (track, stream) = self.choose(reader.as_ref())?;
-                    expected = None;
-                    continue;
-                }
+                Err(Fault::ResetRequired) => match self.choose(reader.as_ref(), sink.mix) {
+                    Ok(next) => {
+                        (track, stream) = next;
+                        expected = None;
+                        continue;
+                    }
+                    // What was heard before it stays.
+                    Err(_) if !sink.is_empty() => return Ok(End::Damaged),
+                    Err(error) => return Err(error),
+                },
                 Err(Fault::IoError(e)) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(End::Cut),
                 Err(_) => return Ok(End::Damaged),
             };
+            let delay = if packet.track_id == track { self.delay } else { 0 };
+            self.last_timestamp = self.last_timestamp.max(packet.pts.get().saturating_add(delay));
             if packet.track_id != track {
                 continue;
             }
@@ -137,7 +138,6 @@ impl<'a> Pass<'a> {
                 }
                 expected = Some(start.saturating_add_unsigned(packet.block_dur().get()));
             }
-            self.last_timestamp = self.last_timestamp.max(packet.pts.get());
             self.decode_packet(&mut stream, &packet, &mut mono, sink)?;
         }
     }
@@ -168,7 +168,7 @@ impl<'a> Pass<'a> {
                     let (rate, channels) = (buffer.spec().rate(), buffer.spec().channels().count());
                     check_shape(rate, channels)?;
                     (self.found.rate, self.found.channels) = (rate, channels);
-                    mix(&buffer, mono);
+                    mix(&buffer, sink.mix, mono);
                     sink.push(mono, rate)
                 }
                 // Damage in AAC comes as any of several faults; each costs its packet only.
@@ -218,7 +218,7 @@ impl<'a> Pass<'a> {
     }
 
     /// Picks the audio track and makes its decoder.
-    fn choose(&mut self, reader: &(dyn FormatReader + '_)) -> Result<(u32, Stream)> {
+    fn choose(&mut self, reader: &(dyn FormatReader + '_), how: Mix) -> Result<(u32, Stream)> {
         let name = self.container.name();
         let sound = |track: &&Track| matches!(&track.codec_params, Some(CodecParameters::Audio(_)));
         let track =
@@ -234,7 +234,7 @@ impl<'a> Pass<'a> {
         }
         if params.codec == CODEC_ID_OPUS {
             let head = params.extra_data.as_deref();
-            let opus = OpusStream::new(head, self.container == Container::Mp4, declared)?;
+            let opus = OpusStream::new(head, self.container == Container::Mp4, declared, how)?;
             self.found.codec = "opus".into();
             (self.found.rate, self.found.channels) = (48_000, opus.channels);
             return Ok((track.id, Stream::Opus(Box::new(opus))));
@@ -304,30 +304,31 @@ pub(crate) fn corrupt(name: &str, what: &str) -> Error {
     Error::new(ErrorKind::CorruptAudio, format!("the {name} file is damaged beyond use: {what}"))
 }
 
-/// Replaces `mono` with the buffer's frames, mixed.
-fn mix(buffer: &GenericAudioBufferRef<'_>, mono: &mut Vec<f32>) {
+/// Replaces `mono` with the buffer's frames, made mono.
+fn mix(buffer: &GenericAudioBufferRef<'_>, how: Mix, mono: &mut Vec<f32>) {
     use GenericAudioBufferRef as B;
     match buffer {
-        B::U8(b) => mix_planes(b, mono),
-        B::U16(b) => mix_planes(b, mono),
-        B::U24(b) => mix_planes(b, mono),
-        B::U32(b) => mix_planes(b, mono),
-        B::S8(b) => mix_planes(b, mono),
-        B::S16(b) => mix_planes(b, mono),
-        B::S24(b) => mix_planes(b, mono),
-        B::S32(b) => mix_planes(b, mono),
-        B::F32(b) => mix_planes(b, mono),
-        B::F64(b) => mix_planes(b, mono),
+        B::U8(b) => mix_planes(b, how, mono),
+        B::U16(b) => mix_planes(b, how, mono),
+        B::U24(b) => mix_planes(b, how, mono),
+        B::U32(b) => mix_planes(b, how, mono),
+        B::S8(b) => mix_planes(b, how, mono),
+        B::S16(b) => mix_planes(b, how, mono),
+        B::S24(b) => mix_planes(b, how, mono),
+        B::S32(b) => mix_planes(b, how, mono),
+        B::F32(b) => mix_planes(b, how, mono),
+        B::F64(b) => mix_planes(b, how, mono),
     }
 }
 
-fn mix_planes<S: Sample>(buffer: &AudioBuffer<S>, mono: &mut Vec<f32>)
+fn mix_planes<S: Sample>(buffer: &AudioBuffer<S>, how: Mix, mono: &mut Vec<f32>)
 where
     f32: FromSample<S>,
 {
     mono.clear();
-    let scale = 1.0 / buffer.num_planes().max(1) as f32;
-    for (index, plane) in buffer.iter_planes().enumerate() {
+    let planes = if how == Mix::First { 1 } else { buffer.num_planes().max(1) };
+    let scale = 1.0 / planes as f32;
+    for (index, plane) in buffer.iter_planes().take(planes).enumerate() {
         if index == 0 {
             mono.extend(plane.iter().map(|&s| tame(f32::from_sample(s)) * scale));
         } else {

@@ -11,13 +11,14 @@ use crate::error::{Error, ErrorKind, Result};
 /// last box is given the size of the bytes that are there. A file whose index was never written cannot be read at all.
 pub(crate) fn repair(bytes: Bytes) -> Result<(View, Vec<String>)> {
     let mut indexed = false;
+    let mut samples = 0;
     let mut at = 0;
     while let Some(top) = TopBox::read(&bytes, at) {
         let present = bytes.len() - at;
         let fits = top.size <= present as u64;
         if fits && (&top.name == b"moov" || &top.name == b"moof") {
             indexed = true;
-            check_runs(&bytes[at..at + top.size as usize], 0)?;
+            check_runs(&bytes[at..at + top.size as usize], 0, &mut samples)?;
         }
         if !fits {
             if !indexed {
@@ -45,8 +46,8 @@ pub(crate) fn repair(bytes: Bytes) -> Result<(View, Vec<String>)> {
     Ok((View::seekable(bytes), Vec::new()))
 }
 
-/// Refuses a fragment that claims more samples than there can be: the reader would count them one by one.
-fn check_runs(parent: &[u8], depth: usize) -> Result<()> {
+/// Adds up the samples of fragments and refuses more than there can be: the reader would count them one by one.
+fn check_runs(parent: &[u8], depth: usize, samples: &mut u32) -> Result<()> {
     /// Five hours of the shortest samples there are.
     const MOST_SAMPLES: u32 = 4_000_000;
     let mut at = 8;
@@ -54,14 +55,15 @@ fn check_runs(parent: &[u8], depth: usize) -> Result<()> {
         let size = usize::try_from(inner.size).unwrap_or(usize::MAX).min(parent.len() - at);
         let body = &parent[at..at + size];
         match &inner.name {
-            b"traf" if depth == 0 => check_runs(body, 1)?,
+            b"traf" if depth == 0 => check_runs(body, 1, samples)?,
             // Version, flags, then how many samples there are.
             b"trun" => {
                 let count = body.get(12..).and_then(<[u8]>::first_chunk).map_or(0, |count| u32::from_be_bytes(*count));
-                if count > MOST_SAMPLES {
+                *samples = samples.saturating_add(count);
+                if *samples > MOST_SAMPLES {
                     return Err(Error::new(
                         ErrorKind::CorruptAudio,
-                        format!("the mp4 file is damaged: one of its fragments claims {count} samples"),
+                        format!("the mp4 file is damaged: its fragments claim {samples} samples and more"),
                     ));
                 }
             }
@@ -128,6 +130,12 @@ mod tests {
         let refused = repair(fragment(&[0xff; 4]).into()).err().map(|e| e.kind());
         assert_eq!(refused, Some(ErrorKind::CorruptAudio));
         assert!(repair(fragment(&[0, 0, 1, 0]).into()).is_ok());
+        let many = fragment(&[0, 32, 0, 0]).repeat(3);
+        assert_eq!(
+            repair(many.into()).err().map(|e| e.kind()),
+            Some(ErrorKind::CorruptAudio),
+            "millions in small parts"
+        );
     }
 
     #[test]

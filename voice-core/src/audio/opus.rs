@@ -7,7 +7,7 @@ use opus_rs::{
     multistream::{ChannelMappingTable, MultistreamDecoder},
 };
 
-use super::{SPEECH_RATE, sample::mix_interleaved, sink::MAX_CHANNELS};
+use super::{SPEECH_RATE, sample::Mix, sample::mix_interleaved, sink::MAX_CHANNELS};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The most samples of one packet and channel: 120 ms (RFC 6716, section 3.2.5).
@@ -20,6 +20,7 @@ pub(crate) struct OpusStream {
     decoder: Decoder,
     pub(crate) channels: usize,
     gain: f32,
+    mix: Mix,
     /// Samples at the speech rate still to be dropped from the start.
     skip: usize,
     raw: Vec<f32>,
@@ -29,20 +30,22 @@ pub(crate) struct OpusStream {
 enum Decoder {
     /// Mono or stereo, mixed to mono by the decoder itself.
     Mono(Box<OpusDecoder>),
-    /// Surround: several streams in each packet.
+    /// Surround: several streams in each packet. Also stereo of which only one channel is wanted.
     Many(Box<MultistreamDecoder>, usize),
 }
 
 impl OpusStream {
     /// A stream described by its `OpusHead` (RFC 7845, section 5.1), if there is one. In MP4 the header's numbers are
     /// big-endian.
-    pub(crate) fn new(head: Option<&[u8]>, big_endian: bool, channels: usize) -> Result<Self> {
+    pub(crate) fn new(head: Option<&[u8]>, big_endian: bool, channels: usize, mix: Mix) -> Result<Self> {
         let head = head.and_then(|bytes| Head::read(bytes, big_endian));
         let (channels, pre_skip, gain) = head.as_ref().map_or((channels, USUAL_PRE_SKIP, 1.0), |h| {
             (h.channels, u32::from(h.pre_skip), 10f32.powf(f32::from(h.gain) / (20.0 * 256.0)))
         });
         let broken = |what| Error::new(ErrorKind::CorruptAudio, format!("the Opus header cannot be used: {what}"));
-        let decoder = match head.and_then(|h| h.mapping) {
+        let stereo = || ChannelMappingTable { channels: 2, stream_count: 1, coupled_count: 1, mapping: vec![0, 1] };
+        let one_of_two = (mix == Mix::First && channels == 2).then(stereo);
+        let decoder = match head.and_then(|h| h.mapping).or(one_of_two) {
             Some(table) => {
                 check_mapping(&table).map_err(broken)?;
                 let count = usize::from(table.channels);
@@ -54,6 +57,7 @@ impl OpusStream {
             decoder,
             channels: channels.max(1),
             gain,
+            mix,
             // Pre-skip is counted at 48 kHz.
             skip: (pre_skip / (48_000 / SPEECH_RATE)) as usize,
             raw: Vec::new(),
@@ -76,7 +80,7 @@ impl OpusStream {
             Decoder::Many(decoder, channels) => {
                 self.raw.resize(MAX_FRAME * *channels, 0.0);
                 let frames = decoder.decode(packet, MAX_FRAME, &mut self.raw).ok()?;
-                mix_interleaved(&self.raw[..frames * *channels], *channels, &mut self.mono, |v| v);
+                mix_interleaved(&self.raw[..frames * *channels], *channels, self.mix, &mut self.mono, |v| v);
                 frames
             }
         };
@@ -146,14 +150,17 @@ mod tests {
         head[9] = 6;
         head[18] = 1;
         head.extend([4, 2, 0, 4, 1, 2, 3, 5]);
-        assert!(OpusStream::new(Some(&head), false, 6).is_ok());
+        assert!(OpusStream::new(Some(&head), false, 6, Mix::All).is_ok());
         *head.last_mut().expect("a byte") = 6;
-        assert_eq!(OpusStream::new(Some(&head), false, 6).err().map(|e| e.kind()), Some(ErrorKind::CorruptAudio));
+        assert_eq!(
+            OpusStream::new(Some(&head), false, 6, Mix::All).err().map(|e| e.kind()),
+            Some(ErrorKind::CorruptAudio)
+        );
     }
 
     #[test]
     fn damage_is_told_apart_from_sound() {
-        let mut stream = OpusStream::new(None, false, 1).expect("a stream");
+        let mut stream = OpusStream::new(None, false, 1, Mix::All).expect("a stream");
         // Code 3 with no frame count.
         assert!(stream.decode(&[0xff, 0x00]).is_none());
     }

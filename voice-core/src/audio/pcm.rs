@@ -12,7 +12,7 @@ use voice_kernels::Resampler;
 
 use super::{
     encode::{self, AudioFormat},
-    sample::from_i16,
+    sample::{Mix, from_i16},
     sink::{check_shape, to_i16},
 };
 #[cfg(feature = "bhashini")]
@@ -209,7 +209,7 @@ impl Pcm {
         let data = &bytes[layout.data];
         let whole = data.len() - data.len() % (encoding.bytes() * layout.channels);
         let mut mono = Vec::new();
-        encoding.read_mono(&data[..whole], layout.channels, &mut mono);
+        encoding.read_mono(&data[..whole], layout.channels, Mix::All, &mut mono);
         Ok(Self::new(mono.into_iter().map(to_i16).collect::<Vec<_>>(), layout.rate))
     }
 
@@ -222,7 +222,7 @@ impl Pcm {
         encode::encode(self, format)
     }
 
-    /// Writes a file in the format that its name asks for: `.wav`, `.ogg` or `.opus`, `.ulaw`, `.alaw`, `.pcm`.
+    /// Writes a file in the format that its name asks for: `.wav`, `.ogg` or `.opus`, `.mp3`, `.ulaw`, `.alaw`, `.pcm`.
     ///
     /// # Errors
     /// `INVALID_REQUEST` (kind `File`) when the name asks for no known format or the file cannot be written.
@@ -263,7 +263,7 @@ impl Converter {
     }
 
     /// Adds the rest.
-    pub(crate) fn finish(self, out: &mut Vec<i16>) {
+    pub(crate) fn finish(mut self, out: &mut Vec<i16>) {
         self.resampler.finish(&mut |block| out.extend(block.iter().map(|&s| to_i16(s))));
     }
 }

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use super::{
     Audio, AudioInfo, AudioLimits, SPEECH_RATE, Utterance,
     container::{self, Found},
-    sample::{SampleEncoding, from_i16, mix_interleaved, tame},
+    sample::{Mix, SampleEncoding, from_i16, mix_interleaved, tame},
     sink::{SpeechSink, check_shape, check_sound, too_long},
     sniff::{self, Container},
     source::Source,
@@ -55,11 +55,16 @@ fn prepare_source(source: &Source, limits: &AudioLimits) -> Result<Utterance> {
         Source::File(path) => prepare_encoded(&read_file(path, limits)?, limits),
         Source::Raw { bytes, encoding, sample_rate, channels } => {
             check_bytes(bytes.len())?;
-            let mut sink = SpeechSink::new(limits);
             let (rate, channels) = (*sample_rate, *channels as usize);
             check_shape(rate, channels)?;
-            read_plain(bytes, *encoding, rate, channels, &mut sink, limits)?;
-            plain_utterance(sink, encoding.name(), rate, channels, bytes.len())
+            let (sink, found) = pour(
+                || SpeechSink::new(limits),
+                |sink| {
+                    read_plain(bytes, *encoding, rate, channels, sink, limits)?;
+                    Ok(Found { codec: encoding.name().into(), rate, channels, warnings: Vec::new() })
+                },
+            )?;
+            plain_utterance(sink, found, bytes.len())
         }
         Source::Pcm { samples, sample_rate, channels } => {
             check_bytes(size_of_val(&samples[..]))?;
@@ -119,10 +124,12 @@ fn prepare_encoded(bytes: &Bytes, limits: &AudioLimits) -> Result<Utterance> {
             ),
         ));
     };
-    let mut sink = SpeechSink::for_bytes(bytes.len(), limits);
     // The decoders are other people's code, some with arithmetic that is checked only in development builds.
-    let decoded = catch_unwind(AssertUnwindSafe(|| decode(container, bytes.slice(start..), &mut sink, limits)));
-    let found = decoded.unwrap_or_else(|_| Err(container::corrupt(container.name(), "its decoder gave up on it")))?;
+    let decode = |sink: &mut SpeechSink| {
+        let decoded = catch_unwind(AssertUnwindSafe(|| decode(container, bytes.slice(start..), sink, limits)));
+        decoded.unwrap_or_else(|_| Err(container::corrupt(container.name(), "its decoder gave up on it")))
+    };
+    let (sink, found) = pour(|| SpeechSink::for_bytes(bytes.len(), limits), decode)?;
     let seconds = sink.seconds();
     let samples = sink.finish()?;
     for warning in &found.warnings {
@@ -138,6 +145,28 @@ fn prepare_encoded(bytes: &Bytes, limits: &AudioLimits) -> Result<Utterance> {
         warnings: found.warnings,
     };
     Ok(Utterance { samples, info: Arc::new(info), original: Some((bytes.clone(), container.media_type())) })
+}
+
+/// Has a recording decoded into a sink. Where its channels cancel each other out, as those of a cable that is wired the wrong
+/// way round, it is decoded again and the first channel is taken alone.
+fn pour(
+    sink: impl Fn() -> SpeechSink,
+    decode: impl Fn(&mut SpeechSink) -> Result<Found>,
+) -> Result<(SpeechSink, Found)> {
+    let mut mixed = sink();
+    let found = decode(&mut mixed)?;
+    if found.channels < 2 || mixed.is_empty() || !mixed.is_silent() {
+        return Ok((mixed, found));
+    }
+    let mut first = sink();
+    first.mix = Mix::First;
+    match decode(&mut first) {
+        Ok(mut alone) if !first.is_silent() => {
+            alone.warnings.push("the channels cancel each other out; the first was taken alone".into());
+            Ok((first, alone))
+        }
+        _ => Ok((mixed, found)),
+    }
 }
 
 fn decode(container: Container, bytes: Bytes, sink: &mut SpeechSink, limits: &AudioLimits) -> Result<Found> {
@@ -175,7 +204,7 @@ fn read_plain(
     }
     let mut mono = Vec::with_capacity(CHUNK);
     for chunk in bytes[..frames * frame].chunks(CHUNK * frame) {
-        encoding.read_mono(chunk, channels, &mut mono);
+        encoding.read_mono(chunk, channels, sink.mix, &mut mono);
         sink.push(&mono, rate)?;
     }
     Ok(())
@@ -191,26 +220,85 @@ fn prepare_samples<T: Copy>(
 ) -> Result<Utterance> {
     let channels = channels as usize;
     check_shape(rate, channels)?;
-    let mut sink = SpeechSink::new(limits);
-    let mut mono = Vec::with_capacity(CHUNK);
-    for chunk in samples.chunks(CHUNK * channels) {
-        mix_interleaved(chunk, channels, &mut mono, read);
-        sink.push(&mono, rate)?;
-    }
-    plain_utterance(sink, codec, rate, channels, size_of_val(samples))
+    let read_all = |sink: &mut SpeechSink| {
+        let mut mono = Vec::with_capacity(CHUNK);
+        for chunk in samples.chunks(CHUNK * channels) {
+            mix_interleaved(chunk, channels, sink.mix, &mut mono, read);
+            sink.push(&mono, rate)?;
+        }
+        Ok(Found { codec: codec.into(), rate, channels, warnings: Vec::new() })
+    };
+    let (sink, found) = pour(|| SpeechSink::new(limits), read_all)?;
+    plain_utterance(sink, found, size_of_val(samples))
 }
 
-fn plain_utterance(sink: SpeechSink, codec: &str, rate: u32, channels: usize, bytes: usize) -> Result<Utterance> {
+fn plain_utterance(sink: SpeechSink, found: Found, bytes: usize) -> Result<Utterance> {
     let seconds = sink.seconds();
     let samples = sink.finish()?;
     let info = AudioInfo {
         format: "pcm".into(),
-        codec: codec.into(),
-        sample_rate: rate,
-        channels: channels as u32,
+        codec: found.codec,
+        sample_rate: found.rate,
+        channels: found.channels as u32,
         seconds,
         bytes: bytes as u64,
-        warnings: Vec::new(),
+        warnings: found.warnings,
     };
     Ok(Utterance { samples, info: Arc::new(info), original: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use ogg::{PacketWriteEndInfo, PacketWriter};
+
+    use super::*;
+    use crate::audio::stream::OpusStream;
+
+    /// A second of a tone on the left, and its opposite on the right.
+    fn opposite() -> Vec<i16> {
+        let tone = |i: i32| ((f64::from(i) * 0.05).sin() * 8_000.0) as i16;
+        (0..48_000).flat_map(|i| [tone(i), -tone(i)]).collect()
+    }
+
+    fn ogg_opus(samples: &[i16], channels: u16) -> Vec<u8> {
+        let mut stream = OpusStream::new(48_000, channels).expect("a stream");
+        stream.push(samples).expect("taken");
+        stream.finish().expect("bytes")
+    }
+
+    #[test]
+    fn channels_of_opposite_phase_are_heard() {
+        let samples = opposite();
+        let bytes: Vec<u8> = samples.iter().flat_map(|s| s.to_le_bytes()).collect();
+        for (name, audio) in [
+            ("samples", Audio::from_pcm(samples.clone(), 48_000, 2)),
+            ("raw", Audio::from_raw(bytes, SampleEncoding::S16Le, 48_000, 2)),
+            ("opus", Audio::from_bytes(ogg_opus(&samples, 2))),
+        ] {
+            let heard = prepare(&audio, &AudioLimits::default()).expect(name);
+            let loudest = heard.samples.iter().map(|s| s.unsigned_abs()).max().unwrap_or(0);
+            assert!((6_000..10_000).contains(&loudest), "{name}: {loudest}");
+            assert!(heard.samples.len().abs_diff(16_000) <= 2, "{name}: {}", heard.samples.len());
+            assert_eq!(heard.info.warnings.len(), 1, "{name}: {:?}", heard.info.warnings);
+        }
+        let silent = prepare(&Audio::from_pcm(vec![0; 32_000], 16_000, 2), &AudioLimits::default());
+        assert_eq!(silent.expect_err("nobody speaks").kind(), ErrorKind::SilentAudio);
+    }
+
+    #[test]
+    fn what_follows_in_an_ogg_file_and_cannot_be_read_costs_nothing_before_it() {
+        let left: Vec<i16> = opposite().into_iter().step_by(2).collect();
+        // Surround sound of no streams at all.
+        let head = b"OpusHead\x01\x02\x38\x01\x80\xbb\0\0\0\0\x01\0\0\0\x01";
+        let mut unusable = PacketWriter::new(Vec::new());
+        let packets = [&head[..], b"OpusTags\0\0\0\0\0\0\0\0", &[0xf8, 0xff, 0xfe]];
+        for (packet, granule) in packets.into_iter().zip([0, 0, 960]) {
+            let end = if granule > 0 { PacketWriteEndInfo::EndStream } else { PacketWriteEndInfo::EndPage };
+            unusable.write_packet(packet.to_vec(), 7, end, granule).expect("written");
+        }
+        let joined = [ogg_opus(&left, 1), unusable.into_inner()].concat();
+        let heard = prepare(&Audio::from_bytes(joined), &AudioLimits::default()).expect("the first is heard");
+        assert!(heard.samples.len().abs_diff(16_000) <= 2, "{}", heard.samples.len());
+        assert_eq!(heard.info.warnings.len(), 1, "{:?}", heard.info.warnings);
+    }
 }

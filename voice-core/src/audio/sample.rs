@@ -70,23 +70,23 @@ impl SampleEncoding {
         }
     }
 
-    /// Replaces `out` with the frames of `bytes`, mixed to mono. `bytes` must hold whole frames.
-    pub(crate) fn read_mono(self, bytes: &[u8], channels: usize, out: &mut Vec<f32>) {
+    /// Replaces `out` with the frames of `bytes`, made mono. `bytes` must hold whole frames.
+    pub(crate) fn read_mono(self, bytes: &[u8], channels: usize, how: Mix, out: &mut Vec<f32>) {
         match self {
-            Self::U8 => mix(bytes, channels, out, |[a]: [u8; 1]| (f32::from(a) - 128.0) / 128.0),
-            Self::S8 => mix(bytes, channels, out, |[a]: [u8; 1]| f32::from(a as i8) / 128.0),
-            Self::S16Le => mix(bytes, channels, out, |b| from_i16(i16::from_le_bytes(b))),
-            Self::S16Be => mix(bytes, channels, out, |b| from_i16(i16::from_be_bytes(b))),
-            Self::S24Le => mix(bytes, channels, out, |[a, b, c]| from_i32(i32::from_le_bytes([0, a, b, c]))),
-            Self::S24Be => mix(bytes, channels, out, |[a, b, c]| from_i32(i32::from_be_bytes([a, b, c, 0]))),
-            Self::S32Le => mix(bytes, channels, out, |b| from_i32(i32::from_le_bytes(b))),
-            Self::S32Be => mix(bytes, channels, out, |b| from_i32(i32::from_be_bytes(b))),
-            Self::F32Le => mix(bytes, channels, out, |b| tame(f32::from_le_bytes(b))),
-            Self::F32Be => mix(bytes, channels, out, |b| tame(f32::from_be_bytes(b))),
-            Self::F64Le => mix(bytes, channels, out, |b| tame(f64::from_le_bytes(b) as f32)),
-            Self::F64Be => mix(bytes, channels, out, |b| tame(f64::from_be_bytes(b) as f32)),
-            Self::MuLaw => mix(bytes, channels, out, |[a]: [u8; 1]| from_i16(g711::ULAW[usize::from(a)])),
-            Self::ALaw => mix(bytes, channels, out, |[a]: [u8; 1]| from_i16(g711::ALAW[usize::from(a)])),
+            Self::U8 => mix(bytes, channels, how, out, |[a]: [u8; 1]| (f32::from(a) - 128.0) / 128.0),
+            Self::S8 => mix(bytes, channels, how, out, |[a]: [u8; 1]| f32::from(a as i8) / 128.0),
+            Self::S16Le => mix(bytes, channels, how, out, |b| from_i16(i16::from_le_bytes(b))),
+            Self::S16Be => mix(bytes, channels, how, out, |b| from_i16(i16::from_be_bytes(b))),
+            Self::S24Le => mix(bytes, channels, how, out, |[a, b, c]| from_i32(i32::from_le_bytes([0, a, b, c]))),
+            Self::S24Be => mix(bytes, channels, how, out, |[a, b, c]| from_i32(i32::from_be_bytes([a, b, c, 0]))),
+            Self::S32Le => mix(bytes, channels, how, out, |b| from_i32(i32::from_le_bytes(b))),
+            Self::S32Be => mix(bytes, channels, how, out, |b| from_i32(i32::from_be_bytes(b))),
+            Self::F32Le => mix(bytes, channels, how, out, |b| tame(f32::from_le_bytes(b))),
+            Self::F32Be => mix(bytes, channels, how, out, |b| tame(f32::from_be_bytes(b))),
+            Self::F64Le => mix(bytes, channels, how, out, |b| tame(f64::from_le_bytes(b) as f32)),
+            Self::F64Be => mix(bytes, channels, how, out, |b| tame(f64::from_be_bytes(b) as f32)),
+            Self::MuLaw => mix(bytes, channels, how, out, |[a]: [u8; 1]| from_i16(g711::ULAW[usize::from(a)])),
+            Self::ALaw => mix(bytes, channels, how, out, |[a]: [u8; 1]| from_i16(g711::ALAW[usize::from(a)])),
         }
     }
 }
@@ -105,10 +105,27 @@ pub(crate) fn tame(sample: f32) -> f32 {
     if sample.is_nan() { 0.0 } else { sample.clamp(-1.0, 1.0) }
 }
 
-/// Replaces `out` with interleaved frames mixed to mono.
-pub(crate) fn mix_interleaved<T: Copy>(samples: &[T], channels: usize, out: &mut Vec<f32>, read: impl Fn(T) -> f32) {
+/// How the channels of a recording become one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Mix {
+    /// Their mean.
+    #[default]
+    All,
+    /// The first alone, where the mean would be silence: channels of opposite phase cancel each other out.
+    First,
+}
+
+/// Replaces `out` with interleaved frames made mono.
+pub(crate) fn mix_interleaved<T: Copy>(
+    samples: &[T],
+    channels: usize,
+    how: Mix,
+    out: &mut Vec<f32>,
+    read: impl Fn(T) -> f32,
+) {
     out.clear();
     match channels {
+        _ if how == Mix::First => out.extend(samples.chunks_exact(channels).map(|f| read(f[0]))),
         1 => out.extend(samples.iter().map(|&s| read(s))),
         2 => out.extend(samples.as_chunks::<2>().0.iter().map(|&[l, r]| 0.5 * (read(l) + read(r)))),
         _ => {
@@ -118,8 +135,8 @@ pub(crate) fn mix_interleaved<T: Copy>(samples: &[T], channels: usize, out: &mut
     }
 }
 
-fn mix<const N: usize>(bytes: &[u8], channels: usize, out: &mut Vec<f32>, read: impl Fn([u8; N]) -> f32) {
-    mix_interleaved(bytes.as_chunks::<N>().0, channels, out, read);
+fn mix<const N: usize>(bytes: &[u8], channels: usize, how: Mix, out: &mut Vec<f32>, read: impl Fn([u8; N]) -> f32) {
+    mix_interleaved(bytes.as_chunks::<N>().0, channels, how, out, read);
 }
 
 #[cfg(test)]
@@ -131,7 +148,7 @@ mod tests {
         let wild = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1e30, -0.25];
         let bytes: Vec<u8> = wild.iter().flat_map(|v| v.to_le_bytes()).collect();
         let mut out = Vec::new();
-        SampleEncoding::F32Le.read_mono(&bytes, 1, &mut out);
+        SampleEncoding::F32Le.read_mono(&bytes, 1, Mix::All, &mut out);
         assert_eq!(out, [0.0, 1.0, -1.0, 1.0, -0.25]);
     }
 
@@ -149,7 +166,7 @@ mod tests {
         ];
         for (encoding, bytes) in cases {
             let mut out = Vec::new();
-            encoding.read_mono(bytes, 1, &mut out);
+            encoding.read_mono(bytes, 1, Mix::All, &mut out);
             assert_eq!(out, [0.5], "{}", encoding.name());
         }
     }
@@ -157,9 +174,9 @@ mod tests {
     #[test]
     fn channels_are_averaged() {
         let mut out = Vec::new();
-        mix_interleaved(&[1.0, 0.0, 0.5, -0.5], 2, &mut out, |v| v);
+        mix_interleaved(&[1.0, 0.0, 0.5, -0.5], 2, Mix::All, &mut out, |v| v);
         assert_eq!(out, [0.5, 0.0]);
-        mix_interleaved(&[0.9, 0.0, 0.0, 0.3, 0.3, 0.3], 3, &mut out, |v: f32| v);
+        mix_interleaved(&[0.9, 0.0, 0.0, 0.3, 0.3, 0.3], 3, Mix::All, &mut out, |v: f32| v);
         assert!((out[0] - 0.3).abs() < 1e-6 && (out[1] - 0.3).abs() < 1e-6);
     }
 }

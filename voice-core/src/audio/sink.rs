@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use voice_kernels::Resampler;
 
-use super::{AudioLimits, SPEECH_RATE};
+use super::{AudioLimits, SPEECH_RATE, sample::Mix};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Sample rates that are accepted: below is no speech, above is a damaged header.
 pub(crate) const RATES: std::ops::RangeInclusive<u32> = 4_000..=384_000;
 /// The most channels that are accepted.
 pub(crate) const MAX_CHANNELS: usize = 32;
+/// The most sample rates of one recording: each costs a filter, and no recorder changes its rate more than a few times.
+const MAX_RATES: usize = 8;
 /// Bytes a second of compressed speech at 16 kbit/s, and the most seconds that room is made for in advance.
 const SLOWEST_BYTES: f64 = 2_000.0;
 const MOST_ROOM: f64 = 600.0;
@@ -44,8 +46,12 @@ pub(crate) fn check_shape(rate: u32, channels: usize) -> Result<()> {
 /// The vector that grows is the one given out: a copy at the end would hold the result twice.
 pub(crate) struct SpeechSink {
     max_seconds: f64,
+    /// How those who pour make one channel of many.
+    pub(crate) mix: Mix,
     rate: u32,
+    /// The converter of the current rate, and those of rates before it, which may come again.
     resampler: Option<Resampler>,
+    earlier: Vec<(u32, Resampler)>,
     /// Input at the current rate, and seconds of input at rates before it.
     frames: u64,
     earlier_seconds: f64,
@@ -65,8 +71,10 @@ impl SpeechSink {
     pub(crate) fn new(limits: &AudioLimits) -> Self {
         Self {
             max_seconds: limits.max_seconds,
+            mix: Mix::All,
             rate: 0,
             resampler: None,
+            earlier: Vec::new(),
             frames: 0,
             earlier_seconds: 0.0,
             speech: Speech::default(),
@@ -83,15 +91,17 @@ impl SpeechSink {
         self.frames == 0 && self.earlier_seconds == 0.0
     }
 
+    /// Whether nobody can be heard in what there is so far.
+    pub(crate) fn is_silent(&self) -> bool {
+        is_silent(&self.speech.0)
+    }
+
     /// Takes mono samples, full scale ±1, at `rate`, which may change between calls.
+    ///
+    /// A rate that came before costs nothing but the end of the one until now.
     pub(crate) fn push(&mut self, samples: &[f32], rate: u32) -> Result<()> {
         if rate != self.rate {
-            check_shape(rate, 1)?;
-            self.flush();
-            self.earlier_seconds = self.seconds();
-            self.frames = 0;
-            self.rate = rate;
-            self.resampler = (rate != SPEECH_RATE).then(|| Resampler::new(rate, SPEECH_RATE));
+            self.change_rate(rate)?;
         }
         self.frames += samples.len() as u64;
         if self.seconds() > self.max_seconds {
@@ -113,9 +123,29 @@ impl SpeechSink {
         Ok(Arc::new(self.speech.0))
     }
 
+    fn change_rate(&mut self, rate: u32) -> Result<()> {
+        check_shape(rate, 1)?;
+        self.flush();
+        if let Some(resampler) = self.resampler.take() {
+            self.earlier.push((self.rate, resampler));
+        }
+        self.earlier_seconds = self.seconds();
+        self.frames = 0;
+        self.rate = rate;
+        let known = self.earlier.iter().position(|(earlier, _)| *earlier == rate);
+        self.resampler = match known {
+            _ if rate == SPEECH_RATE => None,
+            Some(at) => Some(self.earlier.swap_remove(at).1),
+            None if self.earlier.len() >= MAX_RATES => return Err(too_many_rates()),
+            None => Some(Resampler::new(rate, SPEECH_RATE)),
+        };
+        Ok(())
+    }
+
+    /// Ends the sound of the current rate.
     fn flush(&mut self) {
         let speech = &mut self.speech;
-        if let Some(resampler) = self.resampler.take() {
+        if let Some(resampler) = &mut self.resampler {
             resampler.finish(&mut |out| speech.extend(out));
         }
     }
@@ -142,6 +172,15 @@ pub(crate) fn too_long(max_seconds: f64) -> Error {
     Error::new(
         ErrorKind::AudioTooLong,
         format!("the audio lasts longer than {max_seconds} s, the longest that is accepted"),
+    )
+}
+
+fn too_many_rates() -> Error {
+    Error::new(
+        ErrorKind::UnsupportedAudio,
+        format!(
+            "the audio changes between more than {MAX_RATES} sample rates; convert it to one rate, or send its parts one by one"
+        ),
     )
 }
 
@@ -208,6 +247,28 @@ mod tests {
         }
         assert!((sink.seconds() - 3.0).abs() < 1e-9);
         assert_eq!(sink.finish().expect("sound").len(), 48_000);
+    }
+
+    #[test]
+    fn rates_that_alternate_are_converted_as_if_each_stood_alone() {
+        let wave = |rate: u32| (0..rate / 10).map(|i| (i as f32 * 0.05).sin()).collect::<Vec<_>>();
+        let heard = |rates: &[u32]| {
+            let mut sink = SpeechSink::new(&AudioLimits::default());
+            rates.iter().for_each(|&rate| sink.push(&wave(rate), rate).expect("accepted"));
+            sink.finish().expect("sound").to_vec()
+        };
+        let round = [heard(&[44_100]), heard(&[16_000]), heard(&[47_999])].concat();
+        assert_eq!(heard(&[44_100, 16_000, 47_999].repeat(20)), round.repeat(20));
+    }
+
+    #[test]
+    fn a_recording_of_ever_new_rates_is_refused() {
+        let mut sink = SpeechSink::new(&AudioLimits::default());
+        for rate in (8_000..).step_by(1_000).take(MAX_RATES) {
+            sink.push(&[0.1; 100], rate).expect("accepted");
+        }
+        sink.push(&[0.1; 100], SPEECH_RATE).expect("the speech rate needs no filter");
+        assert_eq!(sink.push(&[0.1], 44_101).expect_err("one more").kind(), ErrorKind::UnsupportedAudio);
     }
 
     #[test]

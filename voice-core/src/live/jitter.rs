@@ -16,6 +16,9 @@ const FADE: Duration = Duration::from_millis(60);
 /// What is repeated to make up sound: long enough for two periods of a deep voice.
 const REPEATED: Duration = Duration::from_millis(20);
 
+/// The latest place of a sample: longer than any session lasts, and far from where sums of places overflow.
+const LAST_PLACE: u64 = 1 << 60;
+
 /// One stream of timed frames.
 pub(super) struct JitterBuffer {
     rate: u32,
@@ -45,7 +48,7 @@ impl JitterBuffer {
     }
 
     fn count(&self, time: Duration) -> u64 {
-        (time.as_secs_f64() * f64::from(self.rate)).round() as u64
+        (time.as_secs_f64() * f64::from(self.rate)).round().min(LAST_PLACE as f64) as u64
     }
 
     /// A frame that the sender took at `at` comes in; what is now in order goes out.
@@ -65,7 +68,7 @@ impl JitterBuffer {
 
     /// When what is held will be let go without what is missing before it.
     pub(super) fn due(&self) -> Option<Duration> {
-        (!self.held.is_empty()).then(|| self.since + PATIENCE)
+        (!self.held.is_empty()).then(|| self.since.saturating_add(PATIENCE))
     }
 
     /// Lets go of what is in order, and of what waited long enough.
@@ -83,7 +86,7 @@ impl JitterBuffer {
             if place > expected + self.count(ROUNDING) {
                 let last = self.held.last_key_value();
                 let ends = last.map_or(place, |(at, frame)| at + (frame.len() / self.channels) as u64);
-                let is_early = now.is_some_and(|now| now < self.since + PATIENCE);
+                let is_early = now.is_some_and(|now| now < self.since.saturating_add(PATIENCE));
                 if is_early && ends < expected + self.count(PATIENCE) {
                     return;
                 }
@@ -119,7 +122,7 @@ impl JitterBuffer {
 
     /// Makes up what is missing: the latest sound again, forwards and backwards in turn so that nothing jumps, fading away.
     fn make_up(&mut self, missing: u64, out: &mut Vec<i16>) {
-        self.lost += missing;
+        self.lost = self.lost.saturating_add(missing);
         let (fade, frames) = (self.count(FADE), self.latest.len() / self.channels);
         if missing > self.count(LONGEST_GAP) || frames < 2 {
             return;
@@ -224,6 +227,18 @@ mod tests {
         buffer.push(ms(60_000), frame(2), ms(80), &mut out);
         buffer.flush(&mut out);
         assert_eq!(out.len(), 5 * FRAME);
+    }
+
+    #[test]
+    fn times_beyond_all_measure_pass_and_a_sane_one_is_followed_again() {
+        let (mut buffer, mut out) = (buffer(), Vec::new());
+        for (n, at) in [ms(0), Duration::MAX, Duration::MAX, ms(20), Duration::MAX, ms(40)].into_iter().enumerate() {
+            buffer.push(at, frame(n), Duration::MAX, &mut out);
+            buffer.due();
+        }
+        buffer.push(ms(60), frame(6), ms(0), &mut out);
+        buffer.flush(&mut out);
+        assert!(out.ends_with(&frame(6)));
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! A piece is released the moment its end is certain, without waiting for the next token: waiting would cost 20–40 ms of
 //! silence. Where the end is not certain (`3.` may become `3.5`, `Dr.` is no end) the next character decides.
 
+use crate::prose::{Verdict, full_stop};
+
 /// The most characters a piece may have when no boundary comes; it is then cut at a space.
 const LONGEST: usize = 400;
 /// A piece with fewer letters than this is kept and spoken together with the next.
@@ -19,15 +21,6 @@ const JOINING: &[&str] = &[
     "than", "that", "to", "was", "were", "when", "where", "which", "while", "who", "with",
 ];
 
-/// Words that end in a full stop in the middle of a sentence, in lower case, without their stop.
-const ABBREVIATIONS: &[&str] = &[
-    "mr", "mrs", "ms", "dr", "prof", "st", "mt", "sr", "jr", "vs", "e.g", "i.e", "cf", "approx", "dept", "est", "fig",
-    "gen", "gov", "hon", "inc", "ltd", "lt", "no", "nr", "rev", "sen", "sgt", "vol", "bzw", "usw", "z.b", "sra",
-    "srta", "mme", "mlle",
-];
-/// Abbreviations that may also end a sentence: the case of the next word decides.
-const ENDING_ABBREVIATIONS: &[&str] = &["etc", "a.m", "p.m", "u.s", "u.k", "co", "corp"];
-
 /// Cuts text that arrives in pieces of any size into pieces to speak.
 pub(crate) struct Splitter {
     /// Text that has not been released; `scanned` bytes of it hold no boundary.
@@ -36,13 +29,6 @@ pub(crate) struct Splitter {
     /// Whether the piece being collected may end at a clause.
     clause_cut: bool,
     longest: usize,
-}
-
-enum Verdict {
-    End,
-    Inside,
-    /// The next characters decide.
-    Unknown,
 }
 
 impl Splitter {
@@ -82,7 +68,7 @@ impl Splitter {
             let next = at + c.len_utf8();
             let verdict = match c {
                 '\n' => Verdict::End,
-                '.' => self.full_stop(at),
+                '.' => full_stop(&self.buffer, at),
                 '!' | '?' | '…' | '؟' | '。' | '！' | '？' | '｡' | '।' | '॥' | '۔' => {
                     self.after_terminator(next)
                 }
@@ -136,39 +122,6 @@ impl Splitter {
             Some('!' | '?' | '.' | '…') => Verdict::Inside,
             _ => Verdict::End,
         }
-    }
-
-    fn full_stop(&self, at: usize) -> Verdict {
-        let before = &self.buffer[..at];
-        let word = before.rsplit(char::is_whitespace).next().unwrap_or_default();
-        let word = word.trim_start_matches(|c: char| !c.is_alphanumeric());
-        let lower = word.to_lowercase();
-        let after = &self.buffer[at + 1..];
-        let mut ahead = after.chars();
-        let first = ahead.next();
-        match first {
-            Some('.') => return Verdict::Inside,
-            Some(c) if c.is_alphanumeric() || matches!(c, '/' | '@' | '_' | '-') => return Verdict::Inside,
-            _ => {}
-        }
-        let initial = word.chars().count() == 1 && word.chars().all(|c| c.is_uppercase() && c != 'I');
-        if initial || ABBREVIATIONS.contains(&lower.as_str()) {
-            return Verdict::Inside;
-        }
-        if ENDING_ABBREVIATIONS.contains(&lower.as_str()) {
-            return match after.trim_start().chars().next() {
-                None => Verdict::Unknown,
-                Some(c) if c.is_uppercase() => Verdict::End,
-                Some(_) => Verdict::Inside,
-            };
-        }
-        if first.is_some() {
-            return Verdict::End;
-        }
-        // Nothing has come after the stop. A plain word is an end; a number, a letter, an address or a name with stops may go on.
-        let plain = word.chars().nth(1).is_some()
-            && word.chars().all(|c| c.is_alphabetic() || matches!(c, '\'' | '’' | '-' | ')' | '"' | '”'));
-        if plain && !lower.starts_with("www") { Verdict::End } else { Verdict::Unknown }
     }
 
     fn clause(&self, c: char, next: usize) -> Verdict {
@@ -226,6 +179,7 @@ pub(crate) fn speakable(text: &str) -> String {
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
         match c {
+            '*' if multiplies(&out, chars.clone()) => out.push(c),
             '*' | '`' | '#' | '~' | '|' => {}
             '_' if line_start || out.ends_with(' ') || chars.peek().is_none_or(|n| !n.is_alphanumeric()) => {}
             '-' | '•' | '>' if line_start && chars.peek().is_none_or(|n| *n == ' ') => {}
@@ -253,6 +207,19 @@ pub(crate) fn speakable(text: &str) -> String {
     }
     out.truncate(out.trim_end().len());
     out
+}
+
+/// Whether a `*` between these stands between two numbers, as in `5*4` or `5 * 4`.
+fn multiplies(before: &str, mut after: impl Iterator<Item = char>) -> bool {
+    let mut before = before.chars().rev();
+    match (before.next(), after.next()) {
+        (Some(' '), Some(' ')) => is_digit(before.next()) && is_digit(after.next()),
+        (left, right) => is_digit(left) && is_digit(right),
+    }
+}
+
+fn is_digit(c: Option<char>) -> bool {
+    c.is_some_and(|c| c.is_ascii_digit())
 }
 
 fn is_emoji(c: char) -> bool {
@@ -353,5 +320,18 @@ mod tests {
     fn what_no_voice_can_say_is_left_out() {
         assert_eq!(speakable("**Bold** and `code` 😀 [here](https://x.y)\n- item_one"), "Bold and code here item_one");
         assert_eq!(whole("😀 ✨"), Vec::<String>::new());
+    }
+    #[test]
+    fn a_star_between_numbers_multiplies_and_any_other_is_markup() {
+        for (written, spoken) in [
+            ("5*4=20", "5*4=20"),
+            ("5 * 4 = 20", "5 * 4 = 20"),
+            ("*5*4*", "5*4"),
+            ("* 5 apples", "5 apples"),
+            ("**5**", "5"),
+            ("room 5 *now*", "room 5 now"),
+        ] {
+            assert_eq!(speakable(written).trim(), spoken, "{written}");
+        }
     }
 }

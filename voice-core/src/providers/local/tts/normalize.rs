@@ -13,9 +13,10 @@ type Spoken = fn(&Captures<'_>) -> String;
 
 /// In order: markup first, then patterns of numbers from the most to the least particular, then single signs.
 static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
-    let rules: [(&str, Spoken); 22] = [
+    let rules: [(&str, Spoken); 23] = [
         (r"!?\[([^\]]*)\]\([^)]*\)", |c| c[1].to_owned()),
         (r"(?m)^\s*(?:#{1,6}|[-*•>]|\d{1,2}[.)])\s+", |_| String::new()),
+        (r"(\d)(?:\*| \* )(\d)", |c| format!("{} times {}", &c[1], &c[2])),
         (r"[*_`~]{1,3}", |_| String::new()),
         (r"(?i)\bhttps?://(?:www\.)?([\w.-]*\w)\S*", |c| c[1].replace('.', " dot ")),
         (r"\b([\w.+-]+)@([\w-]+(?:\.[\w-]+)+)", |c| {
@@ -29,10 +30,10 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
         (r"([$€£])\s?(\d[\d,]*(?:\.\d+)?)\s?(thousand|million|billion|trillion)\b", |c| {
             format!("{} {} {}", &c[2], &c[3], currency(&c[1]))
         }),
-        (r"\b(\d{3})[-.](\d{3})[-.](\d{4})\b|\b(\d{3})-(\d{4})\b", |c| {
-            let groups = c.iter().skip(1).flatten().map(|g| digits(g.as_str()));
-            groups.collect::<Vec<_>>().join(", ")
-        }),
+        (
+            r"(?:\+?\b(\d{1,3})[-. ])?(?:\((\d{3})\)[-. ]?|\b(\d{3})[-.])(\d{3})[-. ](\d{4})\b|\b(\d{3})-(\d{4})\b",
+            telephone,
+        ),
         (r"(\d)\s?[–—]\s?(\d)", |c| format!("{} to {}", &c[1], &c[2])),
         (r"\b(\d{1,3})-(\d{1,3})\b", |c| format!("{} to {}", &c[1], &c[2])),
         (r"\b(\d{1,3})/(\d{1,3})\b", fraction),
@@ -72,6 +73,13 @@ pub(super) fn for_speech(text: &str) -> String {
         }
     }
     text
+}
+
+/// Digit by digit, with a breath between the groups.
+fn telephone(c: &Captures<'_>) -> String {
+    let groups: Vec<String> = c.iter().skip(1).flatten().map(|group| digits(group.as_str())).collect();
+    let abroad = if c[0].starts_with('+') { "plus " } else { "" };
+    abroad.to_owned() + &groups.join(", ")
 }
 
 fn clock(c: &Captures<'_>) -> String {
@@ -171,7 +179,7 @@ mod tests {
 
     #[test]
     fn every_pattern_is_used() {
-        assert_eq!(RULES.len(), 22);
+        assert_eq!(RULES.len(), 23);
     }
 
     #[test]
@@ -189,6 +197,12 @@ mod tests {
             ("part 2026-99-21", "part 2026 99 21"),
             ("$3.5 million", "3.5 million dollars"),
             ("call 555-1234", "call 5 5 5, 1 2 3 4"),
+            ("call 555-123-4567", "call 5 5 5, 1 2 3, 4 5 6 7"),
+            ("call 1-800-555-1234.", "call 1, 8 0 0, 5 5 5, 1 2 3 4."),
+            ("call (555) 123-4567", "call 5 5 5, 1 2 3, 4 5 6 7"),
+            ("call +1 (555) 123-4567", "call plus 1, 5 5 5, 1 2 3, 4 5 6 7"),
+            ("5*4=20 and 5 * 4", "5 times 4 equals 20 and 5 times 4"),
+            ("**5** *4*", "5 4"),
             ("pages 10-20 and 3–5", "pages 10 to 20 and 3 to 5"),
             ("1/2 or 3/4 or 5/8", "one half or three quarters or 5 over 8"),
             ("50% off", "50 percent off"),

@@ -1,5 +1,7 @@
 //! Cutting text where a speaker would breathe.
 
+use crate::prose::{Verdict, full_stop};
+
 /// A piece longer than this is cut at a clause, and if it has none at a word: voices lose their breath, the next sound waits
 /// for the whole piece, and Kokoro works with 36 MB for each second of it.
 const LONGEST: usize = 90;
@@ -13,7 +15,7 @@ const SHORTEST: usize = 16;
 /// The pieces of a normalised text, in order; none is empty.
 pub(super) fn cut(text: &str) -> Vec<String> {
     let mut pieces: Vec<String> = Vec::new();
-    for sentence in split_after(text, |c| matches!(c, '.' | '!' | '?' | '…' | '\n')) {
+    for sentence in sentences(text) {
         let mut rest = sentence.trim();
         while !rest.is_empty() {
             let most = if pieces.is_empty() { LONGEST_FIRST } else { LONGEST };
@@ -47,18 +49,23 @@ fn clause_end(text: &str, most: usize) -> usize {
     within.or_else(space).filter(|end| *end > 0).or_else(hard).filter(|end| *end > 0).unwrap_or(text.len())
 }
 
-/// Splits after each run of marks that is followed by white space.
-fn split_after(text: &str, mark: impl Fn(char) -> bool) -> Vec<&str> {
+/// Splits after each run of marks that ends a sentence and is followed by white space, and at each line's end.
+fn sentences(text: &str) -> Vec<&str> {
     let mut parts = Vec::new();
     let mut start = 0;
-    let mut marked = false;
+    let mut ended = false;
     for (at, c) in text.char_indices() {
-        if marked && c.is_whitespace() || c == '\n' {
+        if ended && c.is_whitespace() || c == '\n' {
             parts.push(&text[start..at]);
             start = at;
-            marked = false;
+            ended = false;
         } else {
-            marked = mark(c) || (marked && matches!(c, '"' | '\'' | ')' | '”' | '’'));
+            ended = match c {
+                '.' => full_stop(text, at) != Verdict::Inside,
+                '!' | '?' | '…' => true,
+                '"' | '\'' | ')' | '”' | '’' => ended,
+                _ => false,
+            };
         }
     }
     parts.push(&text[start..]);
@@ -75,6 +82,12 @@ mod tests {
         assert_eq!(cut("3.5 and 1,000."), ["3.5 and 1,000."]);
         assert_eq!(cut("  \n"), [] as [&str; 0]);
         assert_eq!(cut("... -"), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn an_abbreviation_ends_no_piece() {
+        assert_eq!(cut("Dr. Smith comes at 5 p.m. today. Wait."), ["Dr. Smith comes at 5 p.m. today.", "Wait."]);
+        assert_eq!(cut("We meet at 5 p.m. Bring food."), ["We meet at 5 p.m.", "Bring food."]);
     }
 
     #[test]
