@@ -177,8 +177,8 @@ export interface RecordedEvent {
 export interface LiveSummary {
   /** The stored session. */
   sessionId: string
-  /** Why it ended; `nobody_listens`: the events were not taken; `connection_lost`: the speech-to-speech model is gone. */
-  reason: 'host' | 'agent_closed' | 'silence' | 'max_duration' | 'end_call_phrase' | 'goodbye' | 'nobody_listens' | 'connection_lost'
+  /** Why it ended; `nobody_listens`: the events were not taken; `connection_lost`: the speech-to-speech model is gone; `session_gone`: it was deleted. */
+  reason: 'host' | 'agent_closed' | 'silence' | 'max_duration' | 'end_call_phrase' | 'goodbye' | 'nobody_listens' | 'connection_lost' | 'session_gone'
   /** How long it lasted, in seconds. */
   durationSeconds: number
   /** How many exchanges were stored. */

@@ -402,6 +402,10 @@ impl<H: HostStore> ConversationStore for StoreAdaptor<H> {
     }
 
     async fn save_turn(&self, turn: &TurnRecord) -> Result<Saved> {
+        // Hosts' stores are asked for no more than they always were: what was deleted just now is seen here.
+        if turn.continues && self.session(turn.session.id).await?.is_none() {
+            return Ok(Saved::SessionGone);
+        }
         let arguments = json!({ "turn_id": turn.turn_id, "session": turn.session, "messages": turn.messages });
         let new: bool = self.ask("save_turn", arguments).await?;
         Ok(if new { Saved::New } else { Saved::AlreadyThere })

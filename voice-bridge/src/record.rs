@@ -176,7 +176,8 @@ impl From<LiveTurn> for LiveTurnRecord {
 pub struct LiveSummaryRecord {
     /// The session.
     pub session_id: String,
-    /// Why it ended: `host`, `agent_closed`, `silence`, `max_duration`, `end_call_phrase`, `goodbye`, `nobody_listens`.
+    /// Why it ended: `host`, `agent_closed`, `silence`, `max_duration`, `end_call_phrase`, `goodbye`, `nobody_listens`,
+    /// `connection_lost`, `session_gone`.
     pub reason: &'static str,
     /// How long it lasted, in seconds.
     pub duration_seconds: f64,

@@ -3,8 +3,8 @@
 /// Words that end in a full stop in the middle of a sentence, in lower case, without their stop.
 const ABBREVIATIONS: &[&str] = &[
     "mr", "mrs", "ms", "dr", "prof", "st", "mt", "sr", "jr", "vs", "e.g", "i.e", "cf", "approx", "dept", "est", "fig",
-    "gen", "gov", "hon", "inc", "ltd", "lt", "nr", "rev", "sen", "sgt", "vol", "bzw", "usw", "z.b", "sra",
-    "srta", "mme", "mlle",
+    "gen", "gov", "hon", "inc", "ltd", "lt", "nr", "rev", "sen", "sgt", "vol", "bzw", "usw", "z.b", "sra", "srta",
+    "mme", "mlle",
 ];
 /// Abbreviations that may also end a sentence: the case of the next word decides.
 const ENDING_ABBREVIATIONS: &[&str] = &["etc", "a.m", "p.m", "u.s", "u.k", "co", "corp"];

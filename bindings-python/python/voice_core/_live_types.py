@@ -166,7 +166,8 @@ class LiveSummary:
     """The stored session."""
     reason: str
     """Why it ended: ``host``, ``agent_closed``, ``silence``, ``max_duration``, ``end_call_phrase``, ``goodbye``,
-    ``nobody_listens``: the events were not taken, or ``connection_lost``: the speech-to-speech model is gone."""
+    ``nobody_listens``: the events were not taken, ``connection_lost``: the speech-to-speech model is gone,
+    or ``session_gone``: the stored session was deleted meanwhile."""
     duration: float
     """How long it lasted, in seconds."""
     turns: int

@@ -318,7 +318,7 @@ public struct LiveSummary: Sendable {
     /// The stored session.
     public let sessionID: String
     /// Why it ended: `host`, `agent_closed`, `silence`, `max_duration`, `end_call_phrase`, `goodbye`, `nobody_listens`: the events were
-    /// not taken, or `connection_lost`: the speech-to-speech model is gone.
+    /// not taken, `connection_lost`: the speech-to-speech model is gone, or `session_gone`: the stored session was deleted meanwhile.
     public let reason: String
     /// How long it lasted.
     public let duration: Duration

@@ -38,6 +38,9 @@ impl Driver {
             if self.deaf {
                 return (EndReason::NobodyListens, None);
             }
+            if self.is_gone {
+                return (EndReason::SessionGone, None);
+            }
             if let Some(reason) = self.mind_the_time() {
                 return (reason, None);
             }

@@ -86,6 +86,8 @@ pub enum EndReason {
     NobodyListens,
     /// The connection to a model that hears and speaks by itself was lost, and could not be had again.
     ConnectionLost,
+    /// The stored session was deleted meanwhile, so that nothing more of it is kept.
+    SessionGone,
 }
 
 impl EndReason {
@@ -101,6 +103,7 @@ impl EndReason {
             Self::Goodbye => "goodbye",
             Self::NobodyListens => "nobody_listens",
             Self::ConnectionLost => "connection_lost",
+            Self::SessionGone => "session_gone",
         }
     }
 }

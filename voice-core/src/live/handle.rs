@@ -94,7 +94,7 @@ pub(crate) async fn start(engine: Arc<Engine>, mut setup: LiveSetup) -> Result<L
     let channels = setup.input_channels as usize;
     check_shape(setup.input_rate, channels)?;
     check_shape(setup.output_rate, 1)?;
-    let (stored, leave, _is_new) = engine.admit(&setup.caller).await?;
+    let (stored, leave, is_new) = engine.admit(&setup.caller).await?;
     leave.give_back().await;
     let agents_own = Arc::clone(&engine);
     let engine = engine.engine_of(&stored).await?.unwrap_or(engine);
@@ -132,7 +132,7 @@ pub(crate) async fn start(engine: Arc<Engine>, mut setup: LiveSetup) -> Result<L
         _stop: stop,
     };
     // Boxed before it runs: a task's future would hold it twice over, as what it was given and as what it works with.
-    let driver = Box::new(Driver::new(engine, setup, config, (stored, talk), event_sender));
+    let driver = Box::new(Driver::new(engine, setup, config, (stored, is_new, talk), event_sender));
     tokio::spawn(Box::pin(driver.run(intake)));
     Ok(session)
 }

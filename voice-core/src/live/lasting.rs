@@ -92,7 +92,7 @@ async fn keep(engine: &Engine, id: SessionId, record: &ToolCallRecord) -> Result
         let Some(session) = session.filter(|session| session.status == SessionStatus::Active) else { return Ok(()) };
         let (turn_id, now) = (TurnId::new(), engine.clock.now());
         let messages = vec![Message::tool(id, turn_id, record, now)];
-        engine.save(&TurnRecord::new(turn_id, session, messages)).await.map(|_| ())
+        engine.save(&TurnRecord::new(turn_id, session, messages).continuing(true)).await.map(|_| ())
     };
     let kept = kept.await;
     leave.give_back().await;

@@ -122,6 +122,11 @@ impl Recorder {
         }
     }
 
+    /// Forgets the recording: the store keeps nothing of it.
+    pub(super) fn discard(self) {
+        self.writing.abort();
+    }
+
     /// Ends the recording here. `None`: it could not be kept.
     pub(super) async fn finish(mut self, now: Duration) -> Option<BlobRef> {
         let last = count(now).saturating_sub(self.written);

@@ -3,7 +3,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     future::poll_fn,
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -32,7 +32,7 @@ use crate::{
     audio::{LiveResampler, Pcm},
     config::{LiveConfig, Recognition, TurnDetection},
     cost::{Ledger, Spent, Usage},
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
     event::{TextDelta, TurnEvent},
     id::MessageId,
     message::{self, ToolCallRecord},
@@ -63,6 +63,10 @@ pub(super) struct Driver {
     pub(super) engine: Arc<Engine>,
     pub(super) config: LiveConfig,
     pub(super) session: Session,
+    /// Whether the session is in the store: it was there before, or an exchange of it was saved.
+    pub(super) is_kept: Arc<AtomicBool>,
+    /// It was deleted while it was held.
+    pub(super) is_gone: bool,
     /// What hears, thinks and speaks in place of the stages of a turn, if anything does: turn taking is then its own.
     pub(super) talk: Option<Box<Talk>>,
     /// The language that the host set.
@@ -140,7 +144,7 @@ impl Driver {
         engine: Arc<Engine>,
         setup: LiveSetup,
         config: LiveConfig,
-        (session, talk): (Session, Option<Talk>),
+        (session, is_new, talk): (Session, bool, Option<Talk>),
         events: mpsc::Sender<LiveEvent>,
     ) -> Self {
         let detects = config.turn_detection != TurnDetection::Manual;
@@ -173,6 +177,8 @@ impl Driver {
             talk: talk.map(Box::new),
             engine,
             session,
+            is_kept: Arc::new(AtomicBool::new(!is_new)),
+            is_gone: false,
             heard_language: None,
             last_said: Arc::default(),
             looking: JoinSet::new(),
@@ -494,7 +500,13 @@ impl Driver {
                 self.look_for_actions(&turn);
                 self.emit(LiveEvent::TurnDone(Box::new(turn)));
             }
-            Ok(Err(error)) => self.emit(LiveEvent::Error(error)),
+            Ok(Err(error)) => {
+                let is_gone = error.kind() == ErrorKind::SessionNotFound;
+                // Every exchange that waits to be saved fails alike.
+                if !is_gone || !std::mem::replace(&mut self.is_gone, true) {
+                    self.emit(LiveEvent::Error(error));
+                }
+            }
             Err(stopped) => self.emit(LiveEvent::Error(Error::internal(format!("storing a turn stopped: {stopped}")))),
         }
     }
@@ -610,7 +622,10 @@ impl Driver {
         };
         // What is found later is kept all the same.
         let _late = tokio::time::timeout(LAST_FINDINGS, looking).await;
-        if let Some(recorder) = self.recorder.take()
+        let recorder = self.recorder.take();
+        if self.is_gone {
+            recorder.into_iter().for_each(Recorder::discard);
+        } else if let Some(recorder) = recorder
             && let Some(recording) = recorder.finish(over_at).await
         {
             self.emit(LiveEvent::Recorded { recording });

@@ -1,6 +1,6 @@
 //! The agent's side of a live session: making what it says, giving it out, and keeping what was heard of it.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use futures_util::FutureExt;
 use tokio::{
@@ -510,7 +510,7 @@ impl Driver {
         (mut turn, measured): (LiveTurn, MeasuredExchange),
         began: Instant,
     ) {
-        let (engine, id) = (Arc::clone(&self.engine), record.session.id);
+        let (engine, id, is_kept) = (Arc::clone(&self.engine), record.session.id, Arc::clone(&self.is_kept));
         // Closing the agent waits for it, even if the end of the session does not.
         let unfinished = engine.saving.begin_owned();
         let entering = Arc::clone(&engine);
@@ -522,7 +522,9 @@ impl Driver {
                 Some(entered) => entered?,
                 None => place.await?,
             };
-            let saved = sound.save(&engine, record).await;
+            // Whoever saved before has let this one in.
+            let saved = sound.save(&engine, record.continuing(is_kept.load(Ordering::Relaxed))).await;
+            is_kept.fetch_or(saved.is_ok(), Ordering::Relaxed);
             leave.give_back().await;
             is_over(&mut turn, began, &saved);
             measured.end(saved.as_ref().err().map(Error::code), turn.timings);

@@ -279,18 +279,28 @@ impl Lease {
 pub struct TurnRecord {
     /// The turn; saving the same turn again changes nothing.
     pub turn_id: TurnId,
-    /// The session as it should exist: created when `session.id` is unknown, otherwise only its `last_activity_at` moves
-    /// (never backwards).
+    /// The session as it should exist: created when `session.id` is unknown, unless the turn [`continues`](Self::continues) it;
+    /// otherwise only its `last_activity_at` moves (never backwards).
     pub session: Session,
     /// The messages in the order they were said; all of `session.id` and `turn_id`.
     pub messages: Vec<Message>,
+    /// Whether the session was kept before this turn. One that is not there any more was deleted meanwhile, and must not come back:
+    /// nothing is saved, and the answer is [`Saved::SessionGone`]. Default false.
+    pub continues: bool,
 }
 
 impl TurnRecord {
     /// What a turn saves.
     #[must_use]
     pub fn new(turn_id: TurnId, session: Session, messages: Vec<Message>) -> Self {
-        Self { turn_id, session, messages }
+        Self { turn_id, session, messages, continues: false }
+    }
+
+    /// The same for a session that was kept before, or was not.
+    #[must_use]
+    pub fn continuing(mut self, continues: bool) -> Self {
+        self.continues = continues;
+        self
     }
 }
 
@@ -302,6 +312,8 @@ pub enum Saved {
     New,
     /// It had been saved before; nothing was changed.
     AlreadyThere,
+    /// It continues a session that is not there any more; nothing was saved.
+    SessionGone,
 }
 
 /// Keeps sessions and messages.

@@ -110,6 +110,8 @@ fn cancelled() -> Error {
 struct Produced {
     machine: TurnMachine,
     session: Session,
+    /// The session begins with it.
+    is_new: bool,
     leave: Leave,
     /// What was heard, if it was heard and not typed.
     heard: Option<Pcm>,
@@ -164,11 +166,12 @@ impl Engine {
         }?;
 
         // From here on the turn is saved whatever the caller does: it was heard.
-        let Produced { machine, session, leave, heard, ledger, scope, engine } = produced;
+        let Produced { machine, session, is_new, leave, heard, ledger, scope, engine } = produced;
         let (engine, of) = (engine.as_deref().unwrap_or(self), session.clone());
         let times = (started_at, self.clock.now());
         let mut spent = ledger.take();
         let (record, mut reply) = machine.finish(turn_id, session, times, spent);
+        let record = record.continuing(!is_new);
         let saved = finished(self.clone().keep_turn(record, heard, reply.audio.clone(), leave)).await;
         if let Err(error) = saved {
             reply.timings.total = started.elapsed();
@@ -209,7 +212,8 @@ impl Engine {
         saved
     }
 
-    /// Saves a turn, again if the store says that may help: saving is idempotent by turn id.
+    /// Saves a turn, again if the store says that may help: saving is idempotent by turn id. A session that was deleted meanwhile does
+    /// not come back: that is an error.
     pub(crate) async fn save(&self, record: &TurnRecord) -> Result<Saved> {
         let _saving = self.saving.begin();
         let mut delay = SAVE_DELAY;
@@ -218,14 +222,14 @@ impl Engine {
                 Err(error) if error.retryable() => tokio::time::sleep(delay).await,
                 saved => {
                     self.outbox.ring();
-                    return saved;
+                    return there(saved);
                 }
             }
             delay *= 4;
         }
         let saved = self.store.save_turn(record).await;
         self.outbox.ring();
-        saved
+        there(saved)
     }
 
     async fn produce(
@@ -285,7 +289,7 @@ impl Engine {
         }
         let heard = heard.map(|utterance| Pcm::new(utterance.samples.as_slice(), audio::SPEECH_RATE));
         let Run { machine, ctx, .. } = run;
-        Ok(Produced { machine, session, leave, heard, ledger: ctx.ledger, scope: ctx.scope, engine: cast })
+        Ok(Produced { machine, session, is_new, leave, heard, ledger: ctx.ledger, scope: ctx.scope, engine: cast })
     }
 }
 
@@ -607,6 +611,17 @@ async fn heard(speech: Option<&mut Speech>) -> Spoken {
     match speech {
         Some(speech) => speech.next().await,
         None => std::future::pending().await,
+    }
+}
+
+/// What became of a turn, unless its session was deleted while it ran.
+fn there(saved: Result<Saved>) -> Result<Saved> {
+    match saved? {
+        Saved::SessionGone => Err(Error::new(
+            ErrorKind::SessionNotFound,
+            "the session was deleted while the turn ran, and nothing of the turn is kept; leave the session out to begin a new one",
+        )),
+        saved => Ok(saved),
     }
 }
 

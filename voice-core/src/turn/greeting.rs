@@ -69,8 +69,8 @@ impl Engine {
         let mut message = Message::new(session.id, turn_id, Role::Assistant, text.as_str(), now);
         message.id = message_id;
         let session_id = session.id;
-        let saved =
-            self.save(&TurnRecord::new(turn_id, Session { last_activity_at: now, ..session }, vec![message])).await;
+        let session = Session { last_activity_at: now, ..session };
+        let saved = self.save(&TurnRecord::new(turn_id, session, vec![message]).continuing(true)).await;
         leave.give_back().await;
         measured.end(Some(&reply), saved.as_ref().err().map(Error::code));
         saved.map_err(|e| e.with_stage(Stage::Store))?;

@@ -35,6 +35,7 @@ pub const CONVERSATIONS: &[Case<dyn ConversationStore>] = cases![
     sessions_do_not_see_each_others_messages,
     deleting_a_session_deletes_its_messages,
     a_deleted_session_can_be_started_again,
+    a_turn_that_continues_a_deleted_session_does_not_bring_it_back,
     only_idle_active_sessions_expire,
     only_sessions_that_are_over_for_long_are_deleted,
     large_and_unusual_text_is_kept,
@@ -324,6 +325,32 @@ async fn a_deleted_session_can_be_started_again(store: Store) -> Outcome {
     store.delete_session(session.id).await.map_err(|e| told(&e))?;
     same("the same turn again", save(&store, &record).await?, Saved::New)?;
     same("its messages", latest(&store, session.id, 10).await?, record.messages)
+}
+
+async fn a_turn_that_continues_a_deleted_session_does_not_bring_it_back(store: Store) -> Outcome {
+    let session = session_at(0);
+    create(&store, &session).await?;
+    let first = turn(&session, 5, "one").continuing(true);
+    same("a turn that continues", save(&store, &first).await?, Saved::New)?;
+    same("the same again", save(&store, &first).await?, Saved::AlreadyThere)?;
+    same("the activity", there(&store, session.id).await?.last_activity_at, at(5))?;
+    store.delete_session(session.id).await.map_err(|e| told(&e))?;
+    same("a turn after that", save(&store, &turn(&session, 9, "two").continuing(true)).await?, Saved::SessionGone)?;
+    same("the session", found(&store, session.id).await?, None)?;
+    same("messages", latest(&store, session.id, 10).await?.len(), 0)?;
+
+    for n in 0..20 {
+        let session = session_at(n);
+        create(&store, &session).await?;
+        let going_on = turn(&session, n + 1, "three").continuing(true);
+        let delete = async { store.delete_session(session.id).await.map_err(|e| told(&e)) };
+        let (saved, deleted) = futures_util::future::join(save(&store, &going_on), delete).await;
+        same("deleted", deleted?, true)?;
+        holds("a turn beside it is saved and deleted, or not saved", saved? != Saved::AlreadyThere)?;
+        same("the session", found(&store, session.id).await?, None)?;
+        same("messages", latest(&store, session.id, 10).await?.len(), 0)?;
+    }
+    Ok(())
 }
 
 async fn only_idle_active_sessions_expire(store: Store) -> Outcome {

@@ -147,9 +147,13 @@ impl ConversationStore for MemoryStore {
 
     async fn save_turn(&self, turn: &TurnRecord) -> Result<Saved> {
         self.with(|t| {
-            if !t.turns.insert(turn.turn_id) {
+            if t.turns.contains(&turn.turn_id) {
                 return Saved::AlreadyThere;
             }
+            if turn.continues && !t.sessions.contains_key(&turn.session.id) {
+                return Saved::SessionGone;
+            }
+            t.turns.insert(turn.turn_id);
             t.turns_of.entry(turn.session.id).or_default().push(turn.turn_id);
             let session = match t.sessions.entry(turn.session.id) {
                 Entry::Occupied(there) => there.into_mut(),

@@ -28,6 +28,15 @@ const ATTEMPTS: u32 = 200;
 /// The most that is waited before that.
 const PAUSE: Duration = Duration::from_millis(20);
 
+/// What a look for a turn's session found.
+enum Found {
+    Session(Box<SessionDocument>),
+    /// Somebody came between: look again.
+    Moved,
+    /// It is not there.
+    Nothing,
+}
+
 impl Database {
     /// The document of a session that callers may see.
     pub(super) async fn live(&self, id: SessionId) -> Result<Option<SessionDocument>> {
@@ -73,7 +82,11 @@ impl Database {
         let session = uuid(turn.session.id.as_uuid());
         let mut guess = None;
         for attempt in 0..ATTEMPTS {
-            let Some(found) = self.session_for(&turn.session).await? else { continue };
+            let found = match self.session_for(&turn.session, !turn.continues).await? {
+                Found::Session(found) => *found,
+                Found::Moved => continue,
+                Found::Nothing => return Ok(Saved::SessionGone),
+            };
             let place = guess.take().unwrap_or(found.turns);
             let mut document = TurnDocument::new(turn, &found, place);
             if self.is_listened_to(found.organization).await? {
@@ -81,7 +94,7 @@ impl Database {
             }
             match self.turns.insert_one(&document).await {
                 Ok(_) if self.commit(session, &document).await? => return Ok(Saved::New),
-                // The session was deleted meanwhile, and the turn comes after that: the session starts again.
+                // The session was deleted meanwhile, and the turn comes after that: a session that begins with it starts again.
                 Ok(_) => self.remove(document.id, found.key).await?,
                 Err(error) if is_duplicate(&error) => {
                     if let Some(there) = self.told(self.turns.find_one(doc! { "_id": document.id }).await)? {
@@ -102,20 +115,21 @@ impl Database {
         Err(contended())
     }
 
-    /// The document of a turn's session, made if it is not there. `None`: somebody came between, look again.
-    async fn session_for(&self, session: &Session) -> Result<Option<SessionDocument>> {
+    /// The document of a turn's session, made if it is not there and the session `begins`.
+    async fn session_for(&self, session: &Session, begins: bool) -> Result<Found> {
         let id = uuid(session.id.as_uuid());
         match self.told(self.sessions.find_one(doc! { "_id": id }).await)? {
             Some(found) if found.state == State::Deleting => {
                 self.finish_deleting(id, found.key).await?;
-                Ok(None)
+                Ok(Found::Moved)
             }
-            Some(found) => Ok(Some(found)),
+            Some(found) => Ok(Found::Session(Box::new(found))),
+            None if !begins => Ok(Found::Nothing),
             None => {
                 let fresh = self.started(session, State::Pending).await?;
                 match self.sessions.insert_one(&fresh).await {
-                    Ok(_) => Ok(Some(fresh)),
-                    Err(error) if is_duplicate(&error) => Ok(None),
+                    Ok(_) => Ok(Found::Session(Box::new(fresh))),
+                    Err(error) if is_duplicate(&error) => Ok(Found::Moved),
                     Err(error) => self.told(Err(error)),
                 }
             }

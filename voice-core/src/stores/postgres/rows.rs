@@ -142,8 +142,11 @@ pub(super) async fn delete_session(client: &Object, id: SessionId) -> Result<boo
 /// The turn's id is taken first, and everything else hangs on that: a turn that is there already changes nothing. The session's
 /// row is locked from then on, so that turns of one session get their messages' keys one after the other.
 const SAVE_TURN: &str = r#"
-    WITH turn AS (
-        INSERT INTO turns (id, session) VALUES ($11, $1) ON CONFLICT (id) DO NOTHING RETURNING id
+    WITH kept AS (
+        SELECT FROM sessions WHERE id = $1 AND $19 FOR NO KEY UPDATE
+    ), turn AS (
+        INSERT INTO turns (id, session) SELECT $11::uuid, $1::uuid WHERE NOT $19 OR EXISTS (SELECT FROM kept)
+        ON CONFLICT (id) DO NOTHING RETURNING id
     ), session AS (
         INSERT INTO sessions (id, "user", status, metadata, created_at, last_activity_at, ended_at, organization, assistant,
             assistant_version)
@@ -159,7 +162,7 @@ const SAVE_TURN: &str = r#"
             WITH ORDINALITY AS m (id, role, content, audio_ref, words, created_at, language, place)
         ORDER BY m.place
     )
-    SELECT FROM turn"#;
+    SELECT EXISTS (SELECT FROM turn), NOT $19 OR EXISTS (SELECT FROM kept)"#;
 
 pub(super) async fn save_turn(client: &Object, turn: &TurnRecord) -> Result<Saved> {
     let messages = turn.messages.iter();
@@ -173,12 +176,15 @@ pub(super) async fn save_turn(client: &Object, turn: &TurnRecord) -> Result<Save
     let times: Vec<Timestamp> = messages.clone().map(|m| moment(m.created_at)).collect();
     let languages: Vec<_> = messages.map(|m| m.language.as_deref().map(text::kept)).collect();
     let session = SessionValues::new(&turn.session);
-    let rest: [&(dyn ToSql + Sync); 8] = [&id, &ids, &roles, &contents, &audio, &words, &times, &languages];
+    let rest: [&(dyn ToSql + Sync); 9] =
+        [&id, &ids, &roles, &contents, &audio, &words, &times, &languages, &turn.continues];
     let values: Vec<_> = session.all().into_iter().chain(rest).collect();
     let statement = client.prepare_cached(SAVE_TURN).await?;
-    Ok(match client.query_opt(&statement, &values).await? {
-        Some(_) => Saved::New,
-        None => Saved::AlreadyThere,
+    let row = client.query_one(&statement, &values).await?;
+    Ok(match (row.try_get(0)?, row.try_get(1)?) {
+        (true, _) => Saved::New,
+        (false, true) => Saved::AlreadyThere,
+        (false, false) => Saved::SessionGone,
     })
 }
 

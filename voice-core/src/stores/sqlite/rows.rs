@@ -56,6 +56,14 @@ fn insert_session(connection: &Connection, session: &Session, on_conflict: &str)
         .optional()
 }
 
+/// Moves a session's activity. `None`: it is not there.
+fn touch_session(connection: &Connection, session: &Session) -> rusqlite::Result<Option<i64>> {
+    let mut statement = connection.prepare_cached(
+        "UPDATE sessions SET last_activity_at = max(last_activity_at, ?2) WHERE id = ?1 RETURNING key",
+    )?;
+    statement.query_row(params![Kept(session.id), Kept(session.last_activity_at)], |row| row.get(0)).optional()
+}
+
 pub(super) fn create_session(connection: &Connection, session: &Session) -> rusqlite::Result<()> {
     insert_session(connection, session, "NOTHING").map(|_| ())
 }
@@ -124,12 +132,14 @@ pub(super) fn save_turn(connection: &Connection, turn: &TurnRecord) -> rusqlite:
     if connection.prepare_cached("SELECT 1 FROM turns WHERE id = ?1")?.exists([Kept(turn.turn_id)])? {
         return Ok(Saved::AlreadyThere);
     }
-    let session = insert_session(
-        connection,
-        &turn.session,
-        "UPDATE SET last_activity_at = max(last_activity_at, excluded.last_activity_at)",
-    )?
-    .ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+    let active = "UPDATE SET last_activity_at = max(last_activity_at, excluded.last_activity_at)";
+    let session = match turn.continues {
+        false => insert_session(connection, &turn.session, active)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?,
+        true => match touch_session(connection, &turn.session)? {
+            Some(session) => session,
+            None => return Ok(Saved::SessionGone),
+        },
+    };
     connection
         .prepare_cached("INSERT INTO turns (id, session) VALUES (?1, ?2)")?
         .execute(params![Kept(turn.turn_id), session])?;

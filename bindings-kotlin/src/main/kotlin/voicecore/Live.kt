@@ -258,7 +258,7 @@ public class LiveSummary internal constructor(fields: voicecore.ffi.LiveSummaryF
 
     /**
      * Why it ended: `host`, `agent_closed`, `silence`, `max_duration`, `end_call_phrase`, `goodbye`, `nobody_listens`: the events were
-     * not taken, or `connection_lost`: the speech-to-speech model is gone.
+     * not taken, `connection_lost`: the speech-to-speech model is gone, or `session_gone`: the stored session was deleted meanwhile.
      */
     public val reason: String = fields.reason
 
