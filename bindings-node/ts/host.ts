@@ -317,11 +317,14 @@ export interface ConversationStore {
   endSession(args: { id: string; at: string }, context: StoreContext): Awaitable<boolean>
   /** Deletes a session with its messages. `false`: no such session. */
   deleteSession(args: { id: string }, context: StoreContext): Awaitable<boolean>
-  /** Saves a turn: all of it or nothing. `false`: this `turnId` had been saved before, and nothing was changed. */
+  /**
+   * Saves a turn: all of it or nothing. `false`: this `turnId` had been saved before, and nothing was changed. A session that is not there
+   * is created, unless the turn `continues` it: then it was deleted meanwhile, nothing is saved, and the answer is `null`.
+   */
   saveTurn(
-    args: { turnId: string; session: Session; messages: StoredMessage[] },
+    args: { turnId: string; session: Session; messages: StoredMessage[]; continues: boolean },
     context: StoreContext,
-  ): Awaitable<boolean>
+  ): Awaitable<boolean | null>
   /** A session's latest messages, oldest of them first; `before`: only those older than this one. */
   messages(
     args: { sessionId: string; limit: number; before: string | null },

@@ -340,7 +340,7 @@ class Dictionary:
         found = [s for s in found if (user is None or s["user"] == user) and (before is None or s["id"] < before)]
         return {"items": found[:limit], "has_more": len(found) > limit}
 
-    async def save_turn(self, *, turn_id, session, messages):
+    async def save_turn(self, *, turn_id, session, messages, continues):
         if turn_id in self.turns:
             return False
         self.turns.add(turn_id)

@@ -65,9 +65,10 @@ export class JsonStore {
     return true
   }
 
-  saveTurn({ turnId, session, messages }) {
-    const kept = (this.#sessions[session.id] ??= session)
+  saveTurn({ turnId, session, messages, continues }) {
     if (this.#kept.turns[turnId] !== undefined) return false
+    if (continues && this.#sessions[session.id] === undefined) return null
+    const kept = (this.#sessions[session.id] ??= session)
     if (moment(session.lastActivityAt) > moment(kept.lastActivityAt)) kept.lastActivityAt = session.lastActivityAt
     this.#kept.turns[turnId] = session.id
     ;(this.#kept.messages[session.id] ??= []).push(...messages)

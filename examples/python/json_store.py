@@ -89,10 +89,12 @@ class JsonStore:
         self._write()
         return True
 
-    async def save_turn(self, *, turn_id, session, messages):
-        kept = self._sessions.setdefault(session["id"], session)
+    async def save_turn(self, *, turn_id, session, messages, continues):
         if turn_id in self._kept["turns"]:
             return False
+        if continues and session["id"] not in self._sessions:
+            return None
+        kept = self._sessions.setdefault(session["id"], session)
         kept["last_activity_at"] = max(kept["last_activity_at"], session["last_activity_at"], key=moment)
         self._kept["turns"][turn_id] = session["id"]
         self._kept["messages"].setdefault(session["id"], []).extend(messages)

@@ -1,6 +1,6 @@
 //! Sessions that are deleted while somebody speaks in them: nothing of them comes back, and whoever speaks is told.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::{sync::Arc, time::Duration};
 

@@ -402,13 +402,19 @@ impl<H: HostStore> ConversationStore for StoreAdaptor<H> {
     }
 
     async fn save_turn(&self, turn: &TurnRecord) -> Result<Saved> {
-        // Hosts' stores are asked for no more than they always were: what was deleted just now is seen here.
-        if turn.continues && self.session(turn.session.id).await?.is_none() {
-            return Ok(Saved::SessionGone);
-        }
-        let arguments = json!({ "turn_id": turn.turn_id, "session": turn.session, "messages": turn.messages });
-        let new: bool = self.ask("save_turn", arguments).await?;
-        Ok(if new { Saved::New } else { Saved::AlreadyThere })
+        let arguments = json!({
+            "turn_id": turn.turn_id, "session": turn.session, "messages": turn.messages, "continues": turn.continues,
+        });
+        // Only a turn that continues a session can find it gone.
+        let new = match turn.continues {
+            true => self.ask::<Option<bool>>("save_turn", arguments).await?,
+            false => Some(self.ask("save_turn", arguments).await?),
+        };
+        Ok(match new {
+            Some(true) => Saved::New,
+            Some(false) => Saved::AlreadyThere,
+            None => Saved::SessionGone,
+        })
     }
 
     async fn messages(&self, session: SessionId, query: MessageQuery) -> Result<Page<Message>> {

@@ -221,11 +221,12 @@ class ConversationStore(Protocol):
         ...
 
     def save_turn(
-        self, *, turn_id: str, session: Dict[str, Any], messages: List[Dict[str, Any]]
-    ) -> Union[bool, Awaitable[bool]]:
+        self, *, turn_id: str, session: Dict[str, Any], messages: List[Dict[str, Any]], continues: bool
+    ) -> Union[bool, None, Awaitable[Optional[bool]]]:
         """Saves a turn: all of it or nothing, once per turn id. False: it had been saved before.
 
-        The session is created when its id is unknown; otherwise only its `last_activity_at` moves, never backwards.
+        The session is created when its id is unknown; otherwise only its `last_activity_at` moves, never backwards. A turn that `continues`
+        a session creates none: None when the session is not there any more, because it was deleted meanwhile.
         """
         ...
 
