@@ -12,11 +12,12 @@ use voice_kernels::Resampler;
 
 use super::{
     encode::{self, AudioFormat},
-    sample::{Mix, from_i16},
+    sample::from_i16,
     sink::{check_shape, to_i16},
 };
 #[cfg(feature = "bhashini")]
 use super::{
+    sample::Mix,
     sniff::Container,
     wav::{self, Payload},
 };

@@ -41,7 +41,7 @@ use crate::{
 pub(crate) struct Registry {
     #[cfg_attr(not(feature = "local"), allow(dead_code))]
     local: LocalConfig,
-    #[cfg_attr(not(feature = "_http"), allow(dead_code))]
+    #[cfg_attr(not(feature = "_providers"), allow(dead_code))]
     timeouts: TimeoutOptions,
 }
 

@@ -38,10 +38,12 @@ mod websocket;
 mod written;
 
 pub(crate) use client::{ClientOptions, client};
+#[cfg(feature = "_http")]
+pub(crate) use peer::Peer;
+#[cfg(feature = "_providers")]
+pub(crate) use peer::Private;
 #[cfg(any(feature = "_server", feature = "openai"))]
 pub(crate) use peer::Refusal;
-#[cfg(feature = "_http")]
-pub(crate) use peer::{Peer, Private};
 #[cfg(feature = "webhooks")]
 pub(crate) use public::{is_public, unreached};
 #[cfg(feature = "_server")]

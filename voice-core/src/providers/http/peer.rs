@@ -159,6 +159,7 @@ impl Peer {
     }
 
     /// The typed error for an error object that came inside a successful answer.
+    #[cfg(feature = "_providers")]
     pub(crate) fn reported(&self, body: &Value, private: &Private) -> Error {
         let reported = Reported::read(body);
         let kind = reported.kind(None);
@@ -182,7 +183,7 @@ impl Peer {
     }
 
     /// The error for an answer that stopped before its end.
-    #[cfg_attr(not(any(feature = "_sse", feature = "_websocket")), allow(dead_code))]
+    #[cfg_attr(not(all(feature = "_providers", any(feature = "_sse", feature = "_websocket"))), allow(dead_code))]
     pub(crate) fn cut_short(&self) -> Error {
         self.error(ErrorKind::ConnectionLost, format!("{} closed the stream before the answer was complete", self.host))
     }
