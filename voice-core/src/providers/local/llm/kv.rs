@@ -18,6 +18,9 @@ pub(super) struct KvState {
     tokens: Vec<u32>,
     /// The session whose prompt it is; none for a prompt of no session.
     session: Option<SessionId>,
+    /// So many of the tokens at the beginning know of nothing but those before them; what follows was moved, or read behind
+    /// what was.
+    exact: usize,
     capacity: usize,
     /// For each layer keys and values, `[kv_heads, capacity, head_dim]`.
     layers: Vec<(Tensor, Tensor)>,
@@ -26,7 +29,7 @@ pub(super) struct KvState {
 impl KvState {
     /// Nothing read yet.
     pub(super) fn empty(session: Option<SessionId>) -> Self {
-        Self { tokens: Vec::new(), session, capacity: 0, layers: Vec::new() }
+        Self { tokens: Vec::new(), session, exact: usize::MAX, capacity: 0, layers: Vec::new() }
     }
 
     /// How many tokens were read.
@@ -73,7 +76,8 @@ impl KvState {
             }
             layers.push((keys, values));
         }
-        Ok(Self { tokens: self.tokens[..count].to_vec(), session: self.session, capacity, layers })
+        let exact = if count <= self.exact { usize::MAX } else { self.exact };
+        Ok(Self { tokens: self.tokens[..count].to_vec(), session: self.session, exact, capacity, layers })
     }
 
     /// Adds what `from` holds from token `at` on, `count` tokens of it, to the end of this one.
@@ -81,6 +85,7 @@ impl KvState {
     /// Keys are turned to their new places. What they and the values say of the tokens that are left out stays in them.
     fn add_moved(&mut self, decoder: &Decoder, from: &Self, at: usize, count: usize) -> Result<()> {
         let (end, back) = (self.len(), at - self.len());
+        self.exact = self.exact.min(end);
         for (i, ((keys, values), (k, v))) in self.layers.iter().zip(&from.layers).enumerate() {
             keys.slice_set(&decoder.moved_back(i, &k.narrow(1, at, count)?, back)?, 1, end)?;
             values.slice_set(&v.narrow(1, at, count)?.contiguous()?, 1, end)?;
@@ -144,7 +149,7 @@ fn shared(some: &[u32], others: &[u32]) -> usize {
 ///
 /// A kept state is never changed: whoever starts from one copies what it needs, so sessions cannot disturb each other. A
 /// prompt without the oldest messages of its own session's last one goes on from what followed them. Of other sessions'
-/// states only the beginning is taken, which knows nothing of what comes after it.
+/// states only the beginning is taken, which knows nothing of what comes after it, nor of what was once left out.
 pub(super) struct PrefixCache {
     max_bytes: usize,
     /// Least recently used first.
@@ -180,8 +185,10 @@ impl PrefixCache {
     fn most_known(&self, prompt: &[u32], session: Option<SessionId>) -> Option<(Arc<KvState>, Overlap)> {
         let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
         let overlap = |s: &KvState| {
-            let is_own = session.is_some() && s.session == session;
-            if is_own { Overlap::with_gap(&s.tokens, prompt) } else { Overlap::of_beginning(&s.tokens, prompt) }
+            if session.is_some() && s.session == session {
+                return Overlap::with_gap(&s.tokens, prompt);
+            }
+            Overlap::of_beginning(&s.tokens[..s.exact.min(s.len())], prompt)
         };
         let (best, overlap) =
             states.iter().map(|s| overlap(s)).enumerate().max_by_key(|(_, overlap)| overlap.known())?;
@@ -223,6 +230,18 @@ mod tests {
         let overlap = Overlap::with_gap(&read, &prompt);
         assert_eq!(overlap, Overlap { same: 50, left_out: 20, moved: 60 });
         assert_eq!(Overlap::of_beginning(&read, &prompt).known(), 50);
+    }
+
+    #[test]
+    fn what_was_left_out_of_a_session_is_felt_in_no_other() {
+        let cache = PrefixCache { max_bytes: 0, states: Mutex::default() };
+        let mine = Some(SessionId::new());
+        let tokens: Vec<u32> = (0..100).collect();
+        cache.keep(KvState { tokens: tokens.clone(), exact: 50, ..KvState::empty(mine) });
+        let known = |session| cache.most_known(&tokens, session).map(|(_, overlap)| overlap.known());
+        assert_eq!(known(mine), Some(100));
+        assert_eq!(known(Some(SessionId::new())), Some(50));
+        assert_eq!(known(None), Some(50));
     }
 
     #[test]
