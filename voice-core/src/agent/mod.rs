@@ -267,8 +267,10 @@ impl VoiceAgent {
         };
         let instructions = engine.instructions();
         let llm = async {
+            let tools = engine.tools_of_turn(Vec::new())?.specs();
             for LlmService(llm) in engine.llm.services() {
-                let ready = llm.warm_up(&instructions).await;
+                let tools: &[_] = if llm.capabilities().tools { &tools } else { &[] };
+                let ready = llm.warm_up_with_tools(&instructions, tools).await;
                 ready.map_err(|e| e.with_stage(Stage::Llm).with_provider(llm.name()))?;
             }
             Ok(())

@@ -422,6 +422,15 @@ pub trait LanguageModel: Send + Sync {
         let _ = system_prompt;
         Ok(())
     }
+
+    /// [`warm_up`](Self::warm_up) for prompts that also tell of tools. Default: without them.
+    ///
+    /// # Errors
+    /// When it cannot get ready.
+    async fn warm_up_with_tools(&self, system_prompt: &str, tools: &[ToolSpec]) -> Result<()> {
+        let _ = tools;
+        self.warm_up(system_prompt).await
+    }
 }
 
 /// What a speech synthesiser can do.

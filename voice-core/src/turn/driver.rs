@@ -257,11 +257,7 @@ impl Engine {
         let tts = engine.tts.as_ref().filter(|_| call.speak);
         let capabilities = tts.map(|tts| engine.narrowest(tts));
         let machine = TurnMachine::new(capabilities.as_ref());
-        let tools = if engine.interpreter.is_some() {
-            Arc::default()
-        } else {
-            engine.with_search(engine.toolbox(call.tools)?, false)?
-        };
+        let tools = engine.tools_of_turn(call.tools)?;
         let go_ahead = GoAhead::default();
         go_ahead.give();
         let mut run = Run { engine, machine, tools, lasting: None, go_ahead, ctx, started, sink };

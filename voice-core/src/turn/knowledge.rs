@@ -138,6 +138,15 @@ impl Engine {
         if self.gives_passages() { with_note(prompt) } else { Arc::clone(prompt) }
     }
 
+    /// What the model may call in a turn: the agent's tools, `more`, and the one that searches documents; nothing where it
+    /// interprets.
+    pub(crate) fn tools_of_turn(&self, more: Vec<Arc<dyn Tool>>) -> Result<Arc<Toolbox>> {
+        if self.interpreter.is_some() {
+            return Ok(Arc::default());
+        }
+        self.with_search(self.toolbox(more)?, false)
+    }
+
     /// Tools, with the one that searches documents where the model is given that. `by_itself`: the model hears and speaks by itself.
     pub(crate) fn with_search(&self, tools: Arc<Toolbox>, by_itself: bool) -> Result<Arc<Toolbox>> {
         match &self.library {

@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 
 use super::{
     LlmWork, LocalLlmOptions,
+    calls::{Calls, Parts},
     decoder::{Decoder, failed},
     gguf::Gguf,
     kv::{KvState, PrefixCache},
@@ -26,7 +27,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     id::SessionId,
     message::Role,
-    provider::{FinishReason, GenerateRequest, LlmEvent, PromptMessage, Thoughts},
+    provider::{FinishReason, GenerateRequest, LlmEvent, PromptMessage, Thoughts, ToolChoice, ToolSpec},
     providers::local::runtime::{give_way_to_voice, model_pool},
 };
 
@@ -100,15 +101,20 @@ impl Engine {
         goes_on: &dyn Fn() -> Result<()>,
         send: &dyn Fn(LlmEvent) -> Result<()>,
     ) -> Result<()> {
-        let prompt = self.fitting_prompt(&request.messages, request.max_tokens as usize)?;
+        let tools: &[ToolSpec] = if request.tool_choice == ToolChoice::None { &[] } else { &request.tools };
+        let prompt = self.fitting_prompt(&request.messages, tools, request.max_tokens as usize)?;
         let mut state = self.start(&prompt, session)?;
         let cached = state.len();
+        let names: Vec<&str> = tools.iter().map(|tool| tool.name.as_str()).collect();
+        let most_calls = if request.parallel_tool_calls { usize::MAX } else { 1 };
+        let mut answer = Answer { calls: Calls::of(&names), most_calls, called: 0, send };
         let most = (request.max_tokens as usize).min(self.decoder.shape().context - prompt.tokens.len());
         let written = self
             .read(&prompt.tokens, &mut state, goes_on)
-            .and_then(|scores| self.write(&prompt, most, scores, &mut state, sampler, goes_on, send));
+            .and_then(|scores| self.write(&prompt, most, scores, &mut state, sampler, goes_on, &mut answer));
         self.known.keep(state);
         let (written, finish) = written?;
+        let finish = if answer.called > 0 { FinishReason::ToolCalls } else { finish };
         let usage = Usage {
             input_tokens: prompt.tokens.len() as u64,
             cached_tokens: cached as u64,
@@ -119,9 +125,14 @@ impl Engine {
         send(LlmEvent::Finished(finish))
     }
 
+    /// Whether the model was made to call tools.
+    pub(super) fn takes_tools(&self) -> bool {
+        self.template.takes_tools()
+    }
+
     /// Reads a prompt and remembers it, writing nothing.
-    pub(super) fn read_prompt(&self, messages: &[PromptMessage]) -> Result<()> {
-        let prompt = self.fitting_prompt(messages, 1)?;
+    pub(super) fn read_prompt(&self, messages: &[PromptMessage], tools: &[ToolSpec]) -> Result<()> {
+        let prompt = self.fitting_prompt(messages, tools, 1)?;
         let mut state = self.start(&prompt, None)?;
         let read = self.read(&prompt.tokens, &mut state, &|| Ok(()));
         self.known.keep(state);
@@ -154,10 +165,9 @@ impl Engine {
         state: &mut KvState,
         mut sampler: Sampler,
         goes_on: &dyn Fn() -> Result<()>,
-        send: &dyn Fn(LlmEvent) -> Result<()>,
+        answer: &mut Answer<'_>,
     ) -> Result<(usize, FinishReason)> {
         let mut thoughts = if prompt.opens_thought { Thoughts::opened() } else { Thoughts::default() };
-        let say = |text: String| if text.is_empty() { Ok(()) } else { send(LlmEvent::Text(text)) };
         let mut pieces = Utf8Pieces::default();
         let mut written = Vec::new();
         let finish = loop {
@@ -170,14 +180,14 @@ impl Engine {
             }
             written.push(token);
             self.written_tokens.fetch_add(1, Ordering::Relaxed);
-            say(thoughts.strip(&pieces.push(self.tokenizer.bytes(token))))?;
+            answer.add(&thoughts.strip(&pieces.push(self.tokenizer.bytes(token))))?;
             if written.len() > FIRST_PIECE {
                 give_way_to_voice(LONGEST_WAIT);
             }
             goes_on()?;
             scores = self.step(&[token], state)?;
         };
-        say(thoughts.rest())?;
+        answer.end(&thoughts.rest())?;
         Ok((written.len(), finish))
     }
 
@@ -186,23 +196,57 @@ impl Engine {
     }
 
     /// The prompt; if it has too many tokens, without the oldest messages.
-    fn fitting_prompt(&self, messages: &[PromptMessage], max_tokens: usize) -> Result<Prompt> {
+    fn fitting_prompt(&self, messages: &[PromptMessage], tools: &[ToolSpec], max_tokens: usize) -> Result<Prompt> {
         let context = self.decoder.shape().context;
         let room = context - max_tokens.clamp(1, context / ANSWER_SHARE);
         let mut messages = messages.to_vec();
         loop {
-            let prompt = self.template.prompt(&messages, &self.tokenizer)?;
+            let prompt = self.template.prompt(&messages, tools, &self.tokenizer)?;
             if prompt.tokens.len() <= room {
                 return Ok(prompt);
             }
             if !drop_oldest(&mut messages) {
                 let message = format!(
-                    "the system prompt and the last message are {} tokens; this model takes at most {room} of them",
+                    "the system prompt{} and the last message are {} tokens; this model takes at most {room} of them",
+                    if tools.is_empty() { "" } else { ", what tools there are" },
                     prompt.tokens.len()
                 );
                 return Err(Error::new(ErrorKind::InvalidText, message));
             }
         }
+    }
+}
+
+/// An answer on its way out.
+struct Answer<'a> {
+    calls: Calls<'a>,
+    most_calls: usize,
+    /// How many calls have gone out.
+    called: usize,
+    send: &'a dyn Fn(LlmEvent) -> Result<()>,
+}
+
+impl Answer<'_> {
+    fn add(&mut self, text: &str) -> Result<()> {
+        let parts = self.calls.take(text);
+        self.give(parts)
+    }
+
+    fn end(&mut self, text: &str) -> Result<()> {
+        self.add(text)?;
+        let parts = self.calls.rest();
+        self.give(parts)
+    }
+
+    fn give(&mut self, parts: Parts) -> Result<()> {
+        if !parts.text.is_empty() {
+            (self.send)(LlmEvent::Text(parts.text))?;
+        }
+        for call in parts.calls.into_iter().take(self.most_calls - self.called.min(self.most_calls)) {
+            self.called += 1;
+            (self.send)(LlmEvent::ToolCall(call))?;
+        }
+        Ok(())
     }
 }
 

@@ -4,10 +4,12 @@
 //! messages ──template, tokenizer──► tokens ──longest known prefix──► decoder ──sampler──► tokens ──utf8──► text
 //! ```
 
+mod calls;
 mod decoder;
 mod elementwise;
 mod engine;
 mod gguf;
+mod jinja;
 mod kv;
 mod matrix;
 mod q8;
@@ -30,7 +32,9 @@ use super::runtime::{LoadOnce, ThreadBudget, off_thread, run_blocking};
 use crate::{
     error::{Error, ErrorKind, Result, Stage},
     message::Role,
-    provider::{CallContext, GenerateRequest, LanguageModel, LlmEvent, PromptMessage, ResultStream},
+    provider::{
+        CallContext, GenerateRequest, LanguageModel, LlmCapabilities, LlmEvent, PromptMessage, ResultStream, ToolSpec,
+    },
 };
 
 static ENGINES: LoadOnce<Engine> = LoadOnce::new();
@@ -85,6 +89,9 @@ pub struct LlmWork {
 /// What is known of the start of a prompt (the system prompt, the turns so far) is kept, so only the new part is read, also when
 /// the oldest messages of a session are shown no more: what was read of the others is moved up, and still bears the traces of them.
 /// What was read of a prompt, or written of an answer, that was cancelled is kept as well. Dropping the stream, or cancelling the call, stops the work at the next step.
+///
+/// A model whose chat template tells it of tools can call them (Qwen 2.5 and 3, Llama 3.1 and newer, Mistral, Phi 4 mini, …); one
+/// that was never taught to, as the default one, is given none.
 ///
 /// Architectures: those of `llama` (SmolLM2, Llama 2 and 3, Mistral), `qwen2`, `qwen3`, `gemma3` and `phi3`. Builds are
 /// portable and choose instructions at run time.
@@ -144,6 +151,10 @@ impl LanguageModel for LocalLlm {
         &self.name
     }
 
+    fn capabilities(&self) -> LlmCapabilities {
+        LlmCapabilities::default().with_tools(self.engine.takes_tools())
+    }
+
     async fn generate(&self, request: GenerateRequest, ctx: &CallContext) -> Result<ResultStream<LlmEvent>> {
         let (engine, tag) = (self.engine.clone(), self.tag());
         let sampler = Sampler::new(self.sampling, request.temperature, engine.parameters);
@@ -162,8 +173,45 @@ impl LanguageModel for LocalLlm {
     }
 
     async fn warm_up(&self, system_prompt: &str) -> Result<()> {
-        let (engine, tag) = (self.engine.clone(), self.tag());
+        self.warm_up_with_tools(system_prompt, &[]).await
+    }
+
+    async fn warm_up_with_tools(&self, system_prompt: &str, tools: &[ToolSpec]) -> Result<()> {
+        let (engine, tag, tools) = (self.engine.clone(), self.tag(), tools.to_vec());
         let messages = [PromptMessage::new(Role::System, system_prompt), PromptMessage::new(Role::User, "Hi")];
-        off_thread(move || engine.read_prompt(&messages)).await.map_err(tag)
+        off_thread(move || engine.read_prompt(&messages, &tools)).await.map_err(tag)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{FunctionTool, VoiceAgent};
+
+    #[tokio::test]
+    async fn a_local_model_calls_a_tool_and_answers_with_its_result() {
+        let template = "{{ tools | tojson }}{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}\
+                        {% for call in m.tool_calls %}{{ call.function | tojson }}{% endfor %}<|im_end|>\n{% endfor %}\
+                        <|im_start|>assistant{% if messages[-1].role == 'tool' %}<|again|>{% else %}{{ '\n' }}{% endif %}";
+        let calls = "I look. <tool_call>\n{\"name\": \"order_status\", \"arguments\": {\"number\": 12}}\n</tool_call>";
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("parrot.gguf");
+        tiny::parrot(template, [calls, "It leaves the oven at four."], &path);
+        let llm = LocalLlm::open(&path, LocalLlmOptions::default()).unwrap();
+        assert!(llm.capabilities().tools);
+        let parameters = serde_json::json!({"type": "object", "properties": {"number": {"type": "integer"}}});
+        let order_status =
+            FunctionTool::new("order_status", "Where an order is.", parameters, |arguments, _| async move {
+                assert_eq!(arguments["number"], 12);
+                Ok("baking".to_owned())
+            });
+        let agent = VoiceAgent::builder().llm(llm).tool(order_status).storage("memory").build().await.unwrap();
+        agent.warm_up().await.unwrap();
+        let reply = agent.turn("Is order 12 ready?").await.unwrap();
+        assert_eq!(reply.text.trim(), "I look. It leaves the oven at four.");
+        assert_eq!(reply.tool_calls.len(), 1);
+        // What was called and given is told again in the next turn.
+        let again = agent.turn("And now?").session(reply.session_id).await.unwrap();
+        assert_eq!(again.tool_calls.len(), 1);
     }
 }

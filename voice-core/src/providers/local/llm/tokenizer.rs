@@ -20,6 +20,7 @@ use tokenizers::{
 };
 
 use super::{
+    calls,
     gguf::Metadata,
     spm::{SPACE, SentencePiece},
 };
@@ -130,7 +131,7 @@ impl Tokenizer {
         for (id, (text, bytes)) in tokens.iter().zip(&mut bytes).enumerate() {
             match kind_of(id) {
                 kind::USER_DEFINED => *bytes = literal(text),
-                kind::CONTROL if Thoughts::is_tag(text) => *bytes = literal(text),
+                kind::CONTROL if Thoughts::is_tag(text) || calls::is_tag(text) => *bytes = literal(text),
                 kind::CONTROL | kind::UNUSED | kind::UNKNOWN => *bytes = Box::default(),
                 _ => {}
             }
@@ -189,7 +190,7 @@ impl Tokenizer {
         self.controls.iter().find(|(_, control)| *control == id).map(|(text, _)| &**text)
     }
 
-    /// The bytes of a token as it is written in an answer; none for a control token, but the tags around thoughts.
+    /// The bytes of a token as it is written in an answer; none for a control token, but the tags around thoughts and calls.
     pub(super) fn bytes(&self, id: u32) -> &[u8] {
         self.bytes.get(id as usize).map_or(&[], |b| b)
     }
