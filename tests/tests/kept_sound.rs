@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use voice_core::{
@@ -133,6 +136,55 @@ async fn a_typed_question_and_an_unspoken_answer_keep_no_sound() {
     let messages = history(&agent, reply.session_id).await;
     assert!(messages.iter().all(|message| message.audio_ref.is_none()));
     assert!(kept(&*blobs).await.is_empty());
+}
+
+/// A blob store in which a turn of another process keeps its sound just when somebody has looked for what to delete.
+struct Late(MemoryBlobs, Mutex<Option<BlobKey>>);
+
+#[async_trait]
+impl BlobStore for Late {
+    fn name(&self) -> &str {
+        "late"
+    }
+
+    async fn put(&self, key: &BlobKey, bytes: Bytestream) -> voice_core::Result<BlobRef> {
+        self.0.put(key, bytes).await
+    }
+
+    async fn get(&self, blob: &BlobRef) -> voice_core::Result<Option<Bytestream>> {
+        self.0.get(blob).await
+    }
+
+    async fn delete(&self, key: &BlobKey) -> voice_core::Result<bool> {
+        self.0.delete(key).await
+    }
+
+    async fn list(&self, under: &BlobKey, after: Option<&BlobKey>, most: usize) -> voice_core::Result<Page<BlobKey>> {
+        let found = self.0.list(under, after, most).await?;
+        let late = self.1.lock().unwrap().take();
+        if let Some(late) = late {
+            self.0.put(&late, blobs::bytestream("sound")).await?;
+        }
+        Ok(found)
+    }
+}
+
+#[tokio::test]
+async fn sound_that_is_kept_while_its_session_is_deleted_goes_too() {
+    let blobs = Arc::new(Late(MemoryBlobs::new(), Mutex::default()));
+    let agent = agent(Arc::clone(&blobs) as _, "{}").await;
+    for erases in [false, true] {
+        let session = agent.converse(question()).user("ada").await.unwrap().session_id;
+        let late = BlobKey::new(format!("sessions/{session}/{session}-user.wav")).unwrap();
+        *blobs.1.lock().unwrap() = Some(late);
+        if erases {
+            agent.sessions().for_user("ada").erase_user().await.unwrap();
+        } else {
+            agent.sessions().delete(session).await.unwrap();
+        }
+        assert!(blobs.1.lock().unwrap().is_none(), "it was kept meanwhile");
+        assert_eq!(kept(&*blobs).await, []);
+    }
 }
 
 /// A blob store that is always full, or never answers.

@@ -170,11 +170,13 @@ async fn a_lock_that_is_never_given_back_is_an_error_worth_trying_again() {
 #[test]
 fn many_openers_at_once_make_one_database() {
     let folder = tempfile::tempdir().unwrap();
-    let path = &folder.path().join("voice.db");
-    std::thread::scope(|scope| {
-        let opening: Vec<_> = (0..8).map(|_| scope.spawn(move || SqliteStore::open(path).map(drop))).collect();
-        for opened in opening {
-            opened.join().unwrap().unwrap();
-        }
-    });
+    for round in 0..10 {
+        let path = &folder.path().join(format!("{round}.db"));
+        std::thread::scope(|scope| {
+            let opening: Vec<_> = (0..8).map(|_| scope.spawn(move || SqliteStore::open(path).map(drop))).collect();
+            for opened in opening {
+                opened.join().unwrap().unwrap();
+            }
+        });
+    }
 }

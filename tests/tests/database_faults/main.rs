@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
+mod mongodb;
+mod postgres;
 mod s3;
 mod tls;
 

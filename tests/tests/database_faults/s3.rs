@@ -119,6 +119,22 @@ async fn a_bucket_that_falls_silent_holds_no_call_for_ever() {
     assert_eq!(blobs::collect(store.get(&blob).await.unwrap().unwrap()).await.unwrap(), "sound");
 }
 
+#[tokio::test]
+async fn a_blob_may_be_listened_to_for_longer_than_a_request_may_take() {
+    let (server, folder) = (S3::shared().address(), format!("s3://{}/{}", S3::BUCKET, fresh("p")));
+    let blob = options(server).open(&folder).unwrap().put(&key(), blobs::bytestream(vec![7; LARGE])).await.unwrap();
+    let store = options(server).timeout(Duration::from_millis(300)).open(&folder).unwrap();
+    let (mut sound, mut read, mut pauses) = (store.get(&blob).await.unwrap().unwrap(), 0, 0);
+    while let Some(piece) = sound.next().await {
+        read += piece.unwrap().len();
+        if pauses < 2 {
+            pauses += 1;
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    }
+    assert_eq!(read, LARGE);
+}
+
 const BODY: &str = "the sound of rain";
 
 /// A server that gives each request the next of these answers, and the last one for ever; how many it was asked.

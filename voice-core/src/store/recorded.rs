@@ -44,7 +44,8 @@ fn turn_of(key: &BlobKey) -> Option<TurnId> {
 }
 
 /// A store of conversations, with the recordings that belong to them. Whatever deletes words deletes their sound first: should
-/// that fail, the call fails and the words are still there, so that it can be made again.
+/// that fail, the call fails and the words are still there, so that it can be made again. What is erased on demand is looked for
+/// once more afterwards: a turn that was saved in between has left its sound, one that comes later takes its own away.
 pub(crate) struct RecordedStore {
     conversations: Arc<dyn ConversationStore>,
     recordings: Arc<dyn BlobStore>,
@@ -59,17 +60,23 @@ impl RecordedStore {
         self.recordings.delete_folder(&folder_of(session)?).await.map(|_| ())
     }
 
-    /// Forgets the sound of the sessions that a query finds and `wanted` names.
-    async fn forget_all(&self, mut query: SessionQuery, wanted: impl Fn(&Session) -> bool + Send + Sync) -> Result<()> {
+    /// Forgets the sound of the sessions that a query finds and `wanted` names, and says which those are.
+    async fn forget_all(
+        &self,
+        mut query: SessionQuery,
+        wanted: impl Fn(&Session) -> bool + Send + Sync,
+    ) -> Result<Vec<SessionId>> {
         query.limit = AT_ONCE;
+        let mut forgotten = Vec::new();
         loop {
             let page = self.conversations.list_sessions(&query).await?;
             query.before = page.items.last().map(|session| session.id);
             for session in page.items.iter().filter(|session| wanted(session)) {
                 self.forget(session.id).await?;
+                forgotten.push(session.id);
             }
             if !page.has_more {
-                return Ok(());
+                return Ok(forgotten);
             }
         }
     }
@@ -107,7 +114,9 @@ impl ConversationStore for RecordedStore {
 
     async fn delete_session(&self, id: SessionId) -> Result<bool> {
         self.forget(id).await?;
-        self.conversations.delete_session(id).await
+        let deleted = self.conversations.delete_session(id).await?;
+        self.forget(id).await?;
+        Ok(deleted)
     }
 
     async fn save_turn(&self, turn: &TurnRecord) -> Result<Saved> {
@@ -140,17 +149,21 @@ impl ConversationStore for RecordedStore {
 
     async fn erase(&self, owner: &Owner) -> Result<Erased> {
         let mut query = SessionQuery::default();
-        match owner {
+        let forgotten = match owner {
             Owner::User { organization, user } => {
                 (query.organization, query.user) = (*organization, Some(user.clone()));
-                self.forget_all(query, |session| session.organization == *organization).await?;
+                self.forget_all(query, |session| session.organization == *organization).await?
             }
             Owner::Organization(organization) => {
                 query.organization = Some(*organization);
-                self.forget_all(query, |_| true).await?;
+                self.forget_all(query, |_| true).await?
             }
+        };
+        let erased = self.conversations.erase(owner).await?;
+        for session in forgotten {
+            self.forget(session).await?;
         }
-        self.conversations.erase(owner).await
+        Ok(erased)
     }
 
     /// Walks through all recordings: their keys tell when each turn began.

@@ -10,11 +10,14 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use uuid::Uuid;
 
-use super::explain;
+use super::{explain, make_folder_of};
 use crate::{error::Error, store::blobs::Bytestream};
 
 /// How much is read at once.
 const PIECE: usize = 256 * 1024;
+
+/// How often a name is given anew whose folder went meanwhile.
+const ATTEMPTS: usize = 100;
 
 /// A blob that is not whole yet; dropping it deletes it.
 pub(super) struct Partial {
@@ -36,19 +39,21 @@ impl Partial {
         self.file.write_all(bytes)
     }
 
-    /// Brings it to the disk and gives it its name, in place of what had it.
-    pub(super) fn become_whole(mut self, place: &Path) -> io::Result<()> {
+    /// Brings it to the disk and gives it its name below `root`, in place of what had it.
+    pub(super) fn become_whole(mut self, root: &Path, place: &Path) -> io::Result<()> {
         self.file.sync_all()?;
-        if let Some(path) = &self.path {
-            fs::rename(path, place)?;
+        let mut attempts = 0;
+        while let Some(path) = &self.path {
+            match make_folder_of(root, place).and_then(|()| fs::rename(path, place)) {
+                // The folder went with the last blob in it, which somebody deletes just now.
+                Err(error) if is_passing(&error) && attempts < ATTEMPTS => attempts += 1,
+                done => {
+                    done?;
+                    self.path = None;
+                }
+            }
         }
-        self.path = None;
-        // The name is on the disk only with its folder.
-        #[cfg(unix)]
-        if let Some(folder) = place.parent() {
-            File::open(folder)?.sync_all()?;
-        }
-        Ok(())
+        sync_folders(root, place)
     }
 }
 
@@ -59,6 +64,26 @@ impl Drop for Partial {
             let _gone = fs::remove_file(path);
         }
     }
+}
+
+/// What making a folder, or a name in it, comes to while somebody else takes the folder away.
+fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists)
+}
+
+/// A name is on the disk only with its folder, and that with the folders around it.
+fn sync_folders(root: &Path, place: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    for folder in place.ancestors().skip(1).take_while(|folder| folder.starts_with(root)) {
+        match File::open(folder).and_then(|folder| folder.sync_all()) {
+            // It went with the blob, which was deleted at once.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            done => done?,
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = (root, place);
+    Ok(())
 }
 
 /// The bytes of a file, read off the async threads.

@@ -113,8 +113,7 @@ impl BlobStore for FolderBlobs {
         }
         self.blocking(key, move |root, place| {
             partial.write(&gathered)?;
-            make_folder_of(root, place)?;
-            partial.become_whole(place)
+            partial.become_whole(root, place)
         })
         .await?;
         Ok(measured.finish(key))
@@ -153,38 +152,73 @@ impl BlobStore for FolderBlobs {
     }
 
     async fn list(&self, folder: &BlobKey, after: Option<&BlobKey>, limit: usize) -> Result<Page<BlobKey>> {
-        let after = after.cloned();
-        let found = self.blocking(folder, |root, place| {
-            let mut found = Vec::new();
-            walk(root, place, &mut found)?;
-            Ok(found)
+        let mut walk = Walk { after: after.cloned(), most: limit.saturating_add(1), found: Vec::new() };
+        let prefix = format!("{folder}/");
+        let found = self.blocking(folder, move |_, place| {
+            walk.through(place, &prefix)?;
+            Ok(walk.found)
         });
-        let mut found = match found.await {
-            Ok(found) => found,
-            Err(error) if is_missing(&error) => Vec::new(),
-            Err(error) => return Err(error),
-        };
-        found.sort_unstable();
-        found.retain(|key| after.as_ref().is_none_or(|after| key > after));
-        let has_more = found.len() > limit;
-        found.truncate(limit);
-        Ok(Page::new(found, has_more))
+        match found.await {
+            Ok(found) => Ok(Page::cut(found, limit)),
+            Err(error) if is_missing(&error) => Ok(Page::new(Vec::new(), false)),
+            Err(error) => Err(error),
+        }
     }
 }
 
-fn walk(root: &Path, folder: &Path, found: &mut Vec<BlobKey>) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let (kind, path) = (entry.file_type()?, entry.path());
-        if kind.is_dir() {
-            walk(root, &path, found)?;
-        } else if kind.is_file() {
+/// The reading of a list: in the order of the keys, without the folders that lie before its beginning or after its end.
+struct Walk {
+    after: Option<BlobKey>,
+    most: usize,
+    found: Vec<BlobKey>,
+}
+
+impl Walk {
+    /// Finds what is in `folder`, whose keys begin with `prefix`.
+    fn through(&mut self, folder: &Path, prefix: &str) -> io::Result<()> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            let kind = match entry.file_type() {
+                Err(error) if went(&error) => continue,
+                kind => kind?,
+            };
             // What no key names was not put here by this library.
-            let key = path.strip_prefix(root).ok().and_then(Path::to_str).map(|key| key.replace('\\', "/"));
-            found.extend(key.and_then(|key| BlobKey::new(key).ok()));
+            let Ok(name) = entry.file_name().into_string() else { continue };
+            if kind.is_dir() {
+                // As what is in it begins, so that it stands where its keys do.
+                names.push(name + "/");
+            } else if kind.is_file() {
+                names.push(name);
+            }
         }
+        names.sort_unstable();
+        for name in names {
+            if self.found.len() >= self.most {
+                break;
+            }
+            let key = format!("{prefix}{name}");
+            let after = self.after.as_ref().map(BlobKey::as_str);
+            let is_before = after.is_some_and(|after| *key <= *after);
+            if let Some(folder_name) = name.strip_suffix('/') {
+                if is_before && !after.is_some_and(|after| after.starts_with(&key)) {
+                    continue;
+                }
+                match self.through(&folder.join(folder_name), &key) {
+                    Err(error) if went(&error) => {}
+                    done => done?,
+                }
+            } else if !is_before {
+                self.found.extend(BlobKey::new(key).ok());
+            }
+        }
+        Ok(())
     }
-    Ok(())
+}
+
+/// Whether something is not there any more: it went with the last blob in it, which somebody deletes just now.
+fn went(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 /// A place below the root, also when somebody has put a link into the way.
@@ -228,4 +262,76 @@ fn explain(what: &str, path: &Path, error: io::Error) -> Error {
         _ => (ErrorKind::Storage, error.to_string()),
     };
     Error::new(kind, format!("cannot read or write {what} {file}: {advice}")).with_source(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::blobs::bytestream;
+
+    fn key(key: &str) -> BlobKey {
+        BlobKey::new(key).unwrap()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_blob_is_kept_whose_folder_goes_with_another_meanwhile() {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = FolderBlobs::open(folder.path()).unwrap();
+        let work = ["sessions/one/a", "sessions/one/b", "sessions/two/c"].map(|name| {
+            let blobs = blobs.clone();
+            tokio::spawn(async move {
+                for n in 0..200 {
+                    blobs.put(&key(name), bytestream("sound")).await.unwrap();
+                    assert!(blobs.delete(&key(name)).await.unwrap(), "{name}, {n}");
+                }
+            })
+        });
+        for work in work {
+            work.await.unwrap();
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_list_is_whole_while_other_folders_come_and_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = FolderBlobs::open(folder.path()).unwrap();
+        let stays = key("sessions/stays/a");
+        blobs.put(&stays, bytestream("sound")).await.unwrap();
+        let others = blobs.clone();
+        let coming = tokio::spawn(async move {
+            for n in 0..300 {
+                let passing = key(&format!("sessions/{n}/a"));
+                others.put(&passing, bytestream("sound")).await.unwrap();
+                others.delete(&passing).await.unwrap();
+            }
+        });
+        while !coming.is_finished() {
+            let found = blobs.list(&key("sessions"), None, 10).await.unwrap().items;
+            assert!(found.contains(&stays), "{found:?}");
+        }
+        coming.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn pages_of_a_list_come_in_the_order_of_the_keys() {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = FolderBlobs::open(folder.path()).unwrap();
+        let mut all = ["a/x/1", "a/x-1", "a/x.1", "a/x0", "a/x/2/3", "a/x/2-", "a/b", "a/y/1", "a/Z"].map(key);
+        for key in &all {
+            blobs.put(key, bytestream("sound")).await.unwrap();
+        }
+        all.sort_unstable();
+        for limit in 1..=all.len() {
+            let (mut found, mut last) = (Vec::new(), None);
+            loop {
+                let page = blobs.list(&key("a"), last.as_ref(), limit).await.unwrap();
+                found.extend(page.items);
+                last = found.last().cloned();
+                if !page.has_more {
+                    break;
+                }
+            }
+            assert_eq!(found, all, "{limit}");
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! Actions and summaries as documents.
 //!
 //! They name their session's document by its key, as turns do: what is written when a session is being deleted goes with it, or
-//! belongs to nothing.
+//! is taken back by whoever wrote it.
 
 use async_trait::async_trait;
 use mongodb::bson::{DateTime, Uuid, doc, oid::ObjectId};
@@ -98,10 +98,17 @@ impl ActionStore for MongoStore {
         let database = &self.database;
         let add = async {
             let Some(session) = database.live(action.session_id).await? else { return Ok(false) };
-            match database.actions.insert_one(ActionDocument::new(action, session.key)?).await {
-                Err(error) if is_duplicate(&error) => Ok(false),
-                done => database.told(done).map(|_| true),
+            let document = ActionDocument::new(action, session.key)?;
+            match database.actions.insert_one(&document).await {
+                Err(error) if is_duplicate(&error) => return Ok(false),
+                done => database.told(done).map(|_| ())?,
             }
+            // Looked at afterwards: whatever was deleted meanwhile has not seen this action.
+            let is_there = database.is_live(session.key).await?;
+            if !is_there {
+                database.told(database.actions.delete_one(doc! { "_id": document.id }).await)?;
+            }
+            Ok(is_there)
         };
         database.run(add).await
     }
@@ -131,9 +138,14 @@ impl ActionStore for MongoStore {
             let replace = || database.summaries.replace_one(doc! { "_id": session.key }, &document).upsert(true);
             match replace().await {
                 // Another process wrote the first one at the same moment.
-                Err(error) if is_duplicate(&error) => database.told(replace().await).map(|_| true),
-                done => database.told(done).map(|_| true),
+                Err(error) if is_duplicate(&error) => database.told(replace().await).map(|_| ())?,
+                done => database.told(done).map(|_| ())?,
             }
+            let is_there = database.is_live(session.key).await?;
+            if !is_there {
+                database.told(database.summaries.delete_one(doc! { "_id": session.key }).await)?;
+            }
+            Ok(is_there)
         };
         database.run(save).await
     }

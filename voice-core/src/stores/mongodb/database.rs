@@ -9,7 +9,8 @@ use mongodb::{
     error::Result as MongoResult,
     options::{Acknowledgment, ClientOptions, IndexOptions, ReadConcern, WriteConcern},
 };
-use tokio::sync::RwLock;
+use tokio::{sync::RwLock, time::timeout};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     accounts::{CredentialDocument, KeyDocument, OrganizationDocument, RotationDocument, UserDocument},
@@ -55,8 +56,10 @@ pub(super) struct Database {
     /// Where it is, without any credentials: for errors and `Debug`.
     pub(super) place: String,
     limit: Duration,
-    /// Whether it is closed. Every call holds it to read.
-    closed: RwLock<bool>,
+    /// Cancelled when it is closed: no call begins any more.
+    closing: CancellationToken,
+    /// Every call holds it to read.
+    under_way: RwLock<()>,
 }
 
 impl fmt::Debug for Database {
@@ -110,17 +113,16 @@ impl Database {
             client,
             place,
             limit,
-            closed: RwLock::new(false),
+            closing: CancellationToken::new(),
+            under_way: RwLock::new(()),
         })
     }
 
     /// Does one call, for as long as a call may take.
     pub(super) async fn run<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        let closed_now = self.closed.read().await;
-        if *closed_now {
-            return Err(closed());
-        }
-        tokio::time::timeout(self.limit, work).await.unwrap_or_else(|_| Err(late(&self.place, self.limit)))
+        let begun = self.closing.run_until_cancelled(self.under_way.read()).await;
+        let Some(_under_way) = begun.filter(|_| !self.closing.is_cancelled()) else { return Err(closed()) };
+        timeout(self.limit, work).await.unwrap_or_else(|_| Err(late(&self.place, self.limit)))
     }
 
     /// The driver's result in this library's words.
@@ -143,13 +145,13 @@ impl Database {
         self.told(self.told(find.await)?.try_collect().await)
     }
 
-    /// Takes no new calls, waits for those under way, and closes the connections.
+    /// Takes no new calls, waits for those under way, and closes the connections. Every step may be made again: a call that is
+    /// dropped half-way is completed by the next.
     pub(super) async fn close(&self) {
-        let mut closed = self.closed.write().await;
-        if !*closed {
-            *closed = true;
-            self.client.clone().shutdown().immediate(true).await;
-        }
+        self.closing.cancel();
+        // Neither a call whose caller does not poll it any more nor a server that fell silent keeps the store open for ever.
+        let _in_time = timeout(self.limit, self.under_way.write()).await;
+        let _in_time = timeout(self.limit, self.client.clone().shutdown().immediate(true)).await;
     }
 
     /// Makes the database ready for use.

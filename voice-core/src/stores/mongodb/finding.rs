@@ -115,9 +115,13 @@ impl Database {
         if !self.lease(&lock).await? {
             return Ok(None);
         }
-        let changed = change.await?;
-        self.release(lock.session, lock.holder).await?;
-        Ok(Some(changed))
+        let changed = change.await;
+        // Also after a failure: else nobody could change it until the lock runs out. One that is not released does that by itself.
+        let released = self.release(lock.session, lock.holder).await;
+        if let Err(error) = released {
+            tracing::debug!(code = error.code().as_str(), "a lock was not released; it runs out by itself");
+        }
+        changed.map(Some)
     }
 
     pub(super) async fn lease(&self, lease: &Lease) -> Result<bool> {

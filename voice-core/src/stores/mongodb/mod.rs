@@ -43,8 +43,8 @@ use crate::{
     id::{MessageId, SessionId},
     message::Message,
     store::{
-        ConversationStore, Lease, MessageQuery, Page, Saved, SearchQuery, Session, SessionQuery, StoreCapabilities,
-        TurnRecord,
+        ConversationStore, Erased, Lease, MessageQuery, Owner, Page, Saved, SearchQuery, Session, SessionQuery,
+        StoreCapabilities, TurnRecord,
     },
     stores::{server::ServerOptions, text},
     time::Timestamp,
@@ -227,6 +227,25 @@ impl ConversationStore for MongoStore {
 
     async fn search(&self, query: &SearchQuery) -> Result<Page<Message>> {
         self.database.run(self.database.find(query)).await
+    }
+
+    /// Goes session by session: a call that is dropped has erased some of them. What a process left that died while it began a
+    /// session goes too, uncounted.
+    async fn erase(&self, owner: &Owner) -> Result<Erased> {
+        let mut erased = Erased::default();
+        loop {
+            let found = self.database.run(self.database.some_of(owner, DELETE_AT_ONCE)).await?;
+            for session in &found {
+                let messages = self.database.run(self.database.count_messages(session.key)).await?;
+                let id = SessionId::from_uuid(documents::plain(session.id));
+                if self.database.run(self.database.delete(id)).await? {
+                    erased += Erased::new(1, messages);
+                }
+            }
+            if found.len() < DELETE_AT_ONCE {
+                return Ok(erased);
+            }
+        }
     }
 
     /// Goes in portions, each turn whole: a call that is dropped has deleted some of the messages.

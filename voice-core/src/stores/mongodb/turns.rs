@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
-use mongodb::bson::{Uuid, doc, oid::ObjectId};
+use mongodb::bson::{Document, Uuid, doc, oid::ObjectId};
 
 use super::{
     database::Database,
@@ -20,7 +20,8 @@ use crate::{
     error::{Error, ErrorKind, Result},
     id::{MessageId, SessionId},
     message::Message,
-    store::{MessageQuery, Page, Saved, Session, TurnRecord},
+    store::{MessageQuery, Owner, Page, Saved, Session, TurnRecord},
+    stores::text,
 };
 
 /// How often a step is tried anew that another writer came before.
@@ -42,6 +43,12 @@ impl Database {
     pub(super) async fn live(&self, id: SessionId) -> Result<Option<SessionDocument>> {
         let wanted = doc! { "_id": uuid(id.as_uuid()), "state": State::Live.as_str() };
         self.told(self.sessions.find_one(wanted).await)
+    }
+
+    /// Whether callers may (still) see the session with this document.
+    pub(super) async fn is_live(&self, key: ObjectId) -> Result<bool> {
+        let wanted = doc! { "key": key, "state": State::Live.as_str() };
+        Ok(self.told(self.sessions.find_one(wanted).await)?.is_some())
     }
 
     pub(super) async fn create(&self, session: &Session) -> Result<()> {
@@ -164,16 +171,44 @@ impl Database {
         Ok(self.told(last)?.map_or(0, |turn| turn.place + 1))
     }
 
+    /// Deletes a session in whatever state it is; `true`: callers could see it. One that is `pending` goes too: a process that died
+    /// may have left it, with a turn in it.
     pub(super) async fn delete(&self, id: SessionId) -> Result<bool> {
         let id = uuid(id.as_uuid());
-        let Some(found) = self.told(self.sessions.find_one(doc! { "_id": id }).await)? else { return Ok(false) };
-        let live = doc! { "_id": id, "key": found.key, "state": State::Live.as_str() };
-        let mark = doc! { "$set": { "state": State::Deleting.as_str() } };
-        let marked = self.told(self.sessions.update_one(live, mark).await)?.matched_count > 0;
-        if marked || found.state == State::Deleting {
-            self.finish_deleting(id, found.key).await?;
+        for _ in 0..ATTEMPTS {
+            let Some(found) = self.told(self.sessions.find_one(doc! { "_id": id }).await)? else { return Ok(false) };
+            let as_found = doc! { "_id": id, "key": found.key, "state": found.state.as_str() };
+            let mark = doc! { "$set": { "state": State::Deleting.as_str() } };
+            if self.told(self.sessions.update_one(as_found, mark).await)?.matched_count > 0 {
+                self.finish_deleting(id, found.key).await?;
+                return Ok(found.state == State::Live);
+            }
         }
-        Ok(marked)
+        Err(contended())
+    }
+
+    /// Some of an owner's sessions, in whatever state they are.
+    pub(super) async fn some_of(&self, owner: &Owner, most: usize) -> Result<Vec<SessionDocument>> {
+        let wanted = match owner {
+            Owner::User { organization, user } => doc! {
+                "organization": organization.map(|id| uuid(id.as_uuid())),
+                "user": text::kept(user).as_ref(),
+            },
+            Owner::Organization(organization) => doc! { "organization": uuid(organization.as_uuid()) },
+        };
+        self.all(&self.sessions, wanted, doc! { "_id": -1 }, Some(most)).await
+    }
+
+    /// How many messages are in a session's turns.
+    pub(super) async fn count_messages(&self, session: ObjectId) -> Result<u64> {
+        let collection = self.turns.clone_with_type::<Document>();
+        let ids = collection.find(doc! { "session": session }).projection(doc! { "messages.id": 1 });
+        let mut turns = self.told(ids.await)?;
+        let mut count = 0;
+        while let Some(turn) = self.told(turns.try_next().await)? {
+            count += turn.get_array("messages").map_or(0, Vec::len) as u64;
+        }
+        Ok(count)
     }
 
     async fn finish_deleting(&self, id: Uuid, key: ObjectId) -> Result<()> {

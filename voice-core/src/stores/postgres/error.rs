@@ -33,8 +33,12 @@ pub(super) fn explain(place: &str, error: tokio_postgres::Error) -> Error {
     if error.is_closed() {
         return unreachable(place, "the connection broke");
     }
-    // What is left is made on this side: a value that does not fit, a login without a password. Its text names no value.
     let words = error.to_string();
+    if words.starts_with("error deserializing") {
+        let message = format!("the PostgreSQL database {place} holds a row that this library did not write");
+        return Error::new(ErrorKind::StorageCorrupt, message);
+    }
+    // What is left is made on this side: a value that does not fit, a login without a password. Its text names no value.
     if words.starts_with("error performing TLS handshake") {
         let message = format!(
             "no safe connection to the PostgreSQL database {place}: the server does not speak TLS; turn it on there, or, for a \

@@ -42,17 +42,23 @@ pub(super) async fn erase(client: &Object, owner: &Owner, most: i64) -> Result<E
         Owner::User { organization, user } => (organization.map(|id| id.as_uuid()), Some(text::kept(user))),
         Owner::Organization(organization) => (Some(organization.as_uuid()), None),
     };
-    let sql = r#"
-        WITH theirs AS (
-            SELECT key FROM sessions
-            WHERE organization IS NOT DISTINCT FROM $1 AND ($2::text IS NULL OR "user" = $2) LIMIT $3 FOR UPDATE
+    // In forms that an index serves.
+    let condition = match (&organization, &user) {
+        (Some(_), Some(_)) => r#"organization = $1 AND "user" = $2"#,
+        (None, _) => r#"organization IS NULL AND $1::uuid IS NULL AND "user" = $2"#,
+        (Some(_), None) => "organization = $1 AND $2::text IS NULL",
+    };
+    let sql = format!(
+        "WITH theirs AS (
+            SELECT key FROM sessions WHERE {condition} LIMIT $3 FOR UPDATE
         ), said AS (
             SELECT count(*) AS count FROM messages WHERE session IN (SELECT key FROM theirs)
         ), gone AS (
             DELETE FROM sessions WHERE key IN (SELECT key FROM theirs) RETURNING 1
         )
-        SELECT (SELECT count(*) FROM gone), (SELECT count FROM said)"#;
-    let statement = client.prepare_cached(sql).await?;
+        SELECT (SELECT count(*) FROM gone), (SELECT count FROM said)"
+    );
+    let statement = client.prepare_cached(&sql).await?;
     let row = client.query_one(&statement, &[&organization, &user, &most]).await?;
     let count = |at: usize| row.try_get::<_, i64>(at).map(i64::unsigned_abs);
     Ok(Erased::new(count(0)?, count(1)?))

@@ -14,6 +14,10 @@
 //! process, the connection or the server. TLS is used where the server offers it (`sslmode=prefer`, the default), always
 //! (`require`, `verify-ca`, `verify-full`: the certificate and its host name are verified with each of them), or never
 //! (`disable`).
+//!
+//! What was acknowledged is on the server's disk, also where `synchronous_commit` is `off` by default. A pooler between this
+//! library and the server has to keep sessions apart (PgBouncer: `pool_mode = session`): settings and prepared statements of a
+//! connection outlast its transactions.
 
 mod accounts;
 mod actions;

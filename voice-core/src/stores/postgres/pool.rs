@@ -22,8 +22,6 @@ use crate::{
 
 /// The server ends a statement by itself this much before the client gives up, so that both agree on what happened.
 const SERVER_FIRST: Duration = Duration::from_millis(200);
-/// How long closing waits for the calls that are under way.
-const LONGEST_CALL: Duration = Duration::from_secs(10);
 
 pub(super) struct Database {
     pool: Pool,
@@ -51,8 +49,12 @@ impl Database {
             // A connection that was closed is noticed; one that hangs meets the limit of the next call and goes then.
             ManagerConfig { recycling_method: RecyclingMethod::Fast },
         );
+        // The statements are written for this isolation, whatever the database's own default is: none fails for another's sake.
+        // And what was acknowledged is on the disk, also where the default is not to wait for that.
         let settings = format!(
-            "SET search_path TO \"{schema}\"; SET statement_timeout = {}; SET client_min_messages = warning",
+            "SET search_path TO \"{schema}\"; SET statement_timeout = {}; SET client_min_messages = warning;
+             SET default_transaction_isolation = 'read committed';
+             SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
             limit.saturating_sub(SERVER_FIRST).as_millis().max(1)
         );
         let prepare: Arc<str> = settings.into();
@@ -120,7 +122,7 @@ impl Database {
             }
         };
         // A call whose caller does not poll it any more must not keep the store open for ever.
-        let _in_time = tokio::time::timeout(LONGEST_CALL, all_back).await;
+        let _in_time = tokio::time::timeout(self.limit, all_back).await;
     }
 }
 

@@ -257,15 +257,18 @@ pub(super) async fn migrate(database: &Database) -> Result<()> {
     {
         let transaction = client.transaction().await.map_err(failed)?;
         transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK]).await.map_err(failed)?;
-        let made = format!(
-            "CREATE SCHEMA IF NOT EXISTS \"{schema}\";
+        // Asked for first: making what is there takes a right that the user may have had once only.
+        let of_ours = "SELECT FROM pg_namespace WHERE nspname = $1";
+        if transaction.query_opt(of_ours, &[schema]).await.map_err(failed)?.is_none() {
+            transaction.batch_execute(&format!("CREATE SCHEMA \"{schema}\"")).await.map_err(failed)?;
+        }
+        let made = "
              CREATE TABLE IF NOT EXISTS voice_core_schema (
                  one     boolean PRIMARY KEY DEFAULT true CHECK (one),
                  version integer NOT NULL
              );
-             INSERT INTO voice_core_schema (version) VALUES (0) ON CONFLICT DO NOTHING;"
-        );
-        transaction.batch_execute(&made).await.map_err(failed)?;
+             INSERT INTO voice_core_schema (version) VALUES (0) ON CONFLICT DO NOTHING;";
+        transaction.batch_execute(made).await.map_err(failed)?;
         let row = transaction.query_one("SELECT version FROM voice_core_schema", &[]).await.map_err(failed)?;
         let version = known(row.try_get(0).map_err(failed)?, database)?;
         for migration in &MIGRATIONS[version..] {

@@ -12,8 +12,8 @@ use crate::tls::tls;
 
 #[derive(Debug)]
 pub(super) struct Connector {
-    /// The most time that one request may take.
-    pub(super) limit: Duration,
+    /// The most time that one request may take, with its answer; `None`: whoever asks sees to that.
+    pub(super) limit: Option<Duration>,
     /// The longest wait for name, TCP and TLS together.
     pub(super) connect: Duration,
 }
@@ -29,9 +29,8 @@ impl HttpConnector for Connector {
             .https_only(!allow_http)
             // Parts go up side by side, each on a connection of its own.
             .http1_only()
-            .timeout(self.limit)
-            .connect_timeout(self.connect)
-            .build();
+            .connect_timeout(self.connect);
+        let client = self.limit.into_iter().fold(client, |client, limit| client.timeout(limit)).build();
         Ok(HttpClient::new(client.map_err(|error| wrong(Box::new(error.without_url())))?))
     }
 }

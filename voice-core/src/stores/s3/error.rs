@@ -1,5 +1,7 @@
 //! S3's failures in this library's words. The client's own can quote an answer, and with it the request.
 
+use std::time::Duration;
+
 use object_store::Error as StoreError;
 
 use crate::error::{Error, ErrorKind};
@@ -25,6 +27,11 @@ pub(super) fn explain(bucket: &str, error: StoreError) -> Error {
         _ => (ErrorKind::Storage, "did not accept the request"),
     };
     Error::new(kind, format!("the bucket {bucket} {what}"))
+}
+
+/// No answer, or nothing more of one, within the limit.
+pub(super) fn late(bucket: &str, limit: Duration) -> Error {
+    Error::new(ErrorKind::StorageUnreachable, format!("the bucket {bucket} sent nothing for {limit:?}: try again"))
 }
 
 /// Whether there is no such object, in a bucket that is there.

@@ -19,17 +19,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::{
-    ClientOptions, MultipartUpload, ObjectStore, ObjectStoreExt, RetryConfig,
-    aws::{AmazonS3, AmazonS3Builder},
+    ClientOptions, GetResult, MultipartUpload, ObjectStore, ObjectStoreExt, RetryConfig,
+    aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey},
     path::Path,
     signer::{Method, Signer},
 };
 
 use self::{
     connector::Connector,
-    error::{explain, is_no_object},
+    error::{explain, is_no_object, late},
 };
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -42,6 +42,8 @@ use crate::{
 
 /// Larger blobs go up in parts of this size. S3 takes 10,000 parts of at least 5 MiB.
 const PART: usize = 8 * 1024 * 1024;
+/// For how long a blob that is being read is asked for again, from where the connection broke.
+const LONGEST_READ: Duration = Duration::from_secs(24 * 60 * 60);
 /// The longest that a presigned address may be valid.
 const LONGEST_VALID: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
@@ -74,13 +76,13 @@ impl S3Options {
         self
     }
 
-    /// The key to call with, and its secret.
+    /// The key to call with, and its secret. A session token that the environment has belongs to another key, and is left out.
     pub fn credentials(mut self, key: impl Into<String>, secret: impl Into<Secret>) -> Self {
         self.credentials = Some((key.into(), secret.into()));
         self
     }
 
-    /// How long one request may take. Default 30 s.
+    /// How long one request may take; of a blob that is read, how long its next piece may. Default 30 s.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = Some(limit);
         self
@@ -91,6 +93,13 @@ impl S3Options {
     /// # Errors
     /// `INVALID_REQUEST` (kind `InvalidConfig`) when the address or a setting is wrong.
     pub fn open(self, address: &str) -> Result<S3Blobs> {
+        let variables =
+            std::env::vars_os().filter_map(|(name, value)| name.into_string().ok().zip(value.into_string().ok()));
+        self.open_in(variables, address)
+    }
+
+    /// The same where the environment is this.
+    fn open_in(self, variables: impl IntoIterator<Item = (String, String)>, address: &str) -> Result<S3Blobs> {
         let wrong =
             |why: &str| Error::new(ErrorKind::InvalidConfig, format!("the address of the bucket is not valid: {why}"));
         let place = address.strip_prefix("s3://").ok_or_else(|| wrong("s3://BUCKET/PREFIX is expected"))?;
@@ -103,7 +112,18 @@ impl S3Options {
             "" => None,
             prefix => Some(BlobKey::new(prefix).map_err(|error| wrong(error.message()))?),
         };
-        let mut builder = AmazonS3Builder::from_env().with_bucket_name(bucket);
+        let mut builder = AmazonS3Builder::new();
+        let mut allow_http = false;
+        for (name, value) in variables.into_iter().filter(|(name, _)| name.starts_with("AWS_")) {
+            allow_http |= name == "AWS_ALLOW_HTTP" && value == "true";
+            match name.to_ascii_lowercase().parse() {
+                // The token of another key: servers refuse the two together.
+                Ok(AmazonS3ConfigKey::Token) if self.credentials.is_some() => {}
+                Ok(setting) => builder = builder.with_config(setting, value),
+                Err(_) => {}
+            }
+        }
+        builder = builder.with_bucket_name(bucket);
         if let Some(endpoint) = self.endpoint {
             // A server of one's own rarely has a name for each bucket, and is often not reached over TLS.
             builder = builder.with_allow_http(true).with_endpoint(endpoint).with_virtual_hosted_style_request(false);
@@ -115,26 +135,29 @@ impl S3Options {
             builder = builder.with_access_key_id(key).with_secret_access_key(secret.expose());
         }
         let limit = self.timeout.unwrap_or(Duration::from_secs(30));
-        let retry = RetryConfig { max_retries: 2, retry_timeout: limit, ..RetryConfig::default() };
-        let allow_http = std::env::var("AWS_ALLOW_HTTP").is_ok_and(|allow| allow == "true");
         let client = ClientOptions::new()
             .with_allow_http(allow_http || builder.get_config_value(&ENDPOINT).is_some_and(|e| e.starts_with("http:")));
-        let store = builder
-            .with_client_options(client)
-            .with_http_connector(Connector { limit, connect: limit.min(Duration::from_secs(5)) })
-            .with_retry(retry)
-            .build()
-            .map_err(|_| wrong("the region, the endpoint or the credentials do not fit together"))?;
-        Ok(S3Blobs { store, bucket: bucket.to_owned(), prefix })
+        let builder = builder.with_client_options(client);
+        let build = |request: Option<Duration>, retry_timeout: Duration| {
+            let connector = Connector { limit: request, connect: limit.min(Duration::from_secs(5)) };
+            let retry = RetryConfig { max_retries: 2, retry_timeout, ..RetryConfig::default() };
+            let store = builder.clone().with_http_connector(connector).with_retry(retry).build();
+            store.map_err(|_| wrong("the region, the endpoint or the credentials do not fit together"))
+        };
+        let (store, reading) = (build(Some(limit), limit)?, build(None, LONGEST_READ)?);
+        Ok(S3Blobs { store, reading, limit, bucket: bucket.to_owned(), prefix })
     }
 }
 
-const ENDPOINT: object_store::aws::AmazonS3ConfigKey = object_store::aws::AmazonS3ConfigKey::Endpoint;
+const ENDPOINT: AmazonS3ConfigKey = AmazonS3ConfigKey::Endpoint;
 
 /// A [`BlobStore`] in a bucket. Uploads hold two parts of 8 MiB in memory at most.
 #[derive(Debug)]
 pub struct S3Blobs {
     store: AmazonS3,
+    /// For what is read as slowly as it is listened to: a request without a limit of its own.
+    reading: AmazonS3,
+    limit: Duration,
     bucket: String,
     prefix: Option<BlobKey>,
 }
@@ -207,12 +230,8 @@ impl BlobStore for S3Blobs {
     }
 
     async fn get(&self, blob: &BlobRef) -> Result<Option<Bytestream>> {
-        match self.store.get(&self.path(&blob.key)).await {
-            Ok(found) => {
-                let bucket = self.bucket.clone();
-                let bytes = found.into_stream().map_err(move |error| explain(&bucket, error)).boxed();
-                Ok(Some(checked(blob, bytes)))
-            }
+        match in_time(&self.bucket, self.limit, self.reading.get(&self.path(&blob.key))).await? {
+            Ok(found) => Ok(Some(checked(blob, pieces(found, self.bucket.clone(), self.limit)))),
             Err(error) if is_no_object(&error) => Ok(None),
             Err(error) => self.told(Err(error)),
         }
@@ -251,6 +270,23 @@ impl BlobStore for S3Blobs {
     }
 }
 
+/// What comes of `answer` before the limit.
+async fn in_time<T>(bucket: &str, limit: Duration, answer: impl Future<Output = T>) -> Result<T> {
+    tokio::time::timeout(limit, answer).await.map_err(|_| late(bucket, limit))
+}
+
+/// The bytes of an object. Only waiting for them is limited: whoever reads may take their time.
+fn pieces(found: GetResult, bucket: String, limit: Duration) -> Bytestream {
+    stream::try_unfold((found.into_stream(), bucket), move |(mut bytes, bucket)| async move {
+        match in_time(&bucket, limit, bytes.next()).await? {
+            Some(Ok(piece)) => Ok(Some((piece, (bytes, bucket)))),
+            Some(Err(error)) => Err(explain(&bucket, error)),
+            None => Ok(None),
+        }
+    })
+    .boxed()
+}
+
 /// An upload in parts; dropping it gives up what has gone up.
 struct Parts(Option<Box<dyn MultipartUpload>>);
 
@@ -284,5 +320,34 @@ impl Drop for Parts {
                 }
             });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An address as it is signed on a machine with a role, whose key comes with a token.
+    async fn signed(options: S3Options) -> String {
+        let environment = [
+            ("AWS_ACCESS_KEY_ID", "of-the-role"),
+            ("AWS_SECRET_ACCESS_KEY", "planted"),
+            ("AWS_SESSION_TOKEN", "token-of-the-role"),
+            ("AWS_REGION", "ap-south-1"),
+        ];
+        let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let blobs = options.open_in(environment, "s3://recordings").unwrap();
+        let url = blobs.presigned_url(&BlobKey::new("a").unwrap(), Duration::from_secs(60)).await.unwrap().unwrap();
+        assert!(!format!("{blobs:?}").contains("planted"));
+        url.expose().to_owned()
+    }
+
+    #[tokio::test]
+    async fn a_key_of_ones_own_does_not_go_with_the_token_of_the_environment() {
+        let of_the_role = signed(S3Options::new()).await;
+        assert!(of_the_role.contains("of-the-role") && of_the_role.contains("token-of-the-role"), "{of_the_role}");
+        let own = signed(S3Options::new().credentials("my-key", "secret")).await;
+        assert!(own.contains("my-key") && own.contains("ap-south-1"), "{own}");
+        assert!(!own.contains("of-the-role"), "{own}");
     }
 }

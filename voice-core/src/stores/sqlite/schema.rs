@@ -282,7 +282,9 @@ pub(super) fn migrate(connection: &Connection, path: &Path) -> Result<()> {
 /// The version of a database that this library may use; 0 is an empty file.
 pub(super) fn check(connection: &Connection, path: &Path) -> Result<usize> {
     let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
-    let read = || {
+    let read = || -> rusqlite::Result<_> {
+        // In one transaction: of what another process is just making, all is seen or nothing.
+        let _reading = connection.is_autocommit().then(|| connection.unchecked_transaction()).transpose()?;
         let tables = connection.query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get::<_, i64>(0))?;
         Ok((number("application_id")?, number("user_version")?, tables))
     };
