@@ -24,7 +24,11 @@ impl Set {
         let agent = VoiceAgent::builder()
             .config(Config::from_json(r#"{"recordings": {"store": "memory", "live": true}}"#).unwrap())
             .stt("none")
-            .llm(ScriptedLlm::saying("It will rain in the north. Take a warm coat with you."))
+            // Slow enough that what is done when an answer has begun is done before it is stored.
+            .llm(
+                ScriptedLlm::saying("It will rain in the north. Take a warm coat with you.")
+                    .then_every(Duration::from_millis(100)),
+            )
             .tts(ScriptedTts::new())
             .storage(format!("sqlite:{}", folder.path().join("voice.db").display()))
             .recordings(Arc::clone(&self::blobs(&blobs)))
