@@ -11,6 +11,7 @@ mod elevenlabs;
 mod google;
 mod left;
 mod over_http;
+mod over_socket;
 mod proxies;
 mod voices;
 

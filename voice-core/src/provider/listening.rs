@@ -29,7 +29,7 @@ pub struct ListenRequest {
 #[derive(Clone, Default)]
 pub(crate) struct Kept(Arc<Mutex<Option<Box<dyn Any + Send>>>>);
 
-#[cfg_attr(not(feature = "deepgram"), allow(dead_code))]
+#[cfg_attr(not(feature = "_listening"), allow(dead_code))]
 impl Kept {
     /// Whether somebody else has it, too, who may ask for what is kept.
     pub(crate) fn is_shared(&self) -> bool {

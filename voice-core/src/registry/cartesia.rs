@@ -12,8 +12,13 @@ use crate::{
 };
 
 pub(super) fn stt(provider: &ProviderConfig, timeouts: &TimeoutOptions, place: Place) -> Result<Arc<dyn SpeechToText>> {
-    let stt = reached!(CartesiaStt, provider, timeouts);
-    Settings::new(provider, place).finish()?;
+    let mut stt = reached!(CartesiaStt, provider, timeouts);
+    let mut settings = Settings::new(provider, place);
+    if let Some(model) = settings.text("live_model")? {
+        stt = stt.live_model(model);
+    }
+    stt = stt.keyterms(settings.texts("keyterms", 100)?);
+    settings.finish()?;
     Ok(Arc::new(stt))
 }
 

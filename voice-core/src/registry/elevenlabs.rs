@@ -14,6 +14,10 @@ use crate::{
 pub(super) fn stt(provider: &ProviderConfig, timeouts: &TimeoutOptions, place: Place) -> Result<Arc<dyn SpeechToText>> {
     let mut stt = reached!(ElevenLabsStt, provider, timeouts);
     let mut settings = Settings::new(provider, place);
+    if let Some(model) = settings.text("live_model")? {
+        stt = stt.live_model(model);
+    }
+    stt = stt.keyterms(settings.texts("keyterms", 1000)?);
     if let Some(logging) = settings.flag("enable_logging")? {
         stt = stt.logging(logging);
     }

@@ -159,14 +159,15 @@ impl Reply {
         Self::new(200, "application/json", Content::Session(Some(expires_at)))
     }
 
-    /// A WebSocket at a [`Route::At`]: one of `early` goes out for each binary frame that comes in. A string goes out as it stands,
-    /// anything else as JSON.
+    /// A WebSocket at a [`Route::At`]: one of `early` goes out for each piece of sound that comes in, as a binary frame or as an
+    /// `input_audio_chunk`. A string goes out as it stands, anything else as JSON.
     #[must_use]
     pub fn socket(early: impl IntoIterator<Item = Value>) -> Self {
         Self::new(101, "text/plain", Content::Socket(SocketScript::early(early)))
     }
 
-    /// Answers a text frame of a WebSocket whose `type` is this one: with what is left to send early, then with these.
+    /// Answers a text frame of a WebSocket whose `type` is this one, which is this bare word, or, for `commit`, an `input_audio_chunk`
+    /// that commits: with what is left to send early, then with these.
     #[must_use]
     pub fn answering(mut self, kind: &str, frames: impl IntoIterator<Item = Value>) -> Self {
         if let Content::Socket(script) = &mut self.content {

@@ -54,6 +54,14 @@ fn text(frame: Value) -> String {
     }
 }
 
+/// The name by which a text frame is answered: its type, or itself where it is a bare word. `None`: it is sound, and ends nothing.
+fn name(frame: &Value) -> Option<&str> {
+    if frame["message_type"] == "input_audio_chunk" {
+        return (frame["commit"] == true).then_some("commit");
+    }
+    Some(frame["type"].as_str().or(frame.as_str()).unwrap_or_default())
+}
+
 /// Holds one socket: every frame is recorded, and answered as the script has it.
 pub(super) async fn serve(
     upgrade: OnUpgrade,
@@ -76,8 +84,10 @@ pub(super) async fn serve(
             Message::Text(text) => {
                 let event = serde_json::from_str(&text).unwrap_or_else(|_| Value::from(text.as_str()));
                 lock(&entry.frames).push(event.clone());
-                match script.answers.iter().find(|(kind, _)| event["type"] == *kind) {
+                let name = name(&event);
+                match script.answers.iter().find(|(kind, _)| name == Some(kind)) {
                     Some((_, frames)) => (script.early.drain(..).chain(frames.iter().cloned()).collect(), true),
+                    None if name.is_none() => (script.early.pop_front().into_iter().collect(), false),
                     None => (Vec::new(), false),
                 }
             }

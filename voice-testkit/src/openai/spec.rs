@@ -44,7 +44,7 @@ impl fmt::Display for SpecCheck {
 /// OpenAI's API description.
 pub type OpenAiSpec = Spec;
 
-/// A vendor's API description: OpenAPI 3, or AsyncAPI 2 for WebSockets.
+/// A vendor's API description: OpenAPI 3, or AsyncAPI 2 or 3 for WebSockets.
 #[derive(Debug)]
 pub struct Spec {
     document: Option<Value>,
@@ -147,6 +147,10 @@ impl<'a> Checker<'a> {
                         None if part.file_name.is_some() => {
                             fields.insert(part.name.clone(), "bytes".into());
                         }
+                        None if self.is_list(&schema["properties"][&part.name]) => {
+                            let list = fields.entry(part.name.clone()).or_insert_with(|| Value::Array(Vec::new()));
+                            list.as_array_mut().into_iter().for_each(|l| l.push(text.clone().into()));
+                        }
                         None => {
                             fields.insert(part.name.clone(), self.typed(&schema["properties"][&part.name], text));
                         }
@@ -205,19 +209,27 @@ impl<'a> Checker<'a> {
     /// A WebSocket against its channel: the query, and every text frame against what a client may send.
     fn socket(&self, request: &Recorded, frames: &[Value], faults: &mut Vec<String>) {
         let path = request.path.split('?').next().unwrap_or_default();
-        let channel = &self.document["channels"][path];
-        if channel.is_null() {
+        let channels = self.document["channels"].as_object().into_iter().flatten();
+        // Version 3 gives channels names of their own.
+        let Some((_, channel)) = channels.into_iter().find(|(name, c)| *name == path || c["address"] == path) else {
             faults.push(format!("{path} is not described"));
             return;
-        }
-        for (name, value) in request.query() {
-            match channel["bindings"]["ws"]["query"]["properties"].get(&name) {
+        };
+        // A description may leave the query out altogether.
+        let query = &channel["bindings"]["ws"]["query"]["properties"];
+        for (name, value) in request.query().filter(|_| query.is_object()) {
+            match query.get(&name) {
                 Some(schema) => self.value(schema, &self.typed(schema, value), &name, faults),
                 None => faults.push(format!("the query {name} is unknown")),
             }
         }
-        let kinds = channel["subscribe"]["message"]["oneOf"].as_array();
-        let kinds: Vec<&Value> = kinds.into_iter().flatten().map(|kind| &self.resolve(kind)["payload"]).collect();
+        let operations = self.document["operations"].as_object().into_iter().flatten().map(|(_, operation)| operation);
+        let sent = operations.filter(|operation| {
+            operation["action"] == "send" && std::ptr::eq(self.resolve(&operation["channel"]), channel)
+        });
+        let sent = sent.flat_map(|operation| operation["messages"].as_array().into_iter().flatten());
+        let kinds = channel["subscribe"]["message"]["oneOf"].as_array().into_iter().flatten().chain(sent);
+        let kinds: Vec<&Value> = kinds.map(|kind| &self.resolve(kind)["payload"]).collect();
         for frame in frames.iter().filter(|frame| frame.get("binary").is_none()) {
             if !kinds.iter().any(|kind| frame.is_object() && self.faults_of(kind, frame).is_empty()) {
                 faults.push(format!("no message of a client is like {frame}"));
@@ -261,6 +273,13 @@ impl<'a> Checker<'a> {
             }
         }
         schema
+    }
+
+    /// Whether a field of a form is a list, which comes one by one.
+    fn is_list(&self, schema: &'a Value) -> bool {
+        let schema = self.resolve(schema);
+        let forms = schema["anyOf"].as_array().into_iter().flatten();
+        schema["type"] == "array" || forms.map(|form| self.resolve(form)).any(|form| form["type"] == "array")
     }
 
     /// A form's text as the type that its field has.

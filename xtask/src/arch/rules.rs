@@ -33,7 +33,7 @@ pub const ROOMS: &[Room] = &[
     room("config", &["error", "id", "time", "secret", "audio", "cost", "layer"]),
     room("interpreter", &["id", "time", "message", "provider", "config"]),
     room("actions", &["id", "time", "message", "provider", "tool", "config"]),
-    room("providers/http", &["error", "time", "secret", "tls", "audio", "provider"]),
+    room("providers/http", &["error", "time", "secret", "tls", "audio", "event", "provider"]),
     room("webhooks", &["error", "id", "time", "secret", "message", "store", "config", "providers/http"]),
     room("mcp", &["error", "time", "secret", "provider", "tool", "config", "providers/http"]),
     room("otlp", &["error", "time", "secret", "cost", "telemetry", "config", "providers/http"]),

@@ -147,7 +147,8 @@ async fn neither_keys_nor_words_reach_errors_debug_or_logs() {
     let failing = json!({"type": "Error", "description": echo});
     double.always(LIVE, Reply::socket([results(SECRET_WORDS, true), failing]));
     let error = listen(&stt(&double), None).await.unwrap_err();
-    shown.push_str(&format!("{error}{error:?}{:?}{:?}", stt(&double), tts(&double)));
+    let told = stt(&double).keyterms([SECRET_WORDS]);
+    shown.push_str(&format!("{error}{error:?}{told:?}{:?}", tts(&double)));
     shown.push_str(&String::from_utf8_lossy(&log.0.lock().unwrap()));
     for secret in ["planted", "0123456789", "cdef", "Ada", "forty pounds"] {
         let at = shown.find(secret).map(|at| shown[at.saturating_sub(200)..].chars().take(400).collect::<String>());

@@ -4,13 +4,6 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 
 use super::*;
 
-fn frames(double: &Double) -> Vec<Value> {
-    match double.requests().pop().unwrap().body {
-        RecordedBody::Frames(frames) => frames,
-        other => panic!("{other:?}"),
-    }
-}
-
 fn told(double: &Double, what: &str) -> usize {
     frames(double).iter().filter(|frame| frame["type"] == what).count()
 }
@@ -179,7 +172,7 @@ async fn a_connection_is_kept_alive_while_no_sound_comes() {
     let double = double().await;
     double.always(LIVE, utterance());
     let stt = stt(&double);
-    let endless: SpokenSound = sound(1).chain(stream::pending()).boxed();
+    let endless: SpokenSound = spoken(1).chain(stream::pending()).boxed();
     let mut heard = stt.listen(ListenRequest::new(), endless, &CallContext::new()).await.unwrap();
     assert_eq!(patient(heard.try_next()).await.unwrap().unwrap().text, "what");
     tokio::time::pause();
@@ -201,7 +194,7 @@ async fn dropping_the_stream_closes_the_socket() {
     let double = double().await;
     double.always(LIVE, utterance());
     let stt = stt(&double);
-    let endless: SpokenSound = sound(3).chain(stream::pending()).boxed();
+    let endless: SpokenSound = spoken(3).chain(stream::pending()).boxed();
     let mut heard = stt.listen(ListenRequest::new(), endless, &CallContext::new()).await.unwrap();
     assert_eq!(patient(heard.try_next()).await.unwrap().unwrap().text, "what");
     assert_eq!(double.open_sockets(), 1);
@@ -214,6 +207,6 @@ async fn dropping_the_stream_closes_the_socket() {
     .await;
     let cancelled = CallContext::new();
     cancelled.cancel.cancel();
-    let error = stt.listen(ListenRequest::new(), sound(1), &cancelled).await.err().unwrap();
+    let error = stt.listen(ListenRequest::new(), spoken(1), &cancelled).await.err().unwrap();
     assert_eq!(error.kind(), ErrorKind::Cancelled);
 }

@@ -19,16 +19,12 @@ use voice_core::{
 };
 use voice_testkit::openai::{OpenAiDouble as Double, RecordedBody, Reply, Route, Spec};
 
-use super::{KEY, SECRET_WORDS, conform, examples, patient};
+use super::{KEY, SECRET_WORDS, conform, examples, over_socket::*, patient};
 
 const RECORDED: Route = Route::At("POST /v1/listen");
 const LIVE: Route = Route::At("GET /v1/listen");
 const FLUX: Route = Route::At("GET /v2/listen");
 const SPEAK: Route = Route::At("POST /v1/speak");
-
-async fn double() -> Double {
-    Double::start().await.unwrap()
-}
 
 fn stt(double: &Double) -> DeepgramStt {
     DeepgramStt::new(KEY).base_url(double.origin())
@@ -44,14 +40,8 @@ async fn transcribe(stt: &DeepgramStt, language: Option<&str>) -> Result<Vec<Tra
     patient(async { stt.transcribe(request, &CallContext::new()).await?.try_collect().await }).await
 }
 
-/// So many tenths of a second of sound.
-fn sound(tenths: usize) -> SpokenSound {
-    stream::iter(vec![Pcm::new(vec![1000_i16; 1600], 16_000); tenths]).boxed()
-}
-
 async fn listen(stt: &DeepgramStt, language: Option<&str>) -> Result<Vec<Transcript>, Error> {
-    let request = ListenRequest::new().with_language(language.map(Into::into));
-    patient(async { stt.listen(request, sound(10), &CallContext::new()).await?.try_collect().await }).await
+    listen_in(stt, language).await
 }
 
 async fn speak(tts: &DeepgramTts) -> Result<Vec<Pcm>, Error> {
@@ -87,8 +77,4 @@ fn utterance() -> Reply {
     Reply::socket([results("what", false), results("What time", true), results("is", false)])
         .answering("CloseStream", [results("is it?", true), metadata()])
         .closing(1000, "")
-}
-
-fn texts(heard: &[Transcript]) -> Vec<&str> {
-    heard.iter().map(|t| t.text.as_str()).collect()
 }

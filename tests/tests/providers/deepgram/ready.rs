@@ -7,42 +7,11 @@ fn session() -> ListenRequest {
     ListenRequest::new().with_language(Some("en".into()))
 }
 
-async fn utter(stt: &DeepgramStt, session: &ListenRequest) -> Vec<Transcript> {
-    patient(async { stt.listen(session.clone(), sound(10), &CallContext::new()).await?.try_collect().await })
-        .await
-        .unwrap()
-}
-
-async fn until(what: impl Fn() -> bool) {
-    patient(async {
-        while !what() {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
-}
-
 #[tokio::test]
 async fn who_speaks_finds_a_connection_open_from_the_beginning_and_after_every_utterance() {
     let double = double().await;
     double.always(LIVE, utterance());
-    let (stt, session) = (stt(&double), session());
-    stt.prepare_to_listen(&session);
-    for said in 1..=3 {
-        until(|| double.open_sockets() == 1 && double.count(LIVE) == said).await;
-        assert_eq!(utter(&stt, &session).await.last().unwrap().text, "What time is it?");
-    }
-    // One for each utterance, and the one that waits.
-    until(|| double.count(LIVE) == 4 && double.open_sockets() == 1).await;
-    let idle = double.requests().pop().unwrap().body;
-    assert!(
-        matches!(idle, RecordedBody::Frames(frames) if frames.is_empty()),
-        "nothing is sent before somebody speaks"
-    );
-
-    drop(session);
-    until(|| double.open_sockets() == 0).await;
-    assert_eq!(double.count(LIVE), 4, "nothing is opened after the session");
+    is_ready_for_every_utterance(&double, &stt(&double), LIVE).await;
 }
 
 #[tokio::test]
@@ -72,7 +41,7 @@ async fn a_connection_that_the_server_gave_up_or_that_leads_elsewhere_is_not_use
     let (first, session) = (stt(&double), session());
     first.prepare_to_listen(&session);
     until(|| double.count(LIVE) == 1).await;
-    assert_eq!(utter(&first, &session).await.last().unwrap().text, "What time is it?");
+    assert_eq!(utter(&first, &session).await, QUESTION);
     until(|| double.open_sockets() == 1).await;
 
     let before = double.count(LIVE);

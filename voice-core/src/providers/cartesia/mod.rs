@@ -1,8 +1,8 @@
-//! Cartesia: Sonic's voices, and Ink's recognition of recordings.
+//! Cartesia: Sonic's voices, and Ink's recognition, also while it is spoken.
 //!
 //! | type | what it calls |
 //! |---|---|
-//! | [`CartesiaStt`] | `POST /stt` |
+//! | [`CartesiaStt`] | `POST /stt`; in live sessions the WebSocket `/stt/websocket` |
 //! | [`CartesiaTts`] | `POST /tts/bytes`, streamed; `GET /voices` |
 //!
 //! Both are made with a key, or with that of the environment variable `CARTESIA_API_KEY`, and speak version `2026-03-01` of the
@@ -15,6 +15,7 @@
 //! ```
 
 mod language;
+mod listening;
 mod stt;
 mod tts;
 mod voices;

@@ -16,7 +16,6 @@
 
 mod language;
 mod listening;
-mod spare;
 mod stt;
 mod tts;
 mod voices;

@@ -5,18 +5,14 @@ use futures_util::{StreamExt, stream};
 use reqwest::{Method, Url, header::CONTENT_TYPE};
 use serde_json::Value;
 
-use super::{
-    FACTS, MODELS, language,
-    listening::{self, Line},
-    spare,
-};
+use super::{FACTS, MODELS, language, listening::Events};
 use crate::{
-    error::{ErrorKind, Result, Stage},
+    error::{Result, Stage},
     event::Transcript,
     provider::{
         CallContext, ListenRequest, ResultStream, SpeechToText, SpokenSound, SttCapabilities, TranscribeRequest,
     },
-    providers::http::{Peer, Private, Server, Upload, server_builder},
+    providers::http::{Line, Live, LiveModels, Peer, Private, Server, Terms, Upload, server_builder},
 };
 
 /// The default model.
@@ -24,6 +20,9 @@ const MODEL: &str = "nova-3";
 
 /// How the names of models begin that recognise only what is being spoken; recordings go to the default one.
 const LIVE_ONLY: &str = "flux-";
+
+const LIVE_MODELS: LiveModels =
+    LiveModels { recorded: MODEL, only_live: |model| model.starts_with(LIVE_ONLY), default: None };
 
 /// The model that hears several languages among them.
 const LIVE_MULTILINGUAL: &str = "flux-general-multi";
@@ -55,11 +54,8 @@ const MOST_ANSWER_BYTES: usize = 16 * 1024 * 1024;
 #[derive(Clone, Debug)]
 pub struct DeepgramStt {
     server: Server,
-    /// The same server with the model that listens, if one does.
-    live: Option<Server>,
-    /// What listens, when somebody named it.
-    live_model: Option<String>,
-    keyterms: Vec<String>,
+    live: Live,
+    keyterms: Terms,
     smart_format: bool,
     mip_opt_out: bool,
 }
@@ -68,21 +64,21 @@ impl DeepgramStt {
     server_builder!(FACTS, MODEL, Stage::Stt, Self::of, Self::renewed);
 
     fn of(server: Server) -> Self {
-        Self { server, live: None, live_model: None, keyterms: Vec::new(), smart_format: true, mip_opt_out: false }
+        Self { server, live: Live::default(), keyterms: Terms::default(), smart_format: true, mip_opt_out: false }
             .renewed()
     }
 
     /// Sets the model that recognises what is being spoken. Default: the same one; empty: none.
     #[must_use]
     pub fn live_model(mut self, model: impl Into<String>) -> Self {
-        self.live_model = Some(model.into());
+        self.live.set_model(model);
         self.renewed()
     }
 
     /// Sets words and names to listen for. Default: none.
     #[must_use]
     pub fn keyterms<T: Into<String>>(mut self, terms: impl IntoIterator<Item = T>) -> Self {
-        self.keyterms = terms.into_iter().map(Into::into).filter(|term: &String| !term.trim().is_empty()).collect();
+        self.keyterms = Terms::of(terms);
         self
     }
 
@@ -104,21 +100,8 @@ impl DeepgramStt {
 
     /// Finds the models anew.
     fn renewed(mut self) -> Self {
-        if self.server.model.starts_with(LIVE_ONLY) {
-            self.live_model = Some(self.server.model.clone());
-            self.server.set_model(MODEL);
-        }
-        let model = self.live_model.clone().unwrap_or_else(|| self.server.model.clone());
-        self.live = (!model.is_empty()).then(|| {
-            let mut live = self.server.clone();
-            live.set_model(model);
-            live
-        });
+        self.live.renew(&mut self.server, &LIVE_MODELS);
         self
-    }
-
-    fn private(&self) -> Private {
-        self.keyterms.iter().map(|term| term.as_str().into()).collect()
     }
 
     /// What every way of recognising says of its model.
@@ -126,7 +109,7 @@ impl DeepgramStt {
         let mut query = url.query_pairs_mut();
         query.append_pair("model", model);
         let name = if WITH_KEYTERMS.iter().any(|known| model.starts_with(known)) { "keyterm" } else { "keywords" };
-        for term in &self.keyterms {
+        for term in self.keyterms.iter() {
             query.append_pair(name, term);
         }
         if self.mip_opt_out {
@@ -148,12 +131,11 @@ impl DeepgramStt {
         Ok(url)
     }
 
-    /// The way to who listens, if anybody does.
-    fn line(&self, server: &Server, request: &ListenRequest) -> Result<Line> {
+    fn line(&self, server: &Server, request: &ListenRequest) -> Result<Line<Events>> {
         let url = self.live_url(server, request.language.as_deref())?;
         // Nothing keeps a connection to Flux alive on which nothing is said.
         let kept = (!server.model.starts_with(LIVE_ONLY)).then(|| request.kept.clone());
-        Ok(Line { server: server.clone(), url, kept })
+        Ok(Line { server: server.clone(), url, private: self.keyterms.private(), kept, wire: Events })
     }
 
     fn live_url(&self, server: &Server, tag: Option<&str>) -> Result<Url> {
@@ -211,7 +193,7 @@ impl SpeechToText for DeepgramStt {
 
     fn capabilities(&self) -> SttCapabilities {
         SttCapabilities {
-            streaming: self.live.is_some(),
+            streaming: self.live.server().is_some(),
             detects_language: detects(&self.server.model),
             ..SttCapabilities::default()
         }
@@ -220,7 +202,7 @@ impl SpeechToText for DeepgramStt {
     async fn transcribe(&self, request: TranscribeRequest, ctx: &CallContext) -> Result<ResultStream<Transcript>> {
         ctx.check()?;
         let upload = Upload::of(&request.audio, UPLOAD);
-        let private = self.private();
+        let private = self.keyterms.private();
         let http = self.server.request(Method::POST, self.recorded_url(request.language.as_deref())?)?;
         let http = http.header(CONTENT_TYPE, upload.media_type).body(upload.bytes);
         let response = self.server.send(http, &private).await.map_err(|refusal| refusal.error)?;
@@ -236,23 +218,18 @@ impl SpeechToText for DeepgramStt {
         ctx: &CallContext,
     ) -> Result<ResultStream<Transcript>> {
         ctx.check()?;
-        let server = self.live.as_ref().ok_or_else(|| {
-            let peer = &self.server.peer;
-            let message = format!("{} recognises recordings only; name a live model", peer.provider);
-            peer.error(ErrorKind::Unsupported, message)
-        })?;
-        listening::listen(self.line(server, &request)?, sound, self.private()).await
+        let server = self.live.required(&self.server.peer)?;
+        self.line(server, &request)?.listen(sound).await
     }
 
     fn prepare_to_listen(&self, request: &ListenRequest) {
-        let line = self.live.as_ref().and_then(|server| self.line(server, request).ok());
-        if let Some(Line { server, url, kept: Some(kept) }) = line {
-            spare::prepare(&kept, &server, &url, &self.private());
+        if let Some(Ok(line)) = self.live.server().map(|server| self.line(server, request)) {
+            line.prepare();
         }
     }
 
     fn listening_name(&self) -> &str {
-        &self.live.as_ref().unwrap_or(&self.server).peer.provider
+        &self.live.server().unwrap_or(&self.server).peer.provider
     }
 
     async fn warm_up(&self) -> Result<()> {

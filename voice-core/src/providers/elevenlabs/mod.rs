@@ -2,7 +2,7 @@
 //!
 //! | type | what it calls |
 //! |---|---|
-//! | [`ElevenLabsStt`] | `POST /v1/speech-to-text` |
+//! | [`ElevenLabsStt`] | `POST /v1/speech-to-text`; in live sessions the WebSocket `/v1/speech-to-text/realtime` |
 //! | [`ElevenLabsTts`] | `POST /v1/text-to-speech/{voice}/stream`, streamed; `GET /v2/voices` |
 //!
 //! Both are made with a key, or with that of the environment variable `ELEVENLABS_API_KEY`.
@@ -16,6 +16,7 @@
 
 mod alignment;
 mod language;
+mod listening;
 mod stt;
 mod tts;
 mod voices;

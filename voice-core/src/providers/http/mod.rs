@@ -1,4 +1,4 @@
-//! What every provider reached over HTTP shares: one client, typed errors, sound, server-sent events, WebSockets.
+//! What every provider reached over HTTP shares: one client, typed errors, sound, server-sent events, WebSockets, listening.
 //!
 //! ```text
 //! client ──► Peer::accept (status → Error) ──► SseReader | sound | Socket ──► the provider's own wire format
@@ -10,6 +10,10 @@ mod answer;
 mod client;
 #[cfg(feature = "_websocket")]
 mod dial;
+#[cfg(feature = "_listening")]
+mod listening;
+#[cfg(feature = "_listening")]
+mod live;
 #[cfg(feature = "_http")]
 mod peer;
 mod proxy;
@@ -21,10 +25,14 @@ mod redact;
 mod server;
 #[cfg(feature = "_sound")]
 mod sound;
+#[cfg(feature = "_listening")]
+mod spare;
 #[cfg(feature = "_speech")]
 mod speech;
 #[cfg(feature = "_sse")]
 mod sse;
+#[cfg(feature = "_listening")]
+mod terms;
 #[cfg(any(feature = "_http", feature = "webhooks"))]
 mod transport;
 #[cfg(any(feature = "openai", feature = "deepgram"))]
@@ -38,6 +46,14 @@ mod websocket;
 mod written;
 
 pub(crate) use client::{ClientOptions, client};
+#[cfg(any(feature = "deepgram", feature = "cartesia"))]
+pub(crate) use listening::binary_before;
+#[cfg(any(feature = "deepgram", feature = "elevenlabs"))]
+pub(crate) use listening::error_body;
+#[cfg(feature = "_listening")]
+pub(crate) use listening::{Incoming, Last, Line, Wire};
+#[cfg(feature = "_listening")]
+pub(crate) use live::{Live, LiveModels};
 #[cfg(feature = "_http")]
 pub(crate) use peer::Peer;
 #[cfg(feature = "_providers")]
@@ -60,6 +76,8 @@ pub(crate) use speech::speech_of_objects;
 pub(crate) use speech::{Pieces, Said};
 #[cfg(feature = "_sse")]
 pub(crate) use sse::SseReader;
+#[cfg(feature = "_listening")]
+pub(crate) use terms::Terms;
 #[cfg(feature = "_websocket")]
 pub(crate) use transport::websocket_error;
 #[cfg(any(feature = "openai", feature = "deepgram"))]

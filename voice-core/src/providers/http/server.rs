@@ -8,7 +8,7 @@ use reqwest::{
 };
 
 use super::{ClientOptions, Peer, Private, Refusal, client};
-#[cfg(feature = "_websocket")]
+#[cfg(feature = "_listening")]
 use super::{Socket, websocket};
 use crate::{
     error::{Error, ErrorKind, Result, Stage},
@@ -160,7 +160,7 @@ impl Server {
     ///
     /// # Errors
     /// When no connection comes about, or the server refuses it.
-    #[cfg(feature = "_websocket")]
+    #[cfg(feature = "_listening")]
     pub(crate) async fn websocket(&self, url: Url, private: &Private) -> Result<Socket> {
         websocket(&self.peer, url, self.headers()?, self.connect_timeout, private).await
     }

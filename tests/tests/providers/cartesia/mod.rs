@@ -1,5 +1,7 @@
 //! Cartesia.
 
+mod listening;
+
 use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -255,6 +257,8 @@ async fn settings_that_cannot_be_are_refused_with_what_can() {
         ("tts", json!({"emotion": 1}), "tts.settings.emotion: expected a string"),
         ("tts", json!({"volum": 1}), "did you mean `volume`?"),
         ("stt", json!({"speed": 1}), "stt.settings.speed: this provider has no such setting"),
+        ("stt", json!({"keyterms": [1]}), "stt.settings.keyterms: expected a list of strings"),
+        ("stt", json!({"live_model": 1}), "stt.settings.live_model: expected a string"),
     ] {
         let said = complaint("cartesia", place, settings).await;
         assert!(said.contains(expected), "{said}");

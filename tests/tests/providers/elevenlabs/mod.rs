@@ -1,5 +1,7 @@
 //! ElevenLabs.
 
+mod listening;
+
 use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -12,7 +14,7 @@ use voice_core::{
 };
 use voice_testkit::openai::{RecordedBody, Reply, Spec};
 
-use super::over_http::*;
+use super::{conform, over_http::*};
 
 const SPEC: &str = "openapi/elevenlabs.openapi.trimmed.json";
 
@@ -316,7 +318,7 @@ async fn a_config_document_is_all_an_agent_needs() {
         "enable_logging": false,
     });
     let reply = converse(
-        json!({"provider": "elevenlabs", "model": "scribe_v1", "api_key": KEY, "base_url": hears.base_url(), "settings": {"enable_logging": false}}),
+        json!({"provider": "elevenlabs", "model": "scribe_v1", "api_key": KEY, "base_url": hears.base_url(), "settings": {"enable_logging": false, "keyterms": ["Pune"], "live_model": ""}}),
         json!({"provider": "elevenlabs", "model": "eleven_v3", "voice": "v1", "api_key": KEY, "base_url": speaks.base_url(), "settings": settings}),
     )
     .await
@@ -325,6 +327,7 @@ async fn a_config_document_is_all_an_agent_needs() {
     assert!(reply.audio_error.is_none() && reply.audio.duration() > Duration::from_millis(100));
     let asked = hears.requests().into_iter().find(|r| r.method == "POST").unwrap();
     assert_eq!(asked.field("model_id").as_deref(), Some("scribe_v1"));
+    assert_eq!(asked.field("keyterms").as_deref(), Some("Pune"));
     assert_eq!(asked.path, "/v1/speech-to-text?enable_logging=false");
     let asked = speaks.requests().into_iter().find(|r| r.method == "POST").unwrap();
     assert_eq!(asked.path, "/v1/text-to-speech/v1/stream?output_format=pcm_24000&enable_logging=false");
@@ -344,6 +347,8 @@ async fn settings_that_cannot_be_are_refused_with_what_can() {
         ("tts", json!({"use_speaker_boost": "yes"}), "tts.settings.use_speaker_boost: expected true or false"),
         ("tts", json!({"stabilty": 0.5}), "did you mean `stability`?"),
         ("stt", json!({"prompt": "a"}), "stt.settings.prompt: this provider has no such setting"),
+        ("stt", json!({"keyterms": "a"}), "stt.settings.keyterms: expected a list of strings"),
+        ("stt", json!({"live_model": 1}), "stt.settings.live_model: expected a string"),
     ] {
         let said = complaint("elevenlabs", place, settings).await;
         assert!(said.contains(expected), "{said}");
