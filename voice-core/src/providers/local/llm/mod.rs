@@ -205,7 +205,15 @@ mod tests {
                 assert_eq!(arguments["number"], 12);
                 Ok("baking".to_owned())
             });
-        let agent = VoiceAgent::builder().llm(llm).tool(order_status).storage("memory").build().await.unwrap();
+        let agent = VoiceAgent::builder()
+            .stt("none")
+            .llm(llm)
+            .tts("none")
+            .tool(order_status)
+            .storage("memory")
+            .build()
+            .await
+            .unwrap();
         agent.warm_up().await.unwrap();
         let reply = agent.turn("Is order 12 ready?").await.unwrap();
         assert_eq!(reply.text.trim(), "I look. It leaves the oven at four.");
