@@ -68,20 +68,49 @@ async fn only_its_owner_can_read_a_new_database() {
     assert_eq!(files, 3, "the database, its log and the log's index");
 }
 
+/// Whether a file of the database, its log included, has these words.
+fn is_anywhere(folder: &Path, words: &str) -> bool {
+    let files = std::fs::read_dir(folder).unwrap();
+    files.map(|file| std::fs::read(file.unwrap().path()).unwrap()).any(|bytes| {
+        let mut windows = bytes.windows(words.len());
+        windows.any(|window| window == words.as_bytes())
+    })
+}
+
 #[tokio::test]
-async fn deleted_words_are_in_no_file_after_closing() {
+async fn deleted_words_are_in_no_file_once_the_deletion_is_acknowledged() {
+    let folder = tempfile::tempdir().unwrap();
+    let (gone, kept) = (session(), session());
+    let store = SqliteStore::open(folder.path().join("voice.db")).unwrap();
+    store.save_turn(&turn(&gone, "a secret that must go")).await.unwrap();
+    store.save_turn(&turn(&kept, "words that stay")).await.unwrap();
+    assert!(is_anywhere(folder.path(), "a secret that must go"));
+    assert!(store.delete_session(gone.id).await.unwrap());
+    assert!(!is_anywhere(folder.path(), "a secret that must go"));
+    store.close().await.unwrap();
+    assert!(is_anywhere(folder.path(), "words that stay"));
+    assert!(!is_anywhere(folder.path(), "a secret that must go"));
+}
+
+#[tokio::test]
+async fn a_reader_in_another_process_holds_up_no_deletion_and_its_words_go_later() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("voice.db");
     let (gone, kept) = (session(), session());
     let store = SqliteStore::open(&path).unwrap();
     store.save_turn(&turn(&gone, "a secret that must go")).await.unwrap();
-    store.save_turn(&turn(&kept, "words that stay")).await.unwrap();
+    let reader = sqlite(&path);
+    reader.execute_batch("BEGIN; SELECT count(*) FROM sessions").unwrap();
     assert!(store.delete_session(gone.id).await.unwrap());
-    store.close().await.unwrap();
-    let bytes = std::fs::read(&path).unwrap();
-    let has = |words: &str| bytes.windows(words.len()).any(|w| w == words.as_bytes());
-    assert!(has("words that stay"));
-    assert!(!has("a secret that must go"));
+    assert!(store.session(gone.id).await.unwrap().is_none());
+    assert!(is_anywhere(folder.path(), "a secret that must go"), "the reader still reads it");
+    reader.execute_batch("COMMIT").unwrap();
+    let start = std::time::Instant::now();
+    while is_anywhere(folder.path(), "a secret that must go") {
+        assert!(start.elapsed() < std::time::Duration::from_secs(20), "its words stayed");
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        store.save_turn(&turn(&kept, "words that stay")).await.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use voice_core::{
     ConversationStore, ErrorCode, Message, Role, Session, SessionId, TurnId,
     agent::{ExportFormat, Principal},
-    store::{MessageQuery, SearchQuery, SessionQuery, SessionStatus, TurnRecord},
+    store::{MessageQuery, SearchQuery, SessionQuery, SessionStatus, Summary, TurnRecord},
 };
 
 use super::*;
@@ -119,7 +119,7 @@ async fn erasing_a_user_says_how_much_they_had_said() {
 
 #[tokio::test(start_paused = true)]
 async fn the_background_ends_what_is_idle_and_deletes_what_is_old() {
-    let clock = VirtualClock::new();
+    let (clock, storage) = (VirtualClock::new(), memory());
     let config = r#"{"retention": {"every_minutes": 60, "sessions_days": 7, "messages_days": 3, "audit_days": 1},
                      "limits": {"session_idle_minutes": 30}}"#;
     let agent = VoiceAgent::builder()
@@ -127,7 +127,7 @@ async fn the_background_ends_what_is_idle_and_deletes_what_is_old() {
         .stt(ScriptedStt::hearing("hi"))
         .llm(ScriptedLlm::saying(ANSWER))
         .tts(ScriptedTts::new())
-        .stores(memory())
+        .stores(storage.clone())
         .clock(Arc::new(clock))
         .build()
         .await
@@ -136,15 +136,19 @@ async fn the_background_ends_what_is_idle_and_deletes_what_is_old() {
     agent.accounts().create_organization("A").await.unwrap();
     let status = async || agent.sessions().get(session).await.map(|s| s.status);
     let said = async || agent.sessions().history(session, MessageQuery::latest(10)).await.unwrap().items.len();
+    let last = agent.sessions().history(session, MessageQuery::latest(1)).await.unwrap().items.remove(0);
+    let actions = storage.actions().unwrap();
+    actions.save_summary(&Summary::new(session, "A greeting.", last.id, last.created_at)).await.unwrap();
+    let is_summed_up = async || actions.summary(session).await.unwrap().is_some();
     tokio::time::sleep(Duration::from_secs(40 * 60)).await;
     assert_eq!(status().await.unwrap(), SessionStatus::Active);
     tokio::time::sleep(Duration::from_secs(30 * 60)).await;
     assert_eq!(status().await.unwrap(), SessionStatus::Expired);
     tokio::time::sleep(DAY).await;
     assert_eq!(agent.audit().entries(Default::default()).await.unwrap().items.len(), 0);
-    assert_eq!(said().await, 2);
+    assert_eq!((said().await, is_summed_up().await), (2, true));
     tokio::time::sleep(2 * DAY).await;
-    assert_eq!(said().await, 0);
+    assert_eq!((said().await, is_summed_up().await), (0, false));
     tokio::time::sleep(5 * DAY).await;
     assert_eq!(status().await.unwrap_err().code(), ErrorCode::SessionNotFound);
 

@@ -140,6 +140,7 @@ watch! {
     actions(session: SessionId, query: &ActionQuery) -> Page<Action>;
     save_summary(summary: &Summary) -> bool;
     summary(session: SessionId) -> Option<Summary>;
+    delete_actions_before(before: jiff::Timestamp) -> ();
 }
 
 watch! {

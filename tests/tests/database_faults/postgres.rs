@@ -1,8 +1,8 @@
 //! What a PostgreSQL server is set up to do, against what this library needs.
 
 use voice_core::{
-    OrganizationId,
-    store::{Erased, Owner},
+    Action, MessageId, OrganizationId,
+    store::{ActionStore, Erased, Owner, Summary},
 };
 use voice_tests::servers::Postgres;
 
@@ -56,6 +56,31 @@ async fn the_servers_own_defaults_neither_lose_a_turn_nor_refuse_one() {
     let sql = format!("SELECT DISTINCT commit FROM {schema}.seen");
     let seen: Vec<String> = client.query(&sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
     assert_eq!(seen, ["on"], "what was acknowledged is on the disk");
+}
+
+#[tokio::test]
+async fn what_is_found_in_a_session_that_is_being_deleted_is_left_out_without_a_fault() {
+    let server = Postgres::shared();
+    let (schema, session) = (fresh("s"), session());
+    let store = PostgresStore::connect(&server.url_at(server.address(), &schema)).await.unwrap();
+    store.save_turn(&turn(&session)).await.unwrap();
+    let (client, onlooker, id) = (owner(server).await, owner(server).await, session.id.as_uuid());
+    let sql = format!("BEGIN; DELETE FROM {schema}.sessions WHERE id = '{id}'");
+    client.batch_execute(&sql).await.unwrap();
+    let action = Action::new(session.id, TurnId::new(), MessageId::new(), "refill", session.created_at);
+    let summary = Summary::new(session.id, "It was about rain.", MessageId::new(), session.created_at);
+    let deletion = async {
+        let waiting = format!(
+            "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+             WHERE NOT l.granted AND (a.query LIKE '%INTO actions%' OR a.query LIKE '%INTO summaries%')"
+        );
+        while onlooker.query_one(&waiting, &[]).await.unwrap().get::<_, i64>(0) < 2 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        client.batch_execute("COMMIT").await.unwrap();
+    };
+    let (added, saved, ()) = tokio::join!(store.add_action(&action), store.save_summary(&summary), deletion);
+    assert_eq!((added.unwrap(), saved.unwrap()), (false, false));
 }
 
 #[tokio::test]

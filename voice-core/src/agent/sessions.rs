@@ -288,7 +288,8 @@ impl Sessions {
         engine.store.delete_over(before(engine.clock.now(), age)).await
     }
 
-    /// Deletes every message that is older than `age`, whatever becomes of its session; says how many.
+    /// Deletes every message that is older than `age`, whatever becomes of its session, with the actions that were found and the summaries
+    /// that were written before; says how many messages.
     ///
     /// # Errors
     /// `UNAUTHORIZED` (kind `Forbidden`) in a view that is not the host's own; `INVALID_REQUEST` (kind `Unsupported`) when
@@ -296,7 +297,7 @@ impl Sessions {
     pub async fn delete_messages_older_than(&self, age: Duration) -> Result<u64> {
         self.reach.check_host()?;
         let engine = self.agent.engine()?;
-        engine.store.delete_messages_before(before(engine.clock.now(), age)).await
+        self.agent.delete_said_before(before(engine.clock.now(), age)).await
     }
 
     /// This view, narrowed further by what a query says.

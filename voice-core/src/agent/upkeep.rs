@@ -6,7 +6,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{VoiceAgent, sessions::before};
-use crate::error::{Error, ErrorKind, Result};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    time::Timestamp,
+};
 
 /// What cleaning up came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
@@ -44,9 +47,17 @@ impl VoiceAgent {
             done.audit_entries = log.delete_entries_before(before(now, days(age))).await?;
         }
         if let Some(age) = retention.messages_days {
-            done.messages = store.delete_messages_before(before(now, days(age))).await?;
+            done.messages = self.delete_said_before(before(now, days(age))).await?;
         }
         Ok(done)
+    }
+
+    /// Deletes what was said before a moment, and what was drawn from it; says how many messages.
+    pub(super) async fn delete_said_before(&self, before: Timestamp) -> Result<u64> {
+        if let Ok(actions) = self.storage()?.actions() {
+            actions.delete_actions_before(before).await?;
+        }
+        self.engine()?.store.delete_messages_before(before).await
     }
 
     /// Cleans up now and then for as long as the agent is there.

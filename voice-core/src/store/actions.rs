@@ -92,4 +92,7 @@ pub trait ActionStore: Send + Sync {
 
     /// The summary of a session, if there is one.
     async fn summary(&self, session: SessionId) -> Result<Option<Summary>>;
+
+    /// Deletes the actions that were found and the summaries that were written before a moment, whatever becomes of their sessions.
+    async fn delete_actions_before(&self, before: Timestamp) -> Result<()>;
 }

@@ -30,6 +30,7 @@ pub const ACTIONS: &[Case<dyn KeepsActions>] = cases![
     actions_and_summaries_go_with_their_session,
     a_session_that_is_started_again_has_nothing_of_before,
     actions_go_with_their_user,
+    old_actions_and_summaries_are_deleted_and_their_sessions_stay,
     the_language_of_a_message_is_kept,
 ];
 
@@ -202,6 +203,23 @@ async fn actions_go_with_their_user(store: Actions) -> Outcome {
     let owner = Owner::User { organization: None, user: "ada".into() };
     store.erase(&owner).await.map_err(|e| told(&e))?;
     same("what is left", all(&store, session.id).await?, Vec::new())
+}
+
+async fn old_actions_and_summaries_are_deleted_and_their_sessions_stay(store: Actions) -> Outcome {
+    let (early, late) = (fresh(&store).await?, fresh(&store).await?);
+    let (old, recent) = (action(&early, 10), action(&early, 100));
+    for action in [&old, &recent] {
+        add(&store, action).await?;
+    }
+    store.save_summary(&summary(&early, "Old.")).await.map_err(|e| told(&e))?;
+    let mut written = summary(&late, "Recent.");
+    written.created_at = at(100);
+    store.save_summary(&written).await.map_err(|e| told(&e))?;
+    store.delete_actions_before(at(100)).await.map_err(|e| told(&e))?;
+    same("the actions", all(&store, early.id).await?, vec![recent])?;
+    same("the old summary", summed_up(&store, early.id).await?, None)?;
+    same("the recent summary", summed_up(&store, late.id).await?, Some(written))?;
+    same("found again", add(&store, &old).await?, true)
 }
 
 async fn the_language_of_a_message_is_kept(store: Actions) -> Outcome {

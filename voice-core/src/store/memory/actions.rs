@@ -10,6 +10,7 @@ use crate::{
     id::{ActionId, SessionId},
     message::Action,
     store::{ActionQuery, ActionStore, Page, Summary},
+    time::Timestamp,
 };
 
 #[derive(Default)]
@@ -64,5 +65,21 @@ impl ActionStore for MemoryStore {
 
     async fn summary(&self, session: SessionId) -> Result<Option<Summary>> {
         self.with(|t| t.actions.summaries.get(&session).cloned())
+    }
+
+    async fn delete_actions_before(&self, before: Timestamp) -> Result<()> {
+        self.with(|t| {
+            let Tables { actions, known, summaries } = &mut t.actions;
+            for (session, actions) in actions {
+                actions.retain(|_, action| {
+                    let stays = action.created_at >= before;
+                    if !stays {
+                        known.remove(&(*session, action.fingerprint()));
+                    }
+                    stays
+                });
+            }
+            summaries.retain(|_, summary| summary.created_at >= before);
+        })
     }
 }

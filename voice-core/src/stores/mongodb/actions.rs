@@ -18,6 +18,7 @@ use crate::{
     message::Action,
     store::{ActionQuery, ActionStore, Page, Summary},
     stores::text,
+    time::Timestamp,
 };
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -157,5 +158,15 @@ impl ActionStore for MongoStore {
             database.told(database.summaries.find_one(doc! { "_id": found.key }).await)
         };
         database.run(find).await?.map(|document| document.read(session)).transpose()
+    }
+
+    async fn delete_actions_before(&self, before: Timestamp) -> Result<()> {
+        let database = &self.database;
+        let delete = async {
+            let old = doc! { "created_at": { "$lt": moment(before) } };
+            database.told(database.actions.delete_many(old.clone()).await)?;
+            database.told(database.summaries.delete_many(old).await).map(|_| ())
+        };
+        database.run(delete).await
     }
 }

@@ -21,6 +21,7 @@ use crate::{
     message::Action,
     store::{ActionQuery, ActionStore, Page, Summary},
     stores::text,
+    time::Timestamp,
 };
 
 const ACTION: &str = "actions.id, turn, message, type, details, confidence, actions.created_at";
@@ -34,9 +35,10 @@ fn action_of(session: SessionId, row: &Row) -> SqlResult<Action> {
     Ok(action)
 }
 
+/// Waits for whoever is deleting the session: what is gone takes nothing.
 async fn add(client: &Object, action: &Action) -> SqlResult<bool> {
     let sql = "INSERT INTO actions (session, fingerprint, id, turn, message, type, details, confidence, created_at)
-         SELECT key, $2, $3, $4, $5, $6, $7, $8, $9 FROM sessions WHERE id = $1
+         SELECT key, $2, $3, $4, $5, $6, $7, $8, $9 FROM sessions WHERE id = $1 FOR KEY SHARE
          ON CONFLICT DO NOTHING";
     let (session, fingerprint) = (action.session_id.as_uuid(), action.fingerprint());
     let (id, turn, message) = (action.id.as_uuid(), action.turn_id.as_uuid(), action.message_id.as_uuid());
@@ -67,9 +69,10 @@ async fn actions(client: &Object, session: SessionId, query: &ActionQuery) -> Sq
     Ok(Page::cut(rows.iter().map(|row| action_of(session, row)).collect::<SqlResult<_>>()?, query.limit))
 }
 
+/// Waits like [`add`].
 async fn save_summary(client: &Object, summary: &Summary) -> SqlResult<bool> {
     let sql = "INSERT INTO summaries (session, text, points, until, created_at)
-         SELECT key, $2, $3, $4, $5 FROM sessions WHERE id = $1
+         SELECT key, $2, $3, $4, $5 FROM sessions WHERE id = $1 FOR KEY SHARE
          ON CONFLICT (session) DO UPDATE SET text = excluded.text, points = excluded.points, until = excluded.until,
              created_at = excluded.created_at";
     let (session, words, until) = (summary.session_id.as_uuid(), text::kept(&summary.text), summary.until.as_uuid());
@@ -105,5 +108,12 @@ impl ActionStore for PostgresStore {
 
     async fn summary(&self, session: SessionId) -> Result<Option<Summary>> {
         self.database.read(async |c| summary(c, session).await).await
+    }
+
+    async fn delete_actions_before(&self, before: Timestamp) -> Result<()> {
+        for sql in ["DELETE FROM actions WHERE created_at < $1", "DELETE FROM summaries WHERE created_at < $1"] {
+            self.database.run(async |c| changed(c, sql, &[&moment(before)]).await).await?;
+        }
+        Ok(())
     }
 }

@@ -76,7 +76,7 @@ async fn enqueue(client: &Object, event: &Event) -> SqlResult<bool> {
                    SELECT 1 FROM webhooks WHERE organization IS NOT DISTINCT FROM $3 AND enabled LIMIT 1
                ), made AS (
                    INSERT INTO webhook_events (id, name, organization, session, turn, at, data)
-                   SELECT $1, $2, $3, (SELECT id FROM sessions WHERE id = $4), $5, $6, $7 FROM wanted
+                   SELECT $1, $2, $3, (SELECT id FROM sessions WHERE id = $4 FOR KEY SHARE), $5, $6, $7 FROM wanted
                    ON CONFLICT DO NOTHING
                )
                SELECT FROM wanted";

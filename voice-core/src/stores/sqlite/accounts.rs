@@ -224,7 +224,7 @@ impl AccountStore for SqliteStore {
 
     async fn delete_organization(&self, id: OrganizationId) -> Result<bool> {
         let sql = "DELETE FROM organizations WHERE id = ?1";
-        self.workers.write(move |c| Ok(c.prepare_cached(sql)?.execute([Kept(id)])? > 0)).await
+        self.workers.write_gone(move |c| Ok(c.prepare_cached(sql)?.execute([Kept(id)])? > 0)).await
     }
 
     async fn create_user(&self, user: &User, key: Option<&ApiKey>) -> Result<NewRecord> {
@@ -267,7 +267,7 @@ impl AccountStore for SqliteStore {
         let sql = "DELETE FROM users WHERE organization = ?1 AND id = ?2";
         let delete =
             move |c: &Connection| Ok(c.prepare_cached(sql)?.execute(params![Kept(organization), Kept(id)])? > 0);
-        self.workers.write(delete).await
+        self.workers.write_gone(delete).await
     }
 
     async fn create_key(&self, key: &ApiKey) -> Result<NewRecord> {
@@ -320,6 +320,6 @@ impl AccountStore for SqliteStore {
         let sql = "DELETE FROM credentials WHERE organization = ?1 AND provider = ?2";
         let delete =
             move |c: &Connection| Ok(c.prepare_cached(sql)?.execute(params![Kept(organization), provider])? > 0);
-        self.workers.write(delete).await
+        self.workers.write_gone(delete).await
     }
 }

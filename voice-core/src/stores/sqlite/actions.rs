@@ -12,6 +12,7 @@ use crate::{
     id::SessionId,
     message::Action,
     store::{ActionQuery, ActionStore, Page, Summary},
+    time::Timestamp,
 };
 
 const ACTION: &str = "actions.id, turn, message, type, details, confidence, actions.created_at";
@@ -113,5 +114,15 @@ impl ActionStore for SqliteStore {
 
     async fn summary(&self, session: SessionId) -> Result<Option<Summary>> {
         self.workers.read(move |c| summary(c, session)).await
+    }
+
+    async fn delete_actions_before(&self, before: Timestamp) -> Result<()> {
+        let delete = move |c: &Connection| {
+            for sql in ["DELETE FROM actions WHERE created_at < ?1", "DELETE FROM summaries WHERE created_at < ?1"] {
+                c.prepare_cached(sql)?.execute([Kept(before)])?;
+            }
+            Ok(())
+        };
+        self.workers.write_gone(delete).await
     }
 }

@@ -135,12 +135,12 @@ impl AssistantStore for SqliteStore {
                  WHERE id = ?2 AND organization IS ?1 AND deleted_at IS NULL";
             Ok(c.prepare_cached(sql)?.execute(params![organization.map(Kept), Kept(id), Kept(at)])? > 0)
         };
-        self.workers.write(delete).await
+        self.workers.write_gone(delete).await
     }
 
     async fn erase_assistants(&self, organization: OrganizationId) -> Result<u64> {
         let sql = "DELETE FROM assistants WHERE organization = ?1";
-        let erased = self.workers.write(move |c| c.prepare_cached(sql)?.execute([Kept(organization)])).await?;
+        let erased = self.workers.write_gone(move |c| c.prepare_cached(sql)?.execute([Kept(organization)])).await?;
         Ok(erased as u64)
     }
 }

@@ -32,6 +32,15 @@ pub(super) fn set_patience(patience: Duration) {
     PATIENCE.set(patience);
 }
 
+/// Does `work` with a patience that no caller notices.
+pub(super) fn briefly<T>(work: impl FnOnce() -> T) -> T {
+    let patience = PATIENCE.get();
+    PATIENCE.set(patience.min(Duration::from_millis(100)));
+    let outcome = work();
+    PATIENCE.set(patience);
+    outcome
+}
+
 /// Called by SQLite while another connection holds a lock; `false` gives up.
 ///
 /// SQLite's own handler doubles its waits up to 100 ms, which a fast writer in another process can starve.

@@ -105,7 +105,7 @@ impl KnowledgeStore for SqliteStore {
 
     async fn update_document(&self, document: &KnowledgeDocument, text: &str) -> Result<DocumentSaved> {
         let (document, text) = (document.clone(), text.to_owned());
-        self.workers.write(move |c| update(c, &document, &text)).await
+        self.workers.write_gone(move |c| update(c, &document, &text)).await
     }
 
     async fn document(
@@ -158,12 +158,12 @@ impl KnowledgeStore for SqliteStore {
             let sql = "DELETE FROM documents WHERE organization IS ?1 AND id = ?2";
             Ok(c.prepare_cached(sql)?.execute(params![organization.map(Kept), Kept(id)])? > 0)
         };
-        self.workers.write(delete).await
+        self.workers.write_gone(delete).await
     }
 
     async fn erase_documents(&self, organization: OrganizationId) -> Result<u64> {
         let sql = "DELETE FROM documents WHERE organization = ?1";
-        let erased = self.workers.write(move |c| c.prepare_cached(sql)?.execute([Kept(organization)])).await?;
+        let erased = self.workers.write_gone(move |c| c.prepare_cached(sql)?.execute([Kept(organization)])).await?;
         Ok(erased as u64)
     }
 }

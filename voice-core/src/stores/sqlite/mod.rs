@@ -91,7 +91,8 @@ impl SqliteOptions {
 /// A store for every subject in one SQLite file: see [`Storage::of`](crate::store::Storage::of).
 ///
 /// One thread writes and a few read; calls made at the same time share a commit, each acknowledged only when it is on the disk.
-/// Times are kept to the microsecond. What is deleted is overwritten with zeros.
+/// Times are kept to the microsecond. What is deleted is overwritten with zeros and leaves the write-ahead log,
+/// unless another process is reading at that moment: then with the first write a second later, or when the last process closes the file.
 ///
 /// Dropping the store finishes what was handed in and closes the file in the background, without blocking; use
 /// [`close`](ConversationStore::close) to wait for that.
@@ -159,7 +160,7 @@ impl ConversationStore for SqliteStore {
     }
 
     async fn delete_session(&self, id: SessionId) -> Result<bool> {
-        self.workers.write(move |c| rows::delete_session(c, id)).await
+        self.workers.write_gone(move |c| rows::delete_session(c, id)).await
     }
 
     async fn save_turn(&self, turn: &TurnRecord) -> Result<Saved> {
@@ -188,7 +189,7 @@ impl ConversationStore for SqliteStore {
     async fn delete_over(&self, ended_before: Timestamp) -> Result<u64> {
         let mut deleted = 0;
         loop {
-            let some = self.workers.write(move |c| keeping::delete_over(c, ended_before, DELETE_AT_ONCE)).await?;
+            let some = self.workers.write_gone(move |c| keeping::delete_over(c, ended_before, DELETE_AT_ONCE)).await?;
             deleted += some as u64;
             if some < DELETE_AT_ONCE as usize {
                 return Ok(deleted);
@@ -210,7 +211,7 @@ impl ConversationStore for SqliteStore {
         let mut erased = Erased::default();
         loop {
             let owner = owner.clone();
-            let some = self.workers.write(move |c| keeping::erase(c, &owner, DELETE_AT_ONCE)).await?;
+            let some = self.workers.write_gone(move |c| keeping::erase(c, &owner, DELETE_AT_ONCE)).await?;
             erased += some;
             if some.sessions < u64::from(DELETE_AT_ONCE) {
                 return Ok(erased);
@@ -223,7 +224,7 @@ impl ConversationStore for SqliteStore {
         let mut deleted = 0;
         loop {
             let most = DELETE_MESSAGES_AT_ONCE;
-            let some = self.workers.write(move |c| keeping::delete_messages_before(c, before, most)).await?;
+            let some = self.workers.write_gone(move |c| keeping::delete_messages_before(c, before, most)).await?;
             deleted += some as u64;
             if some < most as usize {
                 return Ok(deleted);

@@ -246,7 +246,7 @@ impl WebhookStore for SqliteStore {
     }
 
     async fn erase_webhooks(&self, organization: OrganizationId) -> Result<u64> {
-        Ok(self.workers.write(move |c| erase(c, organization)).await? as u64)
+        Ok(self.workers.write_gone(move |c| erase(c, organization)).await? as u64)
     }
 
     async fn anybody_listens(&self) -> Result<bool> {
@@ -315,7 +315,7 @@ impl WebhookStore for SqliteStore {
     async fn delete_deliveries_before(&self, before: Timestamp) -> Result<u64> {
         let mut deleted = 0;
         loop {
-            let some = self.workers.write(move |c| delete_before(c, before)).await?;
+            let some = self.workers.write_gone(move |c| delete_before(c, before)).await?;
             deleted += some as u64;
             if some < DELETE_AT_ONCE as usize {
                 return Ok(deleted);

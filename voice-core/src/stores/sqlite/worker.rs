@@ -5,10 +5,11 @@
 //! a transaction of its own: one bad task fails alone.
 
 use std::{
+    cell::Cell,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -25,13 +26,25 @@ use crate::error::{Error, ErrorKind, Result};
 const QUEUE: usize = 1_024;
 /// The most tasks in one transaction: about a thousand pages of log.
 const GROUP: usize = 128;
+/// How often the log is tried again that another process would not let go of.
+const EMPTY_AGAIN: Duration = Duration::from_secs(1);
+
+/// What a task asks of its commit.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Care {
+    /// A loss of power may undo it.
+    Passing,
+    /// It survives a loss of power.
+    Durable,
+    /// That, and what it deletes is in the log no more.
+    Gone,
+}
 
 /// Work on a connection. It may be run again after its transaction was rolled back.
 trait Task: Send {
     /// Nobody waits for it any more.
     fn is_abandoned(&self) -> bool;
-    /// Whether it must survive a loss of power.
-    fn is_durable(&self) -> bool;
+    fn care(&self) -> Care;
     /// Does the work and keeps its result.
     fn run(&mut self, connection: &Connection) -> rusqlite::Result<()>;
     /// Answers the caller: with the kept result, or with why it does not count.
@@ -40,7 +53,7 @@ trait Task: Send {
 
 struct Work<T, F> {
     work: F,
-    durable: bool,
+    care: Care,
     value: Option<T>,
     reply: oneshot::Sender<Result<T>>,
 }
@@ -54,8 +67,8 @@ where
         self.reply.is_closed()
     }
 
-    fn is_durable(&self) -> bool {
-        self.durable
+    fn care(&self) -> Care {
+        self.care
     }
 
     fn run(&mut self, connection: &Connection) -> rusqlite::Result<()> {
@@ -114,7 +127,7 @@ impl Workers {
         spawn("voice-db-write".into(), move || {
             let _done = done;
             connection::set_patience(patience);
-            Writer { connection: &writer, path: &path }.serve(writes);
+            Writer { connection: &writer, path: &path, to_empty: Cell::new(None) }.serve(writes);
             for reader in reading {
                 // The last connection to close copies the log into the database, and only the writer syncs fully.
                 if reader.join().is_err() {
@@ -132,7 +145,17 @@ impl Workers {
         T: Send + 'static,
         F: Fn(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
-        hand_in(&self.queues()?.write, work, true).await
+        hand_in(&self.queues()?.write, work, Care::Durable).await
+    }
+
+    /// Like [`write`](Self::write), for work that deletes what must be gone: once it is answered, the log holds nothing of it either, unless
+    /// another process is reading at that moment. Then a later write empties the log.
+    pub(super) async fn write_gone<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Fn(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        hand_in(&self.queues()?.write, work, Care::Gone).await
     }
 
     /// Runs `work` in a transaction that every process sees, but that the loss of power may undo: without waiting for the disk.
@@ -141,7 +164,7 @@ impl Workers {
         T: Send + 'static,
         F: Fn(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
-        hand_in(&self.queues()?.write, work, false).await
+        hand_in(&self.queues()?.write, work, Care::Passing).await
     }
 
     /// Runs `work` on a connection that only reads.
@@ -150,7 +173,7 @@ impl Workers {
         T: Send + 'static,
         F: Fn(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
-        hand_in(&self.queues()?.read, work, false).await
+        hand_in(&self.queues()?.read, work, Care::Passing).await
     }
 
     /// Takes nothing more, and waits until all that was handed in is done and the file is closed.
@@ -168,13 +191,13 @@ impl Workers {
     }
 }
 
-async fn hand_in<T, F>(queue: &Queue, work: F, durable: bool) -> Result<T>
+async fn hand_in<T, F>(queue: &Queue, work: F, care: Care) -> Result<T>
 where
     T: Send + 'static,
     F: Fn(&Connection) -> rusqlite::Result<T> + Send + 'static,
 {
     let (reply, answer) = oneshot::channel();
-    queue.send(Box::new(Work { work, durable, value: None, reply })).await.map_err(|_| stopped())?;
+    queue.send(Box::new(Work { work, care, value: None, reply })).await.map_err(|_| stopped())?;
     answer.await.map_err(|_| stopped())?
 }
 
@@ -199,6 +222,8 @@ fn serve(connection: &Connection, path: &Path, tasks: &Mutex<mpsc::Receiver<Box<
 struct Writer<'a> {
     connection: &'a Connection,
     path: &'a PathBuf,
+    /// The log still holds what was deleted; when it is due to be emptied.
+    to_empty: Cell<Option<Instant>>,
 }
 
 impl Writer<'_> {
@@ -237,14 +262,31 @@ impl Writer<'_> {
         if tasks.is_empty() {
             return Ok(());
         }
-        if tasks.iter().any(|task| task.is_durable()) {
-            return self.commit(tasks);
+        if tasks.iter().any(|task| task.care() != Care::Passing) {
+            self.commit(tasks)?;
+            if tasks.iter().any(|task| task.care() == Care::Gone) {
+                self.to_empty.set(Some(Instant::now()));
+            }
+            self.empty_log();
+            return Ok(());
         }
         // In WAL mode such a commit is lost whole or not at all, and the next full one brings it to the disk too.
         self.connection.pragma_update(None, "synchronous", "NORMAL")?;
         let outcome = self.commit(tasks);
         self.connection.pragma_update(None, "synchronous", "FULL")?;
         outcome
+    }
+
+    /// Copies the log into the database, where what was deleted is overwritten, and cuts it to nothing.
+    fn empty_log(&self) {
+        if !self.to_empty.get().is_some_and(|due| due <= Instant::now()) {
+            return;
+        }
+        let busy = connection::briefly(|| {
+            self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0))
+        });
+        // Whatever is in the way, what was written is safe, and the log is read by whoever opens the file next.
+        self.to_empty.set((busy != Ok(false)).then(|| Instant::now() + EMPTY_AGAIN));
     }
 
     fn commit(&self, tasks: &mut [Box<dyn Task>]) -> rusqlite::Result<()> {
