@@ -9,7 +9,7 @@ rm -rf "$aar" && mkdir -p "$aar"
 
 # 1. The native library for each ABI. Pages of 16 KiB are asked of apps for Android 15 and later.
 RUSTFLAGS="-C link-arg=-Wl,-z,max-page-size=16384" cargo ndk --manifest-path "$root/bindings-uniffi/Cargo.toml" --platform 26 \
-    -t arm64-v8a -t armeabi-v7a -t x86_64 -t x86 -o "$aar/jni" build --release
+    -t arm64-v8a -t armeabi-v7a -t x86_64 -t x86 -o "$aar/jni" build --profile dist
 
 # 2. The classes: the same as on the JVM.
 mvn -B -ntp -DskipTests package

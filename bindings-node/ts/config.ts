@@ -281,7 +281,7 @@ export interface RetentionConfig {
   every_minutes?: number | null
   /** After how many days a session that is over is deleted, with everything said in it. */
   sessions_days?: number | null
-  /** After how many days a message is deleted, whatever becomes of its session. */
+  /** After how many days messages, actions and summaries are deleted, whatever becomes of their session. */
   messages_days?: number | null
   /** After how many days an entry of the audit log is deleted. */
   audit_days?: number | null

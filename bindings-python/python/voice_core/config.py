@@ -202,7 +202,7 @@ class Retention(TypedDict, total=False):
     sessions_days: Optional[float]
     """After how many days a session that is over is deleted, with everything said in it."""
     messages_days: Optional[float]
-    """After how many days a message is deleted, whatever becomes of its session."""
+    """After how many days messages, actions and summaries are deleted, whatever becomes of their session."""
     audit_days: Optional[float]
     """After how many days an entry of the audit log is deleted."""
 

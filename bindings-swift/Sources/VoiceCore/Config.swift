@@ -410,7 +410,7 @@ public struct RetentionConfig: Encodable, Sendable {
     public var everyMinutes: Double?
     /// After how many days a session that is over is deleted, with everything said in it.
     public var sessionsDays: Double?
-    /// After how many days a message is deleted, whatever becomes of its session.
+    /// After how many days messages, actions and summaries are deleted, whatever becomes of their session.
     public var messagesDays: Double?
     /// After how many days an entry of the audit log is deleted.
     public var auditDays: Double?

@@ -29,7 +29,7 @@ pub struct RetentionConfig {
     pub every_minutes: Option<f64>,
     /// After how many days a session that is over is deleted, with everything said in it.
     pub sessions_days: Option<f64>,
-    /// After how many days a message is deleted, whatever becomes of its session, and so are actions and summaries as old as that.
+    /// After how many days messages, actions and summaries are deleted, whatever becomes of their session.
     pub messages_days: Option<f64>,
     /// After how many days an entry of the audit log is deleted.
     pub audit_days: Option<f64>,

@@ -336,7 +336,7 @@ public data class RetentionConfig(
     public val everyMinutes: Double? = null,
     /** After how many days a session that is over is deleted, with everything said in it. */
     public val sessionsDays: Double? = null,
-    /** After how many days a message is deleted, whatever becomes of its session. */
+    /** After how many days messages, actions and summaries are deleted, whatever becomes of their session. */
     public val messagesDays: Double? = null,
     /** After how many days an entry of the audit log is deleted. */
     public val auditDays: Double? = null,
