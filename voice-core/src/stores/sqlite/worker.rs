@@ -279,7 +279,7 @@ impl Writer<'_> {
 
     /// Copies the log into the database, where what was deleted is overwritten, and cuts it to nothing.
     fn empty_log(&self) {
-        if !self.to_empty.get().is_some_and(|due| due <= Instant::now()) {
+        if self.to_empty.get().is_none_or(|due| due > Instant::now()) {
             return;
         }
         let busy = connection::briefly(|| {
