@@ -176,6 +176,27 @@ async fn speech_transcribed_back_has_at_most_ten_percent_word_errors() {
     assert!(errors <= 0.10, "{:.1} % word errors in: {heard}", errors * 100.0);
 }
 
+/// A clause of an answer's beginning, which a warm voice says in two chunks, and one of its middle, which it says in one.
+#[tokio::test]
+async fn an_answer_begins_with_part_of_its_first_clause_and_loses_no_word_of_it() {
+    const CLAUSE: &str = "The people who live near the river bring bread on Sundays,";
+    let (voice, stt) = (kokoro(), MoonshineStt::tiny_en(&models()).unwrap());
+    voice.warm_up().await.unwrap();
+    for (previous, chunks) in [(None, 2), (Some("It is well known."), 1)] {
+        let mut request = SynthesisRequest::new(CLAUSE);
+        request.previous_text = previous.map(Into::into);
+        let said = voice.synthesize(request, &CallContext::new()).await.unwrap();
+        let said: Vec<Pcm> = said.map(Result::unwrap).collect().await;
+        assert_eq!(said.len(), chunks);
+        let sound = Pcm::concat(&said).unwrap().unwrap().resampled(SPEECH_RATE).unwrap();
+        let request = TranscribeRequest::new(Utterance::from_samples(sound.samples()));
+        let heard = stt.transcribe(request, &CallContext::new()).await.unwrap();
+        let heard: Vec<_> = heard.map(Result::unwrap).collect().await;
+        let heard = &heard.last().unwrap().text;
+        assert!(word_errors(CLAUSE, heard) <= 0.10, "{heard}");
+    }
+}
+
 #[tokio::test]
 async fn kokoros_voices_are_listed_and_each_sounds_its_own() {
     let config = format!(r#"{{"local": {{"models": {:?}}}, "storage": "memory"}}"#, models().path());
@@ -192,7 +213,9 @@ async fn kokoros_voices_are_listed_and_each_sounds_its_own() {
 
     let said = async |options: PreviewOptions| agent.voices().preview(options).await.unwrap().audio;
     let (heart, usual) = (said(PreviewOptions::of("af_heart")).await, said(PreviewOptions::default()).await);
-    assert_eq!(heart.samples(), usual.samples(), "it is the voice that Kokoro speaks with by itself");
+    // It begins in one chunk or in two, by how quick the machine is.
+    let apart = heart.duration().abs_diff(usual.duration());
+    assert!(apart < Duration::from_millis(100), "it is the voice that Kokoro speaks with by itself; {apart:?} apart");
     let other = said(PreviewOptions::of(&british[0].id)).await;
     assert!(other.samples() != heart.samples() && other.duration() > Duration::from_secs(1));
     let slow = said(PreviewOptions::of("af_heart").setting("speed", 0.5)).await;

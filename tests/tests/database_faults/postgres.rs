@@ -70,11 +70,9 @@ async fn what_is_found_in_a_session_that_is_being_deleted_is_left_out_without_a_
     let action = Action::new(session.id, TurnId::new(), MessageId::new(), "refill", session.created_at);
     let summary = Summary::new(session.id, "It was about rain.", MessageId::new(), session.created_at);
     let deletion = async {
-        let waiting = format!(
-            "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
-             WHERE NOT l.granted AND (a.query LIKE '%INTO actions%' OR a.query LIKE '%INTO summaries%')"
-        );
-        while onlooker.query_one(&waiting, &[]).await.unwrap().get::<_, i64>(0) < 2 {
+        let waiting = "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+             WHERE NOT l.granted AND (a.query LIKE '%INTO actions%' OR a.query LIKE '%INTO summaries%')";
+        while onlooker.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) < 2 {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         client.batch_execute("COMMIT").await.unwrap();

@@ -129,10 +129,17 @@ pub(crate) fn give_way_to_voice(longest: Duration) {
 /// # Errors
 /// `ModelMissing` when the file cannot be read or is not a model that this build can run.
 pub(crate) fn load_onnx(path: &Path) -> Result<rten::Model> {
+    load_onnx_as(path, rten::ModelOptions::with_all_ops())
+}
+
+/// An ONNX model, loaded as these options say.
+///
+/// # Errors
+/// As of [`load_onnx`].
+pub(crate) fn load_onnx_as(path: &Path, mut options: rten::ModelOptions) -> Result<rten::Model> {
     // When it optimises a network, rten computes what is constant in it on threads that it has for the whole process.
     static OPTIMISING: FirstProcess = FirstProcess::new();
     OPTIMISING.begin();
-    let mut options = rten::ModelOptions::with_all_ops();
     options.enable_optimization(OPTIMISING.may_be_this());
     options.load_file(path).map_err(|e| {
         Error::new(

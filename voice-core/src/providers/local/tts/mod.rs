@@ -30,7 +30,7 @@ pub use self::{
 };
 use super::{
     process::PerProcess,
-    runtime::{Speaking, off_thread},
+    runtime::{Speaking, run_blocking},
 };
 use crate::{
     audio::Pcm,
@@ -42,11 +42,23 @@ use crate::{
 /// a long text of one session would keep the others waiting if whole calls took turns.
 static SPEAKING: PerProcess<Semaphore> = PerProcess::new(|| Semaphore::new(1));
 
+/// A piece of normalised text.
+#[derive(Clone, Copy)]
+struct Piece<'a> {
+    text: &'a str,
+    /// Whether an answer begins with it, so that somebody waits for its first sound.
+    begins: bool,
+}
+
 /// A voice that speaks one piece of normalised text.
 trait Voice: Send + Sync + 'static {
-    /// The sound of a piece; empty when there is nothing to say.
-    fn speak(&self, piece: &str) -> Result<Pcm>;
+    /// Hands over the sound of a piece as soon as there is some, in at most [`MOST_CHUNKS`] chunks, and ends where that
+    /// fails. Nothing or an empty chunk when there is nothing to say.
+    fn speak(&self, piece: Piece<'_>, heard: &mut dyn FnMut(Pcm) -> Result<()>) -> Result<()>;
 }
+
+/// So many chunks of a piece wait unread: a voice never waits for a listener while others wait for the voice.
+const MOST_CHUNKS: usize = 8;
 
 /// Speaks a text piece by piece, each on a blocking thread when its turn comes. Dropping the stream lets the piece that
 /// is being spoken end unheard and starts no other.
@@ -63,34 +75,67 @@ fn speak(
     }
     ctx.check()?;
     let pieces = pieces::cut(&normalize::for_speech(&request.text)).into_iter();
-    let ctx = ctx.clone();
-    let spoken = stream::unfold(Some(pieces), move |pieces| {
-        let (voice, ctx, name) = (voice.clone(), ctx.clone(), name.clone());
+    let begins = request.previous_text.is_none();
+    let state = Speech { voice, ctx: ctx.clone(), pieces, begins, piece: None };
+    let spoken = stream::unfold(Some(state), move |state| {
+        let name = name.clone();
         async move {
-            let mut pieces = pieces?;
-            let piece = pieces.next()?;
-            match speak_piece(voice, piece, &ctx).await {
-                Ok(sound) => Some((Ok(sound), Some(pieces))),
+            let mut speech = state?;
+            match speech.next().await? {
+                Ok(sound) => Some((Ok(sound), Some(speech))),
                 Err(e) => Some((Err(e.with_stage(Stage::Tts).with_provider(name)), None)),
             }
         }
     });
-    Ok(Box::pin(spoken.filter(|item| std::future::ready(!matches!(item, Ok(pcm) if pcm.is_empty())))))
+    Ok(Box::pin(spoken))
 }
 
-async fn speak_piece(voice: Arc<dyn Voice>, piece: String, ctx: &CallContext) -> Result<Pcm> {
-    let turn = tokio::select! {
-        biased;
-        () = ctx.cancel.cancelled() => return Err(Error::new(ErrorKind::Cancelled, "the turn was cancelled")),
-        turn = SPEAKING.get().acquire_owned() => turn.map_err(|_| Error::internal("the voices' queue is closed"))?,
-    };
-    ctx.check()?;
-    off_thread(move || {
-        let _turn = turn;
-        let _speaking = Speaking::begin();
-        voice.speak(&piece)
-    })
-    .await
+/// A text that is being spoken.
+struct Speech {
+    voice: Arc<dyn Voice>,
+    ctx: CallContext,
+    pieces: std::vec::IntoIter<String>,
+    /// Whether the next piece begins an answer.
+    begins: bool,
+    /// The sound of the piece that is being spoken.
+    piece: Option<ResultStream<Pcm>>,
+}
+
+impl Speech {
+    /// The next chunk that is not empty.
+    async fn next(&mut self) -> Option<Result<Pcm>> {
+        loop {
+            if let Some(piece) = &mut self.piece {
+                match piece.next().await {
+                    Some(Ok(pcm)) if pcm.is_empty() => continue,
+                    Some(sound) => return Some(sound),
+                    None => self.piece = None,
+                }
+            }
+            let text = self.pieces.next()?;
+            match self.speak_piece(text).await {
+                Ok(piece) => self.piece = Some(piece),
+                Err(e) => return Some(Err(e)),
+            }
+        }
+    }
+
+    /// Has a piece spoken once it is its turn.
+    async fn speak_piece(&mut self, text: String) -> Result<ResultStream<Pcm>> {
+        let turn = tokio::select! {
+            biased;
+            () = self.ctx.cancel.cancelled() => return Err(Error::new(ErrorKind::Cancelled, "the turn was cancelled")),
+            turn = SPEAKING.get().acquire_owned() => turn.map_err(|_| Error::internal("the voices' queue is closed"))?,
+        };
+        self.ctx.check()?;
+        let voice = self.voice.clone();
+        let begins = std::mem::take(&mut self.begins);
+        Ok(run_blocking(&self.ctx, MOST_CHUNKS, move |work| {
+            let _turn = turn;
+            let _speaking = Speaking::begin();
+            voice.speak(Piece { text: &text, begins }, &mut |sound| work.send(sound))
+        }))
+    }
 }
 
 /// The files of a folder with an extension, by their names.

@@ -10,11 +10,11 @@ use std::{
 
 use async_trait::async_trait;
 use rten::{Model, NodeId, RunOptions, ThreadPool};
-use rten_tensor::{NdTensor, Tensor, prelude::*};
+use rten_tensor::{NdTensor, Tensor};
 use serde::Deserialize;
 
 use super::{
-    Voice,
+    Piece, Voice,
     espeak::to_espeak,
     files_in,
     pronounce::Phonemizer,
@@ -170,7 +170,7 @@ impl TextToSpeech for PiperTts {
 
     async fn warm_up(&self) -> Result<()> {
         let speaker = self.speaker.clone();
-        off_thread(move || speaker.speak("Hello.").map(drop)).await
+        off_thread(move || speaker.speak(Piece { text: "Hello.", begins: false }, &mut |_| Ok(()))).await
     }
 }
 
@@ -267,9 +267,9 @@ impl Speaker {
 }
 
 impl Voice for Speaker {
-    fn speak(&self, piece: &str) -> Result<Pcm> {
+    fn speak(&self, piece: Piece<'_>, heard: &mut dyn FnMut(Pcm) -> Result<()>) -> Result<()> {
         let voice = &self.voice;
-        let ids = voice.ids(&to_espeak(&self.phonemizer.phonemes(piece)));
+        let ids = voice.ids(&to_espeak(&self.phonemizer.phonemes(piece.text)));
         let inference = &voice.config.inference;
         let scales = vec![inference.noise_scale, inference.length_scale / self.speed, inference.noise_w];
         let failed = |e: String| Error::internal(format!("the Piper voice failed: {e}"));
@@ -285,9 +285,8 @@ impl Voice for Speaker {
         let options = RunOptions::default().with_thread_pool(Some(self.pool.clone()));
         let [sound] = voice.model.run_n(inputs, [voice.sound], Some(options)).map_err(|e| failed(e.to_string()))?;
         let sound: Tensor<f32> = sound.try_into().map_err(|_| failed("its sound is not a row of numbers".into()))?;
-        let sound: Vec<f32> = sound.iter().copied().collect();
         let rate = voice.config.audio.sample_rate;
-        Ok(to_pcm(&trim(&sound, rate, pause_after(piece)), rate))
+        heard(to_pcm(&trim(sound.into_data(), rate, pause_after(piece.text)), rate))
     }
 }
 

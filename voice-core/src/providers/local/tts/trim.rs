@@ -11,25 +11,43 @@ const SILENCE: f32 = 0.004;
 const LEAD: f32 = 0.03;
 
 /// Cuts the silence around `samples`, leaving `pause` seconds after the last sound (padded if there are fewer).
-pub(super) fn trim(samples: &[f32], rate: u32, pause: f32) -> Vec<f32> {
-    let seconds = |s: f32| (s * rate as f32) as usize;
-    let window = seconds(WINDOW).max(1);
-    let loud = |w: &[f32]| (w.iter().map(|s| s * s).sum::<f32>() / w.len() as f32).sqrt() > SILENCE;
-    let Some(first) = samples.chunks(window).position(loud) else { return Vec::new() };
-    let last = samples.chunks(window).rposition(loud).unwrap_or(first);
-    let start = (first * window).saturating_sub(seconds(LEAD));
+pub(super) fn trim(samples: Vec<f32>, rate: u32, pause: f32) -> Vec<f32> {
+    trim_end(trim_start(samples, rate), rate, pause)
+}
+
+/// Cuts the silence before the first sound.
+pub(super) fn trim_start(mut samples: Vec<f32>, rate: u32) -> Vec<f32> {
+    let window = samples_in(WINDOW, rate).max(1);
+    let Some(first) = samples.chunks(window).position(is_loud) else { return Vec::new() };
+    samples.drain(..(first * window).saturating_sub(samples_in(LEAD, rate)));
+    fade(samples.iter_mut(), window);
+    samples
+}
+
+/// Cuts the silence after the last sound, leaving `pause` seconds (padded if there are fewer).
+pub(super) fn trim_end(mut samples: Vec<f32>, rate: u32, pause: f32) -> Vec<f32> {
+    let window = samples_in(WINDOW, rate).max(1);
+    let Some(last) = samples.chunks(window).rposition(is_loud) else { return Vec::new() };
     let sound_end = ((last + 1) * window).min(samples.len());
-    let end = (sound_end + seconds(pause)).min(samples.len());
-    let mut kept = samples[start..end].to_vec();
-    kept.resize(sound_end - start + seconds(pause), 0.0);
-    let fade = window.min(kept.len() / 2);
-    let length = kept.len();
-    for i in 0..fade {
-        let gain = i as f32 / fade as f32;
-        kept[i] *= gain;
-        kept[length - 1 - i] *= gain;
+    samples.resize(sound_end + samples_in(pause, rate), 0.0);
+    fade(samples.iter_mut().rev(), window);
+    samples
+}
+
+fn samples_in(seconds: f32, rate: u32) -> usize {
+    (seconds * rate as f32) as usize
+}
+
+fn is_loud(window: &[f32]) -> bool {
+    (window.iter().map(|s| s * s).sum::<f32>() / window.len() as f32).sqrt() > SILENCE
+}
+
+/// Lets the first `length` samples come out of silence.
+fn fade<'a>(samples: impl ExactSizeIterator<Item = &'a mut f32>, length: usize) {
+    let length = length.min(samples.len() / 2);
+    for (i, sample) in samples.take(length).enumerate() {
+        *sample *= i as f32 / length as f32;
     }
-    kept
 }
 
 /// The pause after a piece, in seconds, by how it ends.
@@ -51,7 +69,7 @@ mod tests {
     fn silence_around_speech_is_cut_to_a_short_lead_and_the_pause_asked_for() {
         let mut sound = vec![0.0; 24_000];
         sound[10_000..12_000].fill(0.5);
-        let kept = trim(&sound, 24_000, 0.1);
+        let kept = trim(sound, 24_000, 0.1);
         let speech = 2_000;
         let extra = kept.len() - speech;
         assert!((2_900..3_500).contains(&extra), "{extra} samples of silence left");
@@ -60,13 +78,13 @@ mod tests {
 
     #[test]
     fn a_pause_is_added_where_the_voice_left_none() {
-        let kept = trim(&[0.5; 2_400], 24_000, 0.1);
+        let kept = trim(vec![0.5; 2_400], 24_000, 0.1);
         assert_eq!(kept.len(), 4_800);
     }
 
     #[test]
     fn pure_silence_gives_nothing() {
-        assert!(trim(&[0.0; 1_000], 24_000, 0.1).is_empty());
-        assert!(trim(&[], 24_000, 0.1).is_empty());
+        assert!(trim(vec![0.0; 1_000], 24_000, 0.1).is_empty());
+        assert!(trim(Vec::new(), 24_000, 0.1).is_empty());
     }
 }

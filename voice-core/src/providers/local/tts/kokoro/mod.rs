@@ -2,21 +2,28 @@
 //!
 //! Source: <https://huggingface.co/hexgrad/Kokoro-82M> (Apache-2.0).
 
+mod frames;
+
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Instant,
 };
 
 use async_trait::async_trait;
-use rten::{Model, NodeId, RunOptions, ThreadPool};
-use rten_tensor::{NdTensor, Tensor, prelude::*};
+use rten::{Model, ModelOptions, NodeId, RunOptions, ShapeInferenceMode, ThreadPool};
+use rten_tensor::{NdTensor, Tensor};
 
+use self::frames::{Frames, Part, SAMPLES};
 use super::{
-    Voice, files_in,
+    Piece, Voice, files_in,
     pronounce::Phonemizer,
     speak, to_pcm,
-    trim::{pause_after, trim},
+    trim::{pause_after, trim, trim_end, trim_start},
 };
 use crate::{
     audio::Pcm,
@@ -27,7 +34,7 @@ use crate::{
     },
     providers::local::{
         models::ModelDir,
-        runtime::{LoadOnce, ThreadBudget, load_onnx, model_pool, off_thread},
+        runtime::{LoadOnce, ThreadBudget, load_onnx_as, model_pool, off_thread},
     },
 };
 
@@ -36,6 +43,9 @@ const RATE: u32 = 24_000;
 
 /// The numbers in one style of a voice.
 const STYLE: usize = 256;
+
+/// What lies between the halves of the network.
+const MIDDLE: [&str; 3] = ["/encoder/MatMul_1_output_0", "/encoder/Reshape_output_0", "/encoder/Reshape_1_output_0"];
 
 /// The most phonemes of one run; the network reads 512 symbols, two of which mark the ends.
 const MOST_PHONEMES: usize = 500;
@@ -63,8 +73,10 @@ impl Default for KokoroOptions {
 
 /// English text to speech with Kokoro-82M on this machine's CPU.
 ///
-/// Yields a chunk per clause or sentence, without the silence around it. One copy of the network serves the process;
-/// pieces of all sessions are spoken in the order in which they came.
+/// Yields a chunk per clause or sentence, without the silence around it. The beginning of an answer
+/// ([`SynthesisRequest::previous_text`] is `None`) comes in two chunks where this machine is quick enough for the second to be
+/// ready while the first is heard, so that it is heard in about half the time. One copy of the network serves the
+/// process; pieces of all sessions are spoken in the order in which they came.
 pub struct KokoroTts {
     speaker: Arc<Speaker>,
     /// Where its voices are.
@@ -77,7 +89,12 @@ struct Network {
     style: NodeId,
     speed: NodeId,
     sound: NodeId,
+    /// Between its halves: the phonemes' features, the pitch and the loudness of each frame. `None` in a file whose halves are not
+    /// where those of the model set are.
+    middle: Option<[NodeId; 3]>,
     symbols: HashMap<char, i32>,
+    /// What the second half costs on this machine, in seconds a frame, as an `f32`'s bits; 0 before it is known.
+    cost: AtomicU32,
 }
 
 struct Speaker {
@@ -155,7 +172,15 @@ impl TextToSpeech for KokoroTts {
 
     async fn warm_up(&self) -> Result<()> {
         let speaker = self.speaker.clone();
-        off_thread(move || speaker.speak("Hello.").map(drop)).await
+        off_thread(move || {
+            // The first time it readies itself, the second tells what the network costs.
+            for _ in 0..2 {
+                speaker.network.cost.store(0, Ordering::Relaxed);
+                speaker.speak(Piece { text: "Hello, how are you?", begins: false }, &mut |_| Ok(()))?;
+            }
+            Ok(())
+        })
+        .await
     }
 }
 
@@ -183,7 +208,10 @@ fn listed(file: &Path) -> Option<Listed> {
 impl Network {
     fn load(files: &ModelDir) -> Result<Self> {
         let path = files.file("kokoro.onnx")?;
-        let model = load_onnx(&path)?;
+        // What rten infers of the shape between the halves is wrong, and it would refuse the right one.
+        let mut options = ModelOptions::with_all_ops();
+        options.shape_inference(ShapeInferenceMode::Off);
+        let model = load_onnx_as(&path, options)?;
         let damaged = || {
             let message = format!("{} is not a Kokoro network; `voice-core models fetch` replaces it", path.display());
             Error::new(ErrorKind::ModelMissing, message)
@@ -191,12 +219,17 @@ impl Network {
         let input = |name| model.find_node(name).ok_or_else(damaged);
         let (tokens, style, speed) = (input("tokens")?, input("style")?, input("speed")?);
         let sound = model.output_ids().first().copied().ok_or_else(damaged)?;
+        let middle = MIDDLE.map(|name| model.find_node(name));
+        let middle = match middle {
+            [Some(features), Some(pitch), Some(loudness)] => Some([features, pitch, loudness]),
+            _ => None,
+        };
         let vocabulary = files.file("vocab.json")?;
         let symbols = read_symbols(&vocabulary).ok_or_else(|| {
             let message = format!("{} is damaged; `voice-core models fetch` replaces it", vocabulary.display());
             Error::new(ErrorKind::ModelMissing, message)
         })?;
-        Ok(Self { tokens, style, speed, sound, model, symbols })
+        Ok(Self { tokens, style, speed, sound, middle, model, symbols, cost: AtomicU32::new(0) })
     }
 }
 
@@ -225,38 +258,115 @@ fn read_voice(files: &ModelDir, voice: &str) -> Result<Vec<f32>> {
     Ok(bytes.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect())
 }
 
+/// The numbers of a result.
+fn numbers(value: rten::Value) -> Result<Vec<f32>> {
+    let numbers: Tensor<f32> = value.try_into().map_err(|_| failed("a result of it is no row of numbers"))?;
+    Ok(numbers.into_data())
+}
+
+fn failed(why: impl std::fmt::Display) -> Error {
+    Error::internal(format!("Kokoro failed: {why}"))
+}
+
+impl Network {
+    /// Runs the part of the network that lies between these inputs and these outputs.
+    fn run<const N: usize>(
+        &self,
+        inputs: Vec<(NodeId, rten::ValueOrView<'_>)>,
+        outputs: [NodeId; N],
+        pool: &Arc<ThreadPool>,
+    ) -> Result<[rten::Value; N]> {
+        let options = RunOptions::default().with_thread_pool(Some(pool.clone()));
+        self.model.run_n(inputs, outputs, Some(options)).map_err(failed)
+    }
+
+    /// Takes a measurement of what a frame costs into account.
+    fn measured(&self, cost: f32) {
+        let known = f32::from_bits(self.cost.load(Ordering::Relaxed));
+        let cost = if known == 0.0 { cost } else { known + (cost - known) / 4.0 };
+        self.cost.store(cost.to_bits(), Ordering::Relaxed);
+    }
+
+    /// What a frame costs; endless while that is not known.
+    fn cost(&self) -> f32 {
+        match f32::from_bits(self.cost.load(Ordering::Relaxed)) {
+            0.0 => f32::INFINITY,
+            cost => cost,
+        }
+    }
+}
+
 impl Speaker {
-    fn run(&self, symbols: &[i32]) -> Result<Vec<f32>> {
+    /// Speaks at most [`MOST_PHONEMES`] and a pause of so many seconds; `begins` where the sound should begin as soon as can be.
+    fn say(
+        &self,
+        symbols: &[i32],
+        begins: bool,
+        pause: f32,
+        heard: &mut dyn FnMut(Vec<f32>) -> Result<()>,
+    ) -> Result<()> {
         let network = &self.network;
         let rows = self.styles.len() / STYLE;
-        let row = symbols.len().min(rows - 1);
-        let style = self.styles[row * STYLE..][..STYLE].to_vec();
+        let style = &self.styles[symbols.len().min(rows - 1) * STYLE..][..STYLE];
         let mut padded = Vec::with_capacity(symbols.len() + 2);
         padded.push(0);
         padded.extend_from_slice(symbols);
         padded.push(0);
-        let failed = |e: String| Error::internal(format!("Kokoro failed: {e}"));
         let inputs = vec![
             (network.tokens, NdTensor::from_data([1, padded.len()], padded).into()),
-            (network.style, NdTensor::from_data([1, STYLE], style).into()),
+            (network.style, NdTensor::from_data([1, STYLE], style.to_vec()).into()),
             (network.speed, NdTensor::from_data([1], vec![self.speed]).into()),
         ];
-        let options = RunOptions::default().with_thread_pool(Some(self.pool.clone()));
-        let [sound] = network.model.run_n(inputs, [network.sound], Some(options)).map_err(|e| failed(e.to_string()))?;
-        let sound: Tensor<f32> = sound.try_into().map_err(|_| failed("its sound is not a row of numbers".into()))?;
-        Ok(sound.iter().copied().collect())
+        let Some(middle) = network.middle else {
+            let [sound] = network.run(inputs, [network.sound], &self.pool)?;
+            return heard(trim(numbers(sound)?, RATE, pause));
+        };
+        let [features, pitch, loudness] = network.run(inputs, middle, &self.pool)?;
+        let frames = Frames::new(numbers(features)?, numbers(pitch)?, numbers(loudness)?)
+            .ok_or_else(|| failed("its halves do not fit each other"))?;
+        let halves = if begins { frames.halves(network.cost()) } else { None };
+        let Some(halves) = halves else {
+            return heard(trim(self.sound(&frames, &frames.whole(), middle, style)?, RATE, pause));
+        };
+        let (first, fading) = halves.before_joint(self.sound(&frames, &halves.first, middle, style)?);
+        heard(trim_start(first, RATE))?;
+        let rest = halves.after_joint(&fading, &self.sound(&frames, &halves.rest, middle, style)?);
+        heard(trim_end(rest, RATE, pause))
+    }
+
+    /// The sound of some frames: the second half of the network.
+    fn sound(&self, frames: &Frames, part: &Part, middle: [NodeId; 3], style: &[f32]) -> Result<Vec<f32>> {
+        let begun = Instant::now();
+        let count = part.len();
+        let Frames { features, pitch, loudness } = frames.of(part);
+        let rows = features.len() / count;
+        let inputs = vec![
+            (middle[0], NdTensor::from_data([1, rows, count], features).into()),
+            (middle[1], NdTensor::from_data([1, 2 * count], pitch).into()),
+            (middle[2], NdTensor::from_data([1, 2 * count], loudness).into()),
+            (self.network.style, NdTensor::from_data([1, STYLE], style.to_vec()).into()),
+        ];
+        let [sound] = self.network.run(inputs, [self.network.sound], &self.pool)?;
+        let mut sound = numbers(sound)?;
+        if sound.len() != count * SAMPLES {
+            return Err(failed(format!("it made {} samples of {count} frames", sound.len())));
+        }
+        sound.iter_mut().for_each(|s| *s *= part.gain);
+        self.network.measured(begun.elapsed().as_secs_f32() / count as f32);
+        Ok(sound)
     }
 }
 
 impl Voice for Speaker {
-    fn speak(&self, piece: &str) -> Result<Pcm> {
-        let phonemes = self.phonemizer.phonemes(piece);
+    fn speak(&self, piece: Piece<'_>, heard: &mut dyn FnMut(Pcm) -> Result<()>) -> Result<()> {
+        let phonemes = self.phonemizer.phonemes(piece.text);
         let symbols: Vec<i32> = phonemes.chars().filter_map(|c| self.network.symbols.get(&c).copied()).collect();
-        let mut sound = Vec::new();
-        for symbols in symbols.chunks(MOST_PHONEMES) {
-            sound.extend(trim(&self.run(symbols)?, RATE, pause_after(piece)));
+        for (run, symbols) in symbols.chunks(MOST_PHONEMES).enumerate() {
+            self.say(symbols, piece.begins && run == 0, pause_after(piece.text), &mut |sound| {
+                heard(to_pcm(&sound, RATE))
+            })?;
         }
-        Ok(to_pcm(&sound, RATE))
+        Ok(())
     }
 }
 
